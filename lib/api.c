@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The public calls: each checks its arguments, in the contract's order, and hands on to the registry or, with what a look-up
+ * found, to the semaphore. See include/ksem/ksem.h for what they promise.
+ *
+ * Calls that change tables stand between `CONTROL` and the return of its result: inside the fork gate. Calls by id stand in an
+ * RCU read section. Pinned calls need neither.
+ */
+#include <errno.h>
+
+#include "base/rcu.h"
+#include "os/fork.h"
+#include "registry/namespace.h"
+#include "registry/process.h"
+#include "registry/waiting.h"
+
+#define PUBLIC __attribute__((visibility("default")))
+
+/* Evaluates a call inside the fork gate. */
+#define CONTROL(call)                  \
+	__extension__({                \
+		int result_;           \
+                                       \
+		fork_gate_enter();     \
+		result_ = (call);      \
+		fork_gate_leave();     \
+		result_;               \
+	})
+
+/* Evaluates a call with `ksem`, the semaphore of that id, in a read section; EINVAL where the process doesn't hold it. */
+#define WITH_SEMAPHORE(proc, id, call)                    \
+	__extension__({                                   \
+		struct ksem *ksem;                        \
+		int result_ = EINVAL;                     \
+                                                          \
+		rcu_enter();                              \
+		ksem = process_find((proc), (id));        \
+		if (likely(ksem != NULL))                 \
+			result_ = (call);                 \
+		rcu_leave();                              \
+		result_;                                  \
+	})
+
+PUBLIC int ksem_ns_create(const struct ksem_ns_options *options, struct ksem_ns **ns)
+{
+	if (!ns)
+		return EFAULT;
+	return CONTROL(namespace_create(options, ns));
+}
+
+PUBLIC int ksem_ns_destroy(struct ksem_ns *ns)
+{
+	if (!ns)
+		return EINVAL;
+	return CONTROL(namespace_destroy(ns));
+}
+
+PUBLIC int ksem_ns_foreach(struct ksem_ns *ns, int (*visit)(const struct ksem_info *info, void *arg), void *arg)
+{
+	if (!ns)
+		return EINVAL;
+	if (!visit)
+		return EFAULT;
+	return namespace_foreach(ns, visit, arg);
+}
+
+PUBLIC int ksem_proc_create(struct ksem_ns *ns, const struct ksem_cred *cred, struct ksem_proc **proc)
+{
+	if (!ns)
+		return EINVAL;
+	if (!proc)
+		return EFAULT;
+	return CONTROL(process_create(ns, cred, proc));
+}
+
+PUBLIC int ksem_proc_fork(struct ksem_proc *parent, struct ksem_proc **child)
+{
+	if (!parent)
+		return EINVAL;
+	if (!child)
+		return EFAULT;
+	return CONTROL(process_fork(parent, child));
+}
+
+PUBLIC int ksem_proc_exec(struct ksem_proc *proc)
+{
+	if (!proc)
+		return EINVAL;
+	return CONTROL(process_exec(proc));
+}
+
+PUBLIC int ksem_proc_exit(struct ksem_proc *proc)
+{
+	if (!proc)
+		return EINVAL;
+	return CONTROL(process_exit(proc));
+}
+
+PUBLIC struct ksem_proc *ksem_self(void)
+{
+	return NULL; /* until there are shared namespaces */
+}
+
+PUBLIC int ksem_init(struct ksem_proc *proc, unsigned int value, ksem_id_t *id)
+{
+	if (!proc)
+		return EINVAL;
+	if (!id)
+		return EFAULT;
+	return CONTROL(process_init(proc, value, id));
+}
+
+PUBLIC int ksem_destroy(struct ksem_proc *proc, ksem_id_t id)
+{
+	if (!proc)
+		return EINVAL;
+	return CONTROL(process_destroy(proc, id));
+}
+
+PUBLIC int ksem_open(struct ksem_proc *proc, const char *name, int oflag, mode_t mode, unsigned int value, ksem_id_t *id)
+{
+	if (!proc)
+		return EINVAL;
+	if (!name || !id)
+		return EFAULT;
+	return CONTROL(process_open(proc, name, oflag, mode, value, id));
+}
+
+PUBLIC int ksem_close(struct ksem_proc *proc, ksem_id_t id)
+{
+	if (!proc)
+		return EINVAL;
+	return CONTROL(process_close(proc, id));
+}
+
+PUBLIC int ksem_unlink(struct ksem_proc *proc, const char *name)
+{
+	if (!proc)
+		return EINVAL;
+	if (!name)
+		return EFAULT;
+	return CONTROL(process_unlink(proc, name));
+}
+
+PUBLIC int ksem_stat(struct ksem_proc *proc, ksem_id_t id, struct ksem_info *info)
+{
+	if (!proc)
+		return EINVAL;
+	if (!info)
+		return EFAULT;
+	return CONTROL(process_stat(proc, id, info));
+}
+
+/* A deadline that futexes take; EINVAL. */
+static int check_deadline(clockid_t clock, const struct timespec *time, struct deadline *deadline)
+{
+	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC)
+		return EINVAL;
+	if (time->tv_nsec < 0 || time->tv_nsec > 999999999)
+		return EINVAL;
+	deadline->clock = clock;
+	deadline->time = time->tv_sec < 0 ? (struct timespec){0, 0} : *time; /* long past either way */
+	return 0;
+}
+
+PUBLIC int ksem_post(struct ksem_proc *proc, ksem_id_t id)
+{
+	if (unlikely(!proc))
+		return EINVAL;
+	return WITH_SEMAPHORE(proc, id, semaphore_post(&ksem->sem, 1));
+}
+
+PUBLIC int ksem_post_many(struct ksem_proc *proc, ksem_id_t id, unsigned int count)
+{
+	if (unlikely(!proc))
+		return EINVAL;
+	return WITH_SEMAPHORE(proc, id, semaphore_post(&ksem->sem, count));
+}
+
+PUBLIC int ksem_wait(struct ksem_proc *proc, ksem_id_t id)
+{
+	if (unlikely(!proc))
+		return EINVAL;
+	return waiting_by_id(proc, id, NULL);
+}
+
+PUBLIC int ksem_trywait(struct ksem_proc *proc, ksem_id_t id)
+{
+	if (unlikely(!proc))
+		return EINVAL;
+	return WITH_SEMAPHORE(proc, id, semaphore_take(&ksem->sem));
+}
+
+PUBLIC int ksem_clockwait(struct ksem_proc *proc, ksem_id_t id, clockid_t clock, const struct timespec *deadline)
+{
+	struct deadline until;
+
+	if (unlikely(!proc))
+		return EINVAL;
+	if (unlikely(!deadline))
+		return EFAULT;
+	if (unlikely(check_deadline(clock, deadline, &until)))
+		return EINVAL; /* as it is where the process doesn't hold the id */
+	return waiting_by_id(proc, id, &until);
+}
+
+PUBLIC int ksem_getvalue(struct ksem_proc *proc, ksem_id_t id, unsigned int *value)
+{
+	if (unlikely(!proc))
+		return EINVAL;
+	if (unlikely(!value))
+		return EFAULT;
+	return WITH_SEMAPHORE(proc, id, semaphore_value(&ksem->sem, value));
+}
+
+PUBLIC int ksem_pin(struct ksem_proc *proc, ksem_id_t id, struct ksem **sem)
+{
+	if (unlikely(!proc))
+		return EINVAL;
+	if (unlikely(!sem))
+		return EFAULT;
+	return WITH_SEMAPHORE(proc, id, object_pin(ksem, sem));
+}
+
+PUBLIC void ksem_unpin(struct ksem *sem)
+{
+	if (!sem)
+		return;
+	fork_gate_enter();
+	namespace_unpin(sem);
+	fork_gate_leave();
+}
+
+PUBLIC int ksem_pinned_post(struct ksem *sem)
+{
+	if (unlikely(!sem))
+		return EINVAL;
+	return semaphore_post(&sem->sem, 1);
+}
+
+PUBLIC int ksem_pinned_post_many(struct ksem *sem, unsigned int count)
+{
+	if (unlikely(!sem))
+		return EINVAL;
+	return semaphore_post(&sem->sem, count);
+}
+
+PUBLIC int ksem_pinned_wait(struct ksem *sem)
+{
+	if (unlikely(!sem))
+		return EINVAL;
+	return waiting_pinned(sem, NULL);
+}
+
+PUBLIC int ksem_pinned_trywait(struct ksem *sem)
+{
+	if (unlikely(!sem))
+		return EINVAL;
+	return semaphore_take(&sem->sem);
+}
+
+PUBLIC int ksem_pinned_clockwait(struct ksem *sem, clockid_t clock, const struct timespec *deadline)
+{
+	struct deadline until;
+
+	if (unlikely(!sem))
+		return EINVAL;
+	if (unlikely(!deadline))
+		return EFAULT;
+	if (unlikely(check_deadline(clock, deadline, &until)))
+		return EINVAL;
+	return waiting_pinned(sem, &until);
+}
+
+PUBLIC int ksem_pinned_getvalue(struct ksem *sem, unsigned int *value)
+{
+	if (unlikely(!sem))
+		return EINVAL;
+	if (unlikely(!value))
+		return EFAULT;
+	return semaphore_value(&sem->sem, value);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where memory comes from: see memory.h.
+ *
+ * The functions of jemalloc are weak references, so the library runs without it and pulls it in nowhere. The arena is made
+ * before main. jemalloc's thread caches stay out of it: they would mix our blocks with the host's.
+ */
+#include "base/memory.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *libc_alloc(size_t size, size_t align)
+{
+	void *block;
+
+	if (align <= _Alignof(max_align_t))
+		return calloc(1, size);
+	if (size > SIZE_MAX - align)
+		return NULL;
+	size = (size + align - 1) & ~(align - 1); /* aligned_alloc wants a multiple */
+	block = aligned_alloc(align, size);
+	return block ? memset(block, 0, size) : NULL;
+}
+
+static void libc_free(void *block)
+{
+	free(block);
+}
+
+struct memory_ops memory_ops = {libc_alloc, libc_free};
+
+#ifndef KSEM_ALLOCATOR_LIBC
+
+#include <jemalloc/jemalloc.h>
+
+#ifndef KSEM_ALLOCATOR_JEMALLOC
+#pragma weak mallocx
+#pragma weak dallocx
+#pragma weak mallctl
+#endif
+
+static unsigned jemalloc_arena;
+
+static void *jemalloc_alloc(size_t size, size_t align)
+{
+	return mallocx(size,
+		       MALLOCX_ALIGN(align) | MALLOCX_ZERO | MALLOCX_ARENA(jemalloc_arena) | MALLOCX_TCACHE_NONE);
+}
+
+static void jemalloc_free(void *block)
+{
+	dallocx(block, MALLOCX_TCACHE_NONE);
+}
+
+/* Before main, so that no thread ever sees one allocator's block go to the other. */
+__attribute__((constructor)) static void choose_jemalloc(void)
+{
+	size_t size = sizeof(jemalloc_arena);
+
+#ifndef KSEM_ALLOCATOR_JEMALLOC
+	if (!mallocx || !dallocx || !mallctl)
+		return;
+#endif
+	if (mallctl("arenas.create", &jemalloc_arena, &size, NULL, 0) == 0)
+		memory_ops = (struct memory_ops){jemalloc_alloc, jemalloc_free};
+}
+
+#endif
+
+void *memory_alloc(size_t size, size_t align)
+{
+	int saved = errno;
+	void *block = memory_ops.alloc(size, align);
+
+	errno = saved;
+	return block;
+}
+
+void memory_free(void *block)
+{
+	int saved = errno;
+
+	if (block)
+		memory_ops.free(block);
+	errno = saved;
+}

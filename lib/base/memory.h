@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Memory. Everything that the library allocates comes from memory_alloc() and goes back through memory_free().
+ *
+ * Where the host has jemalloc, its non-standard API serves, from an arena of the library's own; else libc does. What serves
+ * is settled once, before main. memory_ops is the seam: a test puts its own functions there, before the library is used, to
+ * count, to fail or to age what is freed.
+ *
+ * Both calls leave errno alone.
+ */
+#ifndef KSEM_BASE_MEMORY_H
+#define KSEM_BASE_MEMORY_H
+
+#include <stddef.h>
+
+struct memory_ops {
+	/* Zeroed memory at a multiple of align (a power of two), or NULL. */
+	void *(*alloc)(size_t size, size_t align);
+	void (*free)(void *block);
+};
+
+extern struct memory_ops memory_ops; /* constant once a thread uses the library */
+
+void *memory_alloc(size_t size, size_t align);
+void memory_free(void *block); /* NULL: nothing */
+
+#endif

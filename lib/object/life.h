@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What keeps a semaphore: references of processes in the lower half of one word, its name and pins (`keeps`) in the upper.
+ * Waiters keep it too, but are counted in the semaphore's own word (sem/count.h).
+ *
+ * From zero there is no way back: a look-up that comes late can't revive what is being ended. A count that is full refuses.
+ *
+ * KSEM_ORD_4: each drop is a release, and whoever drops the last acquires, so that all uses happen before the end.
+ */
+#ifndef KSEM_OBJECT_LIFE_H
+#define KSEM_OBJECT_LIFE_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/atomic.h"
+
+typedef uint64_t life_t;
+
+#define LIFE_HALF_MAX UINT32_MAX
+
+static inline life_t life_refs(uint32_t n)
+{
+	return n;
+}
+
+static inline life_t life_keep(void)
+{
+	return UINT64_C(1) << 32;
+}
+
+static inline uint32_t life_count_refs(life_t life)
+{
+	return (uint32_t)life;
+}
+
+static inline uint32_t life_count_keeps(life_t life)
+{
+	return (uint32_t)(life >> 32);
+}
+
+/* The transition that life_take makes: 0, EINVAL from zero, ENOMEM where a half would overflow. */
+static inline int life_add(life_t life, life_t more, life_t *next)
+{
+	if (life == 0)
+		return EINVAL;
+	if (life_count_refs(more) > LIFE_HALF_MAX - life_count_refs(life) ||
+	    life_count_keeps(more) > LIFE_HALF_MAX - life_count_keeps(life))
+		return ENOMEM;
+	*next = life + more;
+	return 0;
+}
+
+/* Adds references (life_refs(n)) or a keep (life_keep()). 0, EINVAL: it is being ended, ENOMEM: as many as can be counted. */
+static inline int life_take(atomic(life_t) *life, life_t more)
+{
+	life_t old = load_rlx(life); /* relaxed: the compare-and-swap checks it */
+	life_t next;
+
+	do {
+		int error = life_add(old, more, &next);
+
+		if (error)
+			return error;
+	} while (!cas_rlx(life, &old, next)); /* relaxed: the caller reached it through a publication that it acquired */
+	return 0;
+}
+
+/* Takes back what life_take added. True: it was the last, and nothing but waiters keeps the semaphore now. */
+static inline bool life_drop(atomic(life_t) *life, life_t less)
+{
+	life_t old = load_rlx(life); /* relaxed: the compare-and-swap checks it */
+
+	while (!cas_acq_rel(life, &old, old - less)) /* KSEM_ORD_4 release, KSEM_ORD_4 acquire */
+		;
+	return old == less;
+}
+
+/* Drops one reference, unless it is the only one (false): then who drops it has more to do first. */
+static inline bool life_drop_shared_ref(atomic(life_t) *life)
+{
+	life_t old = load_rlx(life); /* relaxed: the compare-and-swap checks it */
+
+	do {
+		if (life_count_refs(old) == 1)
+			return false;
+	} while (!cas_acq_rel(life, &old, old - life_refs(1))); /* KSEM_ORD_4 release, KSEM_ORD_4 acquire */
+	return true;
+}
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Giving memory back after readers have left: retired lists and epochs.
+ *
+ * What has been taken out of every table, but may still be seen by readers, is retired: it joins a list, by its first member
+ * (struct retired). A list is plain data under its owner's lock. When a list is full its owner takes the whole of it, lets go
+ * of the lock, and reclaims it: waits until a grace period (epoch) has begun and ended since, then frees every block.
+ *
+ * So churn pays a grace period a list, not a callback an object, and what lies retired is bounded: a list a namespace and
+ * one for each thread that is reclaiming, each of at most RECLAIM_BLOCKS blocks or (one block more than) RECLAIM_BYTES.
+ *
+ * Epochs are shared: threads that wait at the same time are served by the same grace period, as long as it began after they
+ * came.
+ */
+#ifndef KSEM_OBJECT_RECLAIM_H
+#define KSEM_OBJECT_RECLAIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define RECLAIM_BLOCKS 1024
+#define RECLAIM_BYTES  (256 * 1024)
+
+struct retired {
+	struct retired *next; /* owner of the list only */
+};
+
+struct reclaim {
+	struct retired *head;
+	size_t blocks, bytes;
+};
+
+/* Adds a block of that size, whose first member is *retired, to a list. */
+void reclaim_add(struct reclaim *list, struct retired *retired, size_t bytes);
+
+/* Moves all of one list to another. */
+void reclaim_join(struct reclaim *list, struct reclaim *from);
+
+bool reclaim_is_full(const struct reclaim *list);
+
+/* Empties the list; what was in it is the caller's. */
+struct reclaim reclaim_take(struct reclaim *list);
+
+/* Waits for an epoch to pass and frees all of it; an empty one costs nothing. May block; not in an RCU read section. */
+void reclaim_free(struct reclaim batch);
+
+/* For who gathers much: frees what was gathered whenever the list is full. */
+void reclaim_when_full(struct reclaim *list);
+
+#endif

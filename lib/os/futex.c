@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The futex system calls: see futex.h.
+ *
+ * A sleep without a deadline is FUTEX_WAIT, which the kernel itself restarts after a handler with SA_RESTART. A timed
+ * FUTEX_WAIT isn't restarted but ends with EINTR whatever the handler's flags; futex_waitv (Linux 5.16) with one word is, and
+ * its time is absolute, so that nothing is lost over a restart. Where futex_waitv is missing, a timed sleep is
+ * FUTEX_WAIT_BITSET, and every handler ends it with EINTR.
+ *
+ * ThreadSanitizer holds a signal's handler back until the thread next calls something that it intercepts, which a sleeper
+ * doesn't. So under ThreadSanitizer sleeps are cut into slices, and between them such a call is made.
+ */
+#include "os/futex.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/rcu.h"
+
+#ifndef SYS_futex_waitv
+#define SYS_futex_waitv 449
+struct futex_waitv {
+	uint64_t val;
+	uint64_t uaddr;
+	uint32_t flags;
+	uint32_t __reserved;
+};
+#define FUTEX_32 2
+#endif
+
+static int wait_bitset(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline)
+{
+	int op = FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG;
+
+	if (deadline->clock == CLOCK_REALTIME)
+		op |= FUTEX_CLOCK_REALTIME;
+	if (syscall(SYS_futex, word, op, expected, &deadline->time, NULL, FUTEX_BITSET_MATCH_ANY) == 0)
+		return 0;
+	return errno;
+}
+
+static int wait_timed(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline)
+{
+	static atomic(bool) missing; /* only ever goes from false to true */
+	struct futex_waitv waiter = {
+		.val = expected, .uaddr = (uintptr_t)word, .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG};
+
+	if (!load_rlx(&missing)) { /* relaxed: a stale false costs one refused call */
+		if (syscall(SYS_futex_waitv, &waiter, 1, 0, &deadline->time, deadline->clock) >= 0)
+			return 0;
+		if (errno != ENOSYS && errno != EPERM) /* EPERM: a seccomp filter that doesn't know it */
+			return errno;
+		store_rlx(&missing, true); /* relaxed: as above */
+	}
+	return wait_bitset(word, expected, deadline);
+}
+
+#ifdef KSEM_TSAN
+
+static bool earlier(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
+}
+
+/* A sleep in slices; see above. */
+static int wait_seen_by_tsan(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline)
+{
+	for (;;) {
+		struct deadline slice = {deadline ? deadline->clock : CLOCK_MONOTONIC, {0, 0}};
+		bool last;
+		int error;
+
+		clock_gettime(slice.clock, &slice.time);
+		slice.time.tv_nsec += 20 * 1000 * 1000;
+		if (slice.time.tv_nsec >= 1000 * 1000 * 1000) {
+			slice.time.tv_nsec -= 1000 * 1000 * 1000;
+			slice.time.tv_sec++;
+		}
+		last = deadline && !earlier(&slice.time, &deadline->time);
+		error = wait_timed(word, expected, last ? deadline : &slice);
+		nanosleep(&(struct timespec){0, 0}, NULL); /* intercepted: handlers that were held back run here */
+		if (error != ETIMEDOUT || last)
+			return error;
+	}
+}
+
+#else
+
+static int wait_untimed(atomic(uint32_t) *word, uint32_t expected)
+{
+	return syscall(SYS_futex, word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, expected, NULL) == 0 ? 0 : errno;
+}
+
+#endif
+
+static int kernel_wait(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline)
+{
+	int saved = errno;
+	int error;
+
+#ifdef KSEM_TSAN
+	error = wait_seen_by_tsan(word, expected, deadline);
+#else
+	error = deadline ? wait_timed(word, expected, deadline) : wait_untimed(word, expected);
+#endif
+	errno = saved;
+	return error;
+}
+
+static void kernel_wake(atomic(uint32_t) *word, uint32_t n)
+{
+	int saved = errno;
+
+	syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, n < INT_MAX ? (int)n : INT_MAX);
+	errno = saved;
+}
+
+struct futex_ops futex_ops = {kernel_wait, kernel_wake};

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Sleeping on a 32-bit word, and waking those who do.
+ *
+ * The calls go through futex_ops, so that a test can play the kernel: refuse, return early, wake at random, deliver EINTR,
+ * run a clock of its own. Both leave errno alone and may be called from a signal handler.
+ */
+#ifndef KSEM_OS_FUTEX_H
+#define KSEM_OS_FUTEX_H
+
+#include <stdint.h>
+#include <time.h>
+
+#include "base/atomic.h"
+
+/* An absolute time of CLOCK_REALTIME or CLOCK_MONOTONIC. */
+struct deadline {
+	clockid_t clock;
+	struct timespec time;
+};
+
+struct futex_ops {
+	/*
+	 * Sleeps if the word is still `expected`, until a wake, the deadline (NULL: never) or a signal handler. 0: woken, or
+	 * for no reason at all; EAGAIN: the word had another value; ETIMEDOUT; EINTR: a handler ran that was installed
+	 * without SA_RESTART.
+	 */
+	int (*wait)(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline);
+
+	/* Wakes up to n sleepers. It doesn't read the word, which may be memory that is gone. */
+	void (*wake)(atomic(uint32_t) *word, uint32_t n);
+};
+
+extern struct futex_ops futex_ops; /* constant once a thread uses the library */
+
+static inline int futex_wait(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline)
+{
+	return futex_ops.wait(word, expected, deadline);
+}
+
+static inline void futex_wake(atomic(uint32_t) *word, uint32_t n)
+{
+	futex_ops.wake(word, n);
+}
+
+#endif

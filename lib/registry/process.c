@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Processes: see process.h.
+ *
+ * `waiting` counts the threads that wait by id, so that exec and exit can refuse while there are any; they set its upper bit
+ * to keep others out until they are through, and who then wants to wait is answered as if the references were gone already.
+ *
+ * A call that drops things gathers what must be freed in `garbage`, and frees it as the last thing it does, with no lock held.
+ */
+#include "registry/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/rcu.h"
+#include "registry/names.h"
+
+#define LEAVING (UINT32_C(1) << 31)
+
+bool process_begin_wait(struct ksem_proc *proc)
+{
+	uint32_t waiting = load_rlx(&proc->waiting); /* relaxed: the compare-and-swap checks it */
+
+	do {
+		if (waiting & LEAVING)
+			return false;
+	} while (!cas_rlx(&proc->waiting, &waiting, waiting + 1)); /* relaxed: one word decides who was first */
+	return true;
+}
+
+void process_end_wait(struct ksem_proc *proc)
+{
+	fetch_sub_rel(&proc->waiting, 1); /* KSEM_ORD_5 release */
+}
+
+/* Keeps new waits out; EBUSY if there is one. */
+static int begin_leaving(struct ksem_proc *proc)
+{
+	uint32_t none = 0;
+
+	while (!cas_acq(&proc->waiting, &none, LEAVING)) { /* KSEM_ORD_5 acquire */
+		if (none)
+			return EBUSY;
+	}
+	return 0;
+}
+
+static void end_leaving(struct ksem_proc *proc)
+{
+	store_rel(&proc->waiting, 0); /* KSEM_ORD_5 release */
+}
+
+void process_after_fork(struct ksem_proc *proc, uint32_t waiting)
+{
+	store_rlx(&proc->waiting, waiting); /* relaxed: the child has one thread */
+}
+
+/* A process in no list. */
+static struct ksem_proc *process_new(struct ksem_ns *ns, const struct ksem_cred *cred)
+{
+	struct ksem_proc *proc = memory_alloc(sizeof(*proc), KSEM_CACHE_LINE);
+
+	if (!proc)
+		return NULL;
+	ids_init(&proc->ids);
+	proc->ns = ns;
+	proc->cred = *cred;
+	pthread_mutex_init(&proc->lock, NULL);
+	return proc;
+}
+
+static void process_discard(struct ksem_proc *proc)
+{
+	pthread_mutex_destroy(&proc->lock);
+	memory_free(proc);
+}
+
+int process_create(struct ksem_ns *ns, const struct ksem_cred *cred, struct ksem_proc **created)
+{
+	struct ksem_cred self = {geteuid(), getegid()};
+	struct ksem_proc *proc = process_new(ns, cred ? cred : &self);
+
+	if (!proc)
+		return ENOMEM;
+	namespace_add(ns, proc);
+	*created = proc;
+	return 0;
+}
+
+int process_fork(struct ksem_proc *parent, struct ksem_proc **created)
+{
+	struct ksem_proc *child = process_new(parent->ns, &parent->cred);
+	int error;
+
+	if (!child)
+		return ENOMEM;
+	pthread_mutex_lock(&parent->lock);
+	error = ids_copy(&child->ids, &parent->ids);
+	pthread_mutex_unlock(&parent->lock);
+	if (error) {
+		process_discard(child);
+		return error;
+	}
+	namespace_add(parent->ns, child);
+	*created = child;
+	return 0;
+}
+
+/* Drops every reference; EBUSY while a thread waits. New waits are kept out until end_leaving. Under the lock. */
+static int drop_all(struct ksem_proc *proc, struct reclaim *garbage)
+{
+	struct ids_table *table;
+	size_t cursor = 0;
+	struct ksem *ksem;
+	uint32_t refs;
+	int error = begin_leaving(proc);
+
+	if (error)
+		return error;
+	table = ids_take_all(&proc->ids);
+	while ((ksem = ids_next(table, &cursor, &refs))) {
+		namespace_drop(proc->ns, ksem, life_refs(refs), garbage);
+		reclaim_when_full(garbage);
+	}
+	ids_retire(table, garbage);
+	return 0;
+}
+
+int process_exec(struct ksem_proc *proc)
+{
+	struct reclaim garbage = {NULL, 0, 0};
+	int error;
+
+	pthread_mutex_lock(&proc->lock);
+	error = drop_all(proc, &garbage);
+	if (!error)
+		end_leaving(proc);
+	pthread_mutex_unlock(&proc->lock);
+	reclaim_free(garbage);
+	return error;
+}
+
+int process_exit(struct ksem_proc *proc)
+{
+	struct reclaim garbage = {NULL, 0, 0};
+	int error;
+
+	pthread_mutex_lock(&proc->lock);
+	error = drop_all(proc, &garbage);
+	pthread_mutex_unlock(&proc->lock);
+	if (error)
+		return error;
+	pthread_mutex_destroy(&proc->lock);
+	namespace_remove(proc->ns, proc, &garbage);
+	reclaim_free(garbage);
+	return 0;
+}
+
+int process_init(struct ksem_proc *proc, uint32_t value, ksem_id_t *id)
+{
+	struct making making = {.owner = &proc->cred, .mode = 0600, .value = value};
+	struct reclaim garbage = {NULL, 0, 0};
+	struct ksem *ksem;
+	int error;
+
+	pthread_mutex_lock(&proc->lock);
+	error = namespace_make(proc->ns, &making, &proc->ids, &ksem, &garbage);
+	if (!error) {
+		ids_add(&proc->ids, ksem);
+		*id = ksem->id;
+	}
+	pthread_mutex_unlock(&proc->lock);
+	reclaim_free(garbage);
+	return error;
+}
+
+/*
+ * Of several processes that hold it, each but the last just drops its reference, so the check for waiters and the drop need
+ * not be one step; the last kills the word, which is.
+ */
+static int destroy_locked(struct ksem_proc *proc, ksem_id_t id, struct reclaim *garbage)
+{
+	struct ksem *ksem = ids_find(&proc->ids, id);
+	int error;
+
+	if (!ksem || ksem->named)
+		return EINVAL;
+	if (count_waiters(semaphore_word(&ksem->sem)))
+		return EBUSY;
+	if (life_drop_shared_ref(&ksem->life)) {
+		ids_remove(&proc->ids, ksem, garbage);
+		return 0;
+	}
+	error = semaphore_kill(&ksem->sem);
+	if (error)
+		return error;
+	ids_remove(&proc->ids, ksem, garbage);
+	namespace_forget(proc->ns, ksem);
+	namespace_drop(proc->ns, ksem, life_refs(1), garbage);
+	return 0;
+}
+
+static int close_locked(struct ksem_proc *proc, ksem_id_t id, struct reclaim *garbage)
+{
+	struct ksem *ksem = ids_find(&proc->ids, id);
+
+	if (!ksem || !ksem->named)
+		return EINVAL;
+	ids_remove(&proc->ids, ksem, garbage);
+	namespace_drop(proc->ns, ksem, life_refs(1), garbage);
+	return 0;
+}
+
+static int dropping(struct ksem_proc *proc, ksem_id_t id, int (*drop)(struct ksem_proc *, ksem_id_t, struct reclaim *))
+{
+	struct reclaim garbage = {NULL, 0, 0};
+	int error;
+
+	pthread_mutex_lock(&proc->lock);
+	error = drop(proc, id, &garbage);
+	pthread_mutex_unlock(&proc->lock);
+	reclaim_free(garbage);
+	return error;
+}
+
+int process_destroy(struct ksem_proc *proc, ksem_id_t id)
+{
+	return dropping(proc, id, destroy_locked);
+}
+
+int process_close(struct ksem_proc *proc, ksem_id_t id)
+{
+	return dropping(proc, id, close_locked);
+}
+
+/* A reference to the semaphore that has the name. ENOENT: none has; EEXIST, EPERM, ENOMEM. */
+static int reference_by_name(struct ksem_proc *proc, const struct making *making, int oflag, struct ksem **found)
+{
+	int error;
+
+	rcu_enter();
+	do {
+		struct name *name = names_find(proc->ns, making->name, making->length);
+
+		*found = name ? name->ksem : NULL;
+		if (!name)
+			error = ENOENT;
+		else if (oflag & O_EXCL)
+			error = EEXIST;
+		else if (!namespace_permits(*found, &proc->cred))
+			error = EPERM;
+		else
+			error = life_take(&(*found)->life, life_refs(1));
+	} while (error == EINVAL); /* it was unlinked, and ended, since it was found */
+	rcu_leave();
+	return error;
+}
+
+static int open_existing(struct ksem_proc *proc, const struct making *making, int oflag, struct ksem **opened,
+			 struct reclaim *garbage)
+{
+	struct ksem *ksem;
+	int error = reference_by_name(proc, making, oflag, &ksem);
+
+	if (error)
+		return error;
+	if (ids_find(&proc->ids, ksem->id) != ksem && ids_reserve(&proc->ids, garbage)) {
+		namespace_drop(proc->ns, ksem, life_refs(1), garbage);
+		return ENOMEM;
+	}
+	*opened = ksem;
+	return 0;
+}
+
+static bool name_is_valid(const struct making *making)
+{
+	return making->length >= 2 && making->name[0] == '/' && !memchr(making->name + 1, '/', making->length - 1);
+}
+
+static int open_locked(struct ksem_proc *proc, const struct making *making, int oflag, ksem_id_t *id,
+		       struct reclaim *garbage)
+{
+	struct ksem *ksem = NULL;
+	int error;
+
+	do {
+		error = open_existing(proc, making, oflag, &ksem, garbage);
+		if (error != ENOENT || !(oflag & O_CREAT))
+			break;
+		if (!name_is_valid(making))
+			return EINVAL;
+		error = namespace_make(proc->ns, making, &proc->ids, &ksem, garbage);
+	} while (error == EEXIST); /* another made it since we looked */
+	if (error)
+		return error;
+	ids_add(&proc->ids, ksem);
+	*id = ksem->id;
+	return 0;
+}
+
+int process_open(struct ksem_proc *proc, const char *name, int oflag, mode_t mode, uint32_t value, ksem_id_t *id)
+{
+	size_t max = proc->ns->max_name;
+	struct making making = {
+		.owner = &proc->cred, .name = name, .length = strnlen(name, max + 1), .mode = mode, .value = value};
+	struct reclaim garbage = {NULL, 0, 0};
+	int error;
+
+	if (making.length > max)
+		return ENAMETOOLONG;
+	pthread_mutex_lock(&proc->lock);
+	error = open_locked(proc, &making, oflag, id, &garbage);
+	pthread_mutex_unlock(&proc->lock);
+	reclaim_free(garbage);
+	return error;
+}
+
+int process_unlink(struct ksem_proc *proc, const char *name)
+{
+	size_t max = proc->ns->max_name;
+	size_t length = strnlen(name, max + 1);
+	struct reclaim garbage = {NULL, 0, 0};
+	int error;
+
+	if (length > max)
+		return ENAMETOOLONG;
+	error = namespace_unlink(proc->ns, &proc->cred, name, length, &garbage);
+	reclaim_free(garbage);
+	return error;
+}
+
+int process_stat(struct ksem_proc *proc, ksem_id_t id, struct ksem_info *info)
+{
+	struct ksem_info now;
+	struct ksem *ksem;
+	bool alive;
+
+	pthread_mutex_lock(&proc->lock);
+	ksem = ids_find(&proc->ids, id);
+	alive = ksem && namespace_stat(proc->ns, ksem, &now);
+	pthread_mutex_unlock(&proc->lock);
+	if (!alive)
+		return EINVAL;
+	*info = now;
+	return 0;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A process: a holder of references within a namespace, with credentials.
+ *
+ * A look-up by id (process_find) is wait-free, in a read section. Everything else here changes references and is serialized by
+ * the process's lock, inside which the namespace's may be taken, and nothing else. These calls stand inside the fork gate.
+ */
+#ifndef KSEM_REGISTRY_PROCESS_H
+#define KSEM_REGISTRY_PROCESS_H
+
+#include "registry/ids.h"
+#include "registry/namespace.h"
+
+struct ksem_proc {
+	struct retired retired;
+	struct ids ids;
+	struct ksem_ns *ns;     /* constant, as is cred */
+	struct ksem_cred cred;
+	struct ksem_proc *next, **prev; /* under the namespace's lock */
+	_Alignas(KSEM_CACHE_LINE) atomic(uint32_t) waiting; /* atomic: threads that wait in it by id; see process_begin_wait */
+	pthread_mutex_t lock;
+};
+
+static inline struct ksem *process_find(const struct ksem_proc *proc, ksem_id_t id)
+{
+	return ids_find(&proc->ids, id);
+}
+
+int process_create(struct ksem_ns *ns, const struct ksem_cred *cred, struct ksem_proc **created);
+int process_fork(struct ksem_proc *parent, struct ksem_proc **created);
+int process_exec(struct ksem_proc *proc);
+int process_exit(struct ksem_proc *proc);
+
+int process_init(struct ksem_proc *proc, uint32_t value, ksem_id_t *id);
+int process_destroy(struct ksem_proc *proc, ksem_id_t id);
+int process_open(struct ksem_proc *proc, const char *name, int oflag, mode_t mode, uint32_t value, ksem_id_t *id);
+int process_close(struct ksem_proc *proc, ksem_id_t id);
+int process_unlink(struct ksem_proc *proc, const char *name);
+int process_stat(struct ksem_proc *proc, ksem_id_t id, struct ksem_info *info);
+
+/*
+ * A thread is going to sleep in the process, which can't exec or exit until process_end_wait. False: it is doing so. By
+ * KSEM_ORD_5 what the thread did in its wait happens before the process is freed.
+ */
+bool process_begin_wait(struct ksem_proc *proc);
+void process_end_wait(struct ksem_proc *proc);
+
+/* In a fork's child, which has one thread: how many waits that thread has under way in the process. */
+void process_after_fork(struct ksem_proc *proc, uint32_t waiting);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The places of a namespace: how many semaphores it may have, which ids they get, and a way to visit them all.
+ *
+ * A slot holds a semaphore or is free. An id is the slot's number in its low bits and, above them, how often the slot was
+ * used. So ids of semaphores that live at the same time are dense in their low bits, which is what a process's id table wants
+ * (ids.h); an id is never 0, because uses count from 1; and none comes twice: a slot whose count is full is never used again.
+ *
+ * All of it is under the namespace's lock.
+ */
+#ifndef KSEM_REGISTRY_SLOTS_H
+#define KSEM_REGISTRY_SLOTS_H
+
+#include <stdbool.h>
+
+#include "ksem/ksem.h"
+
+#define SLOTS_FIRST  64 /* slots of the first chunk; each chunk after it has twice as many as the last */
+#define SLOTS_CHUNKS 28 /* enough for 2^33 slots */
+
+struct slot {
+	uint64_t uses;    /* this one included */
+	uintptr_t holds;  /* a semaphore; 0: taken, not yet filled; odd: free, and twice the number of the next free + 1 */
+};
+
+struct slots {
+	struct slot *chunks[SLOTS_CHUNKS];
+	uint64_t made;      /* slots that were ever used */
+	uint64_t free;      /* the first free slot of those; SLOTS_NONE: none */
+	uint32_t live, max; /* slots taken; how many may be */
+	unsigned bits;      /* of an id, for the slot's number */
+};
+
+void slots_init(struct slots *slots, uint32_t max);
+void slots_fini(struct slots *slots);
+
+/* A slot, and the id that its semaphore will have. 0, ENFILE: max are taken, ENOMEM. */
+int slots_take(struct slots *slots, ksem_id_t *id);
+
+/* Undoes slots_take, if nothing was taken since: no memory of it is left. The id won't be given out again all the same. */
+void slots_untake(struct slots *slots, ksem_id_t id);
+
+/* Fills a slot that was taken: now slots_next visits it. */
+void slots_fill(struct slots *slots, ksem_id_t id, struct ksem *ksem);
+
+/* Gives a slot back, by the id that it was taken with. False: it had been given back. */
+bool slots_give(struct slots *slots, ksem_id_t id);
+
+/* The semaphore in the first filled slot from *cursor on, which moves past it; NULL: none. Begin with 0. */
+struct ksem *slots_next(const struct slots *slots, uint64_t *cursor);
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Waiting: see waiting.h.
+ *
+ * A thread that waits by id leaves its read section before it sleeps. From then on its being enlisted in the word keeps the
+ * semaphore, and its being counted in the process keeps the process. If all else that kept the semaphore went meanwhile, the
+ * last waiter ends it.
+ *
+ * What the calling thread waits for stands in `own` while it is enlisted: the child of a fork from a signal handler, which has
+ * this thread and no other, tells by it which waiters it still has. Word and `own` change together in a read section, in which
+ * no fork is looked after (os/fork.h).
+ */
+#include "registry/waiting.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#include "base/rcu.h"
+#include "os/fork.h"
+
+static _Thread_local struct {
+	struct ksem *ksem;
+	struct ksem_proc *proc; /* NULL: it waits by a pin */
+} own;                          /* owner only, and its signal handlers */
+
+/* Takes a permit, or enlists (EAGAIN). In a read section. */
+static int take_or_enlist(struct ksem *ksem, struct ksem_proc *proc)
+{
+	int error = semaphore_take_or_enlist(&ksem->sem);
+
+	if (error == EAGAIN) {
+		own.ksem = ksem;
+		own.proc = proc;
+	}
+	return error;
+}
+
+/* Tries to leave as semaphore_leave does. */
+static int leave(struct ksem *ksem, bool give_up, bool *last)
+{
+	int error;
+
+	rcu_enter();
+	error = semaphore_leave(&ksem->sem, give_up, last);
+	if (error != EAGAIN) {
+		own.ksem = NULL;
+		own.proc = NULL;
+	}
+	rcu_leave();
+	return error;
+}
+
+/* Sleeps on a semaphore in which the thread has enlisted, until it has left. */
+static int park(struct ksem *ksem, const struct deadline *deadline)
+{
+	struct ksem_ns *ns = ksem->ns;
+	struct reclaim garbage = {NULL, 0, 0};
+	bool last;
+	int woken, left;
+
+	do {
+		woken = semaphore_sleep(&ksem->sem, deadline);
+		left = leave(ksem, woken == ETIMEDOUT || woken == EINTR, &last);
+	} while (left == EAGAIN);
+	if (last) {
+		fork_gate_enter();
+		namespace_end(ns, ksem, &garbage);
+		reclaim_free(garbage);
+		fork_gate_leave();
+	}
+	return left ? woken : 0;
+}
+
+int waiting_pinned(struct ksem *ksem, const struct deadline *deadline)
+{
+	int error;
+
+	rcu_enter();
+	error = take_or_enlist(ksem, NULL);
+	rcu_leave();
+	return error == EAGAIN ? park(ksem, deadline) : error;
+}
+
+int waiting_by_id(struct ksem_proc *proc, ksem_id_t id, const struct deadline *deadline)
+{
+	struct ksem *ksem;
+	bool counted = false;
+	int error = EINVAL;
+
+	rcu_enter();
+	ksem = process_find(proc, id);
+	if (likely(ksem != NULL))
+		error = semaphore_take(&ksem->sem);
+	if (unlikely(error == EAGAIN)) {
+		counted = process_begin_wait(proc);
+		error = counted ? take_or_enlist(ksem, proc) : EINVAL;
+	}
+	rcu_leave();
+	if (error == EAGAIN)
+		error = park(ksem, deadline);
+	if (counted)
+		process_end_wait(proc);
+	return error;
+}
+
+/* ---- In the child of a fork. ---- */
+
+static void forget_waiters(struct ksem_ns *ns)
+{
+	struct reclaim garbage = {NULL, 0, 0};
+	uint64_t cursor = 0;
+	struct ksem *ksem;
+
+	for (struct ksem_proc *proc = ns->procs; proc; proc = proc->next)
+		process_after_fork(proc, proc == own.proc);
+	while ((ksem = slots_next(&ns->slots, &cursor))) {
+		if (semaphore_after_fork(&ksem->sem, ksem == own.ksem) && namespace_end(ns, ksem, &garbage))
+			break;
+	}
+	reclaim_free(garbage);
+}
+
+static void forget_all_waiters(void)
+{
+	namespace_for_all(forget_waiters);
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+	fork_in_child = forget_all_waiters;
+}

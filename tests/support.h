@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the tests share: cmocka, and words for what they do all the time. Random tests print their seed; KSEM_SEED takes it back.
+ */
+#ifndef KSEM_TESTS_SUPPORT_H
+#define KSEM_TESTS_SUPPORT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <ksem/ksem.h>
+
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+/* Fewer rounds where each costs more. */
+#define ROUNDS(n) (SANITIZED ? (n) / 10 : (n))
+
+/* A call that must succeed, or must fail with just this error. */
+#define OK(call)           assert_int_equal((call), 0)
+#define FAILS(error, call) assert_int_equal((call), (error))
+
+/* In threads other than the test's own, where cmocka's assertions can't jump: says what is wrong and ends the program. */
+#define MUST(condition)                                                                        \
+	do {                                                                                   \
+		if (!(condition)) {                                                            \
+			fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition); \
+			abort();                                                               \
+		}                                                                              \
+	} while (0)
+
+/* A namespace and a process in it, as the superuser: the fixture of most tests, in *state. */
+struct world {
+	struct ksem_ns *ns;
+	struct ksem_proc *proc;
+};
+
+int world_setup(void **state);
+int world_teardown(void **state); /* fails if exit or destroy does */
+
+#define world_test(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
+
+struct ksem_proc *world_user(struct world *world, uid_t uid, gid_t gid); /* another process, with these credentials */
+
+unsigned value_of(struct ksem_proc *proc, ksem_id_t id);
+struct ksem_info info_of(struct ksem_proc *proc, ksem_id_t id);
+
+/* Waits until so many threads wait on the semaphore. */
+void until_waiting(struct ksem_proc *proc, ksem_id_t id, unsigned waiters);
+
+pthread_t start(void *(*body)(void *), void *arg);
+void *finish(pthread_t thread);
+
+void sleep_ms(long ms);
+struct timespec in_ms(clockid_t clock, long ms); /* an absolute time, that far from now; negative: past */
+
+/* A random sequence: seeded from KSEM_SEED, or the clock; the seed is printed once. */
+struct random {
+	uint64_t state;
+};
+struct random random_new(void);
+uint64_t random_next(struct random *random);
+unsigned random_below(struct random *random, unsigned n);
+
+#endif
