@@ -51,10 +51,12 @@ static void shut(void)
 {
 	uint32_t word = load_rlx(&gate); /* relaxed: the compare-and-swap checks it */
 
-	while (word & SHUT || !cas_rlx(&gate, &word, word | SHUT)) { /* relaxed: the wait below acquires */
+	for (;;) {
 		if (word & SHUT) {
 			futex_wait(&gate, word, NULL); /* for another thread's fork */
 			word = load_rlx(&gate);        /* relaxed: as above */
+		} else if (cas_rlx(&gate, &word, word | SHUT)) { /* relaxed: the wait below acquires */
+			break;
 		}
 	}
 	while ((word = load_acq(&gate)) != SHUT) /* KSEM_ORD_9 acquire */

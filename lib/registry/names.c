@@ -24,17 +24,15 @@ static struct cds_lfht *table;     /* constant from before main on */
 static atomic(size_t) count;       /* atomic: names in the table, for its size only */
 static atomic(size_t) buckets;     /* atomic: what the table was last grown to */
 
-__attribute__((constructor)) static void names_start(void)
+void names_start(void)
 {
 	table = cds_lfht_new_flavor(NAMES_BUCKETS_MIN, NAMES_BUCKETS_MAX, NAMES_BUCKETS_MAX, 0, &urcu_bp_flavor, NULL);
 	store_rlx(&buckets, NAMES_BUCKETS_MIN); /* relaxed: before main */
 }
 
-/* At exit, or when the library is unloaded. A table with names in it is left: threads of the host may still use it. */
-__attribute__((destructor)) static void names_stop(void)
+void names_stop(void)
 {
-	if (load_rlx(&count) == 0) /* relaxed: see above */
-		cds_lfht_destroy(table, NULL);
+	cds_lfht_destroy(table, NULL);
 }
 
 struct key {
@@ -113,19 +111,25 @@ bool names_remove(struct name *name)
 	return true;
 }
 
-void names_make_room(void)
+/* Has a table of so many buckets made, with all signals of the host kept away from the threads that this may take. */
+static void resize(size_t size)
 {
-	size_t have = load_rlx(&buckets);             /* relaxed: whoever sees an old one grows to what is there */
-	size_t want = load_rlx(&count);               /* relaxed: as above */
+	int saved_errno = errno;
 	sigset_t all, saved;
 
-	if (want <= have || have == NAMES_BUCKETS_MAX)
-		return;
-	want = have * 2;
-	if (!cas_rlx(&buckets, &have, want)) /* relaxed: it only picks the one who grows the table */
-		return;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &saved);
-	cds_lfht_resize(table, want);
+	cds_lfht_resize(table, size);
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	errno = saved_errno;
+}
+
+void names_make_room(void)
+{
+	size_t have = load_rlx(&buckets); /* relaxed: the compare-and-swap checks it */
+
+	if (load_rlx(&count) <= have || have == NAMES_BUCKETS_MAX) /* relaxed: a size to aim at */
+		return;
+	if (cas_rlx(&buckets, &have, have * 2)) /* relaxed: it only picks the one who grows the table */
+		resize(have * 2);
 }

@@ -31,6 +31,10 @@ struct name {
 	char bytes[]; /* without an end mark */
 };
 
+/* Makes the table, before main; and frees it, when no namespace is left. */
+void names_start(void);
+void names_stop(void);
+
 /* NULL: no memory. */
 struct name *name_new(const struct ksem_ns *ns, struct ksem *ksem, const char *bytes, size_t length);
 size_t name_bytes(const struct name *name);

@@ -53,6 +53,18 @@ void namespace_for_all(void (*call)(struct ksem_ns *ns))
 	}
 }
 
+__attribute__((constructor)) static void start(void)
+{
+	names_start();
+}
+
+/* At exit, or when the library is unloaded. A host that left a namespace may have threads that use it still. */
+__attribute__((destructor)) static void stop(void)
+{
+	if (!namespaces)
+		names_stop();
+}
+
 static int check_options(const struct ksem_ns_options *options)
 {
 	if (options->size != sizeof(*options))

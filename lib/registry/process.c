@@ -160,7 +160,7 @@ int process_exit(struct ksem_proc *proc)
 
 int process_init(struct ksem_proc *proc, uint32_t value, ksem_id_t *id)
 {
-	struct making making = {.owner = &proc->cred, .mode = 0600, .value = value};
+	struct making making = {.owner = &proc->cred, .value = value}; /* mode 0: nobody opens it */
 	struct reclaim garbage = {NULL, 0, 0};
 	struct ksem *ksem;
 	int error;
@@ -176,6 +176,19 @@ int process_init(struct ksem_proc *proc, uint32_t value, ksem_id_t *id)
 	return error;
 }
 
+/* Drops the reference if another process holds one too. */
+static bool destroy_shared(struct ksem_proc *proc, struct ksem *ksem, struct reclaim *garbage)
+{
+	bool shared;
+
+	rcu_enter(); /* from the drop on, only this keeps it */
+	shared = life_drop_shared_ref(&ksem->life);
+	if (shared)
+		ids_remove(&proc->ids, ksem, garbage);
+	rcu_leave();
+	return shared;
+}
+
 /*
  * Of several processes that hold it, each but the last just drops its reference, so the check for waiters and the drop need
  * not be one step; the last kills the word, which is.
@@ -189,10 +202,8 @@ static int destroy_locked(struct ksem_proc *proc, ksem_id_t id, struct reclaim *
 		return EINVAL;
 	if (count_waiters(semaphore_word(&ksem->sem)))
 		return EBUSY;
-	if (life_drop_shared_ref(&ksem->life)) {
-		ids_remove(&proc->ids, ksem, garbage);
+	if (destroy_shared(proc, ksem, garbage))
 		return 0;
-	}
 	error = semaphore_kill(&ksem->sem);
 	if (error)
 		return error;

@@ -6,9 +6,9 @@
  * semaphore, and its being counted in the process keeps the process. If all else that kept the semaphore went meanwhile, the
  * last waiter ends it.
  *
- * What the calling thread waits for stands in `own` while it is enlisted: the child of a fork from a signal handler, which has
- * this thread and no other, tells by it which waiters it still has. Word and `own` change together in a read section, in which
- * no fork is looked after (os/fork.h).
+ * What the calling thread waits for stands in `own`: the child of a fork from a signal handler, which has this thread and no
+ * other, tells by it which waiters it still has. The counts and `own` change together in a read section, in which no fork is
+ * looked after (os/fork.h).
  */
 #include "registry/waiting.h"
 
@@ -19,19 +19,17 @@
 #include "os/fork.h"
 
 static _Thread_local struct {
-	struct ksem *ksem;
-	struct ksem_proc *proc; /* NULL: it waits by a pin */
+	struct ksem *ksem;      /* in whose word it is enlisted */
+	struct ksem_proc *proc; /* in which it is counted, if it waits by id */
 } own;                          /* owner only, and its signal handlers */
 
 /* Takes a permit, or enlists (EAGAIN). In a read section. */
-static int take_or_enlist(struct ksem *ksem, struct ksem_proc *proc)
+static int take_or_enlist(struct ksem *ksem)
 {
 	int error = semaphore_take_or_enlist(&ksem->sem);
 
-	if (error == EAGAIN) {
+	if (error == EAGAIN)
 		own.ksem = ksem;
-		own.proc = proc;
-	}
 	return error;
 }
 
@@ -42,10 +40,8 @@ static int leave(struct ksem *ksem, bool give_up, bool *last)
 
 	rcu_enter();
 	error = semaphore_leave(&ksem->sem, give_up, last);
-	if (error != EAGAIN) {
+	if (error != EAGAIN)
 		own.ksem = NULL;
-		own.proc = NULL;
-	}
 	rcu_leave();
 	return error;
 }
@@ -76,9 +72,26 @@ int waiting_pinned(struct ksem *ksem, const struct deadline *deadline)
 	int error;
 
 	rcu_enter();
-	error = take_or_enlist(ksem, NULL);
+	error = take_or_enlist(ksem);
 	rcu_leave();
 	return error == EAGAIN ? park(ksem, deadline) : error;
+}
+
+/* Counts the thread in the process; false: that is leaving. In a read section. */
+static bool begin_wait(struct ksem_proc *proc)
+{
+	if (!process_begin_wait(proc))
+		return false;
+	own.proc = proc;
+	return true;
+}
+
+static void end_wait(struct ksem_proc *proc)
+{
+	rcu_enter();
+	process_end_wait(proc);
+	own.proc = NULL;
+	rcu_leave();
 }
 
 int waiting_by_id(struct ksem_proc *proc, ksem_id_t id, const struct deadline *deadline)
@@ -92,14 +105,14 @@ int waiting_by_id(struct ksem_proc *proc, ksem_id_t id, const struct deadline *d
 	if (likely(ksem != NULL))
 		error = semaphore_take(&ksem->sem);
 	if (unlikely(error == EAGAIN)) {
-		counted = process_begin_wait(proc);
-		error = counted ? take_or_enlist(ksem, proc) : EINVAL;
+		counted = begin_wait(proc);
+		error = counted ? take_or_enlist(ksem) : EINVAL;
 	}
 	rcu_leave();
 	if (error == EAGAIN)
 		error = park(ksem, deadline);
 	if (counted)
-		process_end_wait(proc);
+		end_wait(proc);
 	return error;
 }
 
