@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The public calls: each checks its arguments, in the contract's order, and hands on to the registry or, with what a look-up
- * found, to the semaphore. See include/ksem/ksem.h for what they promise.
+ * The public calls: each checks its arguments, in the contract's order, and hands on to the registry or, with what a
+ * look-up found, to the semaphore. See include/ksem/ksem.h for what they promise.
  *
- * Calls that change tables stand between `CONTROL` and the return of its result: inside the fork gate. Calls by id stand in an
- * RCU read section. Pinned calls need neither.
+ * Calls that change tables stand between `CONTROL` and the return of its result: inside the fork gate. Calls by id
+ * stand in an RCU read section. Pinned calls need neither.
  */
 #include <errno.h>
 
@@ -17,28 +17,30 @@
 #define PUBLIC __attribute__((visibility("default")))
 
 /* Evaluates a call inside the fork gate. */
-#define CONTROL(call)                  \
-	__extension__({                \
-		int result_;           \
-                                       \
-		fork_gate_enter();     \
-		result_ = (call);      \
-		fork_gate_leave();     \
-		result_;               \
+#define CONTROL(call)              \
+	__extension__({            \
+		int result_;       \
+                                   \
+		fork_gate_enter(); \
+		result_ = (call);  \
+		fork_gate_leave(); \
+		result_;           \
 	})
 
-/* Evaluates a call with `ksem`, the semaphore of that id, in a read section; EINVAL where the process doesn't hold it. */
-#define WITH_SEMAPHORE(proc, id, call)                    \
-	__extension__({                                   \
-		struct ksem *ksem;                        \
-		int result_ = EINVAL;                     \
-                                                          \
-		rcu_enter();                              \
-		ksem = process_find((proc), (id));        \
-		if (likely(ksem != NULL))                 \
-			result_ = (call);                 \
-		rcu_leave();                              \
-		result_;                                  \
+/*
+ * Evaluates a call with `ksem`, the semaphore of that id, in a read section; EINVAL where the process doesn't hold it.
+ */
+#define WITH_SEMAPHORE(proc, id, call)             \
+	__extension__({                            \
+		struct ksem *ksem;                 \
+		int result_ = EINVAL;              \
+                                                   \
+		rcu_enter();                       \
+		ksem = process_find((proc), (id)); \
+		if (likely(ksem != NULL))          \
+			result_ = (call);          \
+		rcu_leave();                       \
+		result_;                           \
 	})
 
 PUBLIC int ksem_ns_create(const struct ksem_ns_options *options, struct ksem_ns **ns)
@@ -117,7 +119,8 @@ PUBLIC int ksem_destroy(struct ksem_proc *proc, ksem_id_t id)
 	return CONTROL(process_destroy(proc, id));
 }
 
-PUBLIC int ksem_open(struct ksem_proc *proc, const char *name, int oflag, mode_t mode, unsigned int value, ksem_id_t *id)
+PUBLIC int ksem_open(struct ksem_proc *proc, const char *name, int oflag, mode_t mode, unsigned int value,
+		     ksem_id_t *id)
 {
 	if (!proc)
 		return EINVAL;

@@ -5,15 +5,16 @@
  * A namespace holds semaphores; each has an id, and some have a name. A process is a holder of references within a
  * namespace: an id means something only to a process that holds a reference to its semaphore.
  *
- * Every function returns 0 or a positive error number (EINVAL, ...) and leaves errno alone. A call that fails has changed
- * nothing. The checks of a call run in this order: a NULL process, namespace or pinned semaphore is EINVAL; a NULL output
- * argument, name, deadline or callback is EFAULT; then what is listed at the call, in its order.
+ * Every function returns 0 or a positive error number (EINVAL, ...) and leaves errno alone. A call that fails has
+ * changed nothing. The checks of a call run in this order: a NULL process, namespace or pinned semaphore is EINVAL; a
+ * NULL output argument, name, deadline or callback is EFAULT; then what is listed at the call, in its order.
  *
- * Threads: every call may come from any thread at any time; no thread is registered. Only the calls that say so may be made
- * from a signal handler. No call is a cancellation point. After fork() the child may use its copy of everything.
+ * Threads: every call may come from any thread at any time; no thread is registered. Only the calls that say so may be
+ * made from a signal handler. No call is a cancellation point. After fork() the child may use its copy of everything.
  *
- * Ordering: a post happens before the wait, trywait or clockwait that takes its permit, and before every getvalue that sees
- * it. The thread that took a permit may destroy the semaphore at once, even while the post that gave it is still returning.
+ * Ordering: a post happens before the wait, trywait or clockwait that takes its permit, and before every getvalue that
+ * sees it. The thread that took a permit may destroy the semaphore at once, even while the post that gave it is still
+ * returning.
  */
 #ifndef KSEM_KSEM_H
 #define KSEM_KSEM_H
@@ -40,7 +41,7 @@ struct ksem;      /* a pinned semaphore */
 
 struct ksem_ns_options {
 	size_t size;       /* sizeof(struct ksem_ns_options) */
-	const char *dir;   /* NULL: this OS process's own memory; else a directory that OS processes share (not yet: ENOTSUP) */
+	const char *dir;   /* NULL: this OS process's own memory; else a directory that they share (not yet: ENOTSUP) */
 	uint32_t max_sems; /* semaphores at most; 0: 1048576 */
 	uint32_t max_name; /* bytes of a name at most, 2 to KSEM_NAME_MAX; 0: KSEM_NAME_MAX */
 };
@@ -78,13 +79,16 @@ struct ksem_proc *ksem_self(void);
 /* An anonymous semaphore of that value, and one reference to it. ENFILE: max_sems. ENOMEM. */
 int ksem_init(struct ksem_proc *proc, unsigned int value, ksem_id_t *id);
 
-/* Drops the reference to an anonymous semaphore; the last one frees it. EINVAL: not held, or named. EBUSY: a thread waits. */
+/*
+ * Drops the reference to an anonymous semaphore; the last one frees it. EINVAL: not held, or named. EBUSY: a thread
+ * waits.
+ */
 int ksem_destroy(struct ksem_proc *proc, ksem_id_t id);
 
 /*
- * A reference to the semaphore of that name; O_CREAT makes it if absent, with mode and value; O_EXCL demands that it be.
- * ENAMETOOLONG. Exists: EEXIST (O_EXCL), EPERM. Absent: ENOENT (no O_CREAT), EINVAL (not '/' and then bytes other than
- * '/'), ENFILE. ENOMEM.
+ * A reference to the semaphore of that name; O_CREAT makes it if absent, with mode and value; O_EXCL demands that it
+ * be. ENAMETOOLONG. Exists: EEXIST (O_EXCL), EPERM. Absent: ENOENT (no O_CREAT), EINVAL (not '/' and then bytes other
+ * than '/'), ENFILE. ENOMEM.
  */
 int ksem_open(struct ksem_proc *proc, const char *name, int oflag, mode_t mode, unsigned int value, ksem_id_t *id);
 
@@ -96,10 +100,16 @@ int ksem_unlink(struct ksem_proc *proc, const char *name);
 
 /* ---- Post and wait, by id. Lock-free; no call here allocates or takes a lock. ---- */
 
-/* value + 1, and wakes a waiter if any waits. Never blocks; may be called from a signal handler. EINVAL: not held. EOVERFLOW. */
+/*
+ * value + 1, and wakes a waiter if any waits. Never blocks; may be called from a signal handler. EINVAL: not held.
+ * EOVERFLOW.
+ */
 int ksem_post(struct ksem_proc *proc, ksem_id_t id);
 
-/* value + count, all or nothing; wakes as many waiters as can go on. Never blocks. Count 0 does nothing. Errors as ksem_post. */
+/*
+ * value + count, all or nothing; wakes as many waiters as can go on. Never blocks. Count 0 does nothing. Errors as
+ * ksem_post.
+ */
 int ksem_post_many(struct ksem_proc *proc, ksem_id_t id, unsigned int count);
 
 /* Blocks until value > 0, then value - 1. EINVAL: not held. EINTR: a signal handler ran (not one with SA_RESTART). */
@@ -119,7 +129,10 @@ int ksem_getvalue(struct ksem_proc *proc, ksem_id_t id, unsigned int *value);
 
 /* ---- Pinned semaphores: post and wait without a look-up. ---- */
 
-/* Keeps the semaphore alive, whatever its references do, until ksem_unpin. Never blocks. EINVAL: not held. */
+/*
+ * Keeps the semaphore alive, whatever its references do, until ksem_unpin. Never blocks. EINVAL: not held. ENOMEM: it
+ * has 2^32 - 1 pins.
+ */
 int ksem_pin(struct ksem_proc *proc, ksem_id_t id, struct ksem **sem);
 
 /* Ends a pin; may block; not from a signal handler. NULL: nothing. */
@@ -150,8 +163,8 @@ struct ksem_info {
 int ksem_stat(struct ksem_proc *proc, ksem_id_t id, struct ksem_info *info);
 
 /*
- * Calls visit for each semaphore of the namespace, and stops at, and returns, its first non-zero result. A semaphore made or
- * freed meanwhile is visited or not. visit may make any call, but may not destroy the namespace.
+ * Calls visit for each semaphore of the namespace, and stops at, and returns, its first non-zero result. A semaphore
+ * made or freed meanwhile is visited or not. visit may make any call, but may not destroy the namespace.
  */
 int ksem_ns_foreach(struct ksem_ns *ns, int (*visit)(const struct ksem_info *info, void *arg), void *arg);
 

@@ -2,8 +2,8 @@
 /*
  * Where memory comes from: see memory.h.
  *
- * The functions of jemalloc are weak references, so the library runs without it and pulls it in nowhere. The arena is made
- * before main. jemalloc's thread caches stay out of it: they would mix our blocks with the host's.
+ * The functions of jemalloc are weak references, so the library runs without it and pulls it in nowhere. The arena is
+ * made before main. jemalloc's thread caches stay out of it: they would mix our blocks with the host's.
  */
 #include "base/memory.h"
 
@@ -46,8 +46,7 @@ static unsigned jemalloc_arena;
 
 static void *jemalloc_alloc(size_t size, size_t align)
 {
-	return mallocx(size,
-		       MALLOCX_ALIGN(align) | MALLOCX_ZERO | MALLOCX_ARENA(jemalloc_arena) | MALLOCX_TCACHE_NONE);
+	return mallocx(size, MALLOCX_ALIGN(align) | MALLOCX_ZERO | MALLOCX_ARENA(jemalloc_arena) | MALLOCX_TCACHE_NONE);
 }
 
 static void jemalloc_free(void *block)

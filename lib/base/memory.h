@@ -2,9 +2,9 @@
 /*
  * Memory. Everything that the library allocates comes from memory_alloc() and goes back through memory_free().
  *
- * Where the host has jemalloc, its non-standard API serves, from an arena of the library's own; else libc does. What serves
- * is settled once, before main. memory_ops is the seam: a test puts its own functions there, before the library is used, to
- * count, to fail or to age what is freed.
+ * Where the host has jemalloc, its non-standard API serves, from an arena of the library's own; else libc does. What
+ * serves is settled once, before main. memory_ops is the seam: a test puts its own functions there, before the library
+ * is used, to count, to fail or to age what is freed.
  *
  * Both calls leave errno alone.
  */

@@ -10,6 +10,15 @@
 char rcu_tsan_readers;
 #endif
 
+void rcu_meet_thread(void)
+{
+	int saved = errno;
+
+	urcu_bp_read_lock();
+	urcu_bp_read_unlock();
+	errno = saved;
+}
+
 void rcu_wait_readers(void)
 {
 	int saved = errno;

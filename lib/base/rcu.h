@@ -2,26 +2,28 @@
 /*
  * Read-copy-update: liburcu's "bulletproof" flavour (bp), which needs no registration by its host.
  *
- * A reader brackets its look with rcu_enter() and rcu_leave(); what it finds through a published pointer stays allocated
- * until it leaves. A writer takes a thing out of every table, then calls rcu_wait_readers(), which returns when every reader
- * that may still hold the thing has left; then it frees it. rcu_wait_readers() may not be called between rcu_enter() and
- * rcu_leave(). Enter and leave nest, neither blocks nor makes a system call (but for a thread's first enter, which makes it
- * known to liburcu), and both may be called from a signal handler.
+ * A reader brackets its look with rcu_enter() and rcu_leave(); what it finds through a published pointer stays
+ * allocated until it leaves. A writer takes a thing out of every table, then calls rcu_wait_readers(), which returns
+ * when every reader that may still hold the thing has left; then it frees it. rcu_wait_readers() may not be called
+ * between rcu_enter() and rcu_leave(). Enter and leave nest, neither blocks nor makes a system call (but for a thread's
+ * first enter, which makes it known to liburcu), and both may be called from a signal handler.
  *
  * Ordering: KSEM_ORD_6 release ends a read section, KSEM_ORD_6 acquire ends a grace period. liburcu in Debian 12 isn't
- * instrumented, so under ThreadSanitizer both ends, and the publication of a node through a liburcu table (KSEM_ORD_7), are
- * told to it by hand.
+ * instrumented, so under ThreadSanitizer both ends, and the publication of a node through a liburcu table (KSEM_ORD_7),
+ * are told to it by hand.
  *
- * enter and leave are liburcu's own inline functions; their header says of each that it is short enough (under ten lines)
- * to be used so from code that isn't LGPL. Sanitized builds (KSEM_SANITIZED) call the library's functions instead: the inline
- * ones write to memory of liburcu that is handed from thread to thread out of ThreadSanitizer's sight, and is less aligned
- * than its type says.
+ * enter and leave are liburcu's own inline functions; their header says of each that it is short enough (under ten
+ * lines) to be used so from code that isn't LGPL. Sanitized builds (KSEM_SANITIZED) call the library's functions
+ * instead: the inline ones write to memory of liburcu that is handed from thread to thread out of ThreadSanitizer's
+ * sight, and is less aligned than its type says.
  */
 #ifndef KSEM_BASE_RCU_H
 #define KSEM_BASE_RCU_H
 
 #include <stdbool.h>
 #include <urcu/urcu-bp.h>
+
+#include "base/compiler.h"
 
 #if defined(__SANITIZE_THREAD__)
 #define KSEM_TSAN 1
@@ -43,17 +45,23 @@ extern char rcu_tsan_readers; /* every read section releases it, every grace per
 #define rcu_tell_leave()          ((void)0)
 #endif
 
+#include <urcu/static/urcu-bp.h>
+
 #ifdef KSEM_SANITIZED
 #define rcu_lock()   urcu_bp_read_lock()
 #define rcu_unlock() urcu_bp_read_unlock()
 #else
-#include <urcu/static/urcu-bp.h>
 #define rcu_lock()   _urcu_bp_read_lock()
 #define rcu_unlock() _urcu_bp_read_unlock()
 #endif
 
+/* Makes the calling thread known to liburcu, which may map memory. Leaves errno alone. */
+void rcu_meet_thread(void);
+
 static inline void rcu_enter(void)
 {
+	if (unlikely(!URCU_TLS(urcu_bp_reader)))
+		rcu_meet_thread();
 	rcu_lock();
 }
 

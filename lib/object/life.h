@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What keeps a semaphore: references of processes in the lower half of one word, its name and pins (`keeps`) in the upper.
- * Waiters keep it too, but are counted in the semaphore's own word (sem/count.h).
+ * What keeps a semaphore: references of processes in the lower half of one word, its name and pins (`keeps`) in the
+ * upper. Waiters keep it too, but are counted in the semaphore's own word (sem/count.h).
  *
- * From zero there is no way back: a look-up that comes late can't revive what is being ended. A count that is full refuses.
+ * From zero there is no way back: a look-up that comes late can't revive what is being ended. A count that is full
+ * refuses.
  *
  * KSEM_ORD_4: each drop is a release, and whoever drops the last acquires, so that all uses happen before the end.
  */
@@ -52,7 +53,10 @@ static inline int life_add(life_t life, life_t more, life_t *next)
 	return 0;
 }
 
-/* Adds references (life_refs(n)) or a keep (life_keep()). 0, EINVAL: it is being ended, ENOMEM: as many as can be counted. */
+/*
+ * Adds references (life_refs(n)) or a keep (life_keep()). 0, EINVAL: it is being ended, ENOMEM: as many as can be
+ * counted.
+ */
 static inline int life_take(atomic(life_t) *life, life_t more)
 {
 	life_t old = load_rlx(life); /* relaxed: the compare-and-swap checks it */
@@ -63,7 +67,8 @@ static inline int life_take(atomic(life_t) *life, life_t more)
 
 		if (error)
 			return error;
-	} while (!cas_rlx(life, &old, next)); /* relaxed: the caller reached it through a publication that it acquired */
+	} while (
+		!cas_rlx(life, &old, next)); /* relaxed: the caller reached it through a publication that it acquired */
 	return 0;
 }
 

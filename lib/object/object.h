@@ -2,9 +2,9 @@
 /*
  * struct ksem: a semaphore with what surrounds it, in one cache line.
  *
- * Its life: object_new; published in a namespace's slots, a process's id table, perhaps under a name; taken out of them as
- * it loses its last reference, name, pin and waiter; retired; freed after an epoch. A reader that found it in a table may use
- * `sem`, `id` and `life` until it leaves its read section, whatever happens to it meanwhile.
+ * Its life: object_new; published in a namespace's slots, a process's id table, perhaps under a name; taken out of them
+ * as it loses its last reference, name, pin and waiter; retired; freed after an epoch. A reader that found it in a
+ * table may use `sem`, `id` and `life` until it leaves its read section, whatever happens to it meanwhile.
  */
 #ifndef KSEM_OBJECT_OBJECT_H
 #define KSEM_OBJECT_OBJECT_H
@@ -21,21 +21,24 @@
 struct name;
 
 struct ksem {
-	struct retired retired;      /* the namespace's, under its lock, from the semaphore's end on */
-	struct semaphore sem;              /* atomic */
-	atomic(life_t) life;         /* atomic */
-	ksem_id_t id;                /* constant after creation, as are ns, owner, mode and named */
+	struct retired retired; /* the namespace's, under its lock, from the semaphore's end on */
+	struct semaphore sem;   /* atomic */
+	atomic(life_t) life;    /* atomic */
+	ksem_id_t id;           /* constant after creation, as are ns, owner, mode and named */
 	struct ksem_ns *ns;
-	struct name *name;           /* under the namespace's lock; NULL: anonymous, or unlinked */
+	struct name *name; /* under the namespace's lock; NULL: anonymous, or unlinked */
 	struct ksem_cred owner;
 	mode_t mode;
-	uint32_t named;              /* made by open, not by init */
+	uint32_t named; /* made by open, not by init */
 };
 
 _Static_assert(sizeof(struct ksem) <= KSEM_CACHE_LINE, "a semaphore is one cache line");
 _Static_assert(offsetof(struct ksem, retired) == 0, "reclaim_free frees from the first member on");
 
-/* A semaphore that nobody sees yet, with one reference; id, name and the name's keep are the caller's to set. NULL: no memory. */
+/*
+ * A semaphore that nobody sees yet, with one reference; id, name and the name's keep are the caller's to set. NULL: no
+ * memory.
+ */
 static inline struct ksem *object_new(struct ksem_ns *ns, const struct ksem_cred *owner, mode_t mode, uint32_t value)
 {
 	struct ksem *ksem = memory_alloc(sizeof(*ksem), KSEM_CACHE_LINE);

@@ -2,12 +2,13 @@
 /*
  * Retired lists and epochs: see reclaim.h.
  *
- * Epochs are grace periods, numbered from 1. `begun` counts those that began, `ended` those that ended. A thread that comes
- * when n have begun needs one that begins later: number n + 1. It gets in line at the lock; who holds the lock runs one grace
- * period; who then finds its number ended goes on without one of its own.
+ * Epochs are grace periods, numbered from 1. `begun` counts those that began, `ended` those that ended. A thread that
+ * comes when n have begun needs one that begins later: number n + 1. It gets in line at the lock; who holds the lock
+ * runs one grace period; who then finds its number ended goes on without one of its own.
  *
- * Reading `begun` is a release and beginning an epoch an acquire on the same word (KSEM_ORD_8): an epoch that a thread counts
- * on begins after all that the thread took out of tables. KSEM_ORD_10 joins the end of an epoch to those who see it ended.
+ * Reading `begun` is a release and beginning an epoch an acquire on the same word (KSEM_ORD_8): an epoch that a thread
+ * counts on begins after all that the thread took out of tables. KSEM_ORD_10 joins the end of an epoch to those who see
+ * it ended.
  */
 #include "object/reclaim.h"
 
@@ -19,14 +20,14 @@
 #include "base/rcu.h"
 
 static pthread_mutex_t epoch_lock = PTHREAD_MUTEX_INITIALIZER; /* held over a grace period */
-static atomic(uint64_t) begun, ended;                           /* atomic; changed under epoch_lock */
+static atomic(uint64_t) begun, ended;                          /* atomic; changed under epoch_lock */
 
 static void wait_an_epoch(void)
 {
 	uint64_t needed = fetch_add_rel(&begun, 0) + 1; /* KSEM_ORD_8 release */
 
 	pthread_mutex_lock(&epoch_lock);
-	if (load_acq(&ended) < needed) { /* KSEM_ORD_10 acquire */
+	if (load_acq(&ended) < needed) {                       /* KSEM_ORD_10 acquire */
 		uint64_t epoch = fetch_add_acq(&begun, 1) + 1; /* KSEM_ORD_8 acquire */
 
 		rcu_wait_readers();

@@ -2,15 +2,17 @@
 /*
  * Giving memory back after readers have left: retired lists and epochs.
  *
- * What has been taken out of every table, but may still be seen by readers, is retired: it joins a list, by its first member
- * (struct retired). A list is plain data under its owner's lock. When a list is full its owner takes the whole of it, lets go
- * of the lock, and reclaims it: waits until a grace period (epoch) has begun and ended since, then frees every block.
+ * What has been taken out of every table, but may still be seen by readers, is retired: it joins a list, by its first
+ * member (struct retired). A list is plain data under its owner's lock. When a list is full its owner takes the whole
+ * of it, lets go of the lock, and reclaims it: waits until a grace period (epoch) has begun and ended since, then frees
+ * every block.
  *
- * So churn pays a grace period a list, not a callback an object, and what lies retired is bounded: a list a namespace and
- * one for each thread that is reclaiming, each of at most RECLAIM_BLOCKS blocks or (one block more than) RECLAIM_BYTES.
+ * So churn pays a grace period a list, not a callback an object, and what lies retired is bounded: a list a namespace
+ * and one for each thread that is reclaiming, each of at most RECLAIM_BLOCKS blocks or (one block more than)
+ * RECLAIM_BYTES.
  *
- * Epochs are shared: threads that wait at the same time are served by the same grace period, as long as it began after they
- * came.
+ * Epochs are shared: threads that wait at the same time are served by the same grace period, as long as it began after
+ * they came.
  */
 #ifndef KSEM_OBJECT_RECLAIM_H
 #define KSEM_OBJECT_RECLAIM_H

@@ -2,8 +2,9 @@
 /*
  * The gate that keeps forks and changes of tables apart: see fork.h.
  *
- * One word: how many threads are inside, and a bit for "shut". Whoever finds it shut sleeps on it; whoever leaves it empty and
- * shut wakes the fork. KSEM_ORD_9 joins what was done inside to the fork, and what a fork's child repaired to who enters next.
+ * One word: how many threads are inside, and a bit for "shut". Whoever finds it shut sleeps on it; whoever leaves it
+ * empty and shut wakes the fork. KSEM_ORD_9 joins what was done inside to the fork, and what a fork's child repaired to
+ * who enters next.
  */
 #include "os/fork.h"
 
@@ -19,7 +20,7 @@
 
 #define SHUT (UINT32_C(1) << 31)
 
-static atomic(uint32_t) gate;        /* atomic */
+static atomic(uint32_t) gate;         /* atomic */
 static _Thread_local unsigned inside; /* owner only, and its signal handlers */
 static _Thread_local bool passed_by;  /* owner only: this thread's fork didn't shut the gate */
 
@@ -33,7 +34,7 @@ void fork_gate_enter(void)
 	for (;;) {
 		if (word & SHUT) {
 			futex_wait(&gate, word, NULL);
-			word = load_rlx(&gate); /* relaxed: as above */
+			word = load_rlx(&gate);               /* relaxed: as above */
 		} else if (cas_acq(&gate, &word, word + 1)) { /* KSEM_ORD_9 acquire */
 			return;
 		}
@@ -53,8 +54,8 @@ static void shut(void)
 
 	for (;;) {
 		if (word & SHUT) {
-			futex_wait(&gate, word, NULL); /* for another thread's fork */
-			word = load_rlx(&gate);        /* relaxed: as above */
+			futex_wait(&gate, word, NULL);           /* for another thread's fork */
+			word = load_rlx(&gate);                  /* relaxed: as above */
 		} else if (cas_rlx(&gate, &word, word | SHUT)) { /* relaxed: the wait below acquires */
 			break;
 		}
@@ -97,8 +98,8 @@ static void after_fork_child(void)
 }
 
 /*
- * Handlers run last registered first before a fork. The allocator, if it brings its own, must lock itself after we have waited
- * for those who may be allocating: a block from it makes sure that it has registered its own.
+ * Handlers run last registered first before a fork. The allocator, if it brings its own, must lock itself after we have
+ * waited for those who may be allocating: a block from it makes sure that it has registered its own.
  */
 __attribute__((constructor)) static void install(void)
 {

@@ -3,12 +3,12 @@
  * The futex system calls: see futex.h.
  *
  * A sleep without a deadline is FUTEX_WAIT, which the kernel itself restarts after a handler with SA_RESTART. A timed
- * FUTEX_WAIT isn't restarted but ends with EINTR whatever the handler's flags; futex_waitv (Linux 5.16) with one word is, and
- * its time is absolute, so that nothing is lost over a restart. Where futex_waitv is missing, a timed sleep is
+ * FUTEX_WAIT isn't restarted but ends with EINTR whatever the handler's flags; futex_waitv (Linux 5.16) with one word
+ * is, and its time is absolute, so that nothing is lost over a restart. Where futex_waitv is missing, a timed sleep is
  * FUTEX_WAIT_BITSET, and every handler ends it with EINTR.
  *
- * ThreadSanitizer holds a signal's handler back until the thread next calls something that it intercepts, which a sleeper
- * doesn't. So under ThreadSanitizer sleeps are cut into slices, and between them such a call is made.
+ * ThreadSanitizer holds a signal's handler back until the thread next calls something that it intercepts, which a
+ * sleeper doesn't. So under ThreadSanitizer sleeps are cut into slices, and between them such a call is made.
  */
 #include "os/futex.h"
 
@@ -47,8 +47,7 @@ static int wait_bitset(atomic(uint32_t) *word, uint32_t expected, const struct d
 static int wait_timed(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline)
 {
 	static atomic(bool) missing; /* only ever goes from false to true */
-	struct futex_waitv waiter = {
-		.val = expected, .uaddr = (uintptr_t)word, .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG};
+	struct futex_waitv waiter = {.val = expected, .uaddr = (uintptr_t)word, .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG};
 
 	if (!load_rlx(&missing)) { /* relaxed: a stale false costs one refused call */
 		if (syscall(SYS_futex_waitv, &waiter, 1, 0, &deadline->time, deadline->clock) >= 0)

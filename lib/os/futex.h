@@ -2,8 +2,8 @@
 /*
  * Sleeping on a 32-bit word, and waking those who do.
  *
- * The calls go through futex_ops, so that a test can play the kernel: refuse, return early, wake at random, deliver EINTR,
- * run a clock of its own. Both leave errno alone and may be called from a signal handler.
+ * The calls go through futex_ops, so that a test can play the kernel: refuse, return early, wake at random, deliver
+ * EINTR, run a clock of its own. Both leave errno alone and may be called from a signal handler.
  */
 #ifndef KSEM_OS_FUTEX_H
 #define KSEM_OS_FUTEX_H
@@ -21,9 +21,9 @@ struct deadline {
 
 struct futex_ops {
 	/*
-	 * Sleeps if the word is still `expected`, until a wake, the deadline (NULL: never) or a signal handler. 0: woken, or
-	 * for no reason at all; EAGAIN: the word had another value; ETIMEDOUT; EINTR: a handler ran that was installed
-	 * without SA_RESTART.
+	 * Sleeps if the word is still `expected`, until a wake, the deadline (NULL: never) or a signal handler. 0:
+	 * woken, or for no reason at all; EAGAIN: the word had another value; ETIMEDOUT; EINTR: a handler ran that was
+	 * installed without SA_RESTART.
 	 */
 	int (*wait)(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline);
 

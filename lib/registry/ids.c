@@ -2,13 +2,13 @@
 /*
  * The id table of a process: see ids.h.
  *
- * Sizes. home has at least as many slots as there are entries, and at most eight times as many; spill at least twice as many
- * as there are entries in it, removed ones included. A table that doesn't meet this for one entry more is replaced, by one
- * with room for as many again; so an insertion costs constant time on average. Removals leave `ids_removed` in spill, so that
- * a probe goes on past them, and nothing in home.
+ * Sizes. home has at least as many slots as there are entries, and at most eight times as many; spill at least twice as
+ * many as there are entries in it, removed ones included. A table that doesn't meet this for one entry more is
+ * replaced, by one with room for as many again; so an insertion costs constant time on average. Removals leave
+ * `ids_removed` in spill, so that a probe goes on past them, and nothing in home.
  *
- * ids_none is what an empty process has: a table with no room, which is never written to, so that emptying a process can't
- * fail.
+ * ids_none is what an empty process has: a table with no room, which is never written to, so that emptying a process
+ * can't fail.
  */
 #include "registry/ids.h"
 
@@ -17,7 +17,8 @@
 
 #define IDS_MIN 8
 
-static struct ksem ids_removed; /* stands in spill for an entry that is gone; its id is 0, which no reader looks for there */
+static struct ksem
+	ids_removed; /* stands in spill for an entry that is gone; its id is 0, which no reader looks for there */
 
 static union {
 	struct ids_table table;

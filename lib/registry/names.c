@@ -2,14 +2,15 @@
 /*
  * The table of names: see names.h.
  *
- * cds_lfht would resize itself from a thread of its own; ours is resized by the thread that adds, so that the library starts
- * no thread. For a large table liburcu spreads that work over threads, which inherit our signal mask: it is full then, and
- * they take none of the host's signals. The table never shrinks: it is at most NAMES_BUCKETS_MAX * 16 bytes.
+ * cds_lfht would resize itself from a thread of its own; ours is resized by the thread that adds, so that the library
+ * starts no thread. For a large table liburcu spreads that work over threads, which inherit our signal mask: it is full
+ * then, and they take none of the host's signals. The table never shrinks: it is at most NAMES_BUCKETS_MAX * 16 bytes.
  */
 #include "registry/names.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/atomic.h"
@@ -20,19 +21,39 @@
 #define NAMES_BUCKETS_MIN 64
 #define NAMES_BUCKETS_MAX (1 << 18)
 
-static struct cds_lfht *table;     /* constant from before main on */
-static atomic(size_t) count;       /* atomic: names in the table, for its size only */
-static atomic(size_t) buckets;     /* atomic: what the table was last grown to */
+static struct cds_lfht *table; /* constant once there is a namespace */
+static atomic(size_t) count;   /* atomic: names in the table, for its size only */
+static atomic(size_t) buckets; /* atomic: what the table was last grown to */
 
-void names_start(void)
+/* Could liburcu have the memory of a table now? It asserts that it can. */
+static bool is_memory_for_table(void)
 {
-	table = cds_lfht_new_flavor(NAMES_BUCKETS_MIN, NAMES_BUCKETS_MAX, NAMES_BUCKETS_MAX, 0, &urcu_bp_flavor, NULL);
-	store_rlx(&buckets, NAMES_BUCKETS_MIN); /* relaxed: before main */
+	void *buckets_probe = calloc(NAMES_BUCKETS_MAX, sizeof(struct cds_lfht_node));
+	void *table_probe = calloc(1, 4096);
+	bool is = buckets_probe && table_probe;
+
+	free(buckets_probe);
+	free(table_probe);
+	return is;
+}
+
+bool names_start(void)
+{
+	int saved = errno;
+
+	if (!table && is_memory_for_table()) {
+		table = cds_lfht_new_flavor(NAMES_BUCKETS_MIN, NAMES_BUCKETS_MAX, NAMES_BUCKETS_MAX, 0, &urcu_bp_flavor,
+					    NULL);
+		store_rlx(&buckets, NAMES_BUCKETS_MIN); /* relaxed: nobody uses the table yet */
+	}
+	errno = saved;
+	return table != NULL;
 }
 
 void names_stop(void)
 {
-	cds_lfht_destroy(table, NULL);
+	if (table)
+		cds_lfht_destroy(table, NULL);
 }
 
 struct key {

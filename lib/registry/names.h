@@ -2,14 +2,15 @@
 /*
  * Names: which semaphore of a namespace has which name.
  *
- * All namespaces share one table, liburcu's lock-free cds_lfht; a name's key is its namespace and its bytes. Finding and
- * removing are lock-free; of several removals of one name, one succeeds. Adding is too, but a namespace adds under its lock
- * (namespace.c says why).
+ * All namespaces share one table, liburcu's lock-free cds_lfht; a name's key is its namespace and its bytes. Finding
+ * and removing are lock-free; of several removals of one name, one succeeds. Adding is too, but a namespace adds under
+ * its lock (namespace.c says why).
  *
  * KSEM_ORD_7: a name is published by names_add, and read by who finds it. It is freed after an epoch.
  *
- * The table is made before main, with all the memory that it will ever take (touched as it fills), because liburcu ends the
- * host where an allocation of its own fails, and a namespace that can't be made is ENOMEM. It grows with the number of names.
+ * The table is made before main, with all the memory that it will ever take (touched as it fills), because liburcu ends
+ * the host where an allocation of its own fails, and a namespace that can't be made is ENOMEM. If there is no memory
+ * even then, the first namespace tries again. The table grows with the number of names.
  */
 #ifndef KSEM_REGISTRY_NAMES_H
 #define KSEM_REGISTRY_NAMES_H
@@ -31,8 +32,10 @@ struct name {
 	char bytes[]; /* without an end mark */
 };
 
-/* Makes the table, before main; and frees it, when no namespace is left. */
-void names_start(void);
+/* Makes the table, unless there is one. False: no memory. Before main; again under a lock, if it failed then. */
+bool names_start(void);
+
+/* Frees the table, when no namespace is left. */
 void names_stop(void);
 
 /* NULL: no memory. */

@@ -2,12 +2,12 @@
 /*
  * Namespaces: see namespace.h.
  *
- * Making a named semaphore is looking for the name and adding it, under the namespace's lock. A race to create could be had
- * without (adding to the table of names is lock-free, and one wins), but the losers would have taken places under max_sems
- * meanwhile, and at the limit somebody would be refused for a semaphore that nobody made.
+ * Making a named semaphore is looking for the name and adding it, under the namespace's lock. A race to create could be
+ * had without (adding to the table of names is lock-free, and one wins), but the losers would have taken places under
+ * max_sems meanwhile, and at the limit somebody would be refused for a semaphore that nobody made.
  *
- * The end of a semaphore, in order: nothing keeps it (life, and its word, say so: see life.h, count.h), its slot is free, its
- * memory is retired, an epoch passes, its memory is freed.
+ * The end of a semaphore, in order: nothing keeps it (life, and its word, say so: see life.h, count.h), its slot is
+ * free, its memory is retired, an epoch passes, its memory is freed.
  */
 #include "registry/namespace.h"
 
@@ -25,15 +25,22 @@
 static pthread_mutex_t namespaces_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct ksem_ns *namespaces; /* under namespaces_lock */
 
-static void enter_list(struct ksem_ns *ns)
+/* False: there is no memory for what all namespaces share. */
+static bool enter_list(struct ksem_ns *ns)
 {
+	bool started;
+
 	pthread_mutex_lock(&namespaces_lock);
-	ns->next = namespaces;
-	ns->prev = &namespaces;
-	if (ns->next)
-		ns->next->prev = &ns->next;
-	namespaces = ns;
+	started = names_start();
+	if (started) {
+		ns->next = namespaces;
+		ns->prev = &namespaces;
+		if (ns->next)
+			ns->next->prev = &ns->next;
+		namespaces = ns;
+	}
 	pthread_mutex_unlock(&namespaces_lock);
+	return started;
 }
 
 static void leave_list(struct ksem_ns *ns)
@@ -91,7 +98,11 @@ int namespace_create(const struct ksem_ns_options *options, struct ksem_ns **cre
 	pthread_mutex_init(&ns->lock, NULL);
 	slots_init(&ns->slots, options->max_sems ? options->max_sems : MAX_SEMS_DEFAULT);
 	ns->max_name = options->max_name ? options->max_name : KSEM_NAME_MAX;
-	enter_list(ns);
+	if (!enter_list(ns)) {
+		pthread_mutex_destroy(&ns->lock);
+		memory_free(ns);
+		return ENOMEM;
+	}
 	*created = ns;
 	return 0;
 }

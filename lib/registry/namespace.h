@@ -2,9 +2,9 @@
 /*
  * A namespace: the semaphores that share ids, names and limits, and the processes that use them.
  *
- * It hands out semaphores (namespace_make) and takes them back (namespace_end). Its lock protects slots, names being made,
- * the list of processes and the retired list; no lock is taken inside it, but for the allocator's and, as an old table is
- * replaced, none.
+ * It hands out semaphores (namespace_make) and takes them back (namespace_end). Its lock protects slots, names being
+ * made, the list of processes and the retired list; no lock is taken inside it, but for the allocator's and, as an old
+ * table is replaced, none.
  *
  * A namespace that was destroyed lives on, unseen, while a pin keeps a semaphore of it.
  */
@@ -45,8 +45,8 @@ struct making {
 };
 
 /*
- * Makes a semaphore with one reference and enters it in the namespace, having made room for it in the process's ids. EEXIST: the
- * name is there; ENFILE; ENOMEM. Under the lock of the process.
+ * Makes a semaphore with one reference and enters it in the namespace, having made room for it in the process's ids.
+ * EEXIST: the name is there; ENFILE; ENOMEM. Under the lock of the process.
  */
 int namespace_make(struct ksem_ns *ns, const struct making *making, struct ids *ids, struct ksem **made,
 		   struct reclaim *garbage);
@@ -55,20 +55,23 @@ int namespace_make(struct ksem_ns *ns, const struct making *making, struct ids *
 void namespace_forget(struct ksem_ns *ns, struct ksem *ksem);
 
 /*
- * Drops what kept a semaphore (life_refs(n) or life_keep()), and ends it if nothing does any more. What *garbage has gathered
- * then joins the namespace's retired list; when that is full, *garbage gets all of it. The caller gives it to reclaim_free,
- * after the last look at the namespace, which may be part of it.
+ * Drops what kept a semaphore (life_refs(n) or life_keep()), and ends it if nothing does any more. What *garbage has
+ * gathered then joins the namespace's retired list; when that is full, *garbage gets all of it. The caller gives it to
+ * reclaim_free, after the last look at the namespace, which may be part of it.
  */
 void namespace_drop(struct ksem_ns *ns, struct ksem *ksem, life_t less, struct reclaim *garbage);
 
-/* The same for a semaphore whose last waiter has gone, when nothing else kept it. True: that was the end of a destroyed ns. */
+/*
+ * The same for a semaphore whose last waiter has gone, when nothing else kept it. True: that was the end of a destroyed
+ * ns.
+ */
 bool namespace_end(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage);
 
 /* Drops a pin, and ends the semaphore if nothing else keeps it. May free the namespace, if that was destroyed. */
 void namespace_unpin(struct ksem *ksem);
 
 /* Takes a name away from its semaphore; ENOENT, EPERM. */
-int namespace_unlink(struct ksem_ns *ns, const struct ksem_cred *cred, const char *name, size_t length,
+int namespace_unlink(struct ksem_ns *ns, const struct ksem_cred *cred, const char *bytes, size_t length,
 		     struct reclaim *garbage);
 
 /* May someone with these credentials open and unlink the semaphore? */

@@ -2,10 +2,12 @@
 /*
  * Processes: see process.h.
  *
- * `waiting` counts the threads that wait by id, so that exec and exit can refuse while there are any; they set its upper bit
- * to keep others out until they are through, and who then wants to wait is answered as if the references were gone already.
+ * `waiting` counts the threads that wait by id, so that exec and exit can refuse while there are any; they set its
+ * upper bit to keep others out until they are through, and who then wants to wait is answered as if the references were
+ * gone already.
  *
- * A call that drops things gathers what must be freed in `garbage`, and frees it as the last thing it does, with no lock held.
+ * A call that drops things gathers what must be freed in `garbage`, and frees it as the last thing it does, with no
+ * lock held.
  */
 #include "registry/process.h"
 
@@ -190,8 +192,8 @@ static bool destroy_shared(struct ksem_proc *proc, struct ksem *ksem, struct rec
 }
 
 /*
- * Of several processes that hold it, each but the last just drops its reference, so the check for waiters and the drop need
- * not be one step; the last kills the word, which is.
+ * Of several processes that hold it, each but the last just drops its reference, so the check for waiters and the drop
+ * need not be one step; the last kills the word, which is.
  */
 static int destroy_locked(struct ksem_proc *proc, ksem_id_t id, struct reclaim *garbage)
 {

@@ -2,8 +2,9 @@
 /*
  * A process: a holder of references within a namespace, with credentials.
  *
- * A look-up by id (process_find) is wait-free, in a read section. Everything else here changes references and is serialized by
- * the process's lock, inside which the namespace's may be taken, and nothing else. These calls stand inside the fork gate.
+ * A look-up by id (process_find) is wait-free, in a read section. Everything else here changes references and is
+ * serialized by the process's lock, inside which the namespace's may be taken, and nothing else. These calls stand
+ * inside the fork gate.
  */
 #ifndef KSEM_REGISTRY_PROCESS_H
 #define KSEM_REGISTRY_PROCESS_H
@@ -14,10 +15,11 @@
 struct ksem_proc {
 	struct retired retired;
 	struct ids ids;
-	struct ksem_ns *ns;     /* constant, as is cred */
+	struct ksem_ns *ns; /* constant, as is cred */
 	struct ksem_cred cred;
 	struct ksem_proc *next, **prev; /* under the namespace's lock */
-	_Alignas(KSEM_CACHE_LINE) atomic(uint32_t) waiting; /* atomic: threads that wait in it by id; see process_begin_wait */
+	_Alignas(KSEM_CACHE_LINE)
+		atomic(uint32_t) waiting; /* atomic: threads that wait in it by id; see process_begin_wait */
 	pthread_mutex_t lock;
 };
 

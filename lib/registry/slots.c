@@ -2,8 +2,8 @@
 /*
  * The places of a namespace: see slots.h.
  *
- * Slots stand in chunks that never move. Free slots form a stack through `holds`, so the numbers in use stay low and dense. A
- * chunk is not given back before the end: it remembers how often each slot was used.
+ * Slots stand in chunks that never move. Free slots form a stack through `holds`, so the numbers in use stay low and
+ * dense. A chunk is not given back before the end: it remembers how often each slot was used.
  */
 #include "registry/slots.h"
 

@@ -2,9 +2,10 @@
 /*
  * The places of a namespace: how many semaphores it may have, which ids they get, and a way to visit them all.
  *
- * A slot holds a semaphore or is free. An id is the slot's number in its low bits and, above them, how often the slot was
- * used. So ids of semaphores that live at the same time are dense in their low bits, which is what a process's id table wants
- * (ids.h); an id is never 0, because uses count from 1; and none comes twice: a slot whose count is full is never used again.
+ * A slot holds a semaphore or is free. An id is the slot's number in its low bits and, above them, how often the slot
+ * was used. So ids of semaphores that live at the same time are dense in their low bits, which is what a process's id
+ * table wants (ids.h); an id is never 0, because uses count from 1; and none comes twice: a slot whose count is full is
+ * never used again.
  *
  * All of it is under the namespace's lock.
  */
@@ -19,8 +20,9 @@
 #define SLOTS_CHUNKS 28 /* enough for 2^33 slots */
 
 struct slot {
-	uint64_t uses;    /* this one included */
-	uintptr_t holds;  /* a semaphore; 0: taken, not yet filled; odd: free, and twice the number of the next free + 1 */
+	uint64_t uses; /* this one included */
+	uintptr_t
+		holds; /* a semaphore; 0: taken, not yet filled; odd: free, and twice the number of the next free + 1 */
 };
 
 struct slots {
@@ -37,7 +39,7 @@ void slots_fini(struct slots *slots);
 /* A slot, and the id that its semaphore will have. 0, ENFILE: max are taken, ENOMEM. */
 int slots_take(struct slots *slots, ksem_id_t *id);
 
-/* Undoes slots_take, if nothing was taken since: no memory of it is left. The id won't be given out again all the same. */
+/* Undoes slots_take, for an id that nobody has seen, if nothing was taken since: no memory of it is left. */
 void slots_untake(struct slots *slots, ksem_id_t id);
 
 /* Fills a slot that was taken: now slots_next visits it. */

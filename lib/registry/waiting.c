@@ -2,13 +2,13 @@
 /*
  * Waiting: see waiting.h.
  *
- * A thread that waits by id leaves its read section before it sleeps. From then on its being enlisted in the word keeps the
- * semaphore, and its being counted in the process keeps the process. If all else that kept the semaphore went meanwhile, the
- * last waiter ends it.
+ * A thread that waits by id leaves its read section before it sleeps. From then on its being enlisted in the word keeps
+ * the semaphore, and its being counted in the process keeps the process. If all else that kept the semaphore went
+ * meanwhile, the last waiter ends it.
  *
- * What the calling thread waits for stands in `own`: the child of a fork from a signal handler, which has this thread and no
- * other, tells by it which waiters it still has. The counts and `own` change together in a read section, in which no fork is
- * looked after (os/fork.h).
+ * What the calling thread waits for stands in `own`: the child of a fork from a signal handler, which has this thread
+ * and no other, tells by it which waiters it still has. The counts and `own` change together in a read section, in
+ * which no fork is looked after (os/fork.h).
  */
 #include "registry/waiting.h"
 
@@ -19,7 +19,7 @@
 #include "os/fork.h"
 
 static _Thread_local struct {
-	struct ksem *ksem;      /* in whose word it is enlisted */
+	struct ksem *ksem;      /* in whose word it is enlisted, or which it must end */
 	struct ksem_proc *proc; /* in which it is counted, if it waits by id */
 } own;                          /* owner only, and its signal handlers */
 
@@ -40,7 +40,7 @@ static int leave(struct ksem *ksem, bool give_up, bool *last)
 
 	rcu_enter();
 	error = semaphore_leave(&ksem->sem, give_up, last);
-	if (error != EAGAIN)
+	if (error != EAGAIN && !*last)
 		own.ksem = NULL;
 	rcu_leave();
 	return error;
@@ -60,6 +60,7 @@ static int park(struct ksem *ksem, const struct deadline *deadline)
 	} while (left == EAGAIN);
 	if (last) {
 		fork_gate_enter();
+		own.ksem = NULL;
 		namespace_end(ns, ksem, &garbage);
 		reclaim_free(garbage);
 		fork_gate_leave();
@@ -69,8 +70,10 @@ static int park(struct ksem *ksem, const struct deadline *deadline)
 
 int waiting_pinned(struct ksem *ksem, const struct deadline *deadline)
 {
-	int error;
+	int error = semaphore_take(&ksem->sem);
 
+	if (likely(error != EAGAIN))
+		return error;
 	rcu_enter();
 	error = take_or_enlist(ksem);
 	rcu_leave();

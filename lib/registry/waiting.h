@@ -8,7 +8,10 @@
 #include "os/futex.h"
 #include "registry/process.h"
 
-/* Takes a permit, waiting for one until the deadline (NULL: for ever). EINVAL: not held, or destroyed; ETIMEDOUT; EINTR. */
+/*
+ * Takes a permit, waiting for one until the deadline (NULL: for ever). EINVAL: not held, or destroyed; ETIMEDOUT;
+ * EINTR.
+ */
 int waiting_by_id(struct ksem_proc *proc, ksem_id_t id, const struct deadline *deadline);
 int waiting_pinned(struct ksem *ksem, const struct deadline *deadline);
 

@@ -11,17 +11,17 @@
  *   58-63  -         kept; 0
  *
  * Legal and illegal:
- *   value    raising it while waiters > 0 without then waking as many as it was raised by (or all): illegal, one may sleep
- *            beside a permit for ever. Raising it over KSEM_VALUE_MAX: illegal.
- *   waiters  raising it while value > 0: illegal, the thread would sleep beside a permit. Lowering it by another than the
- *            thread that raised it: illegal (but for a fork's child, which counts off the threads it hasn't got). 22 bits
- *            can't overflow: Linux has fewer than 2^22 threads.
+ *   value    raising it while waiters > 0 without then waking as many as it was raised by (or all): illegal, one may
+ *            sleep beside a permit for ever. Raising it over KSEM_VALUE_MAX: illegal.
+ *   waiters  raising it while value > 0: illegal, the thread would sleep beside a permit. Lowering it by another than
+ *            the thread that raised it: illegal (but for a fork's child, which counts off the threads it hasn't got).
+ *            22 bits can't overflow: Linux has fewer than 2^22 threads.
  *   dead     setting it while waiters > 0: illegal, nobody would wake them. Clearing it: illegal.
- *   orphan   setting it while waiters = 0: illegal, set dead instead: nobody would end the semaphore. Missing it on the way
- *            to waiters = 0: illegal, for the same reason.
+ *   orphan   setting it while waiters = 0: illegal, set dead instead: nobody would end the semaphore. Missing it on the
+ *            way to waiters = 0: illegal, for the same reason.
  *
- * A transition takes the word it starts from, and either writes the next word and returns 0 or returns the error number that
- * says why there is none. None has a side effect, so each can be tested on every kind of word without a thread.
+ * A transition takes the word it starts from, and either writes the next word and returns 0 or returns the error number
+ * that says why there is none. None has a side effect, so each can be tested on every kind of word without a thread.
  */
 #ifndef KSEM_SEM_COUNT_H
 #define KSEM_SEM_COUNT_H

@@ -2,9 +2,9 @@
 /*
  * The paths of a semaphore on which somebody sleeps, and its end: see semaphore.h.
  *
- * The end: a semaphore dies by kill (destroy: only without waiters) or by abandon (its last reference, name and pin went). A
- * waiter's delisting is a release and the dying compare-and-swap an acquire (KSEM_ORD_3), so that all a waiter did with the
- * semaphore happens before its memory is given back, whichever of them comes last.
+ * The end: a semaphore dies by kill (destroy: only without waiters) or by abandon (its last reference, name and pin
+ * went). A waiter's delisting is a release and the dying compare-and-swap an acquire (KSEM_ORD_3), so that all a waiter
+ * did with the semaphore happens before its memory is given back, whichever of them comes last.
  */
 #include "sem/semaphore.h"
 
@@ -19,7 +19,7 @@ int semaphore_take_or_enlist(struct semaphore *sem)
 		if (error == EINVAL)
 			return error;
 		if (error == EAGAIN)
-			count_enlist(c, &next); /* can't fail: not dead, and no permit */
+			count_enlist(c, &next);   /* can't fail: not dead, and no permit */
 	} while (!cas_acq(&sem->word, &c, next)); /* KSEM_ORD_1 acquire */
 	return error;
 }
@@ -73,6 +73,6 @@ bool semaphore_after_fork(struct semaphore *sem, bool waiting)
 	count_t next = count_after_fork(c, waiting);
 
 	if (next != c)
-		store_rlx(&sem->word, next); /* relaxed: as above */
-	return next != c && count_is_orphan(next) && count_is_dead(next);
+		store_rlx(&sem->word, next);                      /* relaxed: as above */
+	return count_is_orphan(next) && count_waiters(next) == 0; /* also if its last waiter was about to end it */
 }

@@ -2,25 +2,25 @@
 /*
  * The semaphore itself: one atomic word (count.h), and sleeping on its lower half.
  *
- * Post and take are a compare-and-swap on the word, tried again only when another thread changed it, so some thread always
- * goes on: lock-free. They are defined here so that api.c's callers pay no call for them.
+ * Post and take are a compare-and-swap on the word, tried again only when another thread changed it, so some thread
+ * always goes on: lock-free. They are defined here so that api.c's callers pay no call for them.
  *
  * Waiting is: take or enlist; then, until it works, leave or sleep. Enlisting and taking are alternatives of one
- * compare-and-swap loop, so no thread enlists beside a permit. Leaving is one compare-and-swap that takes a permit and counts
- * the waiter off: nobody sees a waiter that has its permit already.
+ * compare-and-swap loop, so no thread enlists beside a permit. Leaving is one compare-and-swap that takes a permit and
+ * counts the waiter off: nobody sees a waiter that has its permit already.
  *
- * No wake is lost: a thread enlists while value is 0 (one word: a post comes before, and there is a permit, or after, and
- * sees the waiter). A post that sees waiters wakes as many as its permits, after they can be taken. The kernel puts a thread
- * to sleep only while the value is 0. Whoever leaves without a permit leaves while the value is 0, so the wake that it
- * may have eaten was for a permit that somebody took.
+ * No wake is lost: a thread enlists while value is 0 (one word: a post comes before, and there is a permit, or after,
+ * and sees the waiter). A post that sees waiters wakes as many as its permits, after they can be taken. The kernel puts
+ * a thread to sleep only while the value is 0. Whoever leaves without a permit leaves while the value is 0, so the wake
+ * that it may have eaten was for a permit that somebody took.
  *
- * A post touches nothing of the semaphore after its compare-and-swap but the address that it wakes, which may be memory that
- * is gone by then: the kernel doesn't read it, and a stranger it may wake there sees a stray wake, for which every futex user
- * is prepared.
+ * A post touches nothing of the semaphore after its compare-and-swap but the address that it wakes, which may be memory
+ * that is gone by then: the kernel doesn't read it, and a stranger it may wake there sees a stray wake, for which every
+ * futex user is prepared.
  *
- * Orders: KSEM_ORD_1 joins a post to the take of its permit. Every change of the word is a read-modify-write, so each post
- * heads a release sequence that all later words belong to: a take acquires from every post before it, whichever permit it
- * thinks it took.
+ * Orders: KSEM_ORD_1 joins a post to the take of its permit. Every change of the word is a read-modify-write, so each
+ * post heads a release sequence that all later words belong to: a take acquires from every post before it, whichever
+ * permit it thinks it took.
  */
 #ifndef KSEM_SEM_SEMAPHORE_H
 #define KSEM_SEM_SEMAPHORE_H
@@ -96,13 +96,16 @@ static inline int semaphore_value(struct semaphore *sem, uint32_t *value)
 	return 0;
 }
 
-/* Instead of semaphore_take. 0: took a permit; EAGAIN: enlisted, the thread must leave before it does anything else; EINVAL: dead. */
+/*
+ * Instead of semaphore_take. 0: took a permit; EAGAIN: enlisted, the thread must leave before it does anything else;
+ * EINVAL: dead.
+ */
 int semaphore_take_or_enlist(struct semaphore *sem);
 
 /*
- * The end of being enlisted: with a permit (0), or without if there is none and the thread gives up (ECANCELED). Otherwise
- * EAGAIN, and it is enlisted still. *last: the semaphore was an orphan and this its last waiter, who must end it; without that,
- * it may be gone already when this returns 0 or ECANCELED.
+ * The end of being enlisted: with a permit (0), or without if there is none and the thread gives up (ECANCELED).
+ * Otherwise EAGAIN, and it is enlisted still. *last: the semaphore was an orphan and this its last waiter, who must end
+ * it; without that, it may be gone already when this returns 0 or ECANCELED.
  */
 int semaphore_leave(struct semaphore *sem, bool give_up, bool *last);
 
@@ -115,10 +118,15 @@ static inline int semaphore_sleep(struct semaphore *sem, const struct deadline *
 /* Ends posts and takes, if nobody waits. 0, or EBUSY. */
 int semaphore_kill(struct semaphore *sem);
 
-/* No reference, name or pin is left. True: nor a waiter, so the caller ends the semaphore; false: its last waiter will. */
+/*
+ * No reference, name or pin is left. True: nor a waiter, so the caller ends the semaphore; false: its last waiter will.
+ */
 bool semaphore_abandon(struct semaphore *sem);
 
-/* In a fork's child, which has one thread: that thread waits here or not. True: it was an orphan, and the caller ends it. */
+/*
+ * In a fork's child, which has one thread: that thread waits here or not. True: it is an orphan, and the caller ends
+ * it.
+ */
 bool semaphore_after_fork(struct semaphore *sem, bool waiting);
 
 #endif
