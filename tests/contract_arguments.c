@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * NULL arguments: a process, namespace or pinned semaphore is EINVAL, and comes first; an output argument, name, deadline or
- * callback is EFAULT.
+ * NULL arguments: a process, namespace or pinned semaphore is EINVAL, and comes first; an output argument, name,
+ * deadline or callback is EFAULT.
  */
 #include "support.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the tests share: cmocka, and words for what they do all the time. Random tests print their seed; KSEM_SEED takes it back.
+ * What the tests share: cmocka, and words for what they do all the time. Random tests print their seed; KSEM_SEED takes
+ * it back.
  */
 #ifndef KSEM_TESTS_SUPPORT_H
 #define KSEM_TESTS_SUPPORT_H
@@ -46,7 +47,9 @@
 #define OK(call)           assert_int_equal((call), 0)
 #define FAILS(error, call) assert_int_equal((call), (error))
 
-/* In threads other than the test's own, where cmocka's assertions can't jump: says what is wrong and ends the program. */
+/*
+ * In threads other than the test's own, where cmocka's assertions can't jump: says what is wrong and ends the program.
+ */
 #define MUST(condition)                                                                        \
 	do {                                                                                   \
 		if (!(condition)) {                                                            \

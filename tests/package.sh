@@ -1,0 +1,225 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# What a build installs serves a program that knows nothing but pkg-config: installs it into a temporary folder, then
+# compiles and runs programs against it, from C11 and C++17, shared and static; among them the README's first and the
+# manual's. Skipped (77) for sanitized libraries, which no plain program can link.
+#   tests/package.sh BUILD SOURCE ALLOCATOR SANITIZER      the build's options of these names
+set -u
+build=$(realpath "$1") source=$(realpath "$2") allocator=$3 sanitizer=$4
+[ "$sanitizer" = none ] || exit 77
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+
+# check WHAT COMMAND...: runs it; says so, and shows its output, if it fails
+check() {
+	local what=$1
+	shift
+	if "$@" >"$work/log" 2>&1; then
+		echo "ok: $what"
+	else
+		echo "FAILED: $what"
+		sed 's/^/    /' "$work/log"
+		failed=1
+	fi
+}
+
+export DESTDIR=$work/shared
+if ! meson install -C "$build" --no-rebuild >"$work/log" 2>&1; then
+	cat "$work/log"
+	exit 1
+fi
+unset DESTDIR
+pc=$(find "$work/shared" -name ksem.pc)
+[ -n "$pc" ] || { echo "FAILED: no ksem.pc was installed"; exit 1; }
+lib=$(dirname "$(dirname "$pc")")
+prefix=$(dirname "$(find "$work/shared" -path '*/include/ksem' -type d)")
+prefix=${prefix%/include}
+
+# The same without the shared library, so that -lksem is libksem.a.
+cp -r "$work/shared" "$work/static"
+find "$work/static" -name 'libksem.so*' -delete
+
+# config TREE OPTION...: pkg-config, for what is installed in a tree
+config() {
+	local tree=$1
+	shift
+	PKG_CONFIG_PATH=$work/$tree${pc#"$work/shared"}
+	PKG_CONFIG_PATH=${PKG_CONFIG_PATH%/*} PKG_CONFIG_SYSROOT_DIR=$work/$tree pkg-config "$@" ksem
+}
+
+# run PROGRAM: with the shared library that was installed
+run() {
+	LD_LIBRARY_PATH=$lib timeout 60 "$1"
+}
+
+strict="-Wall -Wextra -Werror -pedantic"
+cc=${CC:-cc}
+cxx=${CXX:-c++}
+
+# ---- What is there ----
+
+everything_is_there() {
+	local page
+	for page in "$source"/man/man3/*.3; do
+		ls "$prefix/share/man/man3/$(basename "$page")"* || return 1
+	done
+	ls "$prefix"/share/man/man7/ksem.7* "$prefix/include/ksem/ksem.h" || return 1
+	ls "$lib/libksem.so" "$lib/libksem.so.0" "$lib/libksem.a"
+}
+
+exports_only_its_interface() {
+	nm -D --defined-only "$lib/libksem.so" |
+		awk '
+			$3 ~ /^ksem_[a-z_]*@@KSEM_0\.1$/ { n++; next }
+			$2 != "A" || $3 !~ /^KSEM_0\.1(@@KSEM_0\.1)?$/ { print; bad = 1 }
+			END { exit bad || !n }'
+}
+
+needs_only() {
+	local allowed='liburcu-(bp|cds|common)\.so\.[0-9]+|libc\.so\.6'
+	[ "$allocator" = jemalloc ] && allowed="$allowed|libjemalloc\\.so\\.2"
+	readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' >"$work/needed"
+	! grep -Evx "$allowed" "$work/needed" && grep -q liburcu-bp "$work/needed"
+}
+
+check 'header, libraries and manual pages are installed' everything_is_there
+check 'libksem.so exports ksem_* of version KSEM_0.1 and nothing else' exports_only_its_interface
+check 'libksem.so needs liburcu-bp, liburcu-cds and libc alone' needs_only "$lib/libksem.so"
+
+# ---- Programs ----
+
+cat >"$work/program.c" <<'PROGRAM'
+#ifndef _GNU_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include <ksem/ksem.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#ifdef COLLIDE
+/* Names that the library has inside; it must not call these. */
+int memory_alloc(void);
+int memory_alloc(void) { abort(); }
+int futex_wake(void);
+int futex_wake(void) { abort(); }
+int process_create(void);
+int process_create(void) { abort(); }
+int reclaim_add(void);
+int reclaim_add(void) { abort(); }
+char memory_ops, futex_ops, fork_in_child, names_add, slots_take, ids_add;
+#endif
+
+static int count(const struct ksem_info *info, void *arg)
+{
+	++*(int *)arg;
+	return info->id == 0;
+}
+
+#define MUST(condition) do { if (!(condition)) { printf("not true: %s\n", #condition); return 1; } } while (0)
+
+int main(void)
+{
+	struct ksem_ns_options options = { sizeof(struct ksem_ns_options), NULL, 4, 0 };
+	struct ksem_cred cred = { 1000, 1000 };
+	struct ksem_ns *ns;
+	struct ksem_proc *parent, *child;
+	struct ksem *pin;
+	struct timespec past = { 0, 0 };
+	ksem_id_t plain, named;
+	unsigned int value;
+	int visited = 0;
+
+	MUST(KSEM_VALUE_MAX == 4294967295u && KSEM_NAME_MAX == 255);
+	MUST(ksem_self() == NULL);
+	MUST(ksem_ns_create(&options, &ns) == 0);
+	MUST(ksem_proc_create(ns, &cred, &parent) == 0);
+	MUST(ksem_init(parent, 1, &plain) == 0);
+	MUST(ksem_open(parent, "/name", O_CREAT, 0600, 0, &named) == 0);
+	MUST(ksem_proc_fork(parent, &child) == 0);
+	MUST(ksem_post_many(child, named, 3) == 0 && ksem_post(child, named) == 0);
+	MUST(ksem_wait(parent, named) == 0 && ksem_trywait(parent, named) == 0);
+	MUST(ksem_clockwait(parent, named, CLOCK_MONOTONIC, &past) == 0);
+	MUST(ksem_getvalue(parent, named, &value) == 0 && value == 1);
+	MUST(ksem_pin(child, plain, &pin) == 0);
+	MUST(ksem_pinned_wait(pin) == 0 && ksem_pinned_post(pin) == 0);
+	MUST(ksem_ns_foreach(ns, count, &visited) == 0 && visited == 2);
+	MUST(ksem_proc_exit(child) == 0);
+	MUST(ksem_destroy(parent, plain) == 0 && ksem_close(parent, named) == 0);
+	MUST(ksem_unlink(parent, "/name") == 0);
+	ksem_unpin(pin);
+	MUST(ksem_proc_exec(parent) == 0 && ksem_proc_exit(parent) == 0 && ksem_ns_destroy(ns) == 0);
+	return 0;
+}
+PROGRAM
+cp "$work/program.c" "$work/program.cc"
+
+# shellcheck disable=SC2046,SC2086 # options are words
+builds() {
+	local program=$work/$1 compiler=$2 file=$3 tree=$4
+	shift 4
+	case $tree in
+	shared) $compiler $strict "$@" "$file" -o "$program" $(config shared --cflags --libs) ;;
+	static) $compiler $strict "$@" "$file" -o "$program" $(config static --static --cflags --libs) ;;
+	esac
+}
+
+builds_and_runs() {
+	builds "$@" && run "$work/$1"
+}
+
+# needs_libksem PROGRAM YES-OR-NO: does it need libksem.so?
+needs_libksem() {
+	readelf -d "$1" >"$work/dynamic" || return 1
+	cat "$work/dynamic"
+	if grep -q 'NEEDED.*libksem\.so\.0' "$work/dynamic"; then
+		[ "$2" = yes ]
+	else
+		[ "$2" = no ]
+	fi
+}
+
+check 'a C11 program, shared' builds_and_runs c11 "$cc" "$work/program.c" shared -std=c11
+check '... needs libksem.so' needs_libksem "$work/c11" yes
+if command -v "${cxx%% *}" >/dev/null; then
+	check 'a C++17 program, shared' builds_and_runs cxx17 "$cxx" "$work/program.cc" shared -std=c++17
+fi
+check 'a C11 program with names that the library has inside, shared' \
+	builds_and_runs collide "$cc" "$work/program.c" shared -std=c11 -DCOLLIDE
+check 'a C11 program with names that the library has inside, libksem.a' \
+	builds_and_runs collide_static "$cc" "$work/program.c" static -std=c11 -DCOLLIDE
+check '... needs no libksem.so' needs_libksem "$work/collide_static" no
+if [ -n "$($cc -print-file-name=liburcu-bp.a | grep /)" ] && [ "$allocator" != jemalloc ]; then
+	check 'a C11 program, all static' builds_and_runs all_static "$cc" "$work/program.c" static -std=c11 -static
+fi
+
+# The first ```c block of the README.
+awk '/^```c$/ && !n++ { inside = 1; next } /^```/ { inside = 0 } inside' "$source/README.md" >"$work/readme.c"
+lines=$(wc -l <"$work/readme.c")
+check "the README's first program has 1 to 25 lines ($lines)" test "$lines" -ge 1 -a "$lines" -le 25
+check "the README's first program" builds_and_runs readme "$cc" "$work/readme.c" shared -std=c11
+
+# The EXAMPLE of each manual page, its escapes undone.
+cat >"$work/unescape" <<'SED'
+s/\\&//
+s/\\-/-/g
+s/\\(aq/'/g
+s/\\(ha/^/g
+s/\\(ga/`/g
+s/\\(ti/~/g
+s/\\e/\\/g
+SED
+examples=0
+for page in "$source"/man/man[37]/*.[37]; do
+	name=$(basename "$page")
+	awk '/^\.EX/ { inside = 1; next } /^\.EE/ { inside = 0 } inside' "$page" |
+		sed -f "$work/unescape" >"$work/$name.c"
+	[ -s "$work/$name.c" ] || continue
+	examples=$((examples + 1))
+	check "the example of $name" builds_and_runs "example_$name" "$cc" "$work/$name.c" shared -std=c11
+done
+check 'the manual has examples' test "$examples" -ge 5
+
+exit $failed
