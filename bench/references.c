@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Gaining and dropping references, and finding what one refers to: init + destroy, open + close of a name that exists
+ * (beside glibc's sem_open + sem_close), and look-ups by id among few and many semaphores.
+ */
+#include <fcntl.h>
+#include <semaphore.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+static struct ksem_ns *ns;
+static struct ksem_proc *procs[2]; /* one for each thread */
+
+static void init_destroy(struct gbench *g, const void *arg)
+{
+	struct ksem_proc *proc = procs[gbench_thread(g)];
+	int error = 0;
+
+	(void)arg;
+	GBENCH_LOOP(g) {
+		ksem_id_t id = 0;
+
+		error |= ksem_init(proc, 1, &id);
+		error |= ksem_destroy(proc, id);
+	}
+	if (error)
+		gbench_fail(g, "ksem_init or ksem_destroy failed");
+}
+
+static void open_close(struct gbench *g, const void *arg)
+{
+	struct ksem_proc *proc = procs[gbench_thread(g)];
+	ksem_id_t held, id = 0;
+	int error;
+
+	(void)arg;
+	error = ksem_open(proc, "/bench", O_CREAT, 0600, 0, &held);
+	GBENCH_LOOP(g) {
+		error |= ksem_open(proc, "/bench", O_CREAT, 0600, 0, &id);
+		error |= ksem_close(proc, id);
+	}
+	error |= ksem_close(proc, held);
+	if (error)
+		gbench_fail(g, "ksem_open or ksem_close failed");
+}
+
+static void open_close_glibc(struct gbench *g, const void *arg)
+{
+	char name[32];
+	sem_t *held;
+	int error = 0;
+
+	(void)arg;
+	snprintf(name, sizeof(name), "/ksem-bench-%ld", (long)getpid());
+	held = sem_open(name, O_CREAT, 0600, 0);
+	if (held == SEM_FAILED) {
+		gbench_fail(g, "sem_open failed");
+		return;
+	}
+	GBENCH_LOOP(g) {
+		sem_t *sem = sem_open(name, O_CREAT, 0600, 0);
+
+		error |= sem == SEM_FAILED;
+		error |= sem != SEM_FAILED && sem_close(sem) != 0;
+	}
+	error |= sem_close(held);
+	error |= sem_unlink(name);
+	if (error)
+		gbench_fail(g, "sem_open, sem_close or sem_unlink failed");
+}
+
+/* The ids of so many new semaphores, in random order: each is found once before any is found again. */
+static ksem_id_t *make_many(struct ksem_proc *proc, size_t count)
+{
+	ksem_id_t *ids = calloc(count, sizeof(*ids));
+
+	must(ids ? 0 : ENOMEM, "ids");
+	for (size_t i = 0; i < count; i++)
+		must(ksem_init(proc, 1, &ids[i]), "ksem_init");
+	srandom(1);
+	for (size_t i = count - 1; i > 0; i--) {
+		size_t j = (size_t)random() % (i + 1);
+		ksem_id_t id = ids[i];
+
+		ids[i] = ids[j];
+		ids[j] = id;
+	}
+	return ids;
+}
+
+/* In a namespace of their own; made when they are first wanted, and kept for repetitions with the same number. */
+static struct {
+	struct ksem_ns *ns;
+	struct ksem_proc *proc;
+	ksem_id_t *ids;
+	size_t count;
+} many;
+
+static void drop_many(void)
+{
+	if (!many.ns)
+		return;
+	must(ksem_proc_exit(many.proc), "ksem_proc_exit");
+	must(ksem_ns_destroy(many.ns), "ksem_ns_destroy");
+	free(many.ids);
+	memset(&many, 0, sizeof(many));
+}
+
+static void have_many(size_t count)
+{
+	if (many.count == count)
+		return;
+	drop_many();
+	must(ksem_ns_create(NULL, &many.ns), "ksem_ns_create");
+	must(ksem_proc_create(many.ns, NULL, &many.proc), "ksem_proc_create");
+	many.ids = make_many(many.proc, count);
+	many.count = count;
+}
+
+/* The cheapest call by id is a look-up and a load. */
+static void look_up(struct gbench *g, const void *arg)
+{
+	size_t count = *(const size_t *)arg, next = 0;
+	unsigned value, sum = 0;
+	struct ksem_proc *proc;
+	const ksem_id_t *ids;
+	int error = 0;
+
+	have_many(count);
+	proc = many.proc;
+	ids = many.ids;
+	GBENCH_LOOP(g) {
+		error |= ksem_getvalue(proc, ids[next], &value);
+		sum += value;
+		if (++next == count)
+			next = 0;
+	}
+	if (error || sum == 0)
+		gbench_fail(g, "ksem_getvalue failed");
+}
+
+void add_references(void)
+{
+	static const size_t counts[] = {100, 1000, 10000, 100000, 1000000};
+	static char names[sizeof(counts) / sizeof(*counts)][32];
+
+	must(ksem_ns_create(NULL, &ns), "ksem_ns_create");
+	for (int i = 0; i < 2; i++)
+		must(ksem_proc_create(ns, NULL, &procs[i]), "ksem_proc_create");
+	gbench_add(&(struct gbench_case){.name = "init_destroy", .run = init_destroy});
+	gbench_add(&(struct gbench_case){.name = "init_destroy", .run = init_destroy, .threads = 2});
+	gbench_add(&(struct gbench_case){.name = "open_close/ksem", .run = open_close});
+	gbench_add(&(struct gbench_case){.name = "open_close/glibc", .run = open_close_glibc});
+	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
+		snprintf(names[i], sizeof(names[i]), "look_up/%zu", counts[i]);
+		gbench_add(&(struct gbench_case){.name = names[i], .run = look_up, .arg = &counts[i]});
+	}
+}
+
+void drop_references(void)
+{
+	drop_many();
+	for (int i = 0; i < 2; i++)
+		must(ksem_proc_exit(procs[i]), "ksem_proc_exit");
+	must(ksem_ns_destroy(ns), "ksem_ns_destroy");
+}
