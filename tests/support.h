@@ -50,12 +50,12 @@
 /*
  * In threads other than the test's own, where cmocka's assertions can't jump: says what is wrong and ends the program.
  */
-#define MUST(condition)                                                                        \
-	do {                                                                                   \
-		if (!(condition)) {                                                            \
+#define MUST(condition)                                                                           \
+	do {                                                                                      \
+		if (!(condition)) {                                                               \
 			fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition); \
-			abort();                                                               \
-		}                                                                              \
+			abort();                                                                  \
+		}                                                                                 \
 	} while (0)
 
 /* A namespace and a process in it, as the superuser: the fixture of most tests, in *state. */

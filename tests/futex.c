@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Waiting, with the test playing the kernel: stray wakes, words that moved, handlers and deadlines at will, posters
+ * that are stopped between the permit and its wake. And how many wake calls are made: one a permit that a waiter can
+ * have, no more.
+ */
+#include "support.h"
+
+#include "os/futex.h"
+#include "sem/semaphore.h"
+
+#define SCRIPT 16
+
+static struct futex_ops kernel; /* the real one */
+
+static struct {
+	int answers[SCRIPT]; /* of wait, one a call; after the last: the last again */
+	int given;
+	atomic_int waits, wake_calls;
+	atomic_uint woken;         /* sum of what wake was asked for */
+	void (*during_wait)(void); /* what else happens in the first wait */
+	struct deadline deadline;  /* what the last wait was given */
+	bool had_deadline;
+} fake;
+
+static int fake_wait(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline)
+{
+	int call = atomic_fetch_add(&fake.waits, 1);
+
+	MUST(expected == 0);
+	(void)word;
+	fake.had_deadline = deadline != NULL;
+	if (deadline)
+		fake.deadline = *deadline;
+	if (call == 0 && fake.during_wait)
+		fake.during_wait();
+	return fake.answers[call < fake.given ? call : fake.given - 1];
+}
+
+static void fake_wake(atomic(uint32_t) *word, uint32_t n)
+{
+	(void)word;
+	atomic_fetch_add(&fake.wake_calls, 1);
+	atomic_fetch_add(&fake.woken, n);
+}
+
+/* The kernel answers the first `n` sleeps so. */
+static void play(int n, const int *answers, void (*during_wait)(void))
+{
+	memset(&fake, 0, sizeof(fake));
+	memcpy(fake.answers, answers, (size_t)n * sizeof(*answers));
+	fake.given = n;
+	fake.during_wait = during_wait;
+	futex_ops = (struct futex_ops){fake_wait, fake_wake};
+}
+
+#define PLAY(during, ...) play(sizeof((int[]){__VA_ARGS__}) / sizeof(int), (int[]){__VA_ARGS__}, (during))
+
+static struct world *world;
+static ksem_id_t id;
+
+static int setup(void **state)
+{
+	kernel = futex_ops;
+	world_setup(state);
+	world = *state;
+	OK(ksem_init(world->proc, 0, &id));
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	futex_ops = kernel;
+	assert_int_equal(info_of(world->proc, id).waiters, 0);
+	OK(ksem_destroy(world->proc, id));
+	return world_teardown(state);
+}
+
+static void post_one(void)
+{
+	MUST(ksem_post(world->proc, id) == 0);
+}
+
+static void a_stray_wake_is_slept_over(void **state)
+{
+	(void)state;
+	PLAY(NULL, 0, 0, 0, EINTR);
+	FAILS(EINTR, ksem_wait(world->proc, id));
+	assert_int_equal(fake.waits, 4);
+}
+
+static void a_word_that_moved_is_looked_at_again_not_an_error(void **state)
+{
+	(void)state;
+	PLAY(NULL, EAGAIN, EAGAIN, ETIMEDOUT);
+	FAILS(ETIMEDOUT, ksem_clockwait(world->proc, id, CLOCK_MONOTONIC, &(struct timespec){1, 0}));
+	assert_int_equal(fake.waits, 3);
+}
+
+static void a_permit_that_came_without_a_wake_is_taken(void **state)
+{
+	(void)state;
+	PLAY(post_one, EAGAIN);
+	OK(ksem_wait(world->proc, id));
+	assert_int_equal(fake.waits, 1);
+	assert_int_equal(value_of(world->proc, id), 0);
+}
+
+static void a_timeout_and_a_permit_at_once_take_the_permit(void **state)
+{
+	(void)state;
+	PLAY(post_one, ETIMEDOUT);
+	OK(ksem_clockwait(world->proc, id, CLOCK_REALTIME, &(struct timespec){1, 0}));
+	assert_int_equal(value_of(world->proc, id), 0);
+}
+
+static void a_handler_and_a_permit_at_once_take_the_permit(void **state)
+{
+	(void)state;
+	PLAY(post_one, EINTR);
+	OK(ksem_wait(world->proc, id));
+	assert_int_equal(value_of(world->proc, id), 0);
+}
+
+static void steal(void)
+{
+	post_one();
+	MUST(ksem_trywait(world->proc, id) == 0);
+}
+
+static void a_permit_that_was_stolen_is_waited_for_again(void **state)
+{
+	(void)state;
+	PLAY(steal, 0, ETIMEDOUT);
+	FAILS(ETIMEDOUT, ksem_clockwait(world->proc, id, CLOCK_REALTIME, &(struct timespec){1, 0}));
+	assert_int_equal(fake.waits, 2);
+}
+
+static void see_one_waiter(void)
+{
+	MUST(info_of(world->proc, id).waiters == 1);
+	MUST(ksem_destroy(world->proc, id) == EBUSY);
+	MUST(ksem_proc_exec(world->proc) == EBUSY);
+}
+
+static void a_waiter_is_counted_while_it_sleeps_and_not_after(void **state)
+{
+	(void)state;
+	PLAY(see_one_waiter, EINTR);
+	FAILS(EINTR, ksem_wait(world->proc, id));
+	assert_int_equal(info_of(world->proc, id).waiters, 0);
+}
+
+static void the_kernel_gets_the_deadline_as_it_was_given(void **state)
+{
+	(void)state;
+	PLAY(NULL, ETIMEDOUT);
+	FAILS(ETIMEDOUT, ksem_clockwait(world->proc, id, CLOCK_MONOTONIC, &(struct timespec){12345, 678}));
+	assert_true(fake.had_deadline);
+	assert_int_equal(fake.deadline.clock, CLOCK_MONOTONIC);
+	assert_int_equal(fake.deadline.time.tv_sec, 12345);
+	assert_int_equal(fake.deadline.time.tv_nsec, 678);
+	PLAY(NULL, ETIMEDOUT);
+	FAILS(ETIMEDOUT, ksem_clockwait(world->proc, id, CLOCK_REALTIME, &(struct timespec){-5, 678}));
+	assert_int_equal(fake.deadline.clock, CLOCK_REALTIME);
+	assert_true(fake.deadline.time.tv_sec >= 0); /* the kernel refuses times before 1970 */
+	PLAY(NULL, EINTR);
+	FAILS(EINTR, ksem_wait(world->proc, id));
+	assert_false(fake.had_deadline);
+}
+
+static void nobody_is_woken_where_nobody_waits(void **state)
+{
+	(void)state;
+	PLAY(NULL, 0);
+	OK(ksem_post(world->proc, id));
+	OK(ksem_post_many(world->proc, id, 5));
+	OK(ksem_trywait(world->proc, id));
+	OK(ksem_wait(world->proc, id));
+	assert_int_equal(fake.wake_calls, 0);
+	assert_int_equal(fake.waits, 0);
+}
+
+/* ---- Threads that sleep in the fake kernel until they are let out. ---- */
+
+static atomic_bool let_out;
+
+static int sleep_until_let_out(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline)
+{
+	(void)word, (void)expected, (void)deadline;
+	atomic_fetch_add(&fake.waits, 1);
+	while (!atomic_load(&let_out))
+		sched_yield();
+	return 0;
+}
+
+static void *wait_for_one(void *arg)
+{
+	(void)arg;
+	MUST(ksem_wait(world->proc, id) == 0);
+	return NULL;
+}
+
+static void wakes_are_as_many_as_permits_or_waiters(void **state)
+{
+	pthread_t thread[5];
+
+	(void)state;
+	PLAY(NULL, 0);
+	atomic_store(&let_out, false);
+	futex_ops.wait = sleep_until_let_out;
+	for (int i = 0; i < 5; i++)
+		thread[i] = start(wait_for_one, NULL);
+	until_waiting(world->proc, id, 5);
+	OK(ksem_post(world->proc, id));
+	assert_int_equal(fake.wake_calls, 1);
+	assert_int_equal(fake.woken, 1);
+	OK(ksem_post_many(world->proc, id, 3));
+	assert_int_equal(fake.wake_calls, 2);
+	assert_int_equal(fake.woken, 4);
+	OK(ksem_post_many(world->proc, id, 1000));
+	assert_int_equal(fake.wake_calls, 3);
+	assert_int_equal(fake.woken, 9); /* of five: it can't know who was on the way out */
+	OK(ksem_post_many(world->proc, id, 0));
+	assert_int_equal(fake.wake_calls, 3);
+	atomic_store(&let_out, true);
+	for (int i = 0; i < 5; i++)
+		finish(thread[i]);
+	assert_int_equal(value_of(world->proc, id), 999);
+}
+
+static atomic_bool in_wake, go_on;
+static atomic_uint value_in_wake;
+
+static void stop_in_the_first_wake(atomic(uint32_t) *word, uint32_t n)
+{
+	if (atomic_fetch_add(&fake.wake_calls, 1) == 0) {
+		atomic_store(&value_in_wake, value_of(world->proc, id));
+		atomic_store(&in_wake, true);
+		while (!atomic_load(&go_on))
+			sched_yield();
+	}
+	kernel.wake(word, n);
+}
+
+static void *post_from_a_thread(void *arg)
+{
+	(void)arg;
+	post_one();
+	return NULL;
+}
+
+/* A poster that is stopped before its wake has given its permit already, and others' posts wake all the same. */
+static void a_poster_stopped_before_its_wake_stops_nobody(void **state)
+{
+	pthread_t waiter, poster;
+
+	(void)state;
+	PLAY(NULL, 0);
+	atomic_store(&in_wake, false);
+	atomic_store(&go_on, false);
+	futex_ops = (struct futex_ops){kernel.wait, stop_in_the_first_wake};
+	waiter = start(wait_for_one, NULL);
+	until_waiting(world->proc, id, 1);
+	sleep_ms(5);
+	poster = start(post_from_a_thread, NULL);
+	while (!atomic_load(&in_wake))
+		sched_yield();
+	assert_int_equal(value_in_wake, 1);
+	OK(ksem_trywait(world->proc, id)); /* the permit can be had before its wake */
+	OK(ksem_post(world->proc, id));
+	finish(waiter); /* woken by the second post, the first poster still being stopped */
+	assert_int_equal(fake.wake_calls, 2);
+	atomic_store(&go_on, true);
+	finish(poster);
+}
+
+static atomic_int orphan_waits;
+
+static void let_go_of_all(void)
+{
+	if (atomic_fetch_add(&orphan_waits, 1) == 0)
+		MUST(ksem_close(world->proc, id) == 0 && ksem_unlink(world->proc, "/kept") == 0);
+}
+
+static int count_semaphores(const struct ksem_info *info, void *arg)
+{
+	(void)info;
+	++*(int *)arg;
+	return 0;
+}
+
+static void the_last_waiter_of_a_semaphore_that_nobody_keeps_ends_it(void **state)
+{
+	ksem_id_t saved = id;
+	int count = 0;
+
+	(void)state;
+	atomic_store(&orphan_waits, 0);
+	OK(ksem_open(world->proc, "/kept", O_CREAT, 0600, 0, &id));
+	PLAY(let_go_of_all, 0, 0, EINTR);
+	FAILS(EINTR, ksem_wait(world->proc, id));
+	OK(ksem_ns_foreach(world->ns, count_semaphores, &count));
+	assert_int_equal(count, 1);
+	id = saved;
+}
+
+#define test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		test(a_stray_wake_is_slept_over),
+		test(a_word_that_moved_is_looked_at_again_not_an_error),
+		test(a_permit_that_came_without_a_wake_is_taken),
+		test(a_timeout_and_a_permit_at_once_take_the_permit),
+		test(a_handler_and_a_permit_at_once_take_the_permit),
+		test(a_permit_that_was_stolen_is_waited_for_again),
+		test(a_waiter_is_counted_while_it_sleeps_and_not_after),
+		test(the_kernel_gets_the_deadline_as_it_was_given),
+		test(nobody_is_woken_where_nobody_waits),
+		test(wakes_are_as_many_as_permits_or_waiters),
+		test(a_poster_stopped_before_its_wake_stops_nobody),
+		test(the_last_waiter_of_a_semaphore_that_nobody_keeps_ends_it),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
