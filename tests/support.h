@@ -29,14 +29,19 @@
 
 #include <ksem/ksem.h>
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-#define SANITIZED 1
+#ifdef __has_feature
+#define SANITIZED_BY(feature) __has_feature(feature)
+#else
+#define SANITIZED_BY(feature) 0
 #endif
+#if defined(__SANITIZE_THREAD__) || SANITIZED_BY(thread_sanitizer)
+#define THREAD_SANITIZED 1
+#else
+#define THREAD_SANITIZED 0
 #endif
-#ifndef SANITIZED
+#if THREAD_SANITIZED || defined(__SANITIZE_ADDRESS__) || SANITIZED_BY(address_sanitizer)
+#define SANITIZED 1
+#else
 #define SANITIZED 0
 #endif
 
