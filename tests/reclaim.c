@@ -278,10 +278,8 @@ static atomic_bool stop;
 
 static void *read_current(void *arg)
 {
-	unsigned long reads = 0;
-
 	(void)arg;
-	while (!atomic_load(&stop)) {
+	do {
 		const struct block *block;
 
 		rcu_enter();
@@ -291,9 +289,7 @@ static void *read_current(void *arg)
 			atomic_signal_fence(memory_order_seq_cst); /* read it anew */
 		}
 		rcu_leave();
-		reads++;
-	}
-	MUST(reads > 0);
+	} while (!atomic_load(&stop));
 	return NULL;
 }
 
