@@ -12,7 +12,7 @@
 static const uint32_t values[] = {0, 1, 2, 3, COUNT_VALUE_MAX / 2, COUNT_VALUE_MAX - 1, COUNT_VALUE_MAX};
 static const uint32_t waiters[] = {0, 1, 2, 3, COUNT_WAITERS_MAX - 1, COUNT_WAITERS_MAX};
 static const uint64_t spares[] = {
-	0, UINT64_C(1) << 54, UINT64_C(1) << 55, UINT64_C(1) << 58, UINT64_C(1) << 63, UINT64_C(0xFCC0000000000000)};
+	0, UINT64_C(1) << 54, UINT64_C(1) << 55, UINT64_C(1) << 61, UINT64_C(1) << 63, UINT64_C(0xE0C0000000000000)};
 #define NEVER UINT64_C(0x123456789ABCDEF0) /* stands where nothing may be written */
 
 struct model {
@@ -25,6 +25,8 @@ static count_t word_of(struct model m)
 	return m.value + m.waiters * (UINT64_C(1) << 32) + (m.dead ? UINT64_C(1) << 56 : 0) +
 	       (m.orphan ? UINT64_C(1) << 57 : 0) + m.spare;
 }
+
+static const enum count_mode modes[] = {COUNT_CENTRAL, COUNT_PREPARING, COUNT_PERCPU, COUNT_REVOKING, COUNT_DRAINING};
 
 /* As count.h has it: nobody waits on the dead, and an orphan has somebody who will end it. */
 static bool is_legal(struct model m)
@@ -180,6 +182,36 @@ static void take_needs_a_permit(void **state)
 	for_every_legal_word(check_take);
 }
 
+static void nobody_enlists_where_permits_may_be_elsewhere(void **state)
+{
+	count_t next = NEVER;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
+		if (modes[i] == COUNT_CENTRAL)
+			continue;
+		FAILS(EAGAIN, count_enlist(count_with_mode(count_new(0), modes[i]), &next));
+		FAILS(EAGAIN, count_take(count_with_mode(count_new(0), modes[i]), &next));
+		assert_true(next == NEVER);
+	}
+}
+
+static void a_mode_changes_nothing_else(void **state)
+{
+	const count_t words[] = {count_new(0), count_new(7), count_new(COUNT_VALUE_MAX), ~COUNT_MODES, COUNT_DEAD | 3};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		for (size_t j = 0; j < sizeof(modes) / sizeof(*modes); j++) {
+			count_t c = count_with_mode(words[i] | COUNT_MODES, modes[j]);
+
+			assert_int_equal(count_mode(c), modes[j]);
+			assert_true((c & ~COUNT_MODES) == (words[i] & ~COUNT_MODES));
+		}
+	}
+	assert_int_equal(count_with_mode(count_new(9), COUNT_PERCPU) >> 56, COUNT_GUARD_PERCPU);
+}
+
 static void enlisting_is_only_where_there_is_no_permit(void **state)
 {
 	(void)state;
@@ -282,6 +314,8 @@ int main(void)
 		cmocka_unit_test(post_adds_all_or_nothing_and_wakes_who_can_go_on),
 		cmocka_unit_test(take_needs_a_permit),
 		cmocka_unit_test(enlisting_is_only_where_there_is_no_permit),
+		cmocka_unit_test(nobody_enlists_where_permits_may_be_elsewhere),
+		cmocka_unit_test(a_mode_changes_nothing_else),
 		cmocka_unit_test(leaving_takes_a_permit_or_finds_none),
 		cmocka_unit_test(end_is_refused_or_left_to_the_last_waiter),
 		cmocka_unit_test(a_forks_child_counts_off_the_waiters_it_has_not),

@@ -77,7 +77,7 @@ exports_only_its_interface() {
 }
 
 needs_only() {
-	local allowed='liburcu-(bp|cds|common)\.so\.[0-9]+|libc\.so\.6'
+	local allowed='liburcu-(bp|cds|common)\.so\.[0-9]+|libc\.so\.6|ld-linux.*\.so\.[0-9]+' # the last: libc's too
 	[ "$allocator" = jemalloc ] && allowed="$allowed|libjemalloc\\.so\\.2"
 	readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' >"$work/needed"
 	! grep -Evx "$allowed" "$work/needed" && grep -q liburcu-bp "$work/needed"

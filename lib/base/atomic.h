@@ -31,10 +31,11 @@
 #define cas_acq_rel(p, expected, v) \
 	atomic_compare_exchange_weak_explicit((p), (expected), (v), memory_order_acq_rel, memory_order_acquire)
 
-#define fetch_add_rlx(p, v) atomic_fetch_add_explicit((p), (v), memory_order_relaxed)
-#define fetch_sub_rlx(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_relaxed)
-#define fetch_add_acq(p, v) atomic_fetch_add_explicit((p), (v), memory_order_acquire)
-#define fetch_add_rel(p, v) atomic_fetch_add_explicit((p), (v), memory_order_release)
-#define fetch_sub_rel(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_release)
+#define fetch_add_rlx(p, v)     atomic_fetch_add_explicit((p), (v), memory_order_relaxed)
+#define fetch_add_acq_rel(p, v) atomic_fetch_add_explicit((p), (v), memory_order_acq_rel)
+#define fetch_sub_rlx(p, v)     atomic_fetch_sub_explicit((p), (v), memory_order_relaxed)
+#define fetch_add_acq(p, v)     atomic_fetch_add_explicit((p), (v), memory_order_acquire)
+#define fetch_add_rel(p, v)     atomic_fetch_add_explicit((p), (v), memory_order_release)
+#define fetch_sub_rel(p, v)     atomic_fetch_sub_explicit((p), (v), memory_order_release)
 
 #endif

@@ -21,15 +21,17 @@
 struct name;
 
 struct ksem {
-	struct retired retired; /* the namespace's, under its lock, from the semaphore's end on */
-	struct semaphore sem;   /* atomic */
-	atomic(life_t) life;    /* atomic */
-	ksem_id_t id;           /* constant after creation, as are ns, owner, mode and named */
+	union {
+		struct retired retired; /* under the namespace's lock, from the semaphore's end on */
+		struct name *name;      /* under the namespace's lock, until then; NULL: anonymous, or unlinked */
+	};
+	struct semaphore sem; /* atomic */
+	atomic(life_t) life;  /* atomic */
+	ksem_id_t id;         /* constant after creation, as are ns, owner, mode and named */
 	struct ksem_ns *ns;
-	struct name *name; /* under the namespace's lock; NULL: anonymous, or unlinked */
 	struct ksem_cred owner;
-	mode_t mode;
-	uint32_t named; /* made by open, not by init */
+	unsigned mode : 31;
+	unsigned named : 1; /* made by open, not by init */
 };
 
 _Static_assert(sizeof(struct ksem) <= KSEM_CACHE_LINE, "a semaphore is one cache line");

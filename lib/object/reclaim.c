@@ -46,17 +46,26 @@ void reclaim_add(struct reclaim *list, struct retired *retired, size_t bytes)
 
 void reclaim_join(struct reclaim *list, struct reclaim *from)
 {
-	struct retired *last = from->head;
+	struct retired **end = &from->head;
+	percpu_cells_t *cells_end = &from->cells;
 
-	if (!last)
-		return;
-	while (last->next)
-		last = last->next;
-	last->next = list->head;
+	while (*end)
+		end = &(*end)->next;
+	while (*cells_end)
+		cells_end = percpu_next(*cells_end);
+	*end = list->head;
+	*cells_end = list->cells;
 	list->head = from->head;
+	list->cells = from->cells;
 	list->blocks += from->blocks;
 	list->bytes += from->bytes;
-	*from = (struct reclaim){NULL, 0, 0};
+	*from = RECLAIM_NONE;
+}
+
+void reclaim_add_cells(struct reclaim *list, percpu_cells_t cells)
+{
+	*percpu_next(cells) = list->cells;
+	list->cells = cells;
 }
 
 bool reclaim_is_full(const struct reclaim *list)
@@ -68,14 +77,20 @@ struct reclaim reclaim_take(struct reclaim *list)
 {
 	struct reclaim batch = *list;
 
-	*list = (struct reclaim){NULL, 0, 0};
+	*list = RECLAIM_NONE;
 	return batch;
 }
 
 void reclaim_free(struct reclaim batch)
 {
-	if (batch.head)
+	if (batch.head || batch.cells)
 		wait_an_epoch();
+	while (batch.cells) {
+		percpu_cells_t cells = batch.cells;
+
+		batch.cells = *percpu_next(cells);
+		percpu_release(cells);
+	}
 	while (batch.head) {
 		struct retired *retired = batch.head;
 

@@ -20,8 +20,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "sem/percpu.h"
+
 #define RECLAIM_BLOCKS 1024
 #define RECLAIM_BYTES  (256 * 1024)
+
+#define RECLAIM_NONE ((struct reclaim){NULL, 0, 0, 0})
 
 struct retired {
 	struct retired *next; /* owner of the list only */
@@ -30,6 +34,7 @@ struct retired {
 struct reclaim {
 	struct retired *head;
 	size_t blocks, bytes;
+	percpu_cells_t cells; /* and cells, chained by percpu_next; 0: none */
 };
 
 /* Adds a block of that size, whose first member is *retired, to a list. */
@@ -37,6 +42,9 @@ void reclaim_add(struct reclaim *list, struct retired *retired, size_t bytes);
 
 /* Moves all of one list to another. */
 void reclaim_join(struct reclaim *list, struct reclaim *from);
+
+/* Adds cells, which are given back after the same epoch. */
+void reclaim_add_cells(struct reclaim *list, percpu_cells_t cells);
 
 bool reclaim_is_full(const struct reclaim *list);
 

@@ -32,6 +32,7 @@ static bool enter_list(struct ksem_ns *ns)
 
 	pthread_mutex_lock(&namespaces_lock);
 	started = names_start();
+	percpu_start();
 	if (started) {
 		ns->next = namespaces;
 		ns->prev = &namespaces;
@@ -148,11 +149,14 @@ void namespace_remove(struct ksem_ns *ns, struct ksem_proc *proc, struct reclaim
 
 bool namespace_end(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
 {
+	percpu_cells_t cells = semaphore_cells(&ksem->sem);
 	bool last;
 
 	pthread_mutex_lock(&ns->lock);
 	slots_give(&ns->slots, ksem->id);
 	reclaim_add(garbage, &ksem->retired, sizeof(*ksem));
+	if (cells > 0)
+		reclaim_add_cells(garbage, cells);
 	pool_garbage(ns, garbage);
 	last = --ns->objects == 0 && ns->closed;
 	pthread_mutex_unlock(&ns->lock);
@@ -169,7 +173,7 @@ void namespace_drop(struct ksem_ns *ns, struct ksem *ksem, life_t less, struct r
 
 void namespace_unpin(struct ksem *ksem)
 {
-	struct reclaim garbage = {NULL, 0, 0};
+	struct reclaim garbage = RECLAIM_NONE;
 
 	namespace_drop(ksem->ns, ksem, life_keep(), &garbage);
 	reclaim_free(garbage);
@@ -301,7 +305,7 @@ static struct name *any_name(struct ksem_ns *ns, uint64_t *cursor)
 
 int namespace_destroy(struct ksem_ns *ns)
 {
-	struct reclaim garbage = {NULL, 0, 0};
+	struct reclaim garbage = RECLAIM_NONE;
 	uint64_t cursor = 0;
 	struct name *name;
 	bool last;
@@ -334,24 +338,23 @@ int namespace_destroy(struct ksem_ns *ns)
 }
 
 /* Under the lock. False: it is dead. */
-static bool describe(const struct ksem *ksem, struct ksem_info *info)
+static bool describe(struct ksem *ksem, struct ksem_info *info)
 {
-	count_t word = semaphore_word(&ksem->sem);
-
 	memset(info, 0, sizeof(*info));
+	if (semaphore_value(&ksem->sem, &info->value) != 0)
+		return false;
 	info->id = ksem->id;
 	if (ksem->name)
 		memcpy(info->name, ksem->name->bytes, ksem->name->length);
-	info->value = count_value(word);
-	info->waiters = count_waiters(word);
+	info->waiters = count_waiters(semaphore_word(&ksem->sem));
 	info->refs = life_count_refs(load_rlx(&ksem->life)); /* relaxed: a number to show */
 	info->uid = ksem->owner.uid;
 	info->gid = ksem->owner.gid;
 	info->mode = ksem->mode;
-	return !count_is_dead(word);
+	return true;
 }
 
-bool namespace_stat(struct ksem_ns *ns, const struct ksem *ksem, struct ksem_info *info)
+bool namespace_stat(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *info)
 {
 	bool alive;
 

@@ -78,7 +78,7 @@ int namespace_unlink(struct ksem_ns *ns, const struct ksem_cred *cred, const cha
 bool namespace_permits(const struct ksem *ksem, const struct ksem_cred *cred);
 
 /* What is known of a semaphore. False: it is dead. */
-bool namespace_stat(struct ksem_ns *ns, const struct ksem *ksem, struct ksem_info *info);
+bool namespace_stat(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *info);
 
 int namespace_foreach(struct ksem_ns *ns, int (*visit)(const struct ksem_info *info, void *arg), void *arg);
 

@@ -132,7 +132,7 @@ static int drop_all(struct ksem_proc *proc, struct reclaim *garbage)
 
 int process_exec(struct ksem_proc *proc)
 {
-	struct reclaim garbage = {NULL, 0, 0};
+	struct reclaim garbage = RECLAIM_NONE;
 	int error;
 
 	pthread_mutex_lock(&proc->lock);
@@ -146,7 +146,7 @@ int process_exec(struct ksem_proc *proc)
 
 int process_exit(struct ksem_proc *proc)
 {
-	struct reclaim garbage = {NULL, 0, 0};
+	struct reclaim garbage = RECLAIM_NONE;
 	int error;
 
 	pthread_mutex_lock(&proc->lock);
@@ -163,7 +163,7 @@ int process_exit(struct ksem_proc *proc)
 int process_init(struct ksem_proc *proc, uint32_t value, ksem_id_t *id)
 {
 	struct making making = {.owner = &proc->cred, .value = value}; /* mode 0: nobody opens it */
-	struct reclaim garbage = {NULL, 0, 0};
+	struct reclaim garbage = RECLAIM_NONE;
 	struct ksem *ksem;
 	int error;
 
@@ -228,7 +228,7 @@ static int close_locked(struct ksem_proc *proc, ksem_id_t id, struct reclaim *ga
 
 static int dropping(struct ksem_proc *proc, ksem_id_t id, int (*drop)(struct ksem_proc *, ksem_id_t, struct reclaim *))
 {
-	struct reclaim garbage = {NULL, 0, 0};
+	struct reclaim garbage = RECLAIM_NONE;
 	int error;
 
 	pthread_mutex_lock(&proc->lock);
@@ -318,7 +318,7 @@ int process_open(struct ksem_proc *proc, const char *name, int oflag, mode_t mod
 	size_t max = proc->ns->max_name;
 	struct making making = {
 		.owner = &proc->cred, .name = name, .length = strnlen(name, max + 1), .mode = mode, .value = value};
-	struct reclaim garbage = {NULL, 0, 0};
+	struct reclaim garbage = RECLAIM_NONE;
 	int error;
 
 	if (making.length > max)
@@ -334,7 +334,7 @@ int process_unlink(struct ksem_proc *proc, const char *name)
 {
 	size_t max = proc->ns->max_name;
 	size_t length = strnlen(name, max + 1);
-	struct reclaim garbage = {NULL, 0, 0};
+	struct reclaim garbage = RECLAIM_NONE;
 	int error;
 
 	if (length > max)

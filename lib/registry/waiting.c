@@ -50,7 +50,7 @@ static int leave(struct ksem *ksem, bool give_up, bool *last)
 static int park(struct ksem *ksem, const struct deadline *deadline)
 {
 	struct ksem_ns *ns = ksem->ns;
-	struct reclaim garbage = {NULL, 0, 0};
+	struct reclaim garbage = RECLAIM_NONE;
 	bool last;
 	int woken, left;
 
@@ -123,7 +123,7 @@ int waiting_by_id(struct ksem_proc *proc, ksem_id_t id, const struct deadline *d
 
 static void forget_waiters(struct ksem_ns *ns)
 {
-	struct reclaim garbage = {NULL, 0, 0};
+	struct reclaim garbage = RECLAIM_NONE;
 	uint64_t cursor = 0;
 	struct ksem *ksem;
 

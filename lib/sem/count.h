@@ -5,10 +5,14 @@
  *   bits   name      meaning
  *   0-31   value     permits that can be taken; the half that a futex sleeps on
  *   32-53  waiters   threads that have enlisted, asleep or about to be; each keeps the semaphore's memory
- *   54-55  -         kept for the state of permits per processor; 0
+ *   54-55  -         kept; 0
  *   56     dead      nothing can be posted or taken any more
  *   57     orphan    no reference, name or pin is left: the last waiter to go ends the semaphore
- *   58-63  -         kept; 0
+ *   58-60  mode      where permits are besides value (percpu.h); 0: nowhere
+ *   61-63  -         kept; 0
+ *
+ * Dead, orphan and mode have a byte of their own, which one comparison can check: it is the guard of a restartable
+ * sequence.
  *
  * Legal and illegal:
  *   value    raising it while waiters > 0 without then waking as many as it was raised by (or all): illegal, one may
@@ -16,6 +20,8 @@
  *   waiters  raising it while value > 0: illegal, the thread would sleep beside a permit. Lowering it by another than
  *            the thread that raised it: illegal (but for a fork's child, which counts off the threads it hasn't got).
  *            22 bits can't overflow: Linux has fewer than 2^22 threads.
+ *   mode     see percpu.h. Waiters where the mode isn't central: illegal, a permit may come where nobody looks for
+ *            waiters.
  *   dead     setting it while waiters > 0: illegal, nobody would wake them. Clearing it: illegal.
  *   orphan   setting it while waiters = 0: illegal, set dead instead: nobody would end the semaphore. Missing it on the
  *            way to waiters = 0: illegal, for the same reason.
@@ -37,6 +43,19 @@ typedef uint64_t count_t;
 #define COUNT_WAITERS_MAX ((UINT64_C(1) << 22) - 1)
 #define COUNT_DEAD        (UINT64_C(1) << 56)
 #define COUNT_ORPHAN      (UINT64_C(1) << 57)
+#define COUNT_MODE_SHIFT  58
+#define COUNT_MODES       (UINT64_C(7) << COUNT_MODE_SHIFT)
+
+enum count_mode {
+	COUNT_CENTRAL = 0,
+	COUNT_PREPARING = 1,
+	COUNT_PERCPU = 2,
+	COUNT_REVOKING = 3,
+	COUNT_DRAINING = 4,
+};
+
+/* The upper byte of a word in per-processor mode, neither dead nor orphan. */
+#define COUNT_GUARD_PERCPU (COUNT_PERCPU << (COUNT_MODE_SHIFT - 56))
 
 static inline count_t count_new(uint32_t value)
 {
@@ -61,6 +80,16 @@ static inline bool count_is_dead(count_t c)
 static inline bool count_is_orphan(count_t c)
 {
 	return (c & COUNT_ORPHAN) != 0;
+}
+
+static inline enum count_mode count_mode(count_t c)
+{
+	return (enum count_mode)((c & COUNT_MODES) >> COUNT_MODE_SHIFT);
+}
+
+static inline count_t count_with_mode(count_t c, enum count_mode mode)
+{
+	return (c & ~COUNT_MODES) | (count_t)mode << COUNT_MODE_SHIFT;
 }
 
 /* n permits more. */
@@ -93,12 +122,12 @@ static inline int count_take(count_t c, count_t *next)
 	return 0;
 }
 
-/* One waiter more; only where there is no permit (EAGAIN: there is one). */
+/* One waiter more; only where there is no permit (EAGAIN: there is one, or may be one elsewhere). */
 static inline int count_enlist(count_t c, count_t *next)
 {
 	if (count_is_dead(c))
 		return EINVAL;
-	if (count_value(c) != 0)
+	if (count_value(c) != 0 || count_mode(c) != COUNT_CENTRAL)
 		return EAGAIN;
 	*next = c + COUNT_WAITER;
 	return 0;

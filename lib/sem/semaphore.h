@@ -3,7 +3,8 @@
  * The semaphore itself: one atomic word (count.h), and sleeping on its lower half.
  *
  * Post and take are a compare-and-swap on the word, tried again only when another thread changed it, so some thread
- * always goes on: lock-free. They are defined here so that api.c's callers pay no call for them.
+ * always goes on: lock-free. A semaphore that is used much has cells too, in which most posts and takes need not even
+ * that (percpu.h); that first attempt is inline, so that callers pay no call for it.
  *
  * Waiting is: take or enlist; then, until it works, leave or sleep. Enlisting and taking are alternatives of one
  * compare-and-swap loop, so no thread enlists beside a permit. Leaving is one compare-and-swap that takes a permit and
@@ -29,14 +30,17 @@
 #include "base/compiler.h"
 #include "os/futex.h"
 #include "sem/count.h"
+#include "sem/percpu.h"
 
 struct semaphore {
 	atomic(count_t) word; /* atomic; changed by read-modify-write only, once the semaphore can be seen by others */
+	atomic(percpu_cells_t) cells; /* atomic; set once */
 };
 
 static inline void semaphore_init(struct semaphore *sem, uint32_t value)
 {
 	store_rlx(&sem->word, count_new(value)); /* relaxed: nobody sees the semaphore until it is published */
+	store_rlx(&sem->cells, 0);               /* relaxed: as above */
 }
 
 /* The half of the word that a futex sleeps on: the value. */
@@ -45,38 +49,28 @@ static inline atomic(uint32_t) *semaphore_futex(struct semaphore *sem)
 	return (atomic(uint32_t) *)&sem->word + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
 }
 
+/* The same as the two below, by the word. semaphore_take_word with `enlist`: semaphore_take_or_enlist. */
+int semaphore_post_word(struct semaphore *sem, uint32_t n);
+int semaphore_take_word(struct semaphore *sem, bool enlist);
+
 /* 0, EINVAL: dead, EOVERFLOW. */
 static inline int semaphore_post(struct semaphore *sem, uint32_t n)
 {
-	count_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
-	count_t next;
-	uint32_t wake;
+	percpu_cells_t cells = load_acq(&sem->cells); /* KSEM_ORD_12 acquire */
 
-	do {
-		int error = count_post(c, n, &next);
-
-		if (unlikely(error))
-			return error;
-		wake = count_to_wake(c, n);
-	} while (unlikely(!cas_rel(&sem->word, &c, next))); /* KSEM_ORD_1 release */
-	if (unlikely(wake))
-		futex_wake(semaphore_futex(sem), wake);
-	return 0;
+	if (cells > 0 && n == 1 && percpu_put(&sem->word, cells))
+		return 0;
+	return semaphore_post_word(sem, n);
 }
 
 /* 0: took a permit; EAGAIN: none; EINVAL: dead. */
 static inline int semaphore_take(struct semaphore *sem)
 {
-	count_t c = load_acq(&sem->word); /* KSEM_ORD_1 acquire: an EAGAIN was posted to, and taken from, before */
-	count_t next;
+	percpu_cells_t cells = load_acq(&sem->cells); /* KSEM_ORD_12 acquire */
 
-	do {
-		int error = count_take(c, &next);
-
-		if (unlikely(error))
-			return error;
-	} while (unlikely(!cas_acq(&sem->word, &c, next))); /* KSEM_ORD_1 acquire */
-	return 0;
+	if (cells > 0 && percpu_take(&sem->word, cells))
+		return 0;
+	return semaphore_take_word(sem, false);
 }
 
 /* The word as it is at this instant. */
@@ -85,22 +79,23 @@ static inline count_t semaphore_word(const struct semaphore *sem)
 	return load_acq(&sem->word); /* KSEM_ORD_1 acquire */
 }
 
-/* 0: *value is what it was at this instant; EINVAL: dead. */
-static inline int semaphore_value(struct semaphore *sem, uint32_t *value)
+/* The cells of a semaphore that nobody uses any more; 0 or below: none. */
+static inline percpu_cells_t semaphore_cells(const struct semaphore *sem)
 {
-	count_t c = semaphore_word(sem);
-
-	if (count_is_dead(c))
-		return EINVAL;
-	*value = count_value(c);
-	return 0;
+	return load_acq(&sem->cells); /* KSEM_ORD_12 acquire */
 }
+
+/* 0: *value is what it was at an instant of the call; EINVAL: dead. */
+int semaphore_value(struct semaphore *sem, uint32_t *value);
 
 /*
  * Instead of semaphore_take. 0: took a permit; EAGAIN: enlisted, the thread must leave before it does anything else;
  * EINVAL: dead.
  */
-int semaphore_take_or_enlist(struct semaphore *sem);
+static inline int semaphore_take_or_enlist(struct semaphore *sem)
+{
+	return semaphore_take_word(sem, true);
+}
 
 /*
  * The end of being enlisted: with a permit (0), or without if there is none and the thread gives up (ECANCELED).

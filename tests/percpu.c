@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Permits per processor: every mode and every way out of it, on real processors. Skipped where restartable sequences
+ * don't work (sanitized builds, GLIBC_TUNABLES=glibc.pthread.rseq=0, other architectures).
+ */
+#include "support.h"
+
+#include "os/membarrier.h"
+#include "sem/semaphore.h"
+
+#define skip_without_sequences()    \
+	do {                        \
+		percpu_start();     \
+		if (!percpu_memory) \
+			skip();     \
+	} while (0)
+
+static void run_on(unsigned processor)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(processor, &set);
+	if (sched_setaffinity(0, sizeof(set), &set) != 0)
+		skip(); /* a machine with one processor, or a host that keeps us off the other */
+}
+
+static void run_anywhere(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	for (unsigned processor = 0; processor < rseq_processors && processor < CPU_SETSIZE; processor++)
+		CPU_SET(processor, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+static int anywhere_again(void **state)
+{
+	(void)state;
+	run_anywhere();
+	return 0;
+}
+
+static enum count_mode mode_of(struct semaphore *sem)
+{
+	return count_mode(semaphore_word(sem));
+}
+
+static unsigned value_now(struct semaphore *sem)
+{
+	uint32_t value;
+
+	MUST(semaphore_value(sem, &value) == 0);
+	return value;
+}
+
+/* A semaphore of that value, which has become percpu. */
+static void make_percpu(struct semaphore *sem, uint32_t value)
+{
+	*sem = (struct semaphore){0};
+	semaphore_init(sem, value);
+	OK(semaphore_post(sem, 1));
+	for (int i = 0; i < 100000 && mode_of(sem) != COUNT_PERCPU; i++) {
+		OK(semaphore_take(sem));
+		OK(semaphore_post(sem, 1));
+	}
+	assert_int_equal(mode_of(sem), COUNT_PERCPU);
+	OK(semaphore_take(sem));
+	assert_int_equal(value_now(sem), value);
+}
+
+static void done_with(struct semaphore *sem)
+{
+	if (semaphore_cells(sem) > 0)
+		percpu_release(semaphore_cells(sem));
+}
+
+static void a_semaphore_that_is_used_much_becomes_percpu_and_keeps_its_value(void **state)
+{
+	struct semaphore sem;
+
+	(void)state;
+	skip_without_sequences();
+	make_percpu(&sem, 5);
+	for (unsigned i = 0; i < 5; i++)
+		OK(semaphore_take(&sem));
+	FAILS(EAGAIN, semaphore_take(&sem));
+	assert_int_equal(value_now(&sem), 0);
+	done_with(&sem);
+}
+
+static void posts_of_a_percpu_semaphore_go_to_the_cell_until_it_is_full(void **state)
+{
+	struct semaphore sem;
+	count_t before;
+
+	(void)state;
+	skip_without_sequences();
+	run_on(0);
+	make_percpu(&sem, 0);
+	before = semaphore_word(&sem);
+	for (unsigned i = 0; i < PERCPU_CELL_MAX; i++)
+		OK(semaphore_post(&sem, 1));
+	assert_true(semaphore_word(&sem) == before);
+	OK(semaphore_post(&sem, 1));
+	assert_int_equal(count_value(semaphore_word(&sem)), count_value(before) + 1);
+	assert_int_equal(value_now(&sem), PERCPU_CELL_MAX + 1);
+	done_with(&sem);
+}
+
+static void a_permit_in_another_processor_s_cell_is_found(void **state)
+{
+	struct semaphore sem;
+
+	(void)state;
+	skip_without_sequences();
+	run_on(0);
+	make_percpu(&sem, 0);
+	OK(semaphore_post(&sem, 1));
+	run_on(1);
+	assert_int_equal(value_now(&sem), 1);
+	OK(semaphore_take(&sem));
+	FAILS(EAGAIN, semaphore_take(&sem));
+	assert_int_equal(mode_of(&sem), COUNT_CENTRAL);
+	done_with(&sem);
+}
+
+static void a_waiter_enlists_only_when_every_cell_is_empty(void **state)
+{
+	struct semaphore sem;
+
+	(void)state;
+	skip_without_sequences();
+	run_on(0);
+	make_percpu(&sem, 0);
+	OK(semaphore_post(&sem, 1));
+	run_on(1);
+	OK(semaphore_take_or_enlist(&sem));
+	FAILS(EAGAIN, semaphore_take_or_enlist(&sem));
+	assert_int_equal(mode_of(&sem), COUNT_CENTRAL);
+	assert_int_equal(count_waiters(semaphore_word(&sem)), 1);
+	OK(semaphore_post(&sem, 1));
+	assert_int_equal(count_value(semaphore_word(&sem)), 1); /* where the waiter looks */
+	done_with(&sem);
+}
+
+static void overflow_is_exact_with_permits_in_cells(void **state)
+{
+	struct semaphore sem;
+
+	(void)state;
+	skip_without_sequences();
+	run_on(0);
+	make_percpu(&sem, 0);
+	OK(semaphore_post(&sem, 1));
+	OK(semaphore_post(&sem, 1));
+	FAILS(EOVERFLOW, semaphore_post(&sem, UINT32_MAX));
+	FAILS(EOVERFLOW, semaphore_post(&sem, UINT32_MAX - 1));
+	OK(semaphore_post(&sem, UINT32_MAX - 2));
+	assert_true(value_now(&sem) == UINT32_MAX);
+	FAILS(EOVERFLOW, semaphore_post(&sem, 1));
+	OK(semaphore_take(&sem));
+	OK(semaphore_post(&sem, 1));
+	FAILS(EOVERFLOW, semaphore_post(&sem, 1));
+	done_with(&sem);
+}
+
+static void a_semaphore_near_the_maximum_stays_central(void **state)
+{
+	struct semaphore sem = {0};
+
+	(void)state;
+	skip_without_sequences();
+	semaphore_init(&sem, UINT32_MAX);
+	for (int i = 0; i < 10000; i++) {
+		OK(semaphore_take(&sem));
+		OK(semaphore_post(&sem, 1));
+		assert_int_equal(mode_of(&sem), COUNT_CENTRAL);
+	}
+	done_with(&sem);
+}
+
+static void a_dead_semaphore_refuses_though_cells_hold_permits(void **state)
+{
+	struct semaphore sem;
+	uint32_t value;
+
+	(void)state;
+	skip_without_sequences();
+	make_percpu(&sem, 0);
+	OK(semaphore_post(&sem, 1));
+	OK(semaphore_kill(&sem));
+	FAILS(EINVAL, semaphore_post(&sem, 1));
+	FAILS(EINVAL, semaphore_take(&sem));
+	FAILS(EINVAL, semaphore_value(&sem, &value));
+	done_with(&sem);
+}
+
+static bool refuse(void)
+{
+	return false;
+}
+
+static void permits_are_found_where_the_kernel_refuses_membarrier(void **state)
+{
+	const struct membarrier_ops saved = membarrier_ops;
+	struct semaphore sem;
+
+	(void)state;
+	skip_without_sequences();
+	run_on(0);
+	make_percpu(&sem, 0);
+	OK(semaphore_post(&sem, 1));
+	run_on(1);
+	membarrier_ops.restart_sequences = refuse;
+	OK(semaphore_take(&sem));
+	FAILS(EAGAIN, semaphore_take(&sem));
+	membarrier_ops = saved;
+	done_with(&sem);
+}
+
+static void more_semaphores_than_cells_all_work(void **state)
+{
+	enum { MANY = 6000 };
+	struct semaphore *sems;
+	unsigned with = 0;
+
+	(void)state;
+	skip_without_sequences();
+	sems = calloc(MANY, sizeof(*sems));
+	for (int round = 0; round < 2; round++) {
+		with = 0;
+		for (int i = 0; i < MANY; i++) {
+			sems[i] = (struct semaphore){0};
+			semaphore_init(&sems[i], 1);
+			for (int j = 0; j < 200; j++) {
+				OK(semaphore_take(&sems[i]));
+				OK(semaphore_post(&sems[i], 1));
+			}
+			with += semaphore_cells(&sems[i]) > 0;
+		}
+		assert_int_equal(with,
+				 RSEQ_STRIDE / sizeof(uint64_t) - 1); /* all of them; in the second round, again */
+		for (int i = 0; i < MANY; i++) {
+			OK(semaphore_take(&sems[i]));
+			FAILS(EAGAIN, semaphore_take(&sems[i]));
+			done_with(&sems[i]);
+		}
+	}
+	free(sems);
+}
+
+static void a_fork_s_child_has_the_permits_in_cells(void **state)
+{
+	struct semaphore sem;
+	pid_t child;
+	int status;
+
+	(void)state;
+	skip_without_sequences();
+	run_on(0);
+	make_percpu(&sem, 0);
+	OK(semaphore_post(&sem, 1));
+	OK(semaphore_post(&sem, 1));
+	child = fork();
+	if (child == 0) {
+		run_on(1);
+		semaphore_after_fork(&sem, false);
+		_exit(semaphore_take(&sem) || semaphore_take(&sem) || semaphore_take(&sem) != EAGAIN);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(value_now(&sem), 2);
+	done_with(&sem);
+}
+
+/* ---- Threads that move between processors. ---- */
+
+#define PERMITS 6
+
+static struct crowd {
+	struct semaphore sem;
+	atomic_int held;
+	atomic_bool stop;
+	unsigned sleepless; /* threads at most that hold at once: with fewer than PERMITS, a take must never fail */
+} crowd;
+
+static void *move_take_and_post(void *arg)
+{
+	struct random random = {(uintptr_t)arg};
+
+	while (!atomic_load(&crowd.stop)) {
+		unsigned what = random_below(&random, 100);
+		int error;
+
+		if (what < 4) {
+			run_on(random_below(&random, rseq_processors));
+		} else if (what < 6) {
+			MUST(value_now(&crowd.sem) <= PERMITS);
+		} else {
+			error = semaphore_take(&crowd.sem);
+			MUST(error == 0 || (error == EAGAIN && crowd.sleepless >= PERMITS));
+			if (error == 0) {
+				MUST(atomic_fetch_add(&crowd.held, 1) < PERMITS);
+				if (what < 10)
+					sched_yield();
+				atomic_fetch_sub(&crowd.held, 1);
+				MUST(semaphore_post(&crowd.sem, 1) == 0);
+			}
+		}
+	}
+	run_anywhere();
+	return NULL;
+}
+
+static void crowd_of(unsigned threads)
+{
+	struct random random = random_new();
+	pthread_t thread[16];
+
+	make_percpu(&crowd.sem, PERMITS);
+	crowd.sleepless = threads - 1;
+	atomic_store(&crowd.held, 0);
+	atomic_store(&crowd.stop, false);
+	for (unsigned i = 0; i < threads; i++)
+		thread[i] = start(move_take_and_post, (void *)(uintptr_t)random_next(&random));
+	sleep_ms(ROUNDS(1000));
+	atomic_store(&crowd.stop, true);
+	for (unsigned i = 0; i < threads; i++)
+		finish(thread[i]);
+	assert_int_equal(value_now(&crowd.sem), PERMITS);
+	done_with(&crowd.sem);
+}
+
+static void a_take_never_fails_where_there_are_more_permits_than_takers(void **state)
+{
+	(void)state;
+	skip_without_sequences();
+	crowd_of(PERMITS);
+}
+
+static void permits_are_conserved_where_there_are_more_takers_than_permits(void **state)
+{
+	(void)state;
+	skip_without_sequences();
+	crowd_of(PERMITS + 4);
+}
+
+#define test(f) cmocka_unit_test_teardown(f, anywhere_again)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		test(a_semaphore_that_is_used_much_becomes_percpu_and_keeps_its_value),
+		test(posts_of_a_percpu_semaphore_go_to_the_cell_until_it_is_full),
+		test(a_permit_in_another_processor_s_cell_is_found),
+		test(a_waiter_enlists_only_when_every_cell_is_empty),
+		test(overflow_is_exact_with_permits_in_cells),
+		test(a_semaphore_near_the_maximum_stays_central),
+		test(a_dead_semaphore_refuses_though_cells_hold_permits),
+		test(permits_are_found_where_the_kernel_refuses_membarrier),
+		test(more_semaphores_than_cells_all_work),
+		test(a_fork_s_child_has_the_permits_in_cells),
+		test(a_take_never_fails_where_there_are_more_permits_than_takers),
+		test(permits_are_conserved_where_there_are_more_takers_than_permits),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
