@@ -17,6 +17,7 @@
 
 #include "base/rcu.h"
 #include "os/fork.h"
+#include "sem/spin.h"
 
 static _Thread_local struct {
 	struct ksem *ksem;      /* in whose word it is enlisted, or which it must end */
@@ -70,8 +71,11 @@ static int park(struct ksem *ksem, const struct deadline *deadline)
 
 int waiting_pinned(struct ksem *ksem, const struct deadline *deadline)
 {
-	int error = semaphore_take(&ksem->sem);
+	struct spin spin = {0};
+	int error;
 
+	while (unlikely((error = spin_take(&spin, &ksem->sem)) == EAGAIN) && spin_again(&spin, &ksem->sem))
+		spin_rest(&spin);
 	if (likely(error != EAGAIN))
 		return error;
 	rcu_enter();
@@ -99,14 +103,20 @@ static void end_wait(struct ksem_proc *proc)
 
 int waiting_by_id(struct ksem_proc *proc, ksem_id_t id, const struct deadline *deadline)
 {
+	struct spin spin = {0};
 	struct ksem *ksem;
 	bool counted = false;
-	int error = EINVAL;
+	int error;
 
-	rcu_enter();
-	ksem = process_find(proc, id);
-	if (likely(ksem != NULL))
-		error = semaphore_take(&ksem->sem);
+	for (;;) {
+		rcu_enter();
+		ksem = process_find(proc, id);
+		error = likely(ksem != NULL) ? spin_take(&spin, &ksem->sem) : EINVAL;
+		if (likely(error != EAGAIN) || !spin_again(&spin, &ksem->sem))
+			break;
+		rcu_leave(); /* a thread that spins keeps nobody's memory */
+		spin_rest(&spin);
+	}
 	if (unlikely(error == EAGAIN)) {
 		counted = begin_wait(proc);
 		error = counted ? take_or_enlist(ksem) : EINVAL;

@@ -32,15 +32,19 @@
 #include "sem/count.h"
 #include "sem/percpu.h"
 
+#define SPIN_MAX 20000 /* ns (spin.h) */
+
 struct semaphore {
 	atomic(count_t) word; /* atomic; changed by read-modify-write only, once the semaphore can be seen by others */
 	atomic(percpu_cells_t) cells; /* atomic; set once */
+	atomic(uint32_t) spin;        /* atomic: nanoseconds to spin before sleeping (spin.h) */
 };
 
 static inline void semaphore_init(struct semaphore *sem, uint32_t value)
 {
 	store_rlx(&sem->word, count_new(value)); /* relaxed: nobody sees the semaphore until it is published */
 	store_rlx(&sem->cells, 0);               /* relaxed: as above */
+	store_rlx(&sem->spin, SPIN_MAX);         /* relaxed: as above */
 }
 
 /* The half of the word that a futex sleeps on: the value. */

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Spinning before sleeping: see spin.h.
+ *
+ * A thread that spins for more than a moment gives its processor away between looks: the scheduler may have put whoever
+ * would post on the same one, and balances what it sees running.
+ *
+ * The budget is a hint in the semaphore's own line: threads that wait at the same time may overwrite each other's
+ * change.
+ */
+#include "sem/spin.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/compiler.h"
+
+#define LOOKS         4  /* between two readings of the clock */
+#define WAITS_A_TRIAL 64 /* without a budget, to one with SPIN_MAX */
+
+static _Thread_local unsigned without; /* owner only: waits of this thread that had no budget */
+
+static int64_t now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
+}
+
+static bool can_spin(void)
+{
+	static atomic(long) processors;
+	long n = load_rlx(&processors); /* relaxed: all find the same */
+
+	if (n == 0) {
+		int saved = errno;
+
+		n = sysconf(_SC_NPROCESSORS_ONLN);
+		errno = saved;
+		store_rlx(&processors, n); /* relaxed: as above */
+	}
+	return n > 1;
+}
+
+/* The semaphore's budget; 0: none. */
+static unsigned budget_of(struct semaphore *sem)
+{
+	unsigned budget = load_rlx(&sem->spin); /* relaxed: a hint */
+
+	if (budget < SPIN_MIN)
+		return ++without % WAITS_A_TRIAL == 0 ? SPIN_MAX : 0;
+	return budget;
+}
+
+/* The next budget, after one that was enough or wasn't. */
+static void adapt(struct semaphore *sem, unsigned budget, bool enough)
+{
+	unsigned next = !enough ? budget / 2 : budget < SPIN_MAX / 2 ? 2 * budget : SPIN_MAX;
+
+	if (load_rlx(&sem->spin) != next)    /* relaxed: a hint */
+		store_rlx(&sem->spin, next); /* relaxed: a hint */
+}
+
+int spin_look(struct spin *spin, struct semaphore *sem)
+{
+	int error = EAGAIN;
+
+	for (int i = 0; i < LOOKS && error == EAGAIN; i++) {
+		count_t c = semaphore_word(sem);
+
+		if (count_value(c) > 0 || count_is_dead(c))
+			error = semaphore_take(sem);
+		else
+			cpu_relax();
+	}
+	if (error == 0)
+		adapt(sem, spin->budget, true);
+	return error;
+}
+
+bool spin_again(struct spin *spin, struct semaphore *sem)
+{
+	if (spin->budget == 0) {
+		if (!can_spin())
+			return false;
+		spin->budget = budget_of(sem);
+		spin->begin = spin->budget ? now() : 0;
+		return spin->budget > 0;
+	}
+	spin->spent = now() - spin->begin;
+	if (spin->spent < spin->budget)
+		return true;
+	adapt(sem, spin->budget, false);
+	return false;
+}
+
+void spin_rest(const struct spin *spin)
+{
+	if (spin->spent > SPIN_ALONE)
+		sched_yield();
+	else
+		cpu_relax();
+}
