@@ -4,21 +4,6 @@
  */
 #include "support.h"
 
-static int visit_and_count(const struct ksem_info *info, void *arg)
-{
-	(void)info;
-	++*(unsigned *)arg;
-	return 0;
-}
-
-static unsigned semaphores_in(struct ksem_ns *ns)
-{
-	unsigned n = 0;
-
-	OK(ksem_ns_foreach(ns, visit_and_count, &n));
-	return n;
-}
-
 /* ---- init ---- */
 
 static void init_makes_a_semaphore_of_that_value_with_one_reference(void **state)

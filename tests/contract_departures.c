@@ -6,41 +6,10 @@
 
 #include <sys/resource.h>
 
-static int visit_and_count(const struct ksem_info *info, void *arg)
-{
-	(void)info;
-	++*(unsigned *)arg;
-	return 0;
-}
-
-static unsigned semaphores_in(struct ksem_ns *ns)
-{
-	unsigned n = 0;
-
-	OK(ksem_ns_foreach(ns, visit_and_count, &n));
-	return n;
-}
-
-static struct world limited(uint32_t max_sems, uint32_t max_name)
-{
-	const struct ksem_ns_options options = {.size = sizeof(options), .max_sems = max_sems, .max_name = max_name};
-	struct world world;
-
-	OK(ksem_ns_create(&options, &world.ns));
-	world.proc = world_user(&world, 0, 0);
-	return world;
-}
-
-static void end(struct world *world)
-{
-	OK(ksem_proc_exit(world->proc));
-	OK(ksem_ns_destroy(world->ns));
-}
-
 /* At most 30 semaphores, names of at most 14 bytes, fixed when built. */
 static void limits_are_per_namespace_and_30_and_14_are_the_original(void **state)
 {
-	struct world original = limited(30, 14), other = limited(31, 15);
+	struct world original = world_limited(30, 14), other = world_limited(31, 15);
 	ksem_id_t id;
 
 	(void)state;
@@ -59,14 +28,14 @@ static void limits_are_per_namespace_and_30_and_14_are_the_original(void **state
 		FAILS(ENFILE, ksem_open(world->proc, "/new", O_CREAT, 0600, 0, &id));
 		assert_int_equal(semaphores_in(world->ns), 30 + i);
 	}
-	end(&original);
-	end(&other);
+	world_end(&original);
+	world_end(&other);
 }
 
 /* close of an unlinked semaphore fails, so its reference leaks until exit; destroy accepts it. */
 static void close_of_an_unlinked_semaphore_works_and_destroy_of_an_opened_one_is_EINVAL(void **state)
 {
-	struct world world = limited(1, 0);
+	struct world world = world_limited(1, 0);
 	ksem_id_t id;
 
 	(void)state;
@@ -79,7 +48,7 @@ static void close_of_an_unlinked_semaphore_works_and_destroy_of_an_opened_one_is
 		OK(ksem_close(world.proc, id));
 		assert_int_equal(semaphores_in(world.ns), 0);
 	}
-	end(&world);
+	world_end(&world);
 }
 
 /* Anyone may unlink any name. */
@@ -122,7 +91,7 @@ static void *open_at_once(void *arg)
 static void the_loser_of_a_race_to_create_leaves_nothing(void **state)
 {
 	enum { MAKERS = 3 };
-	struct world world = limited(1, 0);
+	struct world world = world_limited(1, 0);
 	pthread_barrier_t line;
 
 	(void)state;
@@ -149,13 +118,13 @@ static void the_loser_of_a_race_to_create_leaves_nothing(void **state)
 		assert_int_equal(semaphores_in(world.ns), 0);
 	}
 	pthread_barrier_destroy(&line);
-	end(&world);
+	world_end(&world);
 }
 
 /* Process exit unlocks a lock twice. */
 static void exit_lets_go_of_everything_once(void **state)
 {
-	struct world world = limited(60, 0);
+	struct world world = world_limited(60, 0);
 	char name[16];
 	ksem_id_t id;
 
@@ -183,7 +152,7 @@ static void exit_lets_go_of_everything_once(void **state)
 			OK(ksem_unlink(world.proc, name));
 		}
 	}
-	end(&world);
+	world_end(&world);
 }
 
 static void *init_at_once(void *arg)
@@ -198,7 +167,7 @@ static void *init_at_once(void *arg)
 /* A process's first two semaphores made at once lose one list. */
 static void the_first_two_semaphores_of_a_process_made_at_once_are_both_kept(void **state)
 {
-	struct world world = limited(2, 0);
+	struct world world = world_limited(2, 0);
 	pthread_barrier_t line;
 
 	(void)state;
@@ -219,7 +188,7 @@ static void the_first_two_semaphores_of_a_process_made_at_once_are_both_kept(voi
 		assert_int_equal(semaphores_in(world.ns), 0); /* exit knew of both */
 	}
 	pthread_barrier_destroy(&line);
-	end(&world);
+	world_end(&world);
 }
 
 /* A freed id can come back at once. */
@@ -227,7 +196,7 @@ static void a_freed_id_never_comes_back(void **state)
 {
 	enum { IDS = 5000 };
 	static ksem_id_t ids[IDS];
-	struct world world = limited(1, 0);
+	struct world world = world_limited(1, 0);
 
 	(void)state;
 	for (int i = 0; i < ROUNDS(IDS); i++) {
@@ -238,7 +207,7 @@ static void a_freed_id_never_comes_back(void **state)
 				fail_msg("the ids of rounds %d and %d are the same", j, i);
 		FAILS(EINVAL, ksem_post(world.proc, ids[i]));
 	}
-	end(&world);
+	world_end(&world);
 }
 
 struct waiter {

@@ -7,37 +7,6 @@
 
 #include <sys/stat.h>
 
-static int visit_and_count(const struct ksem_info *info, void *arg)
-{
-	(void)info;
-	++*(unsigned *)arg;
-	return 0;
-}
-
-static unsigned semaphores_in(struct ksem_ns *ns)
-{
-	unsigned n = 0;
-
-	OK(ksem_ns_foreach(ns, visit_and_count, &n));
-	return n;
-}
-
-static struct world limited(uint32_t max_sems, uint32_t max_name)
-{
-	const struct ksem_ns_options options = {.size = sizeof(options), .max_sems = max_sems, .max_name = max_name};
-	struct world world;
-
-	OK(ksem_ns_create(&options, &world.ns));
-	world.proc = world_user(&world, 0, 0);
-	return world;
-}
-
-static void end(struct world *world)
-{
-	OK(ksem_proc_exit(world->proc));
-	OK(ksem_ns_destroy(world->ns));
-}
-
 static ksem_id_t opened(struct ksem_proc *proc, const char *name, int oflag, mode_t mode, unsigned value)
 {
 	ksem_id_t id;
@@ -60,7 +29,7 @@ static void open_fails(int error, struct ksem_proc *proc, const char *name, int 
 static void errors_of_open_come_in_order(void **state)
 {
 	static const char too_long[] = "/nine-byte", too_long_too[] = "not//valid either";
-	struct world world = limited(3, 9);
+	struct world world = world_limited(3, 9);
 	struct ksem_proc *user = world_user(&world, 1, 1);
 
 	(void)state;
@@ -91,7 +60,7 @@ static void errors_of_open_come_in_order(void **state)
 	open_fails(EINVAL, user, "invalid", O_CREAT);
 	opened(user, "/valid", O_CREAT | O_EXCL, 0600, 0);
 	OK(ksem_proc_exit(user));
-	end(&world);
+	world_end(&world);
 }
 
 static void flags_other_than_O_CREAT_and_O_EXCL_are_passed_over(void **state)
@@ -154,7 +123,7 @@ static void names_differ_by_any_byte_and_by_length(void **state)
 
 static void an_open_that_fails_leaves_nothing(void **state)
 {
-	struct world world = limited(2, 9);
+	struct world world = world_limited(2, 9);
 	struct ksem_proc *user = world_user(&world, 1, 1);
 	ksem_id_t id = opened(world.proc, "/mine", O_CREAT, 0600, 5);
 
@@ -177,12 +146,12 @@ static void an_open_that_fails_leaves_nothing(void **state)
 	OK(ksem_unlink(user, "/other"));
 	OK(ksem_proc_exit(user));
 	opened(world.proc, "/third", O_CREAT, 0600, 0);
-	end(&world);
+	world_end(&world);
 }
 
 static void an_existing_name_can_be_opened_at_max_sems(void **state)
 {
-	struct world world = limited(1, 0);
+	struct world world = world_limited(1, 0);
 	ksem_id_t id = opened(world.proc, "/name", O_CREAT, 0600, 0);
 
 	(void)state;
@@ -190,7 +159,7 @@ static void an_existing_name_can_be_opened_at_max_sems(void **state)
 	assert_true(opened(world.proc, "/name", 0, 0, 0) == id);
 	open_fails(EEXIST, world.proc, "/name", O_CREAT | O_EXCL);
 	assert_int_equal(info_of(world.proc, id).refs, 3);
-	end(&world);
+	world_end(&world);
 }
 
 /* ---- Permission ---- */
@@ -369,7 +338,7 @@ static void *race(void *arg)
 static void of_several_that_race_to_make_a_name_one_makes_it_and_the_others_find_it(void **state)
 {
 	enum { RACERS = 4 };
-	struct world world = limited(1, 0);
+	struct world world = world_limited(1, 0);
 	pthread_barrier_t line;
 
 	(void)state;
@@ -408,7 +377,7 @@ static void of_several_that_race_to_make_a_name_one_makes_it_and_the_others_find
 		assert_int_equal(semaphores_in(world.ns), 0);
 	}
 	pthread_barrier_destroy(&line);
-	end(&world);
+	world_end(&world);
 }
 
 /* ---- close ---- */
@@ -481,7 +450,7 @@ static void name_and_value_are_kept_when_the_last_reference_is_dropped(void **st
 
 static void errors_of_unlink_come_in_order(void **state)
 {
-	struct world world = limited(0, 9);
+	struct world world = world_limited(0, 9);
 	struct ksem_proc *user = world_user(&world, 1, 1);
 	ksem_id_t id = opened(world.proc, "/mine", O_CREAT, 0600, 0);
 
@@ -497,7 +466,7 @@ static void errors_of_unlink_come_in_order(void **state)
 	FAILS(ENOENT, ksem_unlink(user, "/mine"));
 	FAILS(ENOENT, ksem_unlink(world.proc, "/mine"));
 	OK(ksem_proc_exit(user));
-	end(&world);
+	world_end(&world);
 }
 
 static void unlink_frees_the_name_at_once_and_a_new_one_of_the_name_is_another(void **state)

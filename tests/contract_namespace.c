@@ -6,38 +6,7 @@
 
 #include <malloc.h>
 
-static int visit_and_count(const struct ksem_info *info, void *arg)
-{
-	(void)info;
-	++*(unsigned *)arg;
-	return 0;
-}
-
-static unsigned semaphores_in(struct ksem_ns *ns)
-{
-	unsigned n = 0;
-
-	OK(ksem_ns_foreach(ns, visit_and_count, &n));
-	return n;
-}
-
 /* A namespace with these limits and a process of the superuser in it. */
-static struct world limited(uint32_t max_sems, uint32_t max_name)
-{
-	const struct ksem_ns_options options = {.size = sizeof(options), .max_sems = max_sems, .max_name = max_name};
-	struct world world;
-
-	OK(ksem_ns_create(&options, &world.ns));
-	world.proc = world_user(&world, 0, 0);
-	return world;
-}
-
-static void end(struct world *world)
-{
-	OK(ksem_proc_exit(world->proc));
-	OK(ksem_ns_destroy(world->ns));
-}
-
 /* A valid name of so many bytes; in memory that the next call takes again. */
 static const char *name_of(size_t bytes)
 {
@@ -103,7 +72,7 @@ static void max_name_bounds_the_bytes_of_a_name(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
-		struct world world = limited(0, limits[i]);
+		struct world world = world_limited(0, limits[i]);
 		ksem_id_t id;
 
 		OK(ksem_open(world.proc, name_of(limits[i]), O_CREAT, 0600, 0, &id));
@@ -111,7 +80,7 @@ static void max_name_bounds_the_bytes_of_a_name(void **state)
 		FAILS(ENAMETOOLONG, ksem_open(world.proc, name_of(limits[i] + 1), O_CREAT, 0600, 0, &id));
 		FAILS(ENAMETOOLONG, ksem_unlink(world.proc, name_of(limits[i] + 1)));
 		OK(ksem_unlink(world.proc, name_of(limits[i])));
-		end(&world);
+		world_end(&world);
 	}
 }
 
@@ -121,7 +90,7 @@ static void max_sems_bounds_the_semaphores(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
-		struct world world = limited(limits[i], 0);
+		struct world world = world_limited(limits[i], 0);
 		ksem_id_t id;
 
 		for (uint32_t n = 0; n < limits[i]; n++)
@@ -129,13 +98,13 @@ static void max_sems_bounds_the_semaphores(void **state)
 		FAILS(ENFILE, ksem_init(world.proc, 0, &id));
 		FAILS(ENFILE, ksem_open(world.proc, "/one-more", O_CREAT, 0600, 0, &id));
 		assert_int_equal(semaphores_in(world.ns), limits[i]);
-		end(&world);
+		world_end(&world);
 	}
 }
 
 static void max_sems_may_be_as_high_as_its_type(void **state)
 {
-	struct world world = limited(UINT32_MAX, 0);
+	struct world world = world_limited(UINT32_MAX, 0);
 	ksem_id_t id, other;
 
 	(void)state;
@@ -143,7 +112,7 @@ static void max_sems_may_be_as_high_as_its_type(void **state)
 	OK(ksem_init(world.proc, 4, &other));
 	assert_int_equal(value_of(world.proc, id), 3);
 	assert_int_equal(value_of(world.proc, other), 4);
-	end(&world);
+	world_end(&world);
 }
 
 static void default_limits(struct world *world)
@@ -161,11 +130,11 @@ static void default_limits(struct world *world)
 
 static void limits_of_0_are_the_defaults_1048576_and_255(void **state)
 {
-	struct world world = limited(0, 0);
+	struct world world = world_limited(0, 0);
 
 	(void)state;
 	default_limits(&world);
-	end(&world);
+	world_end(&world);
 }
 
 static void options_NULL_are_the_defaults(void **state)
@@ -177,7 +146,7 @@ static void options_NULL_are_the_defaults(void **state)
 
 static void max_sems_counts_anonymous_named_unlinked_and_unreferenced(void **state)
 {
-	struct world world = limited(4, 0);
+	struct world world = world_limited(4, 0);
 	ksem_id_t anonymous, held, unlinked, left, id;
 
 	(void)state;
@@ -189,12 +158,12 @@ static void max_sems_counts_anonymous_named_unlinked_and_unreferenced(void **sta
 	OK(ksem_close(world.proc, left));
 	FAILS(ENFILE, ksem_init(world.proc, 0, &id));
 	FAILS(ENFILE, ksem_open(world.proc, "/more", O_CREAT, 0600, 0, &id));
-	end(&world);
+	world_end(&world);
 }
 
 static void a_place_is_free_as_soon_as_its_semaphore_is(void **state)
 {
-	struct world world = limited(1, 0);
+	struct world world = world_limited(1, 0);
 	ksem_id_t id;
 
 	(void)state;
@@ -216,7 +185,7 @@ static void a_place_is_free_as_soon_as_its_semaphore_is(void **state)
 		OK(ksem_proc_exit(proc));
 	}
 	assert_int_equal(semaphores_in(world.ns), 0);
-	end(&world);
+	world_end(&world);
 }
 
 static int compare_ids(const void *a, const void *b)
@@ -231,7 +200,7 @@ static void no_id_is_0_or_comes_twice(void **state)
 	enum { MOST = 12000 };
 	static ksem_id_t ids[MOST];
 	const size_t rounds = ROUNDS(MOST) / 3;
-	struct world world = limited(2, 0);
+	struct world world = world_limited(2, 0);
 	size_t n = 0;
 
 	(void)state;
@@ -248,14 +217,14 @@ static void no_id_is_0_or_comes_twice(void **state)
 	assert_true(ids[0] != 0);
 	for (size_t i = 1; i < n; i++)
 		assert_true(ids[i - 1] < ids[i]);
-	end(&world);
+	world_end(&world);
 }
 
 /* ---- One namespace and another; the end ---- */
 
 static void namespaces_share_neither_names_nor_limits(void **state)
 {
-	struct world a = limited(1, 0), b = limited(1, 0);
+	struct world a = world_limited(1, 0), b = world_limited(1, 0);
 	ksem_id_t in_a, in_b;
 
 	(void)state;
@@ -265,15 +234,15 @@ static void namespaces_share_neither_names_nor_limits(void **state)
 	OK(ksem_unlink(a.proc, "/name"));
 	assert_int_equal(value_of(a.proc, in_a), 1);
 	assert_string_equal(info_of(b.proc, in_b).name, "/name");
-	end(&a);
+	world_end(&a);
 	OK(ksem_open(b.proc, "/name", 0, 0, 0, &in_b));
 	assert_int_equal(value_of(b.proc, in_b), 2);
-	end(&b);
+	world_end(&b);
 }
 
 static void destroy_is_EBUSY_while_a_process_is_in_it_and_changes_nothing(void **state)
 {
-	struct world world = limited(0, 0);
+	struct world world = world_limited(0, 0);
 	struct ksem_proc *other = world_user(&world, 1, 1), *child;
 	ksem_id_t id, again;
 
@@ -308,7 +277,7 @@ static void destroy_frees_the_named_semaphores_left(void **state)
 
 	(void)state;
 	for (int i = 0; i < ROUND; i++) {
-		struct world world = limited(0, 0);
+		struct world world = world_limited(0, 0);
 		ksem_id_t id;
 		char name[16];
 
@@ -318,7 +287,7 @@ static void destroy_frees_the_named_semaphores_left(void **state)
 			OK(ksem_open(world.proc, name, O_CREAT, 0600, 0, &id));
 		}
 		assert_int_equal(semaphores_in(world.ns), NAMES);
-		end(&world);
+		world_end(&world);
 		if (i == ROUND / 2)
 			at_first = memory_in_use();
 	}

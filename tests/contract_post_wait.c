@@ -582,21 +582,6 @@ static void a_signal_handler_may_post(void **state)
 
 /* ---- Pins ---- */
 
-static int visit_and_count(const struct ksem_info *info, void *arg)
-{
-	(void)info;
-	++*(unsigned *)arg;
-	return 0;
-}
-
-static unsigned semaphores_in(struct ksem_ns *ns)
-{
-	unsigned n = 0;
-
-	OK(ksem_ns_foreach(ns, visit_and_count, &n));
-	return n;
-}
-
 /* The semaphore is alive: its value is as given, and every call works. */
 static void pin_works(struct ksem *pin, unsigned expected)
 {

@@ -5,21 +5,6 @@
  */
 #include "support.h"
 
-static int visit_and_count(const struct ksem_info *info, void *arg)
-{
-	(void)info;
-	++*(unsigned *)arg;
-	return 0;
-}
-
-static unsigned semaphores_in(struct ksem_ns *ns)
-{
-	unsigned n = 0;
-
-	OK(ksem_ns_foreach(ns, visit_and_count, &n));
-	return n;
-}
-
 static bool holds(struct ksem_proc *proc, ksem_id_t id)
 {
 	unsigned value;

@@ -116,13 +116,6 @@ static void use_everything(struct ksem_proc *proc)
 	MUST(ksem_close(proc, id) == 0);
 }
 
-static int count_one(const struct ksem_info *info, void *arg)
-{
-	(void)info;
-	++*(unsigned *)arg;
-	return 0;
-}
-
 /*
  * All of it, then the end of it: nobody waits here, whoever waits in the parent. `others`: threads of it may have
  * processes.
@@ -137,7 +130,7 @@ static void live_and_end(bool others)
 	MUST(info_of(proc, host.asleep).waiters == 0);
 	MUST(ksem_destroy(proc, host.asleep) == 0 || others); /* another process of the parent's may hold it too */
 	MUST(ksem_close(proc, host.named) == 0);
-	MUST(ksem_ns_foreach(host.world->ns, count_one, &semaphores) == 0);
+	MUST(ksem_ns_foreach(host.world->ns, visit_and_count, &semaphores) == 0);
 	MUST(semaphores > 0);
 	MUST(ksem_proc_exit(proc) == 0);
 	if (!others) {
@@ -257,7 +250,7 @@ static void a_semaphore_that_only_a_waiter_of_the_parent_kept_is_gone_in_the_chi
 	pid_t child;
 
 	(void)state;
-	OK(ksem_ns_foreach(host.world->ns, count_one, &before));
+	OK(ksem_ns_foreach(host.world->ns, visit_and_count, &before));
 	id = host.asleep;
 	OK(ksem_open(host.world->proc, "/kept", O_CREAT, 0600, 0, &host.asleep));
 	OK(ksem_pin(host.world->proc, host.asleep, &pin));
@@ -270,7 +263,7 @@ static void a_semaphore_that_only_a_waiter_of_the_parent_kept_is_gone_in_the_chi
 	if (child == 0) {
 		alarm(CHILD_SECONDS);
 		ksem_unpin(pin);
-		MUST(ksem_ns_foreach(host.world->ns, count_one, &after) == 0);
+		MUST(ksem_ns_foreach(host.world->ns, visit_and_count, &after) == 0);
 		_exit(after != before);
 	}
 	must_end_well(child);
@@ -278,7 +271,7 @@ static void a_semaphore_that_only_a_waiter_of_the_parent_kept_is_gone_in_the_chi
 	ksem_unpin(pin);
 	finish(thread);
 	after = 0;
-	OK(ksem_ns_foreach(host.world->ns, count_one, &after));
+	OK(ksem_ns_foreach(host.world->ns, visit_and_count, &after));
 	assert_int_equal(after, before);
 }
 

@@ -17,24 +17,9 @@ static int setup(void **state)
 	return 0;
 }
 
-static int count_one(const struct ksem_info *info, void *arg)
-{
-	(void)info;
-	++*(unsigned *)arg;
-	return 0;
-}
-
-static unsigned semaphores(struct ksem_ns *ns)
-{
-	unsigned count = 0;
-
-	OK(ksem_ns_foreach(ns, count_one, &count));
-	return count;
-}
-
 static int teardown(void **state)
 {
-	assert_int_equal(semaphores(world->ns), 0);
+	assert_int_equal(semaphores_in(world->ns), 0);
 	return world_teardown(state);
 }
 
@@ -99,7 +84,7 @@ static void create_race_has_one_winner_and_the_others_find_it(void **state)
 		assert_in_range(info.value, 1, RACERS);
 		for (unsigned i = 1; i < RACERS; i++)
 			assert_true(racers[i].id == racers[0].id);
-		assert_int_equal(semaphores(world->ns), 1);
+		assert_int_equal(semaphores_in(world->ns), 1);
 		end_racers();
 	}
 }

@@ -31,6 +31,37 @@ struct ksem_proc *world_user(struct world *world, uid_t uid, gid_t gid)
 	return proc;
 }
 
+struct world world_limited(uint32_t max_sems, uint32_t max_name)
+{
+	const struct ksem_ns_options options = {.size = sizeof(options), .max_sems = max_sems, .max_name = max_name};
+	struct world world;
+
+	OK(ksem_ns_create(&options, &world.ns));
+	world.proc = world_user(&world, 0, 0);
+	return world;
+}
+
+void world_end(struct world *world)
+{
+	OK(ksem_proc_exit(world->proc));
+	OK(ksem_ns_destroy(world->ns));
+}
+
+int visit_and_count(const struct ksem_info *info, void *arg)
+{
+	(void)info;
+	++*(unsigned *)arg;
+	return 0;
+}
+
+unsigned semaphores_in(struct ksem_ns *ns)
+{
+	unsigned n = 0;
+
+	MUST(ksem_ns_foreach(ns, visit_and_count, &n) == 0);
+	return n;
+}
+
 unsigned value_of(struct ksem_proc *proc, ksem_id_t id)
 {
 	unsigned value;

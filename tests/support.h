@@ -76,6 +76,14 @@ int world_teardown(void **state); /* fails if exit or destroy does */
 
 struct ksem_proc *world_user(struct world *world, uid_t uid, gid_t gid); /* another process, with these credentials */
 
+/* A namespace with these limits (0: the defaults) and a superuser in it; and its end, which must succeed. */
+struct world world_limited(uint32_t max_sems, uint32_t max_name);
+void world_end(struct world *world);
+
+/* How many semaphores ksem_ns_foreach visits; and a visit that counts them in the unsigned that arg points to. */
+unsigned semaphores_in(struct ksem_ns *ns);
+int visit_and_count(const struct ksem_info *info, void *arg);
+
 unsigned value_of(struct ksem_proc *proc, ksem_id_t id);
 struct ksem_info info_of(struct ksem_proc *proc, ksem_id_t id);
 
