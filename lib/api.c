@@ -4,17 +4,17 @@
  * look-up found, to the semaphore. See include/ksem/ksem.h for what they promise.
  *
  * Calls that change tables stand between `CONTROL` and the return of its result: inside the fork gate. Calls by id
- * stand in an RCU read section. Pinned calls need neither.
+ * try what a sequence can do first (registry/ids.h), and stand in an RCU read section for the rest. Pinned calls need
+ * neither.
  */
 #include <errno.h>
 
+#include "base/compiler.h"
 #include "base/rcu.h"
 #include "os/fork.h"
 #include "registry/namespace.h"
 #include "registry/process.h"
 #include "registry/waiting.h"
-
-#define PUBLIC __attribute__((visibility("default")))
 
 /* Evaluates a call inside the fork gate. */
 #define CONTROL(call)              \
@@ -166,32 +166,50 @@ static int check_deadline(clockid_t clock, const struct timespec *time, struct d
 	return 0;
 }
 
+/* Posts other than into the cell of a semaphore that stands in its home. */
+static __attribute__((noinline)) int post_found(struct ksem_proc *proc, ksem_id_t id, unsigned int count)
+{
+	return WITH_SEMAPHORE(proc, id, semaphore_post(&ksem->sem, count));
+}
+
 PUBLIC int ksem_post(struct ksem_proc *proc, ksem_id_t id)
 {
 	if (unlikely(!proc))
 		return EINVAL;
-	return WITH_SEMAPHORE(proc, id, semaphore_post(&ksem->sem, 1));
+	if (likely(process_put(proc, id)))
+		return 0;
+	return post_found(proc, id, 1);
 }
 
 PUBLIC int ksem_post_many(struct ksem_proc *proc, ksem_id_t id, unsigned int count)
 {
 	if (unlikely(!proc))
 		return EINVAL;
-	return WITH_SEMAPHORE(proc, id, semaphore_post(&ksem->sem, count));
+	return post_found(proc, id, count);
 }
 
 PUBLIC int ksem_wait(struct ksem_proc *proc, ksem_id_t id)
 {
 	if (unlikely(!proc))
 		return EINVAL;
+	if (likely(process_take(proc, id)))
+		return 0;
 	return waiting_by_id(proc, id, NULL);
+}
+
+/* The same, of takes. */
+static __attribute__((noinline)) int take_found(struct ksem_proc *proc, ksem_id_t id)
+{
+	return WITH_SEMAPHORE(proc, id, semaphore_take(&ksem->sem));
 }
 
 PUBLIC int ksem_trywait(struct ksem_proc *proc, ksem_id_t id)
 {
 	if (unlikely(!proc))
 		return EINVAL;
-	return WITH_SEMAPHORE(proc, id, semaphore_take(&ksem->sem));
+	if (likely(process_take(proc, id)))
+		return 0;
+	return take_found(proc, id);
 }
 
 PUBLIC int ksem_clockwait(struct ksem_proc *proc, ksem_id_t id, clockid_t clock, const struct timespec *deadline)
@@ -252,6 +270,8 @@ PUBLIC int ksem_pinned_wait(struct ksem *sem)
 {
 	if (unlikely(!sem))
 		return EINVAL;
+	if (likely(percpu_take(&sem->sem)))
+		return 0;
 	return waiting_pinned(sem, NULL);
 }
 

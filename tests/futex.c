@@ -2,7 +2,7 @@
 /*
  * Waiting, with the test playing the kernel: stray wakes, words that moved, handlers and deadlines at will, posters
  * that are stopped between the permit and its wake. And how many wake calls are made: one a permit that a waiter can
- * have, no more.
+ * have and that no sleeper who was woken already will look for.
  */
 #include "support.h"
 
@@ -18,6 +18,7 @@ static struct {
 	int given;
 	atomic_int waits, wake_calls;
 	atomic_uint woken;         /* sum of what wake was asked for */
+	unsigned asleep;           /* how many of them wake finds, in all */
 	void (*during_wait)(void); /* what else happens in the first wait */
 	struct deadline deadline;  /* what the last wait was given */
 	bool had_deadline;
@@ -37,11 +38,15 @@ static int fake_wait(atomic(uint32_t) *word, uint32_t expected, const struct dea
 	return fake.answers[call < fake.given ? call : fake.given - 1];
 }
 
-static void fake_wake(atomic(uint32_t) *word, uint32_t n)
+static int fake_wake(atomic(uint32_t) *word, uint32_t n)
 {
+	unsigned found = n < fake.asleep ? n : fake.asleep;
+
 	(void)word;
 	atomic_fetch_add(&fake.wake_calls, 1);
 	atomic_fetch_add(&fake.woken, n);
+	fake.asleep -= found;
+	return (int)found;
 }
 
 /* The kernel answers the first `n` sleeps so. */
@@ -212,6 +217,7 @@ static void wakes_are_as_many_as_permits_or_waiters(void **state)
 	for (int i = 0; i < 5; i++)
 		thread[i] = start(wait_for_one, NULL);
 	until_waiting(world->proc, id, 5);
+	fake.asleep = 5;
 	OK(ksem_post(world->proc, id));
 	assert_int_equal(fake.wake_calls, 1);
 	assert_int_equal(fake.woken, 1);
@@ -220,19 +226,99 @@ static void wakes_are_as_many_as_permits_or_waiters(void **state)
 	assert_int_equal(fake.woken, 4);
 	OK(ksem_post_many(world->proc, id, 1000));
 	assert_int_equal(fake.wake_calls, 3);
-	assert_int_equal(fake.woken, 9); /* of five: it can't know who was on the way out */
+	assert_int_equal(fake.woken, 5);
+	OK(ksem_post(world->proc, id));
 	OK(ksem_post_many(world->proc, id, 0));
 	assert_int_equal(fake.wake_calls, 3);
 	atomic_store(&let_out, true);
 	for (int i = 0; i < 5; i++)
 		finish(thread[i]);
-	assert_int_equal(value_of(world->proc, id), 999);
+	assert_int_equal(value_of(world->proc, id), 1000);
+}
+
+/* Two waiters, of which as many sleep. */
+static void enlist_two(struct semaphore *sem, unsigned asleep)
+{
+	memset(sem, 0, sizeof(*sem));
+	semaphore_init(sem, 0);
+	FAILS(EAGAIN, semaphore_take_or_enlist(sem));
+	FAILS(EAGAIN, semaphore_take_or_enlist(sem));
+	PLAY(NULL, 0);
+	fake.asleep = asleep;
+}
+
+static void a_permit_that_a_woken_sleeper_will_look_for_needs_no_wake(void **state)
+{
+	struct semaphore sem;
+
+	(void)state;
+	enlist_two(&sem, 2);
+	OK(semaphore_post(&sem, 1));
+	for (int i = 0; i < 100; i++) {
+		OK(semaphore_take(&sem)); /* by others, before the one that was woken gets to it */
+		OK(semaphore_post(&sem, 1));
+	}
+	assert_int_equal(fake.wake_calls, 1);
+	OK(semaphore_post(&sem, 1)); /* a second permit, for which nobody is on the way */
+	assert_int_equal(fake.wake_calls, 2);
+	OK(semaphore_post(&sem, 1)); /* a third, which no waiter is left for */
+	assert_int_equal(fake.wake_calls, 2);
+}
+
+static void a_sleeper_that_looked_and_slept_on_is_woken_again(void **state)
+{
+	struct semaphore sem;
+	bool last;
+
+	(void)state;
+	enlist_two(&sem, 2);
+	OK(semaphore_post(&sem, 1));
+	OK(semaphore_take(&sem));
+	OK(semaphore_sleep(&sem, NULL)); /* what the woken one does */
+	FAILS(EAGAIN, semaphore_leave(&sem, false, &last));
+	fake.asleep = 2;
+	OK(semaphore_post(&sem, 1));
+	assert_int_equal(fake.wake_calls, 2);
+}
+
+/*
+ * A waiter that the kernel doesn't find asleep, or that wakes for no reason, isn't one that a later post may count on.
+ */
+static void only_who_was_woken_is_counted_on(void **state)
+{
+	struct semaphore sem;
+
+	(void)state;
+	enlist_two(&sem, 0);
+	OK(semaphore_post(&sem, 1));
+	OK(semaphore_take(&sem));
+	OK(semaphore_post(&sem, 1));
+	assert_int_equal(fake.wake_calls, 2);
+	OK(semaphore_take(&sem));
+	OK(semaphore_sleep(&sem, NULL)); /* a stray wake */
+	fake.asleep = 2;
+	OK(semaphore_post(&sem, 1));
+	assert_int_equal(fake.wake_calls, 3);
+}
+
+static void wakes_are_forgotten_in_a_fork_s_child(void **state)
+{
+	struct semaphore sem;
+
+	(void)state;
+	enlist_two(&sem, 2);
+	OK(semaphore_post(&sem, 1));
+	OK(semaphore_take(&sem));
+	assert_false(
+		semaphore_after_fork(&sem, true)); /* the child has one of the two, and not the one that was woken */
+	OK(semaphore_post(&sem, 1));
+	assert_int_equal(fake.wake_calls, 2);
 }
 
 static atomic_bool in_wake, go_on;
 static atomic_uint value_in_wake;
 
-static void stop_in_the_first_wake(atomic(uint32_t) *word, uint32_t n)
+static int stop_in_the_first_wake(atomic(uint32_t) *word, uint32_t n)
 {
 	if (atomic_fetch_add(&fake.wake_calls, 1) == 0) {
 		atomic_store(&value_in_wake, value_of(world->proc, id));
@@ -240,7 +326,7 @@ static void stop_in_the_first_wake(atomic(uint32_t) *word, uint32_t n)
 		while (!atomic_load(&go_on))
 			sched_yield();
 	}
-	kernel.wake(word, n);
+	return kernel.wake(word, n);
 }
 
 static void *post_from_a_thread(void *arg)
@@ -311,6 +397,10 @@ int main(void)
 		test(the_kernel_gets_the_deadline_as_it_was_given),
 		test(nobody_is_woken_where_nobody_waits),
 		test(wakes_are_as_many_as_permits_or_waiters),
+		test(a_permit_that_a_woken_sleeper_will_look_for_needs_no_wake),
+		test(a_sleeper_that_looked_and_slept_on_is_woken_again),
+		test(only_who_was_woken_is_counted_on),
+		test(wakes_are_forgotten_in_a_fork_s_child),
 		test(a_poster_stopped_before_its_wake_stops_nobody),
 		test(the_last_waiter_of_a_semaphore_that_nobody_keeps_ends_it),
 	};

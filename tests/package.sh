@@ -64,15 +64,15 @@ everything_is_there() {
 	for page in "$source"/man/man3/*.3; do
 		ls "$prefix/share/man/man3/$(basename "$page")"* || return 1
 	done
-	ls "$prefix"/share/man/man7/ksem.7* "$prefix/include/ksem/ksem.h" || return 1
+	ls "$prefix"/share/man/man7/ksem.7* "$prefix"/include/ksem/{ksem,inline}.h || return 1
 	ls "$lib/libksem.so" "$lib/libksem.so.0" "$lib/libksem.a"
 }
 
 exports_only_its_interface() {
 	nm -D --defined-only "$lib/libksem.so" |
 		awk '
-			$3 ~ /^ksem_[a-z_]*@@KSEM_0\.1$/ { n++; next }
-			$2 != "A" || $3 !~ /^KSEM_0\.1(@@KSEM_0\.1)?$/ { print; bad = 1 }
+			$3 ~ /^ksem_[a-z_]*@@KSEM_0\.1$/ || $3 == "ksem_inline_1@@KSEM_0.2" { n++; next }
+			$2 != "A" || $3 !~ /^KSEM_0\.[12](@@KSEM_0\.[12])?$/ { print; bad = 1 }
 			END { exit bad || !n }'
 }
 
@@ -84,7 +84,7 @@ needs_only() {
 }
 
 check 'header, libraries and manual pages are installed' everything_is_there
-check 'libksem.so exports ksem_* of version KSEM_0.1 and nothing else' exports_only_its_interface
+check 'libksem.so exports ksem_*, versioned, and nothing else' exports_only_its_interface
 check 'libksem.so needs liburcu-bp, liburcu-cds and libc alone' needs_only "$lib/libksem.so"
 
 # ---- Programs ----
@@ -94,6 +94,9 @@ cat >"$work/program.c" <<'PROGRAM'
 #define _POSIX_C_SOURCE 200809L
 #endif
 #include <ksem/ksem.h>
+#ifdef INLINE
+#include <ksem/inline.h>
+#endif
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -144,7 +147,8 @@ int main(void)
 	MUST(ksem_clockwait(parent, named, CLOCK_MONOTONIC, &past) == 0);
 	MUST(ksem_getvalue(parent, named, &value) == 0 && value == 1);
 	MUST(ksem_pin(child, plain, &pin) == 0);
-	MUST(ksem_pinned_wait(pin) == 0 && ksem_pinned_post(pin) == 0);
+	for (value = 0; value < 10000; value++)
+		MUST(ksem_pinned_wait(pin) == 0 && ksem_pinned_post(pin) == 0);
 	MUST(ksem_ns_foreach(ns, count, &visited) == 0 && visited == 2);
 	MUST(ksem_proc_exit(child) == 0);
 	MUST(ksem_destroy(parent, plain) == 0 && ksem_close(parent, named) == 0);
@@ -193,6 +197,16 @@ check 'a C11 program with names that the library has inside, libksem.a' \
 check '... needs no libksem.so' needs_libksem "$work/collide_static" no
 if [ -n "$($cc -print-file-name=liburcu-bp.a | grep /)" ] && [ "$allocator" != jemalloc ]; then
 	check 'a C11 program, all static' builds_and_runs all_static "$cc" "$work/program.c" static -std=c11 -static
+fi
+
+check 'a C11 program with the calls inline, shared' \
+	builds_and_runs inline_c11 "$cc" "$work/program.c" shared -std=c11 -DINLINE -O2
+check '... not optimized, not position independent' \
+	builds_and_runs inline_no_pie "$cc" "$work/program.c" shared -std=c11 -DINLINE -O0 -fno-pie -no-pie
+check '... libksem.a' builds_and_runs inline_static "$cc" "$work/program.c" static -std=c11 -DINLINE -O2
+if command -v "${cxx%% *}" >/dev/null; then
+	check 'a C++11 program with the calls inline, shared' \
+		builds_and_runs inline_cxx11 "$cxx" "$work/program.cc" shared -std=c++11 -DINLINE -O2
 fi
 
 # The first ```c block of the README.

@@ -5,14 +5,15 @@
  */
 #include "support.h"
 
+#include "base/rcu.h"
 #include "os/membarrier.h"
 #include "sem/semaphore.h"
 
-#define skip_without_sequences()    \
-	do {                        \
-		percpu_start();     \
-		if (!percpu_memory) \
-			skip();     \
+#define skip_without_sequences()      \
+	do {                          \
+		cells_start();        \
+		if (!cells_started()) \
+			skip();       \
 	} while (0)
 
 static void run_on(unsigned processor)
@@ -72,8 +73,10 @@ static void make_percpu(struct semaphore *sem, uint32_t value)
 
 static void done_with(struct semaphore *sem)
 {
-	if (semaphore_cells(sem) > 0)
-		percpu_release(semaphore_cells(sem));
+	cells_t cells = percpu_take_cells(sem);
+
+	if (cells)
+		cells_give(cells);
 }
 
 static void a_semaphore_that_is_used_much_becomes_percpu_and_keeps_its_value(void **state)
@@ -100,12 +103,12 @@ static void posts_of_a_percpu_semaphore_go_to_the_cell_until_it_is_full(void **s
 	run_on(0);
 	make_percpu(&sem, 0);
 	before = semaphore_word(&sem);
-	for (unsigned i = 0; i < PERCPU_CELL_MAX; i++)
+	for (unsigned i = 0; i < KSEM_INLINE_CELL_MAX; i++)
 		OK(semaphore_post(&sem, 1));
 	assert_true(semaphore_word(&sem) == before);
 	OK(semaphore_post(&sem, 1));
 	assert_int_equal(count_value(semaphore_word(&sem)), count_value(before) + 1);
-	assert_int_equal(value_now(&sem), PERCPU_CELL_MAX + 1);
+	assert_int_equal(value_now(&sem), KSEM_INLINE_CELL_MAX + 1);
 	done_with(&sem);
 }
 
@@ -238,10 +241,9 @@ static void more_semaphores_than_cells_all_work(void **state)
 				OK(semaphore_take(&sems[i]));
 				OK(semaphore_post(&sems[i], 1));
 			}
-			with += semaphore_cells(&sems[i]) > 0;
+			with += load_rlx(&sems[i].cells) > 0;
 		}
-		assert_int_equal(with,
-				 RSEQ_STRIDE / sizeof(uint64_t) - 1); /* all of them; in the second round, again */
+		assert_int_equal(with, CELLS_PER_CHUNK - 1); /* all of them; in the second round, again */
 		for (int i = 0; i < MANY; i++) {
 			OK(semaphore_take(&sems[i]));
 			FAILS(EAGAIN, semaphore_take(&sems[i]));
@@ -249,6 +251,74 @@ static void more_semaphores_than_cells_all_work(void **state)
 		}
 	}
 	free(sems);
+}
+
+/* What the next epoch does (object/reclaim.c). */
+static void give_lost_cells(void)
+{
+	cells_t lost = cells_take_lost();
+
+	assert_int_not_equal(lost, 0);
+	assert_int_equal(cells_next(lost), 0);
+	cells_give(lost);
+}
+
+/* Back and forth between processors: each take finds the cells elsewhere, so each revokes. */
+static void lose_cells(struct semaphore *sem)
+{
+	make_percpu(sem, 0);
+	for (int i = 0; i < 1000000 && load_rlx(&sem->cells) > 0; i++) {
+		OK(semaphore_post(sem, 1));
+		if (mode_of(sem) == COUNT_PERCPU) {
+			run_on(i % 2);
+			OK(semaphore_take(sem));
+			FAILS(EAGAIN, semaphore_take(sem));
+		} else {
+			OK(semaphore_take(sem));
+		}
+	}
+	assert_true(load_rlx(&sem->cells) <= CELLS_LOST);
+	assert_int_equal(mode_of(sem), COUNT_CENTRAL);
+}
+
+static void a_semaphore_that_does_not_profit_loses_its_cells(void **state)
+{
+	struct semaphore sem;
+
+	(void)state;
+	skip_without_sequences();
+	run_on(0);
+	lose_cells(&sem);
+	for (int i = 0; i < 10000; i++) {
+		OK(semaphore_post(&sem, 1));
+		assert_int_equal(value_now(&sem), 1);
+		OK(semaphore_take(&sem));
+	}
+	FAILS(EAGAIN, semaphore_take(&sem));
+	assert_true(load_rlx(&sem.cells) <= CELLS_LOST); /* for as long as no epoch passes */
+	give_lost_cells();
+	done_with(&sem);
+}
+
+static void lost_cells_come_back_after_an_epoch(void **state)
+{
+	struct semaphore sem;
+
+	(void)state;
+	skip_without_sequences();
+	run_on(0);
+	lose_cells(&sem);
+	rcu_wait_epoch();
+	rcu_wait_epoch();
+	give_lost_cells();
+	OK(semaphore_post(&sem, 1));
+	for (int i = 0; i < 1000 && mode_of(&sem) != COUNT_PERCPU; i++) {
+		OK(semaphore_post(&sem, 1));
+		OK(semaphore_take(&sem));
+	}
+	assert_int_equal(mode_of(&sem), COUNT_PERCPU);
+	assert_int_equal(value_now(&sem), 1);
+	done_with(&sem);
 }
 
 static void a_fork_s_child_has_the_permits_in_cells(void **state)
@@ -361,6 +431,8 @@ int main(void)
 		test(a_dead_semaphore_refuses_though_cells_hold_permits),
 		test(permits_are_found_where_the_kernel_refuses_membarrier),
 		test(more_semaphores_than_cells_all_work),
+		test(a_semaphore_that_does_not_profit_loses_its_cells),
+		test(lost_cells_come_back_after_an_epoch),
 		test(a_fork_s_child_has_the_permits_in_cells),
 		test(a_take_never_fails_where_there_are_more_permits_than_takers),
 		test(permits_are_conserved_where_there_are_more_takers_than_permits),

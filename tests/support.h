@@ -28,6 +28,9 @@
 #include <unistd.h>
 
 #include <ksem/ksem.h>
+#ifdef KSEM_TEST_INLINE
+#include <ksem/inline.h>
+#endif
 
 #ifdef __has_feature
 #define SANITIZED_BY(feature) __has_feature(feature)

@@ -37,5 +37,6 @@
 #define fetch_add_acq(p, v)     atomic_fetch_add_explicit((p), (v), memory_order_acquire)
 #define fetch_add_rel(p, v)     atomic_fetch_add_explicit((p), (v), memory_order_release)
 #define fetch_sub_rel(p, v)     atomic_fetch_sub_explicit((p), (v), memory_order_release)
+#define fetch_sub_acq_rel(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_acq_rel)
 
 #endif

@@ -7,6 +7,10 @@
 
 #define KSEM_CACHE_LINE 64
 
+#define PUBLIC __attribute__((visibility("default")))
+#define HIDDEN \
+	__attribute__((visibility("hidden"))) /* of data on the fast path: the compiler then needs no address of it */
+
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 

@@ -1,10 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The part of the RCU seam that isn't inline: grace periods and fork. See rcu.h.
+ * The part of the RCU seam that isn't inline: epochs and fork. See rcu.h.
+ *
+ * `begun` counts the epochs that began, `ended` those that ended. A thread that comes when n have begun needs one that
+ * begins later: number n + 1. It gets in line at the lock; who holds the lock runs one grace period; who then finds its
+ * number ended goes on without one of its own.
+ *
+ * Reading `begun` is a release and beginning an epoch an acquire on the same word (KSEM_ORD_8): an epoch that a thread
+ * counts on begins after all that the thread took out of tables. KSEM_ORD_10 joins the end of an epoch to those who see
+ * it ended.
  */
 #include "base/rcu.h"
 
 #include <errno.h>
+#include <pthread.h>
+
+#include "base/atomic.h"
+
+static pthread_mutex_t epoch_lock = PTHREAD_MUTEX_INITIALIZER; /* held over a grace period */
+static atomic(uint64_t) begun, ended;                          /* atomic; changed under epoch_lock */
 
 #ifdef KSEM_TSAN
 char rcu_tsan_readers;
@@ -19,7 +33,7 @@ void rcu_meet_thread(void)
 	errno = saved;
 }
 
-void rcu_wait_readers(void)
+static void wait_readers(void)
 {
 	int saved = errno;
 
@@ -28,6 +42,30 @@ void rcu_wait_readers(void)
 	rcu_tell_acquire(&rcu_tsan_readers); /* KSEM_ORD_6 acquire */
 #endif
 	errno = saved;
+}
+
+uint64_t rcu_epochs_begun(void)
+{
+	return fetch_add_rel(&begun, 0); /* KSEM_ORD_8 release */
+}
+
+uint64_t rcu_epochs_ended(void)
+{
+	return load_acq(&ended); /* KSEM_ORD_10 acquire */
+}
+
+void rcu_wait_epoch(void)
+{
+	uint64_t needed = rcu_epochs_begun() + 1;
+
+	pthread_mutex_lock(&epoch_lock);
+	if (rcu_epochs_ended() < needed) {
+		uint64_t epoch = fetch_add_acq(&begun, 1) + 1; /* KSEM_ORD_8 acquire */
+
+		wait_readers();
+		store_rel(&ended, epoch); /* KSEM_ORD_10 release */
+	}
+	pthread_mutex_unlock(&epoch_lock);
 }
 
 void rcu_before_fork(void)

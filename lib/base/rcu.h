@@ -3,10 +3,13 @@
  * Read-copy-update: liburcu's "bulletproof" flavour (bp), which needs no registration by its host.
  *
  * A reader brackets its look with rcu_enter() and rcu_leave(); what it finds through a published pointer stays
- * allocated until it leaves. A writer takes a thing out of every table, then calls rcu_wait_readers(), which returns
- * when every reader that may still hold the thing has left; then it frees it. rcu_wait_readers() may not be called
- * between rcu_enter() and rcu_leave(). Enter and leave nest, neither blocks nor makes a system call (but for a thread's
- * first enter, which makes it known to liburcu), and both may be called from a signal handler.
+ * allocated until it leaves. A writer takes a thing out of every table, then calls rcu_wait_epoch(), which returns when
+ * every reader that may still hold the thing has left; then it frees it. rcu_wait_epoch() may not be called between
+ * rcu_enter() and rcu_leave(). Enter and leave nest, neither blocks nor makes a system call (but for a thread's first
+ * enter, which makes it known to liburcu), and both may be called from a signal handler.
+ *
+ * Epochs are grace periods, numbered from 1, and shared: threads that wait at the same time are served by the same one,
+ * as long as it began after they came.
  *
  * Ordering: KSEM_ORD_6 release ends a read section, KSEM_ORD_6 acquire ends a grace period. liburcu in Debian 12 isn't
  * instrumented, so under ThreadSanitizer both ends, and the publication of a node through a liburcu table (KSEM_ORD_7),
@@ -21,6 +24,7 @@
 #define KSEM_BASE_RCU_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <urcu/urcu-bp.h>
 
 #include "base/compiler.h"
@@ -77,8 +81,12 @@ static inline bool rcu_reading(void)
 	return urcu_bp_read_ongoing() != 0;
 }
 
-/* Waits for one grace period. Leaves errno alone. */
-void rcu_wait_readers(void);
+/* Waits for an epoch to begin and end. May block. Leaves errno alone. */
+void rcu_wait_epoch(void);
+
+/* How many epochs have begun, and ended. One that begins later waits for readers that are there now. */
+uint64_t rcu_epochs_begun(void);
+uint64_t rcu_epochs_ended(void);
 
 /* Around fork(): no grace period is under way between before and after; the child forgets the threads it hasn't got. */
 void rcu_before_fork(void);

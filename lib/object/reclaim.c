@@ -1,39 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Retired lists and epochs: see reclaim.h.
- *
- * Epochs are grace periods, numbered from 1. `begun` counts those that began, `ended` those that ended. A thread that
- * comes when n have begun needs one that begins later: number n + 1. It gets in line at the lock; who holds the lock
- * runs one grace period; who then finds its number ended goes on without one of its own.
- *
- * Reading `begun` is a release and beginning an epoch an acquire on the same word (KSEM_ORD_8): an epoch that a thread
- * counts on begins after all that the thread took out of tables. KSEM_ORD_10 joins the end of an epoch to those who see
- * it ended.
+ * Retired lists: see reclaim.h.
  */
 #include "object/reclaim.h"
 
-#include <pthread.h>
-#include <stdint.h>
-
-#include "base/atomic.h"
 #include "base/memory.h"
 #include "base/rcu.h"
+#include "os/membarrier.h"
 
-static pthread_mutex_t epoch_lock = PTHREAD_MUTEX_INITIALIZER; /* held over a grace period */
-static atomic(uint64_t) begun, ended;                          /* atomic; changed under epoch_lock */
-
+/* Until nobody can see what was taken out of all tables before this, in a read section or in a sequence. */
 static void wait_an_epoch(void)
 {
-	uint64_t needed = fetch_add_rel(&begun, 0) + 1; /* KSEM_ORD_8 release */
-
-	pthread_mutex_lock(&epoch_lock);
-	if (load_acq(&ended) < needed) {                       /* KSEM_ORD_10 acquire */
-		uint64_t epoch = fetch_add_acq(&begun, 1) + 1; /* KSEM_ORD_8 acquire */
-
-		rcu_wait_readers();
-		store_rel(&ended, epoch); /* KSEM_ORD_10 release */
-	}
-	pthread_mutex_unlock(&epoch_lock);
+	rcu_wait_epoch();
+	if (cells_started())
+		membarrier_restart_sequences();
 }
 
 void reclaim_add(struct reclaim *list, struct retired *retired, size_t bytes)
@@ -47,24 +27,25 @@ void reclaim_add(struct reclaim *list, struct retired *retired, size_t bytes)
 void reclaim_join(struct reclaim *list, struct reclaim *from)
 {
 	struct retired **end = &from->head;
-	percpu_cells_t *cells_end = &from->cells;
 
 	while (*end)
 		end = &(*end)->next;
-	while (*cells_end)
-		cells_end = percpu_next(*cells_end);
 	*end = list->head;
-	*cells_end = list->cells;
 	list->head = from->head;
-	list->cells = from->cells;
+	while (from->cells) {
+		cells_t cells = from->cells;
+
+		from->cells = cells_next(cells);
+		reclaim_add_cells(list, cells);
+	}
 	list->blocks += from->blocks;
 	list->bytes += from->bytes;
 	*from = RECLAIM_NONE;
 }
 
-void reclaim_add_cells(struct reclaim *list, percpu_cells_t cells)
+void reclaim_add_cells(struct reclaim *list, cells_t cells)
 {
-	*percpu_next(cells) = list->cells;
+	cells_set_next(cells, list->cells);
 	list->cells = cells;
 }
 
@@ -81,16 +62,26 @@ struct reclaim reclaim_take(struct reclaim *list)
 	return batch;
 }
 
+static void give_cells(cells_t cells)
+{
+	while (cells) {
+		cells_t next = cells_next(cells);
+
+		cells_give(cells);
+		cells = next;
+	}
+}
+
 void reclaim_free(struct reclaim batch)
 {
-	if (batch.head || batch.cells)
-		wait_an_epoch();
-	while (batch.cells) {
-		percpu_cells_t cells = batch.cells;
+	cells_t lost;
 
-		batch.cells = *percpu_next(cells);
-		percpu_release(cells);
-	}
+	if (!batch.head && !batch.cells && likely(!cells_many_lost()))
+		return;
+	lost = cells_take_lost();
+	wait_an_epoch();
+	give_cells(lost);
+	give_cells(batch.cells);
 	while (batch.head) {
 		struct retired *retired = batch.head;
 

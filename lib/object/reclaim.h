@@ -4,15 +4,14 @@
  *
  * What has been taken out of every table, but may still be seen by readers, is retired: it joins a list, by its first
  * member (struct retired). A list is plain data under its owner's lock. When a list is full its owner takes the whole
- * of it, lets go of the lock, and reclaims it: waits until a grace period (epoch) has begun and ended since, then frees
- * every block.
+ * of it, lets go of the lock, and reclaims it: waits until an epoch (base/rcu.h) has begun and ended since, and
+ * restarts the sequences that are under way (os/rseq.h); then it frees every block.
  *
  * So churn pays a grace period a list, not a callback an object, and what lies retired is bounded: a list a namespace
  * and one for each thread that is reclaiming, each of at most RECLAIM_BLOCKS blocks or (one block more than)
  * RECLAIM_BYTES.
  *
- * Epochs are shared: threads that wait at the same time are served by the same grace period, as long as it began after
- * they came.
+ * Cells that semaphores lost (sem/cells.h) go back with the next list.
  */
 #ifndef KSEM_OBJECT_RECLAIM_H
 #define KSEM_OBJECT_RECLAIM_H
@@ -20,7 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "sem/percpu.h"
+#include "sem/cells.h"
 
 #define RECLAIM_BLOCKS 1024
 #define RECLAIM_BYTES  (256 * 1024)
@@ -34,7 +33,7 @@ struct retired {
 struct reclaim {
 	struct retired *head;
 	size_t blocks, bytes;
-	percpu_cells_t cells; /* and cells, chained by percpu_next; 0: none */
+	cells_t cells; /* and cells, chained; 0: none */
 };
 
 /* Adds a block of that size, whose first member is *retired, to a list. */
@@ -44,7 +43,7 @@ void reclaim_add(struct reclaim *list, struct retired *retired, size_t bytes);
 void reclaim_join(struct reclaim *list, struct reclaim *from);
 
 /* Adds cells, which are given back after the same epoch. */
-void reclaim_add_cells(struct reclaim *list, percpu_cells_t cells);
+void reclaim_add_cells(struct reclaim *list, cells_t cells);
 
 bool reclaim_is_full(const struct reclaim *list);
 

@@ -111,12 +111,13 @@ static int kernel_wait(atomic(uint32_t) *word, uint32_t expected, const struct d
 	return error;
 }
 
-static void kernel_wake(atomic(uint32_t) *word, uint32_t n)
+static int kernel_wake(atomic(uint32_t) *word, uint32_t n)
 {
 	int saved = errno;
+	long woken = syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, n < INT_MAX ? (int)n : INT_MAX);
 
-	syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, n < INT_MAX ? (int)n : INT_MAX);
 	errno = saved;
+	return (int)woken;
 }
 
 struct futex_ops futex_ops = {kernel_wait, kernel_wake};

@@ -22,13 +22,13 @@ struct deadline {
 struct futex_ops {
 	/*
 	 * Sleeps if the word is still `expected`, until a wake, the deadline (NULL: never) or a signal handler. 0:
-	 * woken, or for no reason at all; EAGAIN: the word had another value; ETIMEDOUT; EINTR: a handler ran that was
-	 * installed without SA_RESTART.
+	 * woken, perhaps by a stranger who meant what was at this address before; EAGAIN: the word had another value;
+	 * ETIMEDOUT; EINTR: a handler ran that was installed without SA_RESTART.
 	 */
 	int (*wait)(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline);
 
-	/* Wakes up to n sleepers. It doesn't read the word, which may be memory that is gone. */
-	void (*wake)(atomic(uint32_t) *word, uint32_t n);
+	/* Wakes up to n sleepers; how many there were. Each of them returns 0 from its wait, and nobody else does. */
+	int (*wake)(atomic(uint32_t) *word, uint32_t n);
 };
 
 extern struct futex_ops futex_ops; /* constant once a thread uses the library */
@@ -38,9 +38,9 @@ static inline int futex_wait(atomic(uint32_t) *word, uint32_t expected, const st
 	return futex_ops.wait(word, expected, deadline);
 }
 
-static inline void futex_wake(atomic(uint32_t) *word, uint32_t n)
+static inline int futex_wake(atomic(uint32_t) *word, uint32_t n)
 {
-	futex_ops.wake(word, n);
+	return futex_ops.wake(word, n);
 }
 
 #endif

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Whether restartable sequences work here: see rseq.h.
+ *
+ * Until rseq_start a sequence that is called announces itself in `nowhere`, where the number of the processor is none
+ * that is served.
  */
 #include "os/rseq.h"
 
@@ -9,17 +12,55 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#if RSEQ_WORKS && defined(__has_include)
+#if KSEM_INLINE_WORKS && defined(__has_include)
 #if __has_include(<sys/rseq.h>)
-#define RSEQ_REGISTERED_BY_LIBC 1
+#define REGISTERED_BY_LIBC 1
 #include <sys/rseq.h>
 #endif
 #endif
 
 ptrdiff_t rseq_area;
 uint32_t rseq_processors;
+char *rseq_cells;
+PUBLIC struct ksem_inline ksem_inline_1; /* constant after rseq_start */
 
-#ifdef RSEQ_REGISTERED_BY_LIBC
+static void say_where(char *cells, ptrdiff_t area, uint32_t processors)
+{
+	rseq_cells = cells;
+	rseq_area = area;
+	rseq_processors = processors;
+	ksem_inline_1 = (struct ksem_inline){cells, area, processors};
+}
+
+#if KSEM_INLINE_WORKS
+
+/* Laid out as a struct rseq: two numbers of the processor, and where the sequence is. */
+static _Thread_local struct {
+	uint32_t start, processor;
+	uint64_t sequence;
+} nowhere = {UINT32_MAX, UINT32_MAX, 0}; /* owner only */
+
+static char *thread_pointer(void)
+{
+#if defined(__x86_64__)
+	char *pointer;
+
+	__asm__("movq %%fs:0, %0" : "=r"(pointer));
+	return pointer;
+#else
+	return __builtin_thread_pointer();
+#endif
+}
+
+__attribute__((constructor)) static void refuse(void)
+{
+	if (!rseq_processors)
+		say_where(NULL, (char *)&nowhere - thread_pointer(), 0);
+}
+
+#endif
+
+#ifdef REGISTERED_BY_LIBC
 
 /*
  * The highest number of a processor that this machine can ever have: the last in a list such as "0-3,8-11". -1:
@@ -45,27 +86,33 @@ static int highest_possible(void)
 	return (int)strtol(list + length, NULL, 10);
 }
 
-bool rseq_start(void)
+uint32_t rseq_possible(void)
 {
 	int saved = errno;
 	int highest;
 
 	if (__rseq_size == 0)
-		return false; /* refused by the kernel, or switched off (GLIBC_TUNABLES=glibc.pthread.rseq=0) */
+		return 0; /* refused by the kernel, or switched off (GLIBC_TUNABLES=glibc.pthread.rseq=0) */
 	highest = highest_possible();
 	errno = saved;
-	if (highest < 0)
-		return false;
-	rseq_area = __rseq_offset;
-	rseq_processors = (uint32_t)highest + 1;
-	return true;
+	return (uint32_t)(highest + 1);
+}
+
+void rseq_start(char *cells)
+{
+	say_where(cells, __rseq_offset, rseq_possible());
 }
 
 #else
 
-bool rseq_start(void)
+uint32_t rseq_possible(void)
 {
-	return false;
+	return 0;
+}
+
+void rseq_start(char *cells)
+{
+	(void)cells;
 }
 
 #endif

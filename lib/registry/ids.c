@@ -5,7 +5,7 @@
  * Sizes. home has at least as many slots as there are entries, and at most eight times as many; spill at least twice as
  * many as there are entries in it, removed ones included. A table that doesn't meet this for one entry more is
  * replaced, by one with room for as many again; so an insertion costs constant time on average. Removals leave
- * `ids_removed` in spill, so that a probe goes on past them, and nothing in home.
+ * `ids_absent` in spill, so that a probe goes on past them.
  *
  * ids_none is what an empty process has: a table with no room, which is never written to, so that emptying a process
  * can't fail.
@@ -17,13 +17,12 @@
 
 #define IDS_MIN 8
 
-static struct ksem
-	ids_removed; /* stands in spill for an entry that is gone; its id is 0, which no reader looks for there */
+struct ksem ids_absent = {.sem.word = COUNT_DEAD};
 
-static union {
+static struct {
 	struct ids_table table;
-	char with_one_home[sizeof(struct ids_table) + sizeof(ids_entry)];
-} ids_none; /* constant */
+	atomic(ids_entry) home[1];
+} ids_none = {.home = {&ids_absent}}; /* constant */
 
 void ids_init(struct ids *ids)
 {
@@ -96,6 +95,8 @@ static struct ids_table *table_new(size_t homes, size_t spills)
 	table->spill = table->home + homes;
 	table->refs = (void *)((char *)table + bytes - (homes + spills) * sizeof(uint32_t));
 	table->bytes = bytes;
+	for (size_t at = 0; at < homes; at++)
+		store_rlx(&table->home[at], &ids_absent); /* relaxed: nobody sees the table yet */
 	return table;
 }
 
@@ -133,13 +134,13 @@ static void insert(struct ids_table *table, struct ksem *ksem, uint32_t refs)
 {
 	size_t at = ksem->id & table->mask;
 
-	if (!own_entry(&table->home[at])) {
+	if (own_entry(&table->home[at]) == &ids_absent) {
 		*home_refs(table, at) = refs;
 		publish(&table->home[at], ksem);
 		return;
 	}
 	at = spill_hash(ksem->id) & table->spill_mask;
-	while (own_entry(&table->spill[at]) && own_entry(&table->spill[at]) != &ids_removed)
+	while (own_entry(&table->spill[at]) && own_entry(&table->spill[at]) != &ids_absent)
 		at = (at + 1) & table->spill_mask;
 	if (!own_entry(&table->spill[at]))
 		store_rlx(&table->spilled, own_spilled(table) + 1); /* relaxed: counted before the entry is published */
@@ -222,7 +223,7 @@ void ids_remove(struct ids *ids, struct ksem *ksem, struct reclaim *old)
 
 	if (--*refs > 0)
 		return;
-	publish(entry, refs < spill_refs(table, 0) ? NULL : &ids_removed);
+	publish(entry, &ids_absent);
 	ids->count--;
 	if (table->mask + 1 > IDS_MIN && ids->count < (table->mask + 1) / 8)
 		rebuild(ids, old); /* if there's no memory, the large table serves on */
@@ -273,7 +274,7 @@ struct ksem *ids_next(const struct ids_table *table, size_t *cursor, uint32_t *r
 		size_t at = (*cursor)++;
 		struct ksem *ksem = own_entry(&table->home[at]); /* spill follows home */
 
-		if (ksem && ksem != &ids_removed) {
+		if (ksem && ksem != &ids_absent) {
 			*refs = table->refs[at];
 			return ksem;
 		}

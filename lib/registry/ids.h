@@ -7,10 +7,13 @@
  * nearly every entry stands in its home. One that finds its home taken goes to `spill`, which is addressed by a hash,
  * probed in order, and at most half full; where it is empty a look-up doesn't go there.
  *
- * Changes are made under the process's lock. Readers need an RCU read section around the look-up and the use of what it
- * found. A table that is too small, too large or too scattered is replaced whole (KSEM_ORD_2 publishes tables and
- * entries); the old one is retired to the caller's list. A reader on an old table may find a reference that was dropped
- * since it began, which is as if it had come before the drop.
+ * A post or take of a permit in a cell is a look-up and the change of the cell in one restartable sequence (ids_put,
+ * ids_take), which is its own read section (os/rseq.h).
+ *
+ * Changes are made under the process's lock. Other readers need an RCU read section around the look-up and the use of
+ * what it found. A table that is too small, too large or too scattered is replaced whole (KSEM_ORD_2 publishes tables
+ * and entries); the old one is retired to the caller's list. A reader on an old table may find a reference that was
+ * dropped since it began, which is as if it had come before the drop.
  */
 #ifndef KSEM_REGISTRY_IDS_H
 #define KSEM_REGISTRY_IDS_H
@@ -18,7 +21,9 @@
 #include "base/atomic.h"
 #include "object/object.h"
 
-typedef struct ksem *ids_entry; /* NULL: free; in spill also `ids_removed` */
+typedef struct ksem *ids_entry; /* &ids_absent: none; in spill NULL where there was none ever */
+
+extern struct ksem ids_absent; /* constant; its id is 0, and it is dead */
 
 struct ids_table {
 	struct retired retired;
@@ -36,6 +41,11 @@ struct ids {
 	_Alignas(KSEM_CACHE_LINE) size_t count; /* under the process's lock: entries; apart from what readers read */
 };
 
+#define IDS_FIND_INPUTS(ids, wanted)                                                    \
+	RSEQ_INPUTS, [word_at] "i"(offsetof(struct ksem, sem.word)),                    \
+		KSEM_INLINE_FIND_INPUTS((ids)->table, offsetof(struct ids_table, mask), \
+					offsetof(struct ids_table, home), wanted, offsetof(struct ksem, id))
+
 void ids_init(struct ids *ids);
 
 /* The miss path of ids_find. */
@@ -47,9 +57,43 @@ static inline struct ksem *ids_find(const struct ids *ids, ksem_id_t id)
 	const struct ids_table *table = load_acq(&ids->table);        /* KSEM_ORD_2 acquire */
 	struct ksem *ksem = load_acq(&table->home[id & table->mask]); /* KSEM_ORD_2 acquire */
 
-	if (likely(ksem && ksem->id == id))
+	if (likely(ksem->id == id && id != 0))
 		return ksem;
 	return ids_find_spilled(table, id);
+}
+
+/*
+ * One permit into, or out of, this processor's cell of the semaphore of that id. False: look it up, and do it
+ * otherwise.
+ */
+static inline bool ids_put(const struct ids *ids, ksem_id_t id)
+{
+#if KSEM_INLINE_WORKS
+	__asm__ goto(KSEM_INLINE_SEQUENCE(KSEM_INLINE_FIND, KSEM_INLINE_FOUND, KSEM_INLINE_PUT)
+		     :
+		     : IDS_FIND_INPUTS(ids, id)
+		     : KSEM_INLINE_CLOBBERS
+		     : refused);
+	return true;
+refused:
+#endif
+	(void)ids, (void)id;
+	return false;
+}
+
+static inline bool ids_take(const struct ids *ids, ksem_id_t id)
+{
+#if KSEM_INLINE_WORKS
+	__asm__ goto(KSEM_INLINE_SEQUENCE(KSEM_INLINE_FIND, KSEM_INLINE_FOUND, KSEM_INLINE_TAKE)
+		     :
+		     : IDS_FIND_INPUTS(ids, id)
+		     : KSEM_INLINE_CLOBBERS
+		     : refused);
+	return true;
+refused:
+#endif
+	(void)ids, (void)id;
+	return false;
 }
 
 /* Makes sure that the next insertion finds room. 0 or ENOMEM. A table that it replaced goes to *old. */

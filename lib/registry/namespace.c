@@ -32,7 +32,7 @@ static bool enter_list(struct ksem_ns *ns)
 
 	pthread_mutex_lock(&namespaces_lock);
 	started = names_start();
-	percpu_start();
+	cells_start();
 	if (started) {
 		ns->next = namespaces;
 		ns->prev = &namespaces;
@@ -149,13 +149,13 @@ void namespace_remove(struct ksem_ns *ns, struct ksem_proc *proc, struct reclaim
 
 bool namespace_end(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
 {
-	percpu_cells_t cells = semaphore_cells(&ksem->sem);
+	cells_t cells = percpu_take_cells(&ksem->sem);
 	bool last;
 
 	pthread_mutex_lock(&ns->lock);
 	slots_give(&ns->slots, ksem->id);
 	reclaim_add(garbage, &ksem->retired, sizeof(*ksem));
-	if (cells > 0)
+	if (cells)
 		reclaim_add_cells(garbage, cells);
 	pool_garbage(ns, garbage);
 	last = --ns->objects == 0 && ns->closed;

@@ -28,6 +28,17 @@ static inline struct ksem *process_find(const struct ksem_proc *proc, ksem_id_t 
 	return ids_find(&proc->ids, id);
 }
 
+/* One permit into, or out of, a cell of the semaphore of that id. False: find it, and do it otherwise. */
+static inline bool process_put(struct ksem_proc *proc, ksem_id_t id)
+{
+	return ids_put(&proc->ids, id);
+}
+
+static inline bool process_take(struct ksem_proc *proc, ksem_id_t id)
+{
+	return ids_take(&proc->ids, id);
+}
+
 int process_create(struct ksem_ns *ns, const struct ksem_cred *cred, struct ksem_proc **created);
 int process_fork(struct ksem_proc *parent, struct ksem_proc **created);
 int process_exec(struct ksem_proc *proc);

@@ -15,8 +15,8 @@
  * sequence.
  *
  * Legal and illegal:
- *   value    raising it while waiters > 0 without then waking as many as it was raised by (or all): illegal, one may
- *            sleep beside a permit for ever. Raising it over KSEM_VALUE_MAX: illegal.
+ *   value    raising it while waiters > 0 without then seeing to it that as many of them (or all) look: illegal, one
+ *            may sleep beside a permit for ever. Raising it over KSEM_VALUE_MAX: illegal.
  *   waiters  raising it while value > 0: illegal, the thread would sleep beside a permit. Lowering it by another than
  *            the thread that raised it: illegal (but for a fork's child, which counts off the threads it hasn't got).
  *            22 bits can't overflow: Linux has fewer than 2^22 threads.
@@ -53,9 +53,6 @@ enum count_mode {
 	COUNT_REVOKING = 3,
 	COUNT_DRAINING = 4,
 };
-
-/* The upper byte of a word in per-processor mode, neither dead nor orphan. */
-#define COUNT_GUARD_PERCPU (COUNT_PERCPU << (COUNT_MODE_SHIFT - 56))
 
 static inline count_t count_new(uint32_t value)
 {
@@ -103,12 +100,17 @@ static inline int count_post(count_t c, uint32_t n, count_t *next)
 	return 0;
 }
 
-/* How many waiters a post of n permits onto this word must wake. */
-static inline uint32_t count_to_wake(count_t c, uint32_t n)
+/*
+ * How many waiters a post of n permits, which made the word `posted`, must wake, if `woken` of them will look at it
+ * anyway.
+ */
+static inline uint32_t count_to_wake(count_t posted, uint32_t n, int32_t woken)
 {
-	uint32_t waiters = count_waiters(c);
+	uint32_t can_go = count_waiters(posted) < count_value(posted) ? count_waiters(posted) : count_value(posted);
+	uint32_t will_look = woken > 0 ? (uint32_t)woken : 0;
+	uint32_t more = can_go > will_look ? can_go - will_look : 0;
 
-	return waiters < n ? waiters : n;
+	return more < n ? more : n;
 }
 
 /* One permit less. */

@@ -1,166 +1,70 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Permits per processor: see percpu.h.
- *
- * Memory: for each processor RSEQ_STRIDE bytes of cells, and for each number of a cell a control block, in one mapping
- * that is made once and stays. Free numbers form a lock-free stack, its head with a tag against ABA.
  */
 #include "sem/percpu.h"
 
-#include <stddef.h>
-#include <sys/mman.h>
+#include <errno.h>
 
+#include "base/rcu.h"
 #include "os/membarrier.h"
 
-#define NUMBERS (RSEQ_STRIDE / (int)sizeof(uint64_t)) /* cells of a processor; number 0 is not used */
-
-#define SAMPLE_PERIOD 16 /* takes of a thread from words to one sample */
-#define SAMPLES_FIRST 4  /* samples before a semaphore gets cells */
-#define BACK_OFF_MAX  16
+#define SAMPLE_PERIOD 16   /* takes of a thread from words to one sample */
 #define FEW_CHANGES   2000 /* sequences between becoming percpu and a revocation, which costs as much as these saved */
-
-struct control {
-	_Alignas(KSEM_CACHE_LINE) atomic(uint32_t) visitors; /* atomic, as are the rest but next_free */
-	atomic(uint32_t) preparer;                           /* 1: a thread prepares */
-	atomic(uint32_t) let_pass;                           /* samples to let pass before it may become percpu again */
-	atomic(uint32_t) back_off;                           /* a power of two */
-	atomic(uint64_t) changes;                            /* of all its cells, when it last became percpu */
-	percpu_cells_t next;                                 /* of whoever owns the number while nobody else sees it */
-	atomic(percpu_cells_t) next_free;
-};
-
-atomic(uint64_t) *percpu_memory;
-
-static struct control *controls;      /* constant after percpu_start */
-static atomic(uint64_t) free_numbers; /* atomic: the first in the lower half, a tag in the upper; 0: none */
+#define BACK_OFF_MAX  10   /* after so many doublings it loses its cells */
 
 static _Thread_local uint32_t takes; /* owner only, and its signal handlers: it doesn't have to be exact */
 
-static atomic(uint64_t) *cell_of(uint32_t processor, percpu_cells_t cells)
+/* ---- Visiting: working on cells other than in a sequence. In a read section. ---- */
+
+/* The semaphore's cells, which it is a visitor of from now on; after this it looks at the mode. 0: it has none. */
+static cells_t visit(struct semaphore *sem)
 {
-	return percpu_memory + (size_t)processor * NUMBERS + (size_t)cells;
-}
+	cells_t cells = load_acq(&sem->cells); /* KSEM_ORD_12 acquire */
 
-static uint32_t cell_permits(uint64_t cell)
-{
-	return (uint32_t)cell - (uint32_t)(cell >> 32);
-}
-
-static uint32_t cell_changes(uint64_t cell)
-{
-	return (uint32_t)cell + (uint32_t)(cell >> 32);
-}
-
-/* ---- Numbers. ---- */
-
-static void give_number(percpu_cells_t number)
-{
-	uint64_t head = load_rlx(&free_numbers); /* relaxed: the compare-and-swap checks it */
-	uint64_t next;
-
-	do {
-		store_rlx(&controls[number].next_free,
-			  (percpu_cells_t)head); /* relaxed: published by the compare-and-swap */
-		next = ((head >> 32) + 1) << 32 | (uint32_t)number;
-	} while (!cas_rel(&free_numbers, &head, next)); /* KSEM_ORD_12 release */
-}
-
-/* 0: all are in use. */
-static percpu_cells_t take_number(void)
-{
-	uint64_t head = load_acq(&free_numbers); /* KSEM_ORD_12 acquire */
-	uint64_t next;
-
-	do {
-		percpu_cells_t second;
-
-		if ((uint32_t)head == 0)
-			return 0;
-		second = load_rlx(&controls[(uint32_t)head].next_free); /* relaxed: the tag tells if it's stale */
-		next = ((head >> 32) + 1) << 32 | (uint32_t)second;
-	} while (!cas_acq(&free_numbers, &head, next)); /* KSEM_ORD_12 acquire */
-	return (percpu_cells_t)(uint32_t)head;
-}
-
-percpu_cells_t *percpu_next(percpu_cells_t cells)
-{
-	return &controls[cells].next;
-}
-
-void percpu_release(percpu_cells_t cells)
-{
-	for (uint32_t processor = 0; processor < rseq_processors; processor++)
-		store_rlx(cell_of(processor, cells), 0); /* relaxed: nobody sees it until it is given out again */
-	store_rlx(&controls[cells].let_pass, 0);         /* relaxed: as above */
-	store_rlx(&controls[cells].back_off, 0);         /* relaxed: as above */
-	give_number(cells);
-}
-
-void percpu_start(void)
-{
-	static bool tried;
-	size_t size;
-	char *memory;
-
-	if (tried)
-		return;
-	tried = true;
-	if (!rseq_start() || !membarrier_start())
-		return;
-	size = (size_t)rseq_processors * RSEQ_STRIDE + NUMBERS * sizeof(struct control);
-	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (memory == MAP_FAILED)
-		return;
-	controls = (void *)(memory + (size_t)rseq_processors * RSEQ_STRIDE);
-	percpu_memory = (void *)memory;
-	for (percpu_cells_t number = NUMBERS - 1; number > 0; number--)
-		give_number(number);
-}
-
-/* ---- Visiting: working on cells other than in a sequence. ---- */
-
-/* After this the visitor looks at the mode. */
-static void visit(percpu_cells_t cells)
-{
+	if (cells <= 0)
+		return 0;
 	/* KSEM_ORD_11 release, KSEM_ORD_11 acquire: who comes after a preparer's look sees its mode */
-	fetch_add_acq_rel(&controls[cells].visitors, 1);
+	fetch_add_acq_rel(&cells_control(cells)->visitors, 1);
+	return cells;
 }
 
-static void leave(percpu_cells_t cells)
+static void leave(cells_t cells)
 {
-	fetch_sub_rel(&controls[cells].visitors, 1); /* KSEM_ORD_11 release: what it did to cells, to the preparer */
+	/* KSEM_ORD_11 release: what it did to cells, to the preparer */
+	fetch_sub_rel(&cells_control(cells)->visitors, 1);
 }
 
 /* From one mode to another, whatever else the word says; nothing if the mode is no longer that. */
-static bool change_mode(atomic(count_t) *word, enum count_mode from, enum count_mode to)
+static bool change_mode(struct semaphore *sem, enum count_mode from, enum count_mode to)
 {
-	count_t c = load_rlx(word); /* relaxed: the compare-and-swap checks it */
+	count_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
 
 	do {
 		if (count_mode(c) != from)
 			return false;
-	} while (!cas_acq_rel(word, &c, count_with_mode(c, to))); /* KSEM_ORD_13 release, KSEM_ORD_13 acquire */
+		/* KSEM_ORD_13 release, KSEM_ORD_13 acquire */
+	} while (!cas_acq_rel(&sem->word, &c, count_with_mode(c, to)));
 	return true;
 }
 
-static uint64_t changes_of(percpu_cells_t cells)
+static uint64_t changes_of(cells_t cells)
 {
 	uint64_t changes = 0;
 
 	for (uint32_t processor = 0; processor < rseq_processors; processor++)
-		changes += cell_changes(load_rlx(cell_of(processor, cells))); /* relaxed: a number to go by */
+		changes += cell_changes(load_rlx(cells_of(processor, cells))); /* relaxed: a number to go by */
 	return changes;
 }
 
 /* How soon the semaphore may become percpu again. */
-static void note_revocation(percpu_cells_t cells)
+static void note_revocation(cells_t cells)
 {
-	struct control *control = &controls[cells];
-	uint64_t changes =
-		changes_of(cells) - load_rlx(&control->changes); /* relaxed: numbers to go by, all of these */
-	uint32_t back_off = load_rlx(&control->back_off);        /* relaxed: as above */
+	struct cells_control *control = cells_control(cells);
+	uint64_t before = load_rlx(&control->changes);    /* relaxed: numbers to go by, all of these */
+	uint32_t back_off = load_rlx(&control->back_off); /* relaxed: as above */
 
-	if (changes >= FEW_CHANGES)
+	if (changes_of(cells) - before >= FEW_CHANGES)
 		back_off /= 2;
 	else if (back_off < 1u << BACK_OFF_MAX)
 		back_off = back_off ? 2 * back_off : 1;
@@ -168,29 +72,28 @@ static void note_revocation(percpu_cells_t cells)
 	store_rlx(&control->let_pass, back_off); /* relaxed: as above */
 }
 
-/* Ends the revocation that is under way, if one is. */
-static void finish_revoking(atomic(count_t) *word, percpu_cells_t cells)
+/* As a visitor: ends the revocation that is under way, if one is. */
+static void finish_revoking(struct semaphore *sem)
 {
-	visit(cells);
-	if (count_mode(load_acq(word)) == COUNT_REVOKING) { /* KSEM_ORD_13 acquire */
-		membarrier_restart_sequences();
-		change_mode(word, COUNT_REVOKING, COUNT_DRAINING);
-	}
-	leave(cells);
+	if (count_mode(load_acq(&sem->word)) != COUNT_REVOKING) /* KSEM_ORD_13 acquire */
+		return;
+	membarrier_restart_sequences();
+	change_mode(sem, COUNT_REVOKING, COUNT_DRAINING);
 }
 
-void percpu_settle(atomic(count_t) *word, percpu_cells_t cells, count_t c)
+/* As a visitor: one step towards draining. In draining cells only fall. */
+static void settle(struct semaphore *sem, cells_t cells)
 {
-	switch (count_mode(c)) {
+	switch (count_mode(load_acq(&sem->word))) { /* KSEM_ORD_13 acquire */
 	case COUNT_PERCPU:
-		if (change_mode(word, COUNT_PERCPU, COUNT_REVOKING))
+		if (change_mode(sem, COUNT_PERCPU, COUNT_REVOKING))
 			note_revocation(cells);
 		break;
 	case COUNT_REVOKING:
-		finish_revoking(word, cells);
+		finish_revoking(sem);
 		break;
 	case COUNT_PREPARING:
-		change_mode(word, COUNT_PREPARING, COUNT_DRAINING);
+		change_mode(sem, COUNT_PREPARING, COUNT_DRAINING);
 		break;
 	case COUNT_DRAINING:
 	case COUNT_CENTRAL:
@@ -210,59 +113,92 @@ static bool drain(atomic(uint64_t) *cell)
 	return true;
 }
 
-/* Takes a permit out of any cell. If there is none: central, unless the mode has changed. As a visitor. */
-static bool drain_any(atomic(count_t) *word, percpu_cells_t cells)
+/* As a visitor, in draining: takes a permit out of any cell. If there is none: central, unless the mode has changed. */
+static bool drain_any(struct semaphore *sem, cells_t cells)
 {
-	if (count_mode(load_acq(word)) != COUNT_DRAINING) /* KSEM_ORD_13 acquire */
-		return false;
 	for (uint32_t processor = 0; processor < rseq_processors; processor++) {
-		if (drain(cell_of(processor, cells)))
+		if (drain(cells_of(processor, cells)))
 			return true;
 	}
-	change_mode(word, COUNT_DRAINING, COUNT_CENTRAL);
+	change_mode(sem, COUNT_DRAINING, COUNT_CENTRAL);
 	return false;
 }
 
-bool percpu_take_or_settle(atomic(count_t) *word, percpu_cells_t cells, count_t c)
+bool percpu_take_or_settle(struct semaphore *sem)
 {
-	bool took;
+	bool took = false;
+	cells_t cells;
 
-	if (count_mode(c) != COUNT_DRAINING) {
-		percpu_settle(word, cells, c);
-		return false;
+	rcu_enter();
+	cells = visit(sem);
+	if (cells) {
+		if (count_mode(load_acq(&sem->word)) == COUNT_DRAINING) /* KSEM_ORD_13 acquire */
+			took = drain_any(sem, cells);
+		else
+			settle(sem, cells);
+		leave(cells);
 	}
-	visit(cells);
-	took = drain_any(word, cells);
-	leave(cells);
+	rcu_leave();
 	return took;
 }
 
-bool percpu_sum(const atomic(count_t) *word, percpu_cells_t cells, count_t *c, uint64_t *sum)
+/* ---- What the cells hold. In a read section. ---- */
+
+/* What they hold, if they held it all at one instant, at which the word was *c; false: they moved meanwhile. */
+static bool sum_of(const struct semaphore *sem, cells_t cells, count_t *c, uint64_t *sum)
 {
 	uint64_t changes = 0, again = 0;
 
 	*sum = 0;
 	for (uint32_t processor = 0; processor < rseq_processors; processor++) {
-		uint64_t cell = load_acq(cell_of(processor, cells)); /* KSEM_ORD_1 acquire */
+		uint64_t cell = load_acq(cells_of(processor, cells)); /* KSEM_ORD_1 acquire */
 
 		*sum += cell_permits(cell);
 		changes += cell_changes(cell);
 	}
-	*c = load_acq(word); /* KSEM_ORD_1 acquire */
+	*c = semaphore_word(sem);
 	for (uint32_t processor = 0; processor < rseq_processors; processor++)
-		again += cell_changes(load_acq(cell_of(processor, cells))); /* KSEM_ORD_1 acquire */
+		again += cell_changes(load_acq(cells_of(processor, cells))); /* KSEM_ORD_1 acquire */
 	return again == changes;
 }
 
+int percpu_value(struct semaphore *sem, uint32_t *value)
+{
+	int error = EAGAIN;
+	cells_t cells;
+
+	rcu_enter();
+	cells = visit(sem);
+	for (int tries = 0; cells && error == EAGAIN; tries++) {
+		count_t c;
+		uint64_t sum;
+		bool still = sum_of(sem, cells, &c, &sum);
+
+		if (count_is_dead(c)) {
+			error = EINVAL;
+		} else if (count_mode(c) == COUNT_CENTRAL) {
+			break;
+		} else if (still) {
+			*value = (uint32_t)(count_value(c) + sum);
+			error = 0;
+		} else if (tries > 8) {
+			settle(sem, cells); /* then cells only fall, and will be still */
+		}
+	}
+	if (cells)
+		leave(cells);
+	rcu_leave();
+	return error;
+}
+
 /* As a visitor, so that cells can't rise between the sum and the compare-and-swap. */
-static int post_draining(atomic(count_t) *word, percpu_cells_t cells, uint32_t n)
+static int post_draining(struct semaphore *sem, cells_t cells, uint32_t n)
 {
 	uint64_t sum;
 	count_t c;
 
 	do {
-		if (count_mode(load_acq(word)) != COUNT_DRAINING ||
-		    !percpu_sum(word, cells, &c, &sum)) /* KSEM_ORD_13 acquire */
+		if (!sum_of(sem, cells, &c, &sum))
 			return EAGAIN;
 		if (count_is_dead(c))
 			return EINVAL;
@@ -270,25 +206,29 @@ static int post_draining(atomic(count_t) *word, percpu_cells_t cells, uint32_t n
 			return EAGAIN;
 		if (count_value(c) + sum + n > COUNT_VALUE_MAX)
 			return EOVERFLOW;
-	} while (!cas_rel(word, &c, c + n)); /* KSEM_ORD_1 release */
+	} while (!cas_rel(&sem->word, &c, c + n)); /* KSEM_ORD_1 release */
 	return 0;
 }
 
-int percpu_post_much(atomic(count_t) *word, percpu_cells_t cells, count_t c, uint32_t n)
+int percpu_post_much(struct semaphore *sem, uint32_t n)
 {
-	int error;
+	int error = EAGAIN;
+	cells_t cells;
 
-	if (count_mode(c) != COUNT_DRAINING) {
-		percpu_settle(word, cells, c);
-		return EAGAIN;
+	rcu_enter();
+	cells = visit(sem);
+	if (cells) {
+		if (count_mode(load_acq(&sem->word)) == COUNT_DRAINING) /* KSEM_ORD_13 acquire */
+			error = post_draining(sem, cells, n);
+		else
+			settle(sem, cells);
+		leave(cells);
 	}
-	visit(cells);
-	error = post_draining(word, cells, n);
-	leave(cells);
+	rcu_leave();
 	return error;
 }
 
-/* ---- Becoming percpu. ---- */
+/* ---- Getting cells, becoming percpu, losing cells. In a read section. ---- */
 
 /* May a semaphore with this word become percpu, and would it profit? */
 static bool profits(count_t c)
@@ -298,72 +238,141 @@ static bool profits(count_t c)
 }
 
 /* With the preparer's flag. */
-static void prepare(atomic(count_t) *word, percpu_cells_t cells)
+static void prepare(struct semaphore *sem, cells_t cells)
 {
-	struct control *control = &controls[cells];
-	count_t c = load_rlx(word); /* relaxed: the compare-and-swap checks it */
+	struct cells_control *control = cells_control(cells);
+	count_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
 
 	do {
 		if (!profits(c))
 			return;
-	} while (!cas_acq_rel(word, &c,
-			      count_with_mode(c, COUNT_PREPARING))); /* KSEM_ORD_13 release, KSEM_ORD_13 acquire */
-	store_rlx(&control->changes, changes_of(cells));             /* relaxed: a number to go by */
-	if (fetch_add_acq_rel(&control->visitors, 0) == 0)           /* KSEM_ORD_11 release, KSEM_ORD_11 acquire */
-		change_mode(word, COUNT_PREPARING, COUNT_PERCPU);
+		/* KSEM_ORD_13 release, KSEM_ORD_13 acquire */
+	} while (!cas_acq_rel(&sem->word, &c, count_with_mode(c, COUNT_PREPARING)));
+	store_rlx(&control->changes, changes_of(cells));   /* relaxed: a number to go by */
+	if (fetch_add_acq_rel(&control->visitors, 0) == 0) /* KSEM_ORD_11 release, KSEM_ORD_11 acquire */
+		change_mode(sem, COUNT_PREPARING, COUNT_PERCPU);
 	else
-		change_mode(word, COUNT_PREPARING, COUNT_DRAINING);
+		change_mode(sem, COUNT_PREPARING, COUNT_DRAINING);
 }
 
-/* The semaphore's cells; gives it some if it has none and was sampled often. 0 or below: it has none yet. */
-static percpu_cells_t cells_for(atomic(percpu_cells_t) *cells)
+/*
+ * What stands for cells that are lost now: the epoch that must have passed before others are had. The one after next,
+ * since the next may begin before they are lost; it can't end before this read section does.
+ */
+static cells_t lost_now(void)
 {
-	percpu_cells_t have = load_acq(cells); /* KSEM_ORD_12 acquire */
-	percpu_cells_t number;
-
-	if (have > 0)
-		return have;
-	number = have > -SAMPLES_FIRST ? have - 1 : take_number();
-	if (number == 0)
-		return 0;
-	if (cas_acq_rel(cells, &have, number)) /* KSEM_ORD_12 release, KSEM_ORD_12 acquire */
-		return number;
-	if (number > 0)
-		give_number(number);
-	return have;
+	return (cells_t)(CELLS_LOST - (int)((rcu_epochs_begun() + 2) % -CELLS_LOST));
 }
 
-static void consider(atomic(count_t) *word, atomic(percpu_cells_t) *cells)
+/* Has that epoch passed? If in doubt: not yet. */
+static bool epoch_has_passed(cells_t lost)
 {
-	percpu_cells_t number;
-	struct control *control;
-	uint32_t let_pass, nobody = 0;
+	uint64_t since = rcu_epochs_ended() - (uint64_t)(CELLS_LOST - lost);
 
-	if (!profits(load_rlx(word))) /* relaxed: a first look */
+	return since % -CELLS_LOST < -CELLS_LOST / 2;
+}
+
+/* With the preparer's flag, which is kept for as long as these cells are lost. False: it has them still. */
+static bool lose(struct semaphore *sem, cells_t cells)
+{
+	if (count_mode(load_acq(&sem->word)) != COUNT_CENTRAL) /* KSEM_ORD_13 acquire */
+		return false;
+	if (!cas_acq_rel(&sem->cells, &cells, lost_now())) /* KSEM_ORD_12 release, KSEM_ORD_12 acquire */
+		return false;                              /* the semaphore's end took them */
+	cells_lose(cells);
+	return true;
+}
+
+/* Gives the semaphore cells. It may have come to its end meanwhile: then who finds them there must take them. */
+static void give(struct semaphore *sem, cells_t have)
+{
+	cells_t cells = cells_take();
+	count_t c;
+
+	if (!cells)
 		return;
-	number = cells_for(cells);
-	if (number <= 0)
+	if (!cas_acq_rel(&sem->cells, &have, cells)) { /* KSEM_ORD_12 release, KSEM_ORD_12 acquire */
+		cells_give(cells);
 		return;
-	control = &controls[number];
-	let_pass = load_rlx(&control->let_pass); /* relaxed: a number to go by */
+	}
+	c = semaphore_word(sem);
+	if ((count_is_dead(c) || count_is_orphan(c)) && percpu_take_cells(sem))
+		cells_lose(cells);
+}
+
+/* A sample of a semaphore that has no cells. */
+static void earn(struct semaphore *sem, cells_t have)
+{
+	cells_t next;
+
+	if (have == 0) {
+		give(sem, have);
+		return;
+	}
+	if (have <= CELLS_LOST && !epoch_has_passed(have))
+		return;
+	next = (cells_t)(have <= CELLS_LOST ? -CELLS_AFTER_SAMPLES : have + 1);
+	cas_rlx(&sem->cells, &have, next); /* relaxed: a number to go by */
+}
+
+/* A sample of one that has. */
+static void consider(struct semaphore *sem, cells_t cells)
+{
+	struct cells_control *control = cells_control(cells);
+	uint32_t let_pass = load_rlx(&control->let_pass); /* relaxed: a number to go by */
+	uint32_t nobody = 0;
+
 	if (let_pass > 0) {
 		store_rlx(&control->let_pass, let_pass - 1); /* relaxed: as above */
 		return;
 	}
 	if (!cas_acq(&control->preparer, &nobody, 1)) /* KSEM_ORD_11 acquire */
 		return;
-	prepare(word, number);
+	/* relaxed: a number to go by */
+	if (load_rlx(&control->back_off) >= 1u << BACK_OFF_MAX && lose(sem, cells))
+		return;
+	prepare(sem, cells);
 	store_rel(&control->preparer, 0); /* KSEM_ORD_11 release */
 }
 
-void percpu_sample(atomic(count_t) *word, atomic(percpu_cells_t) *cells)
+static __attribute__((noinline)) void sample(struct semaphore *sem)
 {
-	if (unlikely(++takes % SAMPLE_PERIOD == 0) && percpu_memory)
-		consider(word, cells);
+	cells_t cells;
+
+	if (!cells_started() || !profits(load_rlx(&sem->word))) /* relaxed: a first look */
+		return;
+	rcu_enter();
+	cells = load_acq(&sem->cells); /* KSEM_ORD_12 acquire */
+	if (cells > 0)
+		consider(sem, cells);
+	else
+		earn(sem, cells);
+	rcu_leave();
 }
 
-void percpu_after_fork(percpu_cells_t cells)
+void percpu_sample(struct semaphore *sem)
 {
-	store_rlx(&controls[cells].visitors, 0); /* relaxed: the child has one thread */
-	store_rlx(&controls[cells].preparer, 0); /* relaxed: as above */
+	if (unlikely(++takes % SAMPLE_PERIOD == 0))
+		sample(sem);
+}
+
+/* ---- The end, and the child of a fork. ---- */
+
+cells_t percpu_take_cells(struct semaphore *sem)
+{
+	cells_t cells = load_acq(&sem->cells); /* KSEM_ORD_12 acquire */
+
+	while (!cas_acq_rel(&sem->cells, &cells, 0)) /* KSEM_ORD_12 release, KSEM_ORD_12 acquire */
+		;
+	return (cells_t)(cells > 0 ? cells : 0);
+}
+
+void percpu_after_fork(struct semaphore *sem)
+{
+	cells_t cells = load_rlx(&sem->cells); /* relaxed: the child has one thread */
+
+	if (cells <= 0)
+		return;
+	store_rlx(&cells_control(cells)->visitors, 0); /* relaxed: as above */
+	store_rlx(&cells_control(cells)->preparer, 0); /* relaxed: as above */
 }

@@ -30,62 +30,67 @@
  * draining never meets a plain store of percpu, and a membarrier that was made for one revocation never ends another. A
  * visitor that is stopped in there only keeps the semaphore from becoming percpu again.
  *
+ * Which cells a semaphore has may change under who works on them, but not for another's: it loses them while it is
+ * central, by the preparer's flag, so that it stays that; and it gets no others, nor another semaphore these, until an
+ * epoch has passed. So in one read section the cells are what they were when the semaphore was last not central, or
+ * they are lost and it is central for as long as the section lasts. Everything here that looks at cells, but for
+ * sequences, stands in one.
+ *
  * What profits: a semaphore of which takes from the word are sampled often gets cells. A revocation that came after few
- * sequences doubles the number of samples that it takes to become percpu again; one after many halves it.
+ * sequences doubles the number of samples that it takes to become percpu again; one after many halves it. One for which
+ * it was doubled BACK_OFF_MAX times doesn't profit, and loses its cells.
  */
 #ifndef KSEM_SEM_PERCPU_H
 #define KSEM_SEM_PERCPU_H
 
 #include <stdbool.h>
 
-#include "base/atomic.h"
-#include "base/compiler.h"
-#include "os/rseq.h"
-#include "sem/count.h"
+#include "sem/state.h"
 
-#define PERCPU_CELL_MAX  8                     /* permits that a cell takes; more go to the central value */
 #define PERCPU_VALUE_MAX (COUNT_VALUE_MAX / 2) /* the highest central value in percpu mode */
 
 /*
- * Which cells a semaphore has: their number, above 0. 0 and below: none, and how often it was sampled. Changed once
- * from none to a number, and never again.
- */
-typedef int32_t percpu_cells_t;
-
-/* Constant after percpu_start: cell n of processor p is at p * RSEQ_STRIDE / 8 + n. */
-extern atomic(uint64_t) *percpu_memory;
-
-/* Gets ready, if this machine can. Once, under a lock of the caller's; costs nothing the second time. */
-void percpu_start(void);
-
-/* The guard of a sequence: the upper byte of the word. */
-static inline const atomic(uint8_t) *percpu_guard(const atomic(count_t) *word)
-{
-	return (const atomic(uint8_t) *)word + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 0 : 7);
-}
-
-/*
- * One permit into, or out of, this processor's cell. False: it must be had from, or given to, the word. One try: a
+ * One permit into, or out of, this processor's cell. False: it must be given to, or had from, the word. One try: a
  * sequence that was aborted is as good as refused, and rare, but under a debugger that steps through it.
  */
-static inline bool percpu_put(const atomic(count_t) *word, percpu_cells_t cells)
+static inline bool percpu_put(struct semaphore *sem)
 {
-	return rseq_put(percpu_guard(word), COUNT_GUARD_PERCPU, percpu_memory + cells, PERCPU_CELL_MAX);
+#if KSEM_INLINE_WORKS
+	__asm__ goto(KSEM_INLINE_SEQUENCE("", "%[sem]", KSEM_INLINE_PUT)
+		     :
+		     : RSEQ_INPUTS, [sem] "r"(sem), [word_at] "i"(offsetof(struct semaphore, word))
+		     : KSEM_INLINE_CLOBBERS
+		     : refused);
+	return true;
+refused:
+#endif
+	(void)sem;
+	return false;
 }
 
-static inline bool percpu_take(const atomic(count_t) *word, percpu_cells_t cells)
+static inline bool percpu_take(struct semaphore *sem)
 {
-	return rseq_take(percpu_guard(word), COUNT_GUARD_PERCPU, percpu_memory + cells);
+#if KSEM_INLINE_WORKS
+	__asm__ goto(KSEM_INLINE_SEQUENCE("", "%[sem]", KSEM_INLINE_TAKE)
+		     :
+		     : RSEQ_INPUTS, [sem] "r"(sem), [word_at] "i"(offsetof(struct semaphore, word))
+		     : KSEM_INLINE_CLOBBERS
+		     : refused);
+	return true;
+refused:
+#endif
+	(void)sem;
+	return false;
 }
 
 /* Before a take from the word: every so often, considers making the semaphore percpu. */
-void percpu_sample(atomic(count_t) *word, atomic(percpu_cells_t) *cells);
+void percpu_sample(struct semaphore *sem);
 
 /*
- * One step from a mode other than central towards central, for a thread that found no permit in the word `c`. True: it
- * took a permit out of a cell. False: look at the word again.
+ * One step from a mode other than central towards central, for a thread that found no permit in the word. True: it took
+ * a permit out of a cell. False: look at the word again.
  */
-bool percpu_take_or_settle(atomic(count_t) *word, percpu_cells_t cells, count_t c);
+bool percpu_take_or_settle(struct semaphore *sem);
 
 /* Does what the cells hold count, when this word goes to that by a post? */
 static inline bool percpu_counts_for_limit(count_t c, count_t next)
@@ -97,19 +102,17 @@ static inline bool percpu_counts_for_limit(count_t c, count_t next)
  * Posts n permits to a word in another mode than central, of which the value would pass PERCPU_VALUE_MAX: there, what
  * the cells hold counts for the limit. 0, EINVAL, EOVERFLOW; EAGAIN: look at the word again.
  */
-int percpu_post_much(atomic(count_t) *word, percpu_cells_t cells, count_t c, uint32_t n);
+int percpu_post_much(struct semaphore *sem, uint32_t n);
 
-/* One step towards draining, whatever the value: for who needs the cells to be still. In draining they only fall. */
-void percpu_settle(atomic(count_t) *word, percpu_cells_t cells, count_t c);
+/*
+ * The value of a semaphore that was seen in another mode than central. 0; EINVAL: dead; EAGAIN: look at the word again.
+ */
+int percpu_value(struct semaphore *sem, uint32_t *value);
 
-/* What the cells hold, if they held it all at one instant, at which *word was *c; false: they moved meanwhile. */
-bool percpu_sum(const atomic(count_t) *word, percpu_cells_t cells, count_t *c, uint64_t *sum);
-
-/* Gives cells back that nobody can see any more. Until then their owner may chain them by percpu_next. */
-void percpu_release(percpu_cells_t cells);
-percpu_cells_t *percpu_next(percpu_cells_t cells);
+/* The cells of a semaphore at its end, which are the caller's now; 0: none. */
+cells_t percpu_take_cells(struct semaphore *sem);
 
 /* In a fork's child, which has one thread: nobody is visiting or preparing. */
-void percpu_after_fork(percpu_cells_t cells);
+void percpu_after_fork(struct semaphore *sem);
 
 #endif

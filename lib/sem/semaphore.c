@@ -8,17 +8,38 @@
  */
 #include "sem/semaphore.h"
 
-/* The semaphore's cells, for who has seen a word in another mode than central. */
-static percpu_cells_t own_cells(const struct semaphore *sem)
+#include "base/rcu.h"
+
+/* After a post that made the word `posted`: wakes those that can go on and wouldn't by themselves. */
+static void wake(struct semaphore *sem, count_t posted, uint32_t n)
 {
-	return load_rlx(&sem->cells); /* relaxed: they were there before the mode was set */
+	int32_t woken = fetch_add_acq_rel(&sem->woken, 0); /* KSEM_ORD_14 release, KSEM_ORD_14 acquire */
+	uint32_t more = count_to_wake(posted, n, woken);
+
+	if (more == 0)
+		return;
+	woken = futex_wake(semaphore_futex(sem), more);
+	if (woken > 0)
+		fetch_add_rlx(&sem->woken, woken); /* relaxed: being late makes others wake more, no fewer */
+}
+
+/* Tries to make the word `next`, which has waiters, by a post of n permits. */
+static __attribute__((noinline)) bool post_to_waiters(struct semaphore *sem, count_t *c, count_t next, uint32_t n)
+{
+	bool posted;
+
+	rcu_enter();
+	posted = cas_rel(&sem->word, c, next); /* KSEM_ORD_1 release */
+	if (posted)
+		wake(sem, next, n);
+	rcu_leave();
+	return posted;
 }
 
 int semaphore_post_word(struct semaphore *sem, uint32_t n)
 {
 	count_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
 	count_t next;
-	uint32_t wake;
 	int error;
 
 	for (;;) {
@@ -26,19 +47,17 @@ int semaphore_post_word(struct semaphore *sem, uint32_t n)
 		if (unlikely(error))
 			return error;
 		if (unlikely(percpu_counts_for_limit(c, next))) {
-			error = percpu_post_much(&sem->word, own_cells(sem), c, n);
+			error = percpu_post_much(sem, n);
 			if (error != EAGAIN)
 				return error;
 			c = load_rlx(&sem->word); /* relaxed: as above */
-			continue;
+		} else if (unlikely(count_waiters(c) > 0)) {
+			if (post_to_waiters(sem, &c, next, n))
+				return 0;
+		} else if (likely(cas_rel(&sem->word, &c, next))) { /* KSEM_ORD_1 release */
+			return 0;
 		}
-		wake = count_to_wake(c, n);
-		if (likely(cas_rel(&sem->word, &c, next))) /* KSEM_ORD_1 release */
-			break;
 	}
-	if (unlikely(wake))
-		futex_wake(semaphore_futex(sem), wake);
-	return 0;
 }
 
 int semaphore_take_word(struct semaphore *sem, bool enlist)
@@ -46,12 +65,12 @@ int semaphore_take_word(struct semaphore *sem, bool enlist)
 	count_t c, next;
 	int error;
 
-	percpu_sample(&sem->word, &sem->cells);
+	percpu_sample(sem);
 	c = load_acq(&sem->word); /* KSEM_ORD_1 acquire: an EAGAIN was posted to, and taken from, before */
 	for (;;) {
 		error = count_take(c, &next);
 		if (unlikely(error == EAGAIN && count_mode(c) != COUNT_CENTRAL)) {
-			if (percpu_take_or_settle(&sem->word, own_cells(sem), c))
+			if (percpu_take_or_settle(sem))
 				return 0;
 			c = load_acq(&sem->word); /* KSEM_ORD_1 acquire */
 			continue;
@@ -67,21 +86,29 @@ int semaphore_take_word(struct semaphore *sem, bool enlist)
 
 int semaphore_value(struct semaphore *sem, uint32_t *value)
 {
-	uint64_t sum = 0;
-	count_t c = semaphore_word(sem);
-	percpu_cells_t cells = own_cells(sem);
+	for (;;) {
+		count_t c = semaphore_word(sem);
+		int error;
 
-	for (int tries = 0; count_mode(c) != COUNT_CENTRAL && !count_is_dead(c); tries++) {
-		if (percpu_sum(&sem->word, cells, &c, &sum))
-			break;
-		if (tries > 8)
-			percpu_settle(&sem->word, cells, c); /* then cells only fall, and will be still */
-		sum = 0;
+		if (count_is_dead(c))
+			return EINVAL;
+		if (count_mode(c) == COUNT_CENTRAL) {
+			*value = count_value(c);
+			return 0;
+		}
+		error = percpu_value(sem, value);
+		if (error != EAGAIN)
+			return error;
 	}
-	if (count_is_dead(c))
-		return EINVAL;
-	*value = (uint32_t)(count_value(c) + sum);
-	return 0;
+}
+
+int semaphore_sleep(struct semaphore *sem, const struct deadline *deadline)
+{
+	int error = futex_wait(semaphore_futex(sem), 0, deadline);
+
+	if (error == 0)
+		fetch_sub_acq_rel(&sem->woken, 1); /* KSEM_ORD_14 release, KSEM_ORD_14 acquire */
+	return error;
 }
 
 int semaphore_leave(struct semaphore *sem, bool give_up, bool *last)
@@ -131,10 +158,9 @@ bool semaphore_after_fork(struct semaphore *sem, bool waiting)
 {
 	count_t c = load_rlx(&sem->word); /* relaxed: the child has one thread */
 	count_t next = count_after_fork(c, waiting);
-	percpu_cells_t cells = load_rlx(&sem->cells); /* relaxed: as above */
 
-	if (cells > 0)
-		percpu_after_fork(cells);
+	percpu_after_fork(sem);
+	store_rlx(&sem->woken, 0); /* relaxed: as above */
 	if (next != c)
 		store_rlx(&sem->word, next);                      /* relaxed: as above */
 	return count_is_orphan(next) && count_waiters(next) == 0; /* also if its last waiter was about to end it */

@@ -11,13 +11,19 @@
  * counts the waiter off: nobody sees a waiter that has its permit already.
  *
  * No wake is lost: a thread enlists while value is 0 (one word: a post comes before, and there is a permit, or after,
- * and sees the waiter). A post that sees waiters wakes as many as its permits, after they can be taken. The kernel puts
- * a thread to sleep only while the value is 0. Whoever leaves without a permit leaves while the value is 0, so the wake
- * that it may have eaten was for a permit that somebody took.
+ * and sees the waiter). A post that sees waiters makes sure, after its permits can be taken, that as many threads will
+ * look for them. The kernel puts a thread to sleep only while the value is 0. Whoever leaves without a permit leaves
+ * while the value is 0, so the wake that it may have eaten was for a permit that somebody took.
  *
- * A post touches nothing of the semaphore after its compare-and-swap but the address that it wakes, which may be memory
- * that is gone by then: the kernel doesn't read it, and a stranger it may wake there sees a stray wake, for which every
- * futex user is prepared.
+ * No wake is wasted: `woken` is how many sleepers were woken, according to the kernel, and haven't said yet that they
+ * are about to look again. A post counts on those, and wakes others only for permits beyond them. A sleeper counts
+ * itself off before it looks, a post looks at `woken` after its permits can be taken, and both are read-modify-writes
+ * (KSEM_ORD_14): so a sleeper that a post counted on sees that post. A post counts those it woke after it woke them; so
+ * a post that is stopped before that only makes others wake more than they need, and `woken` may be less than there
+ * are, even below 0 for a moment, but never more.
+ *
+ * A post without waiters touches nothing of the semaphore after its compare-and-swap. One with waiters stands in a read
+ * section, which keeps the memory until it has counted.
  *
  * Orders: KSEM_ORD_1 joins a post to the take of its permit. Every change of the word is a read-modify-write, so each
  * post heads a release sequence that all later words belong to: a take acquires from every post before it, whichever
@@ -26,26 +32,9 @@
 #ifndef KSEM_SEM_SEMAPHORE_H
 #define KSEM_SEM_SEMAPHORE_H
 
-#include "base/atomic.h"
 #include "base/compiler.h"
 #include "os/futex.h"
-#include "sem/count.h"
 #include "sem/percpu.h"
-
-#define SPIN_MAX 20000 /* ns (spin.h) */
-
-struct semaphore {
-	atomic(count_t) word; /* atomic; changed by read-modify-write only, once the semaphore can be seen by others */
-	atomic(percpu_cells_t) cells; /* atomic; set once */
-	atomic(uint32_t) spin;        /* atomic: nanoseconds to spin before sleeping (spin.h) */
-};
-
-static inline void semaphore_init(struct semaphore *sem, uint32_t value)
-{
-	store_rlx(&sem->word, count_new(value)); /* relaxed: nobody sees the semaphore until it is published */
-	store_rlx(&sem->cells, 0);               /* relaxed: as above */
-	store_rlx(&sem->spin, SPIN_MAX);         /* relaxed: as above */
-}
 
 /* The half of the word that a futex sleeps on: the value. */
 static inline atomic(uint32_t) *semaphore_futex(struct semaphore *sem)
@@ -60,9 +49,7 @@ int semaphore_take_word(struct semaphore *sem, bool enlist);
 /* 0, EINVAL: dead, EOVERFLOW. */
 static inline int semaphore_post(struct semaphore *sem, uint32_t n)
 {
-	percpu_cells_t cells = load_acq(&sem->cells); /* KSEM_ORD_12 acquire */
-
-	if (cells > 0 && n == 1 && percpu_put(&sem->word, cells))
+	if (n == 1 && percpu_put(sem))
 		return 0;
 	return semaphore_post_word(sem, n);
 }
@@ -70,23 +57,9 @@ static inline int semaphore_post(struct semaphore *sem, uint32_t n)
 /* 0: took a permit; EAGAIN: none; EINVAL: dead. */
 static inline int semaphore_take(struct semaphore *sem)
 {
-	percpu_cells_t cells = load_acq(&sem->cells); /* KSEM_ORD_12 acquire */
-
-	if (cells > 0 && percpu_take(&sem->word, cells))
+	if (percpu_take(sem))
 		return 0;
 	return semaphore_take_word(sem, false);
-}
-
-/* The word as it is at this instant. */
-static inline count_t semaphore_word(const struct semaphore *sem)
-{
-	return load_acq(&sem->word); /* KSEM_ORD_1 acquire */
-}
-
-/* The cells of a semaphore that nobody uses any more; 0 or below: none. */
-static inline percpu_cells_t semaphore_cells(const struct semaphore *sem)
-{
-	return load_acq(&sem->cells); /* KSEM_ORD_12 acquire */
 }
 
 /* 0: *value is what it was at an instant of the call; EINVAL: dead. */
@@ -109,10 +82,7 @@ static inline int semaphore_take_or_enlist(struct semaphore *sem)
 int semaphore_leave(struct semaphore *sem, bool give_up, bool *last);
 
 /* Sleeps while there is no permit; of threads that have enlisted only. 0 or EAGAIN: try to leave; ETIMEDOUT; EINTR. */
-static inline int semaphore_sleep(struct semaphore *sem, const struct deadline *deadline)
-{
-	return futex_wait(semaphore_futex(sem), 0, deadline);
-}
+int semaphore_sleep(struct semaphore *sem, const struct deadline *deadline);
 
 /* Ends posts and takes, if nobody waits. 0, or EBUSY. */
 int semaphore_kill(struct semaphore *sem);

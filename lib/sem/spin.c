@@ -60,8 +60,8 @@ static void adapt(struct semaphore *sem, unsigned budget, bool enough)
 {
 	unsigned next = !enough ? budget / 2 : budget < SPIN_MAX / 2 ? 2 * budget : SPIN_MAX;
 
-	if (load_rlx(&sem->spin) != next)    /* relaxed: a hint */
-		store_rlx(&sem->spin, next); /* relaxed: a hint */
+	if (load_rlx(&sem->spin) != next)              /* relaxed: a hint */
+		store_rlx(&sem->spin, (uint16_t)next); /* relaxed: a hint */
 }
 
 int spin_look(struct spin *spin, struct semaphore *sem)

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Post, wait and trywait, pinned and by id, inline in the caller. Include it after <ksem/ksem.h>:
+ *
+ *     #include <ksem/ksem.h>
+ *     #include <ksem/inline.h>
+ *
+ * From there on ksem_pinned_post, ksem_pinned_wait, ksem_pinned_trywait, ksem_post, ksem_wait and ksem_trywait do what
+ * they always do, with the same answers. What is inline is the way that is taken most: a permit into or out of this
+ * processor's cell, by a restartable sequence. In every other case the call goes on in the library. Taking the address
+ * of one of them gives the library's function, as before.
+ *
+ * What is inline knows how the library lays out its memory: layout 1. Where things are, the library says in
+ * ksem_inline_1. One with another layout says there that no processor is served, and one that is older doesn't have
+ * it; then every call goes to the library's function, as it does where there is no sequence: on processors other than
+ * x86-64 and arm64, and under ThreadSanitizer, which can't see what a sequence does.
+ *
+ * Needs gcc, or clang 11, in C11 or C++11 or later. Names that begin with KSEM_INLINE_ or ksem_inline_ aren't an
+ * interface.
+ */
+#ifndef KSEM_INLINE_H
+#define KSEM_INLINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifndef KSEM_INLINE_NO_CALLS
+#include <ksem/ksem.h>
+#endif
+
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define KSEM_INLINE_WORKS 0
+#endif
+#endif
+#ifndef KSEM_INLINE_WORKS
+#if defined(__SANITIZE_THREAD__) || defined(KSEM_SANITIZED) || !defined(__LP64__)
+#define KSEM_INLINE_WORKS 0
+#elif defined(__x86_64__) || (defined(__aarch64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+#define KSEM_INLINE_WORKS 1
+#else
+#define KSEM_INLINE_WORKS 0
+#endif
+#endif
+
+/* Where the sequences find things. Constant before the first semaphore is made. */
+struct ksem_inline {
+	char *cells;         /* the first processor's; the next one's are 1 << KSEM_INLINE_STRIDE bytes further */
+	ptrdiff_t area;      /* a thread's struct rseq, from the thread pointer on; always memory that may be written */
+	uint32_t processors; /* that a sequence may run on: those numbered below this. 0: none */
+};
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+extern struct ksem_inline ksem_inline_1 __attribute__((weak));
+
+#ifdef __cplusplus
+}
+#endif
+
+#define KSEM_INLINE_STRIDE   15
+#define KSEM_INLINE_CELL_MAX 8 /* permits in a cell */
+#define KSEM_INLINE_PERCPU   8 /* the upper byte of a word whose permits are in cells */
+
+/*
+ * Where things are in a struct ksem_proc, in the table that it points to, and in a semaphore that the table points to.
+ */
+#define KSEM_INLINE_TABLE 64
+#define KSEM_INLINE_MASK  8
+#define KSEM_INLINE_HOMES 56
+#define KSEM_INLINE_ID    32
+#define KSEM_INLINE_WORD  8 /* which cells it has, 16 bits, follows */
+
+#if KSEM_INLINE_WORKS
+
+/* clang-format off */
+
+/*
+ * A restartable sequence ends with one store. If the thread is preempted, migrated or takes a signal before that, the
+ * kernel makes it leave at 4, and nothing has happened. So on one processor sequences exclude each other without a
+ * locked instruction, and who wants to be sure that none is under way anywhere asks the kernel (membarrier).
+ *
+ * KSEM_INLINE_SEQUENCE announces itself; makes sure that the thread is one whose sequences the kernel restarts; finds
+ * the semaphore (`find`, which may be empty) whose address is then in `sem`; checks that the word, `word_at` bytes on,
+ * allows it; and changes the processor's cell. Whatever stands in the way: it jumps to `refused`.
+ *
+ * KSEM_INLINE_FIND goes the way to the semaphore of an id: `table` points to a table of which, by the low bits of the
+ * id, one place points to the only semaphore that it can be; KSEM_INLINE_FOUND is then where it is. A sequence is its
+ * own read section: memory that one may have found is freed after a membarrier, and what was taken out of all tables by
+ * then is found by none that begins later.
+ *
+ * A cell is 64 bits: how often 1 was put into it, in the lower half, and how often it was taken out, in the upper. It
+ * holds the difference. Since a put only writes the one half and a take the other, a put needn't wait until the take
+ * before it has reached memory, nor a take for a put.
+ */
+#define KSEM_INLINE_DESCRIPTOR                \
+	".pushsection __rseq_cs, \"aw?\"\n\t" \
+	".balign 32\n"                        \
+	"3:\n\t"                              \
+	".long 0, 0\n\t"                      \
+	".quad 1f, 2f - 1f, 4f\n\t"           \
+	".popsection\n\t"
+
+/* The signature is what the kernel looks for before 4. */
+#define KSEM_INLINE_ABORT(signature, jump)     \
+	"2:\n\t"                               \
+	".pushsection __rseq_failure, \"ax?\"\n\t" \
+	signature "\n"                         \
+	"4:\n\t"                               \
+	jump " %l[refused]\n\t"                \
+	".popsection\n\t"
+
+#define KSEM_INLINE_CONSTANTS \
+	[percpu] "i"(KSEM_INLINE_PERCPU), [stride] "i"(KSEM_INLINE_STRIDE), [most] "i"(KSEM_INLINE_CELL_MAX)
+
+#if defined(__x86_64__)
+
+#define KSEM_INLINE_SEQUENCE(find, sem, change)              \
+	KSEM_INLINE_DESCRIPTOR                               \
+	"leaq 3b(%%rip), %%rax\n\t"                          \
+	"movq %%rax, %%fs:8(%[area])\n"                      \
+	"1:\n\t"                                             \
+	"movl %%fs:4(%[area]), %%eax\n\t"                    \
+	"cmpl %[processors], %%eax\n\t"                      \
+	"jae %l[refused]\n\t"                                \
+	find                                                 \
+	"cmpb %[percpu], %c[word_at] + 7(" sem ")\n\t"       \
+	"jne %l[refused]\n\t"                                \
+	"movzwl %c[word_at] + 8(" sem "), %%ecx\n\t"         \
+	"shlq %[stride], %%rax\n\t"                          \
+	"addq %[cells], %%rax\n\t"                           \
+	change                                               \
+	KSEM_INLINE_ABORT(".byte 0x0f, 0xb9, 0x3d\n\t.long 0x53053053", "jmp")
+
+#define KSEM_INLINE_FIND                              \
+	"movq %[table], %%r9\n\t"                     \
+	"movq %c[mask_at](%%r9), %%rcx\n\t"           \
+	"andq %[id], %%rcx\n\t"                       \
+	"movq %c[homes_at](%%r9, %%rcx, 8), %%r9\n\t" \
+	"cmpq %[id], %c[id_at](%%r9)\n\t"             \
+	"jne %l[refused]\n\t"
+#define KSEM_INLINE_FOUND "%%r9"
+
+#define KSEM_INLINE_PUT                     \
+	"movl (%%rax, %%rcx), %%edx\n\t"    \
+	"movl %%edx, %%r8d\n\t"             \
+	"subl 4(%%rax, %%rcx), %%r8d\n\t"   \
+	"cmpl %[most], %%r8d\n\t"           \
+	"jae %l[refused]\n\t"               \
+	"incl %%edx\n\t"                    \
+	"movl %%edx, (%%rax, %%rcx)\n"
+
+#define KSEM_INLINE_TAKE                    \
+	"movl 4(%%rax, %%rcx), %%edx\n\t"   \
+	"cmpl (%%rax, %%rcx), %%edx\n\t"    \
+	"je %l[refused]\n\t"                \
+	"incl %%edx\n\t"                    \
+	"movl %%edx, 4(%%rax, %%rcx)\n"
+
+#define KSEM_INLINE_INPUTS(area_, processors_, cells_) \
+	[area] "r"(area_), [processors] "m"(processors_), [cells] "m"(cells_), KSEM_INLINE_CONSTANTS
+#define KSEM_INLINE_CLOBBERS "memory", "cc", "rax", "rcx", "rdx", "r8", "r9"
+
+#else /* arm64 */
+
+/* The acquire orders the place of the cells after the mode; the releases, puts and takes for who reads the cells. */
+#define KSEM_INLINE_SEQUENCE(find, sem, change)      \
+	KSEM_INLINE_DESCRIPTOR                       \
+	"adrp x9, 3b\n\t"                            \
+	"add x9, x9, :lo12:3b\n\t"                   \
+	"str x9, [%[area], 8]\n"                     \
+	"1:\n\t"                                     \
+	"ldr w9, [%[area], 4]\n\t"                   \
+	"cmp w9, %w[processors]\n\t"                 \
+	"b.hs %l[refused]\n\t"                       \
+	find                                         \
+	"add x10, " sem ", %c[word_at] + 7\n\t"      \
+	"ldarb w11, [x10]\n\t"                       \
+	"cmp w11, %[percpu]\n\t"                     \
+	"b.ne %l[refused]\n\t"                       \
+	"ldrh w11, [x10, 1]\n\t"                     \
+	"add x10, %[cells], x9, lsl %[stride]\n\t"   \
+	"add x10, x10, x11\n\t"                      \
+	change                                       \
+	KSEM_INLINE_ABORT(".inst 0xd428bc00", "b")
+
+#define KSEM_INLINE_FIND                    \
+	"ldr x12, %[table]\n\t"             \
+	"ldr x13, [x12, %c[mask_at]]\n\t"   \
+	"and x13, x13, %[id]\n\t"           \
+	"add x12, x12, %c[homes_at]\n\t"    \
+	"ldr x12, [x12, x13, lsl 3]\n\t"    \
+	"ldr x13, [x12, %c[id_at]]\n\t"     \
+	"cmp x13, %[id]\n\t"                \
+	"b.ne %l[refused]\n\t"
+#define KSEM_INLINE_FOUND "x12"
+
+#define KSEM_INLINE_PUT             \
+	"ldr w9, [x10]\n\t"         \
+	"ldr w11, [x10, 4]\n\t"     \
+	"sub w11, w9, w11\n\t"      \
+	"cmp w11, %[most]\n\t"      \
+	"b.hs %l[refused]\n\t"      \
+	"add w9, w9, 1\n\t"         \
+	"stlr w9, [x10]\n"
+
+#define KSEM_INLINE_TAKE            \
+	"ldr w11, [x10], 4\n\t"     \
+	"ldr w9, [x10]\n\t"         \
+	"cmp w9, w11\n\t"           \
+	"b.eq %l[refused]\n\t"      \
+	"add w9, w9, 1\n\t"         \
+	"stlr w9, [x10]\n"
+
+#define KSEM_INLINE_INPUTS(area_, processors_, cells_)                                               \
+	[area] "r"((char *)__builtin_thread_pointer() + (area_)), [processors] "r"(processors_),     \
+		[cells] "r"(cells_), KSEM_INLINE_CONSTANTS
+#define KSEM_INLINE_CLOBBERS "memory", "cc", "x9", "x10", "x11", "x12", "x13"
+
+#endif
+
+/* clang-format on */
+
+#define KSEM_INLINE_FIND_INPUTS(table_, mask_at_, homes_at_, id_, id_at_) \
+	[table] "m"(table_), [mask_at] "i"(mask_at_), [homes_at] "i"(homes_at_), [id] "r"(id_), [id_at] "i"(id_at_)
+
+#ifndef KSEM_INLINE_NO_CALLS
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define KSEM_INLINE_PINNED(change)                                                                            \
+	__asm__ goto(KSEM_INLINE_SEQUENCE("", "%[sem]", change)                                               \
+		     :                                                                                        \
+		     : KSEM_INLINE_INPUTS(ksem_inline_1.area, ksem_inline_1.processors, ksem_inline_1.cells), \
+		       [sem] "r"(sem), [word_at] "i"(KSEM_INLINE_WORD)                                        \
+		     : KSEM_INLINE_CLOBBERS                                                                   \
+		     : refused)
+
+#define KSEM_INLINE_BY_ID(change)                                                                              \
+	__asm__ goto(KSEM_INLINE_SEQUENCE(KSEM_INLINE_FIND, KSEM_INLINE_FOUND, change)                         \
+		     :                                                                                         \
+		     : KSEM_INLINE_INPUTS(ksem_inline_1.area, ksem_inline_1.processors, ksem_inline_1.cells),  \
+		       KSEM_INLINE_FIND_INPUTS(*(void **)((char *)proc + KSEM_INLINE_TABLE), KSEM_INLINE_MASK, \
+					       KSEM_INLINE_HOMES, id, KSEM_INLINE_ID),                         \
+		       [word_at] "i"(KSEM_INLINE_WORD)                                                         \
+		     : KSEM_INLINE_CLOBBERS                                                                    \
+		     : refused)
+
+static inline int ksem_inline_pinned_post(struct ksem *sem)
+{
+	if (!sem || !&ksem_inline_1)
+		goto refused;
+	KSEM_INLINE_PINNED(KSEM_INLINE_PUT);
+	return 0;
+refused:
+	return ksem_pinned_post(sem);
+}
+
+static inline int ksem_inline_pinned_wait(struct ksem *sem)
+{
+	if (!sem || !&ksem_inline_1)
+		goto refused;
+	KSEM_INLINE_PINNED(KSEM_INLINE_TAKE);
+	return 0;
+refused:
+	return ksem_pinned_wait(sem);
+}
+
+static inline int ksem_inline_pinned_trywait(struct ksem *sem)
+{
+	if (!sem || !&ksem_inline_1)
+		goto refused;
+	KSEM_INLINE_PINNED(KSEM_INLINE_TAKE);
+	return 0;
+refused:
+	return ksem_pinned_trywait(sem);
+}
+
+static inline int ksem_inline_post(struct ksem_proc *proc, ksem_id_t id)
+{
+	if (!proc || !&ksem_inline_1)
+		goto refused;
+	KSEM_INLINE_BY_ID(KSEM_INLINE_PUT);
+	return 0;
+refused:
+	return ksem_post(proc, id);
+}
+
+static inline int ksem_inline_wait(struct ksem_proc *proc, ksem_id_t id)
+{
+	if (!proc || !&ksem_inline_1)
+		goto refused;
+	KSEM_INLINE_BY_ID(KSEM_INLINE_TAKE);
+	return 0;
+refused:
+	return ksem_wait(proc, id);
+}
+
+static inline int ksem_inline_trywait(struct ksem_proc *proc, ksem_id_t id)
+{
+	if (!proc || !&ksem_inline_1)
+		goto refused;
+	KSEM_INLINE_BY_ID(KSEM_INLINE_TAKE);
+	return 0;
+refused:
+	return ksem_trywait(proc, id);
+}
+
+#define ksem_pinned_post(sem)    ksem_inline_pinned_post(sem)
+#define ksem_pinned_wait(sem)    ksem_inline_pinned_wait(sem)
+#define ksem_pinned_trywait(sem) ksem_inline_pinned_trywait(sem)
+#define ksem_post(proc, id)      ksem_inline_post(proc, id)
+#define ksem_wait(proc, id)      ksem_inline_wait(proc, id)
+#define ksem_trywait(proc, id)   ksem_inline_trywait(proc, id)
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
+
+#endif
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * struct semaphore: what a semaphore is made of, in 16 bytes. See semaphore.h for what is done with it.
+ */
+#ifndef KSEM_SEM_STATE_H
+#define KSEM_SEM_STATE_H
+
+#include "base/atomic.h"
+#include "sem/cells.h"
+#include "sem/count.h"
+
+#define SPIN_MAX 20000 /* ns (spin.h) */
+
+struct semaphore {
+	atomic(count_t) word;  /* atomic; changed by read-modify-write only, once the semaphore can be seen by others */
+	atomic(cells_t) cells; /* atomic; which cells it has (cells.h). Right behind the word: <ksem/inline.h> */
+	atomic(uint16_t) spin; /* atomic: nanoseconds to spin before sleeping (spin.h) */
+	atomic(int32_t) woken; /* atomic: sleepers that were woken and haven't looked yet, or less (semaphore.h) */
+};
+
+static inline void semaphore_init(struct semaphore *sem, uint32_t value)
+{
+	store_rlx(&sem->word, count_new(value));      /* relaxed: nobody sees the semaphore until it is published */
+	store_rlx(&sem->cells, -CELLS_AFTER_SAMPLES); /* relaxed: as above, all of these */
+	store_rlx(&sem->spin, SPIN_MAX);              /* relaxed: as above */
+	store_rlx(&sem->woken, 0);                    /* relaxed: as above */
+}
+
+/* The word as it is at this instant. */
+static inline count_t semaphore_word(const struct semaphore *sem)
+{
+	return load_acq(&sem->word); /* KSEM_ORD_1 acquire */
+}
+
+#endif
