@@ -28,8 +28,7 @@ static int fake_wait(atomic(uint32_t) *word, uint32_t expected, const struct dea
 {
 	int call = atomic_fetch_add(&fake.waits, 1);
 
-	MUST(expected == 0);
-	(void)word;
+	MUST(expected == atomic_load(word)); /* nobody posts between the last look and the sleep */
 	fake.had_deadline = deadline != NULL;
 	if (deadline)
 		fake.deadline = *deadline;
@@ -236,15 +235,24 @@ static void wakes_are_as_many_as_permits_or_waiters(void **state)
 	assert_int_equal(value_of(world->proc, id), 1000);
 }
 
-/* Two waiters, of which as many sleep. */
-static void enlist_two(struct semaphore *sem, unsigned asleep)
+/* Two waiters that have armed the bell, of which as many sleep. */
+static void park_two(struct semaphore *sem, unsigned asleep)
 {
 	memset(sem, 0, sizeof(*sem));
 	semaphore_init(sem, 0);
-	FAILS(EAGAIN, semaphore_take_or_enlist(sem));
-	FAILS(EAGAIN, semaphore_take_or_enlist(sem));
+	PLAY(NULL, EINTR);
+	for (int i = 0; i < 2; i++) {
+		FAILS(EAGAIN, semaphore_take_or_enlist(sem));
+		FAILS(EINTR, park_sleep(sem, NULL));
+	}
 	PLAY(NULL, 0);
 	fake.asleep = asleep;
+}
+
+static void post_and_steal(struct semaphore *sem)
+{
+	OK(semaphore_post(sem, 1));
+	OK(semaphore_take(sem));
 }
 
 static void a_permit_that_a_woken_sleeper_will_look_for_needs_no_wake(void **state)
@@ -252,12 +260,10 @@ static void a_permit_that_a_woken_sleeper_will_look_for_needs_no_wake(void **sta
 	struct semaphore sem;
 
 	(void)state;
-	enlist_two(&sem, 2);
+	park_two(&sem, 2);
+	for (int i = 0; i < 100; i++)
+		post_and_steal(&sem); /* before the one that was woken gets to it */
 	OK(semaphore_post(&sem, 1));
-	for (int i = 0; i < 100; i++) {
-		OK(semaphore_take(&sem)); /* by others, before the one that was woken gets to it */
-		OK(semaphore_post(&sem, 1));
-	}
 	assert_int_equal(fake.wake_calls, 1);
 	OK(semaphore_post(&sem, 1)); /* a second permit, for which nobody is on the way */
 	assert_int_equal(fake.wake_calls, 2);
@@ -271,34 +277,71 @@ static void a_sleeper_that_looked_and_slept_on_is_woken_again(void **state)
 	bool last;
 
 	(void)state;
-	enlist_two(&sem, 2);
-	OK(semaphore_post(&sem, 1));
-	OK(semaphore_take(&sem));
-	OK(semaphore_sleep(&sem, NULL)); /* what the woken one does */
+	park_two(&sem, 2);
+	post_and_steal(&sem);
+	OK(park_sleep(&sem, NULL)); /* what the woken one does, and then sleeps on */
 	FAILS(EAGAIN, semaphore_leave(&sem, false, &last));
-	fake.asleep = 2;
 	OK(semaphore_post(&sem, 1));
 	assert_int_equal(fake.wake_calls, 2);
 }
 
-/*
- * A waiter that the kernel doesn't find asleep, or that wakes for no reason, isn't one that a later post may count on.
- */
-static void only_who_was_woken_is_counted_on(void **state)
+static void a_bell_that_nobody_was_found_asleep_at_is_rung_again_once_it_is_armed(void **state)
 {
 	struct semaphore sem;
 
 	(void)state;
-	enlist_two(&sem, 0);
-	OK(semaphore_post(&sem, 1));
-	OK(semaphore_take(&sem));
-	OK(semaphore_post(&sem, 1));
+	park_two(&sem, 0);
+	for (int i = 0; i < 100; i++)
+		post_and_steal(&sem);
+	assert_int_equal(fake.wake_calls, 1);
+	OK(park_sleep(&sem, NULL)); /* a stray wake */
+	for (int i = 0; i < 100; i++)
+		post_and_steal(&sem);
 	assert_int_equal(fake.wake_calls, 2);
-	OK(semaphore_take(&sem));
-	OK(semaphore_sleep(&sem, NULL)); /* a stray wake */
-	fake.asleep = 2;
+}
+
+/* Else it would sleep on a bell that a post has found still. */
+static void a_bell_that_rang_is_not_slept_on(void **state)
+{
+	struct semaphore sem;
+	uint32_t armed;
+
+	(void)state;
+	park_two(&sem, 0);
+	armed = load_rlx(&sem.bell);
+	post_and_steal(&sem);
+	assert_int_not_equal(load_rlx(&sem.bell), armed);
+	OK(park_sleep(&sem, NULL));
+	assert_int_not_equal(load_rlx(&sem.bell), armed);
+	assert_int_not_equal(load_rlx(&sem.bell), 0);
+}
+
+static void a_stray_wake_is_not_counted_on(void **state)
+{
+	struct semaphore sem;
+
+	(void)state;
+	park_two(&sem, 2);
+	OK(park_sleep(&sem, NULL));
+	for (unsigned i = 1; i <= 2; i++) {
+		post_and_steal(&sem);
+		assert_int_equal(fake.wake_calls, i);
+	}
+	post_and_steal(&sem); /* the second of those that were woken is counted on */
+	assert_int_equal(fake.wake_calls, 2);
+}
+
+static void one_whose_every_waiter_was_woken_is_not_rung(void **state)
+{
+	struct semaphore sem;
+
+	(void)state;
+	park_two(&sem, 2);
+	OK(semaphore_post(&sem, 2));
+	assert_int_equal(fake.wake_calls, 1);
+	FAILS(EAGAIN, park_sleep(&sem, NULL)); /* one of them finds the permits; the bell is armed */
 	OK(semaphore_post(&sem, 1));
-	assert_int_equal(fake.wake_calls, 3);
+	assert_int_equal(fake.wake_calls, 1); /* three permits, two waiters, both awake */
 }
 
 static void wakes_are_forgotten_in_a_fork_s_child(void **state)
@@ -306,11 +349,13 @@ static void wakes_are_forgotten_in_a_fork_s_child(void **state)
 	struct semaphore sem;
 
 	(void)state;
-	enlist_two(&sem, 2);
+	park_two(&sem, 2);
+	post_and_steal(&sem);
+	assert_false(semaphore_after_fork(&sem, true)); /* the child has one of the two, not the one that was woken */
 	OK(semaphore_post(&sem, 1));
+	assert_int_equal(fake.wake_calls, 1); /* nobody sleeps there */
 	OK(semaphore_take(&sem));
-	assert_false(
-		semaphore_after_fork(&sem, true)); /* the child has one of the two, and not the one that was woken */
+	OK(park_sleep(&sem, NULL));
 	OK(semaphore_post(&sem, 1));
 	assert_int_equal(fake.wake_calls, 2);
 }
@@ -399,7 +444,10 @@ int main(void)
 		test(wakes_are_as_many_as_permits_or_waiters),
 		test(a_permit_that_a_woken_sleeper_will_look_for_needs_no_wake),
 		test(a_sleeper_that_looked_and_slept_on_is_woken_again),
-		test(only_who_was_woken_is_counted_on),
+		test(a_bell_that_nobody_was_found_asleep_at_is_rung_again_once_it_is_armed),
+		test(a_bell_that_rang_is_not_slept_on),
+		test(a_stray_wake_is_not_counted_on),
+		test(one_whose_every_waiter_was_woken_is_not_rung),
 		test(wakes_are_forgotten_in_a_fork_s_child),
 		test(a_poster_stopped_before_its_wake_stops_nobody),
 		test(the_last_waiter_of_a_semaphore_that_nobody_keeps_ends_it),

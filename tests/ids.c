@@ -56,7 +56,7 @@ static struct bench *bench_new(unsigned sems, pattern_fn pattern)
 	assert_non_null(bench);
 	ids_init(&bench->ids);
 	for (unsigned i = 0; i < sems; i++) {
-		bench->sems[i] = object_new(NULL, &nobody, 0, 0);
+		bench->sems[i] = object_new(NULL, &nobody, false, 0, 0);
 		assert_non_null(bench->sems[i]);
 		bench->sems[i]->id = pattern(i, &random);
 	}

@@ -70,7 +70,7 @@ extern struct ksem_inline ksem_inline_1 __attribute__((weak));
 #define KSEM_INLINE_TABLE 64
 #define KSEM_INLINE_MASK  8
 #define KSEM_INLINE_HOMES 56
-#define KSEM_INLINE_ID    32
+#define KSEM_INLINE_ID    40
 #define KSEM_INLINE_WORD  8 /* which cells it has, 16 bits, follows */
 
 #if KSEM_INLINE_WORKS

@@ -27,21 +27,33 @@ struct ksem {
 	};
 	struct semaphore sem; /* atomic */
 	atomic(life_t) life;  /* atomic */
-	ksem_id_t id;         /* constant after creation, as are ns, owner, mode and named */
+	ksem_id_t id;         /* constant after creation, as are ns and owner */
 	struct ksem_ns *ns;
 	struct ksem_cred owner;
-	unsigned mode : 31;
-	unsigned named : 1; /* made by open, not by init */
 };
+
+/* Mode and kind stand in the 4 bytes that the semaphore leaves; constant after creation. */
+#define OBJECT_NAMED (UINT32_C(1) << 31) /* made by open, not by init */
 
 _Static_assert(sizeof(struct ksem) <= KSEM_CACHE_LINE, "a semaphore is one cache line");
 _Static_assert(offsetof(struct ksem, retired) == 0, "reclaim_free frees from the first member on");
+
+static inline mode_t object_mode(const struct ksem *ksem)
+{
+	return ksem->sem.owners & ~OBJECT_NAMED;
+}
+
+static inline bool object_is_named(const struct ksem *ksem)
+{
+	return (ksem->sem.owners & OBJECT_NAMED) != 0;
+}
 
 /*
  * A semaphore that nobody sees yet, with one reference; id, name and the name's keep are the caller's to set. NULL: no
  * memory.
  */
-static inline struct ksem *object_new(struct ksem_ns *ns, const struct ksem_cred *owner, mode_t mode, uint32_t value)
+static inline struct ksem *object_new(struct ksem_ns *ns, const struct ksem_cred *owner, bool named, mode_t mode,
+				      uint32_t value)
 {
 	struct ksem *ksem = memory_alloc(sizeof(*ksem), KSEM_CACHE_LINE);
 
@@ -51,7 +63,7 @@ static inline struct ksem *object_new(struct ksem_ns *ns, const struct ksem_cred
 	store_rlx(&ksem->life, life_refs(1)); /* relaxed: nobody sees it until it is published */
 	ksem->ns = ns;
 	ksem->owner = *owner;
-	ksem->mode = mode;
+	ksem->sem.owners = (mode & ~OBJECT_NAMED) | (named ? OBJECT_NAMED : 0);
 	return ksem;
 }
 

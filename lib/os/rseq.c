@@ -98,9 +98,9 @@ uint32_t rseq_possible(void)
 	return (uint32_t)(highest + 1);
 }
 
-void rseq_start(char *cells)
+static ptrdiff_t registered_area(void)
 {
-	say_where(cells, __rseq_offset, rseq_possible());
+	return __rseq_offset;
 }
 
 #else
@@ -110,9 +110,14 @@ uint32_t rseq_possible(void)
 	return 0;
 }
 
-void rseq_start(char *cells)
+static ptrdiff_t registered_area(void)
 {
-	(void)cells;
+	return 0;
 }
 
 #endif
+
+void rseq_start(char *cells)
+{
+	say_where(cells, registered_area(), rseq_possible());
+}

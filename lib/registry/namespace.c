@@ -210,7 +210,7 @@ static int make_locked(struct ksem_ns *ns, const struct making *making, struct i
 	if (error)
 		return error;
 	error = ENOMEM;
-	ksem = object_new(ns, making->owner, making->mode, making->value);
+	ksem = object_new(ns, making->owner, making->name, making->mode, making->value);
 	if (!ksem)
 		goto no_object;
 	if (making->name) {
@@ -218,7 +218,6 @@ static int make_locked(struct ksem_ns *ns, const struct making *making, struct i
 		if (!ksem->name)
 			goto no_name;
 		life_take(&ksem->life, life_keep());
-		ksem->named = true;
 	}
 	if (ids_reserve(ids, garbage))
 		goto no_room;
@@ -254,8 +253,9 @@ int namespace_make(struct ksem_ns *ns, const struct making *making, struct ids *
 
 bool namespace_permits(const struct ksem *ksem, const struct ksem_cred *cred)
 {
-	return (cred->uid == ksem->owner.uid && ksem->mode & S_IWUSR) ||
-	       (cred->gid == ksem->owner.gid && ksem->mode & S_IWGRP) || ksem->mode & S_IWOTH || cred->uid == 0;
+	return (cred->uid == ksem->owner.uid && object_mode(ksem) & S_IWUSR) ||
+	       (cred->gid == ksem->owner.gid && object_mode(ksem) & S_IWGRP) || object_mode(ksem) & S_IWOTH ||
+	       cred->uid == 0;
 }
 
 /* Forgets a name that was taken out of the table, and drops what it kept. */
@@ -350,7 +350,7 @@ static bool describe(struct ksem *ksem, struct ksem_info *info)
 	info->refs = life_count_refs(load_rlx(&ksem->life)); /* relaxed: a number to show */
 	info->uid = ksem->owner.uid;
 	info->gid = ksem->owner.gid;
-	info->mode = ksem->mode;
+	info->mode = object_mode(ksem);
 	return true;
 }
 

@@ -209,7 +209,7 @@ static int destroy_locked(struct ksem_proc *proc, ksem_id_t id, struct reclaim *
 	struct ksem *ksem = ids_find(&proc->ids, id);
 	int error;
 
-	if (!ksem || ksem->named)
+	if (!ksem || object_is_named(ksem))
 		return EINVAL;
 	if (count_waiters(semaphore_word(&ksem->sem)))
 		return EBUSY;
@@ -228,7 +228,7 @@ static int close_locked(struct ksem_proc *proc, ksem_id_t id, struct reclaim *ga
 {
 	struct ksem *ksem = ids_find(&proc->ids, id);
 
-	if (!ksem || !ksem->named)
+	if (!ksem || !object_is_named(ksem))
 		return EINVAL;
 	ids_remove(&proc->ids, ksem, garbage);
 	namespace_drop(proc->ns, ksem, life_refs(1), garbage);

@@ -56,7 +56,7 @@ static int park(struct ksem *ksem, const struct deadline *deadline)
 	int woken, left;
 
 	do {
-		woken = semaphore_sleep(&ksem->sem, deadline);
+		woken = spin_last_look(&ksem->sem) ? EAGAIN : park_sleep(&ksem->sem, deadline);
 		left = leave(ksem, woken == ETIMEDOUT || woken == EINTR, &last);
 	} while (left == EAGAIN);
 	if (last) {

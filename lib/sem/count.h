@@ -3,7 +3,7 @@
  * The word of a semaphore as a value: every fact that a decision needs, in 64 bits, and the transitions between words.
  *
  *   bits   name      meaning
- *   0-31   value     permits that can be taken; the half that a futex sleeps on
+ *   0-31   value     permits that can be taken
  *   32-53  waiters   threads that have enlisted, asleep or about to be; each keeps the semaphore's memory
  *   54-55  -         kept; 0
  *   56     dead      nothing can be posted or taken any more

@@ -10,28 +10,15 @@
 
 #include "base/rcu.h"
 
-/* After a post that made the word `posted`: wakes those that can go on and wouldn't by themselves. */
-static void wake(struct semaphore *sem, count_t posted, uint32_t n)
-{
-	int32_t woken = fetch_add_acq_rel(&sem->woken, 0); /* KSEM_ORD_14 release, KSEM_ORD_14 acquire */
-	uint32_t more = count_to_wake(posted, n, woken);
-
-	if (more == 0)
-		return;
-	woken = futex_wake(semaphore_futex(sem), more);
-	if (woken > 0)
-		fetch_add_rlx(&sem->woken, woken); /* relaxed: being late makes others wake more, no fewer */
-}
-
-/* Tries to make the word `next`, which has waiters, by a post of n permits. */
-static __attribute__((noinline)) bool post_to_waiters(struct semaphore *sem, count_t *c, count_t next, uint32_t n)
+/* Tries to make the word `c`, which has waiters, `next`, by a post of n permits. */
+static __attribute__((noinline)) bool post_to_waiters(struct semaphore *sem, count_t c, count_t next, uint32_t n)
 {
 	bool posted;
 
 	rcu_enter();
-	posted = cas_rel(&sem->word, c, next); /* KSEM_ORD_1 release */
+	posted = cas_rel(&sem->word, &c, next); /* KSEM_ORD_1 release */
 	if (posted)
-		wake(sem, next, n);
+		park_wake(sem, next, n);
 	rcu_leave();
 	return posted;
 }
@@ -52,8 +39,9 @@ int semaphore_post_word(struct semaphore *sem, uint32_t n)
 				return error;
 			c = load_rlx(&sem->word); /* relaxed: as above */
 		} else if (unlikely(count_waiters(c) > 0)) {
-			if (post_to_waiters(sem, &c, next, n))
+			if (post_to_waiters(sem, c, next, n))
 				return 0;
+			c = load_rlx(&sem->word);                   /* relaxed: as above */
 		} else if (likely(cas_rel(&sem->word, &c, next))) { /* KSEM_ORD_1 release */
 			return 0;
 		}
@@ -100,15 +88,6 @@ int semaphore_value(struct semaphore *sem, uint32_t *value)
 		if (error != EAGAIN)
 			return error;
 	}
-}
-
-int semaphore_sleep(struct semaphore *sem, const struct deadline *deadline)
-{
-	int error = futex_wait(semaphore_futex(sem), 0, deadline);
-
-	if (error == 0)
-		fetch_sub_acq_rel(&sem->woken, 1); /* KSEM_ORD_14 release, KSEM_ORD_14 acquire */
-	return error;
 }
 
 int semaphore_leave(struct semaphore *sem, bool give_up, bool *last)
@@ -160,7 +139,7 @@ bool semaphore_after_fork(struct semaphore *sem, bool waiting)
 	count_t next = count_after_fork(c, waiting);
 
 	percpu_after_fork(sem);
-	store_rlx(&sem->woken, 0); /* relaxed: as above */
+	park_after_fork(sem);
 	if (next != c)
 		store_rlx(&sem->word, next);                      /* relaxed: as above */
 	return count_is_orphan(next) && count_waiters(next) == 0; /* also if its last waiter was about to end it */

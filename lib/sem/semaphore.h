@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The semaphore itself: one atomic word (count.h), and sleeping on its lower half.
+ * The semaphore itself: one atomic word (count.h), and where those sleep who wait for it (park.h).
  *
  * Post and take are a compare-and-swap on the word, tried again only when another thread changed it, so some thread
  * always goes on: lock-free. A semaphore that is used much has cells too, in which most posts and takes need not even
@@ -12,15 +12,8 @@
  *
  * No wake is lost: a thread enlists while value is 0 (one word: a post comes before, and there is a permit, or after,
  * and sees the waiter). A post that sees waiters makes sure, after its permits can be taken, that as many threads will
- * look for them. The kernel puts a thread to sleep only while the value is 0. Whoever leaves without a permit leaves
- * while the value is 0, so the wake that it may have eaten was for a permit that somebody took.
- *
- * No wake is wasted: `woken` is how many sleepers were woken, according to the kernel, and haven't said yet that they
- * are about to look again. A post counts on those, and wakes others only for permits beyond them. A sleeper counts
- * itself off before it looks, a post looks at `woken` after its permits can be taken, and both are read-modify-writes
- * (KSEM_ORD_14): so a sleeper that a post counted on sees that post. A post counts those it woke after it woke them; so
- * a post that is stopped before that only makes others wake more than they need, and `woken` may be less than there
- * are, even below 0 for a moment, but never more.
+ * look for them (park.h). Whoever leaves without a permit leaves while the value is 0, so the wake that it may have
+ * eaten was for a permit that somebody took.
  *
  * A post without waiters touches nothing of the semaphore after its compare-and-swap. One with waiters stands in a read
  * section, which keeps the memory until it has counted.
@@ -33,14 +26,8 @@
 #define KSEM_SEM_SEMAPHORE_H
 
 #include "base/compiler.h"
-#include "os/futex.h"
+#include "sem/park.h"
 #include "sem/percpu.h"
-
-/* The half of the word that a futex sleeps on: the value. */
-static inline atomic(uint32_t) *semaphore_futex(struct semaphore *sem)
-{
-	return (atomic(uint32_t) *)&sem->word + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
-}
 
 /* The same as the two below, by the word. semaphore_take_word with `enlist`: semaphore_take_or_enlist. */
 int semaphore_post_word(struct semaphore *sem, uint32_t n);
@@ -80,9 +67,6 @@ static inline int semaphore_take_or_enlist(struct semaphore *sem)
  * it; without that, it may be gone already when this returns 0 or ECANCELED.
  */
 int semaphore_leave(struct semaphore *sem, bool give_up, bool *last);
-
-/* Sleeps while there is no permit; of threads that have enlisted only. 0 or EAGAIN: try to leave; ETIMEDOUT; EINTR. */
-int semaphore_sleep(struct semaphore *sem, const struct deadline *deadline);
 
 /* Ends posts and takes, if nobody waits. 0, or EBUSY. */
 int semaphore_kill(struct semaphore *sem);

@@ -17,7 +17,8 @@
 
 #include "base/compiler.h"
 
-#define LOOKS         4  /* between two readings of the clock */
+#define LOOKS         4 /* between two readings of the clock */
+#define LAST_LOOKS    64
 #define WAITS_A_TRIAL 64 /* without a budget, to one with SPIN_MAX */
 
 static _Thread_local unsigned without; /* owner only: waits of this thread that had no budget */
@@ -103,4 +104,14 @@ void spin_rest(const struct spin *spin)
 		sched_yield();
 	else
 		cpu_relax();
+}
+
+bool spin_last_look(const struct semaphore *sem)
+{
+	for (int i = 0; i < LAST_LOOKS && can_spin(); i++) {
+		if (count_value(semaphore_word(sem)) > 0)
+			return true;
+		cpu_relax();
+	}
+	return false;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * struct semaphore: what a semaphore is made of, in 16 bytes. See semaphore.h for what is done with it.
+ * struct semaphore: what a semaphore is made of, in 24 bytes, 4 of which are its owner's. See semaphore.h for what is
+ * done with it.
  */
 #ifndef KSEM_SEM_STATE_H
 #define KSEM_SEM_STATE_H
@@ -15,7 +16,9 @@ struct semaphore {
 	atomic(count_t) word;  /* atomic; changed by read-modify-write only, once the semaphore can be seen by others */
 	atomic(cells_t) cells; /* atomic; which cells it has (cells.h). Right behind the word: <ksem/inline.h> */
 	atomic(uint16_t) spin; /* atomic: nanoseconds to spin before sleeping (spin.h) */
-	atomic(int32_t) woken; /* atomic: sleepers that were woken and haven't looked yet, or less (semaphore.h) */
+	atomic(uint32_t) bell; /* atomic: what waiters sleep on (park.h) */
+	atomic(int32_t) woken; /* atomic: sleepers that were woken and haven't looked yet, or less (park.h) */
+	uint32_t owners;       /* whose semaphore this is in may use these 4 bytes; nothing here touches them */
 };
 
 static inline void semaphore_init(struct semaphore *sem, uint32_t value)
@@ -23,6 +26,7 @@ static inline void semaphore_init(struct semaphore *sem, uint32_t value)
 	store_rlx(&sem->word, count_new(value));      /* relaxed: nobody sees the semaphore until it is published */
 	store_rlx(&sem->cells, -CELLS_AFTER_SAMPLES); /* relaxed: as above, all of these */
 	store_rlx(&sem->spin, SPIN_MAX);              /* relaxed: as above */
+	store_rlx(&sem->bell, 0);                     /* relaxed: as above */
 	store_rlx(&sem->woken, 0);                    /* relaxed: as above */
 }
 
