@@ -9,8 +9,8 @@
  *   armed     threads may sleep, or be about to. Only on an armed bell, and only on the generation that it found, can a
  *             thread go to sleep.
  *   ringing   threads may sleep. Nobody goes to sleep but by arming it again. A wake call that finds fewer than it was
- *             to wake, or after which every waiter has been woken, shows that nobody sleeps: it makes the bell still, if
- *             it is ringing as it was before the call.
+ *             to wake, or after which every waiter has been woken, shows that nobody sleeps: it makes the bell still,
+ *             if it is ringing as it was before the call.
  *
  * A post that sees the bell still has nobody to wake: whoever is enlisted will arm it, and then look (KSEM_ORD_14). On
  * an armed bell it rings, and makes the call; on a ringing one it makes the call. So a post that is stopped between
