@@ -256,7 +256,9 @@ PUBLIC int ksem_pinned_post(struct ksem *sem)
 {
 	if (unlikely(!sem))
 		return EINVAL;
-	return semaphore_post(&sem->sem, 1);
+	if (likely(percpu_put(&sem->sem)))
+		return 0;
+	return semaphore_post_word(&sem->sem, 1);
 }
 
 PUBLIC int ksem_pinned_post_many(struct ksem *sem, unsigned int count)
@@ -279,7 +281,9 @@ PUBLIC int ksem_pinned_trywait(struct ksem *sem)
 {
 	if (unlikely(!sem))
 		return EINVAL;
-	return semaphore_take(&sem->sem);
+	if (likely(percpu_take(&sem->sem)))
+		return 0;
+	return semaphore_take_word(&sem->sem, false);
 }
 
 PUBLIC int ksem_pinned_clockwait(struct ksem *sem, clockid_t clock, const struct timespec *deadline)

@@ -215,7 +215,8 @@ static void wakes_are_as_many_as_permits_or_waiters(void **state)
 	futex_ops.wait = sleep_until_let_out;
 	for (int i = 0; i < 5; i++)
 		thread[i] = start(wait_for_one, NULL);
-	until_waiting(world->proc, id, 5);
+	while (atomic_load(&fake.waits) < 5)
+		sched_yield();
 	fake.asleep = 5;
 	OK(ksem_post(world->proc, id));
 	assert_int_equal(fake.wake_calls, 1);
@@ -363,6 +364,12 @@ static void wakes_are_forgotten_in_a_fork_s_child(void **state)
 static atomic_bool in_wake, go_on;
 static atomic_uint value_in_wake;
 
+static int count_and_wait(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline)
+{
+	atomic_fetch_add(&fake.waits, 1);
+	return kernel.wait(word, expected, deadline);
+}
+
 static int stop_in_the_first_wake(atomic(uint32_t) *word, uint32_t n)
 {
 	if (atomic_fetch_add(&fake.wake_calls, 1) == 0) {
@@ -390,9 +397,10 @@ static void a_poster_stopped_before_its_wake_stops_nobody(void **state)
 	PLAY(NULL, 0);
 	atomic_store(&in_wake, false);
 	atomic_store(&go_on, false);
-	futex_ops = (struct futex_ops){kernel.wait, stop_in_the_first_wake};
+	futex_ops = (struct futex_ops){count_and_wait, stop_in_the_first_wake};
 	waiter = start(wait_for_one, NULL);
-	until_waiting(world->proc, id, 1);
+	while (atomic_load(&fake.waits) == 0)
+		sched_yield();
 	sleep_ms(5);
 	poster = start(post_from_a_thread, NULL);
 	while (!atomic_load(&in_wake))

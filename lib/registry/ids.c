@@ -19,14 +19,11 @@
 
 struct ksem ids_absent = {.sem.word = COUNT_DEAD};
 
-static struct {
-	struct ids_table table;
-	atomic(ids_entry) home[1];
-} ids_none = {.home = {&ids_absent}}; /* constant */
+static struct ids_table ids_none = {.home = {&ids_absent}}; /* constant */
 
 void ids_init(struct ids *ids)
 {
-	store_rlx(&ids->table, &ids_none.table); /* relaxed: nobody sees the process yet */
+	store_rlx(&ids->table, &ids_none); /* relaxed: nobody sees the process yet */
 	ids->count = 0;
 }
 
@@ -261,7 +258,7 @@ struct ids_table *ids_take_all(struct ids *ids)
 {
 	struct ids_table *table = own_table(ids);
 
-	store_rel(&ids->table, &ids_none.table); /* KSEM_ORD_2 release */
+	store_rel(&ids->table, &ids_none); /* KSEM_ORD_2 release */
 	ids->count = 0;
 	return table;
 }
@@ -270,7 +267,7 @@ struct ksem *ids_next(const struct ids_table *table, size_t *cursor, uint32_t *r
 {
 	size_t homes = table->mask + 1;
 
-	while (table != &ids_none.table && *cursor < homes + table->spill_mask + 1) {
+	while (table != &ids_none && *cursor < homes + table->spill_mask + 1) {
 		size_t at = (*cursor)++;
 		struct ksem *ksem = own_entry(&table->home[at]); /* spill follows home */
 
@@ -284,6 +281,6 @@ struct ksem *ids_next(const struct ids_table *table, size_t *cursor, uint32_t *r
 
 void ids_retire(struct ids_table *table, struct reclaim *list)
 {
-	if (table != &ids_none.table)
+	if (table != &ids_none)
 		reclaim_add(list, &table->retired, table->bytes);
 }

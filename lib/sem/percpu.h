@@ -83,6 +83,12 @@ refused:
 	return false;
 }
 
+/* Is it worth trying? */
+static inline bool percpu_is(const struct semaphore *sem)
+{
+	return count_mode(load_rlx(&sem->word)) == COUNT_PERCPU; /* relaxed: the sequence looks again */
+}
+
 /* Before a take from the word: every so often, considers making the semaphore percpu. */
 void percpu_sample(struct semaphore *sem);
 

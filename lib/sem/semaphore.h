@@ -36,7 +36,7 @@ int semaphore_take_word(struct semaphore *sem, bool enlist);
 /* 0, EINVAL: dead, EOVERFLOW. */
 static inline int semaphore_post(struct semaphore *sem, uint32_t n)
 {
-	if (n == 1 && percpu_put(sem))
+	if (n == 1 && percpu_is(sem) && percpu_put(sem))
 		return 0;
 	return semaphore_post_word(sem, n);
 }
@@ -44,7 +44,7 @@ static inline int semaphore_post(struct semaphore *sem, uint32_t n)
 /* 0: took a permit; EAGAIN: none; EINVAL: dead. */
 static inline int semaphore_take(struct semaphore *sem)
 {
-	if (percpu_take(sem))
+	if (percpu_is(sem) && percpu_take(sem))
 		return 0;
 	return semaphore_take_word(sem, false);
 }
