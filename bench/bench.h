@@ -20,6 +20,7 @@ void add_post_wait(void); /* post + wait: by id, pinned, glibc's sem_t */
 void drop_post_wait(void);
 void add_references(void); /* init + destroy, open + close, look-ups */
 void drop_references(void);
+void add_designs(void); /* what the fast path could be instead */
 void add_retire(void); /* giving memory back: the library's way, and a call_rcu callback an object */
 
 /* For what must work if anything does. */

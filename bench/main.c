@@ -22,6 +22,7 @@ int main(int argc, char **argv)
 	gbench_add(&(struct gbench_case){.name = "loop/empty", .run = empty_loop});
 	add_post_wait();
 	add_references();
+	add_designs();
 	add_retire();
 	status = gbench_main(argc, argv);
 	drop_references();

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the fast path could be instead: put + take of one permit, inline, on one thread, in designs that were tried, and
+ * what each of them can't do without.
+ *
+ *   designs/locked        two locked instructions on one word, and nothing else: the least of any design without
+ *                         restartable sequences
+ *   designs/two_counts    the sequences as they are: a cell is two counts
+ *   designs/one_count     a cell is one count: fewer instructions, but each waits for the store of the one before
+ *   designs/owner         a cell of a thread's own, so that no processor is asked for; a semaphore that two threads use
+ *                         would have to move its permits between them
+ *   designs/unannounced   sequences that don't announce themselves: the rest of them. The kernel couldn't restart them
+ *   designs/bare          the two counts alone: not even looking whether permits are in cells
+ *   designs/section       two counts, and a read section of RCU around each, as a look-up outside of sequences needs
+ */
+#include <urcu/urcu-bp.h>
+
+#include <ksem/inline.h>
+
+#include "bench.h"
+
+#if KSEM_INLINE_WORKS && defined(__x86_64__)
+
+static _Alignas(64) char cells[64 << KSEM_INLINE_STRIDE]; /* of up to 64 processors */
+static struct {
+	char before[KSEM_INLINE_WORD];
+	uint64_t word;
+	uint16_t cells;
+} fake; /* a semaphore whose permits are in cells */
+
+/* clang-format off */
+#define ONE_COUNT_PUT                       \
+	"movl (%%rax, %%rcx), %%edx\n\t"    \
+	"cmpl %[most], %%edx\n\t"           \
+	"jae %l[refused]\n\t"               \
+	"incl %%edx\n\t"                    \
+	"movl %%edx, (%%rax, %%rcx)\n"
+#define ONE_COUNT_TAKE                      \
+	"movl (%%rax, %%rcx), %%edx\n\t"    \
+	"subl $1, %%edx\n\t"                \
+	"jc %l[refused]\n\t"                \
+	"movl %%edx, (%%rax, %%rcx)\n"
+
+/* The parts of KSEM_INLINE_SEQUENCE. */
+#define ANNOUNCE                            \
+	"leaq 3b(%%rip), %%rax\n\t"         \
+	"movq %%rax, %%fs:8(%[area])\n"     \
+	"1:\n\t"
+#define PROCESSOR                           \
+	"movl %%fs:4(%[area]), %%eax\n\t"   \
+	"cmpl %[processors], %%eax\n\t"     \
+	"jae %l[refused]\n\t"               \
+	"shlq %[stride], %%rax\n\t"
+#define OWNER                               \
+	"xorl %%eax, %%eax\n\t"
+#define LOOK                                                    \
+	"cmpb %[percpu], %c[word_at] + 7(%[sem])\n\t"           \
+	"jne %l[refused]\n\t"                                   \
+	"movzwl %c[word_at] + 8(%[sem]), %%ecx\n\t"             \
+	"addq %[cells], %%rax\n\t"
+#define BARE                                \
+	"movq %[cells], %%rax\n\t"          \
+	"xorl %%ecx, %%ecx\n\t"
+#define ABORT KSEM_INLINE_ABORT(".byte 0x0f, 0xb9, 0x3d\n\t.long 0x53053053", "jmp")
+
+#define AS_IT_IS(change)   KSEM_INLINE_DESCRIPTOR ANNOUNCE PROCESSOR LOOK change ABORT
+#define OWNED(change)      KSEM_INLINE_DESCRIPTOR ANNOUNCE OWNER LOOK change ABORT
+#define UNANNOUNCED(change) PROCESSOR LOOK change
+#define COUNTS(change)     BARE change
+/* clang-format on */
+
+#define TRY(text, failed)                                                                                   \
+	do {                                                                                                \
+		__label__ refused, done;                                                                    \
+		__asm__ goto(text                                                                           \
+			     :                                                                              \
+			     : KSEM_INLINE_INPUTS(ksem_inline_1.area, ksem_inline_1.processors, own_cells), \
+			       [sem] "r"(&fake), [word_at] "i"(KSEM_INLINE_WORD)                            \
+			     : KSEM_INLINE_CLOBBERS                                                         \
+			     : refused);                                                                    \
+		goto done;                                                                                  \
+	refused:                                                                                            \
+		(failed)++;                                                                                 \
+	done:;                                                                                              \
+	} while (0)
+
+/* An aborted sequence leaves a permit in its cell, or one too few; that many may fail. */
+static void check(struct gbench *g, int64_t pairs, int64_t failed)
+{
+	if (failed > pairs / 100 + 16)
+		gbench_fail(g, "the sequences were refused: are they switched off?");
+}
+
+#define DESIGN(name, put, take, enter, leave)                   \
+	static void name(struct gbench *g, const void *arg)     \
+	{                                                       \
+		char *own_cells = cells;                        \
+		int64_t pairs = 0, failed = 0;                  \
+                                                                \
+		(void)arg;                                      \
+		memset(cells, 0, sizeof(cells));                \
+		fake.word = (uint64_t)KSEM_INLINE_PERCPU << 56; \
+		GBENCH_LOOP(g) {                                \
+			enter;                                  \
+			TRY(put, failed);                       \
+			leave;                                  \
+			enter;                                  \
+			TRY(take, failed);                      \
+			leave;                                  \
+			pairs++;                                \
+		}                                               \
+		check(g, pairs, failed);                        \
+	}
+
+DESIGN(two_counts, AS_IT_IS(KSEM_INLINE_PUT), AS_IT_IS(KSEM_INLINE_TAKE), , )
+DESIGN(one_count, AS_IT_IS(ONE_COUNT_PUT), AS_IT_IS(ONE_COUNT_TAKE), , )
+DESIGN(owner, OWNED(KSEM_INLINE_PUT), OWNED(KSEM_INLINE_TAKE), , )
+DESIGN(unannounced, UNANNOUNCED(KSEM_INLINE_PUT), UNANNOUNCED(KSEM_INLINE_TAKE), , )
+DESIGN(bare, COUNTS(KSEM_INLINE_PUT), COUNTS(KSEM_INLINE_TAKE), , )
+DESIGN(section, AS_IT_IS(KSEM_INLINE_PUT), AS_IT_IS(KSEM_INLINE_TAKE), urcu_bp_read_lock(), urcu_bp_read_unlock())
+
+static void locked(struct gbench *g, const void *arg)
+{
+	static uint64_t word;
+
+	(void)arg;
+	GBENCH_LOOP(g) {
+		__asm__ volatile("lock incq %0" : "+m"(word) : : "cc");
+		__asm__ volatile("lock decq %0" : "+m"(word) : : "cc");
+	}
+}
+
+void add_designs(void)
+{
+	static const struct gbench_case cases[] = {
+		{.name = "designs/locked", .run = locked},           {.name = "designs/two_counts", .run = two_counts},
+		{.name = "designs/one_count", .run = one_count},     {.name = "designs/owner", .run = owner},
+		{.name = "designs/unannounced", .run = unannounced}, {.name = "designs/bare", .run = bare},
+		{.name = "designs/section", .run = section},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		gbench_add(&cases[i]);
+}
+
+#else
+
+void add_designs(void)
+{
+}
+
+#endif
