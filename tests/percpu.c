@@ -225,7 +225,7 @@ static void permits_are_found_where_the_kernel_refuses_membarrier(void **state)
 
 static void more_semaphores_than_cells_all_work(void **state)
 {
-	enum { MANY = 6000 };
+	enum { MANY = 40000 };
 	struct semaphore *sems;
 	unsigned with = 0;
 

@@ -60,7 +60,7 @@ extern struct ksem_inline ksem_inline_1 __attribute__((weak));
 }
 #endif
 
-#define KSEM_INLINE_STRIDE   15
+#define KSEM_INLINE_STRIDE   18
 #define KSEM_INLINE_CELL_MAX 8 /* permits in a cell */
 #define KSEM_INLINE_PERCPU   8 /* the upper byte of a word whose permits are in cells */
 
@@ -144,20 +144,20 @@ extern struct ksem_inline ksem_inline_1 __attribute__((weak));
 #define KSEM_INLINE_FOUND "%%r9"
 
 #define KSEM_INLINE_PUT                     \
-	"movl (%%rax, %%rcx), %%edx\n\t"    \
+	"movl (%%rax, %%rcx, 8), %%edx\n\t"    \
 	"movl %%edx, %%r8d\n\t"             \
-	"subl 4(%%rax, %%rcx), %%r8d\n\t"   \
+	"subl 4(%%rax, %%rcx, 8), %%r8d\n\t"   \
 	"cmpl %[most], %%r8d\n\t"           \
 	"jae %l[refused]\n\t"               \
 	"incl %%edx\n\t"                    \
-	"movl %%edx, (%%rax, %%rcx)\n"
+	"movl %%edx, (%%rax, %%rcx, 8)\n"
 
 #define KSEM_INLINE_TAKE                    \
-	"movl 4(%%rax, %%rcx), %%edx\n\t"   \
-	"cmpl (%%rax, %%rcx), %%edx\n\t"    \
+	"movl 4(%%rax, %%rcx, 8), %%edx\n\t"   \
+	"cmpl (%%rax, %%rcx, 8), %%edx\n\t"    \
 	"je %l[refused]\n\t"                \
 	"incl %%edx\n\t"                    \
-	"movl %%edx, 4(%%rax, %%rcx)\n"
+	"movl %%edx, 4(%%rax, %%rcx, 8)\n"
 
 #define KSEM_INLINE_INPUTS(area_, processors_, cells_) \
 	[area] "r"(area_), [processors] "m"(processors_), [cells] "m"(cells_), KSEM_INLINE_CONSTANTS
@@ -182,7 +182,7 @@ extern struct ksem_inline ksem_inline_1 __attribute__((weak));
 	"b.ne %l[refused]\n\t"                       \
 	"ldrh w11, [x10, 1]\n\t"                     \
 	"add x10, %[cells], x9, lsl %[stride]\n\t"   \
-	"add x10, x10, x11\n\t"                      \
+	"add x10, x10, x11, lsl 3\n\t"               \
 	change                                       \
 	KSEM_INLINE_ABORT(".inst 0xd428bc00", "b")
 

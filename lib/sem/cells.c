@@ -2,7 +2,8 @@
 /*
  * The pool of cells: see cells.h.
  *
- * Each processor's chunk, and a control block for each place in a chunk, are one mapping that is made once and stays.
+ * Each processor's chunk, and a control block for each number, are one mapping that is made once and stays; its pages
+ * come as they are used. Numbers are taken in order, until they come back.
  * The head of a stack has a tag against ABA: pops of the one see no push of the other, but their own place come again.
  */
 #include "sem/cells.h"
@@ -17,13 +18,14 @@
 typedef uint64_t head_t; /* the first in the lower half, 0: none; a tag in the upper */
 
 static struct cells_control *controls; /* constant after cells_start */
-static atomic(head_t) unused;          /* atomic */
+static atomic(head_t) unused;          /* atomic: of those that came back */
+static atomic(uint32_t) next_new = 1;  /* atomic: the first number that was never taken */
 static atomic(head_t) lost;            /* atomic */
 static atomic(uint32_t) lost_count;    /* atomic: a number to go by */
 
 struct cells_control *cells_control(cells_t cells)
 {
-	return &controls[cells / (int)sizeof(uint64_t)];
+	return &controls[cells];
 }
 
 void cells_set_next(cells_t cells, cells_t next)
@@ -62,7 +64,16 @@ static cells_t pop(atomic(head_t) *stack)
 
 cells_t cells_take(void)
 {
-	return pop(&unused);
+	cells_t cells = pop(&unused);
+	uint32_t number = load_rlx(&next_new); /* relaxed: the compare-and-swap checks it */
+
+	if (cells)
+		return cells;
+	do {
+		if (number == CELLS_PER_CHUNK)
+			return 0;
+	} while (!cas_rlx(&next_new, &number, number + 1)); /* relaxed: what is taken was never used */
+	return (cells_t)number;
 }
 
 void cells_give(cells_t cells)
@@ -124,6 +135,4 @@ void cells_start(void)
 		return;
 	controls = (void *)(memory + chunks);
 	rseq_start(memory);
-	for (int i = CELLS_PER_CHUNK - 1; i > 0; i--)
-		push(&unused, (cells_t)(i * (int)sizeof(uint64_t)));
 }

@@ -19,7 +19,7 @@
 #include "os/rseq.h"
 
 /*
- * Above 0: a semaphore's cells, so many bytes into a processor's chunk. Otherwise it has none: below 0 it will be given
+ * Above 0: a semaphore's cells, by their number in a processor's chunk. Otherwise it has none: below 0 it will be given
  * some after so many samples (percpu.h); at CELLS_LOST and below it has lost some, and first an epoch must pass.
  */
 typedef int16_t cells_t;
@@ -27,6 +27,8 @@ typedef int16_t cells_t;
 #define CELLS_AFTER_SAMPLES 4
 #define CELLS_LOST          (-(1 << 14))
 #define CELLS_PER_CHUNK     ((1 << KSEM_INLINE_STRIDE) / (int)sizeof(uint64_t)) /* the first isn't used */
+
+_Static_assert(CELLS_PER_CHUNK - 1 == INT16_MAX, "every number is a cells_t");
 
 struct cells_control {
 	_Alignas(KSEM_CACHE_LINE) atomic(uint32_t) visitors; /* atomic, as are the rest but next; see percpu.h */
@@ -47,7 +49,7 @@ struct cells_control *cells_control(cells_t cells);
 
 static inline atomic(uint64_t) *cells_of(uint32_t processor, cells_t cells)
 {
-	return (atomic(uint64_t) *)(rseq_cells + ((size_t)processor << KSEM_INLINE_STRIDE) + cells);
+	return (atomic(uint64_t) *)(rseq_cells + ((size_t)processor << KSEM_INLINE_STRIDE)) + cells;
 }
 
 static inline uint32_t cell_permits(uint64_t cell)

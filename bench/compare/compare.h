@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ksem-compare: the same scenarios for ksem and for every other semaphore there is in Debian 12.
+ *
+ * A peer is a file that says how its semaphores are made, posted and waited for, as `static inline` functions, and then
+ * includes scenarios.h, which turns them into a struct peer: so no scenario calls through a pointer within what it
+ * measures. Peers that can't live in this program (another libc, another C++ library) are built into a helper program,
+ * which runs the same scenarios when it is told to (helper.c, remote.c).
+ *
+ * main.c lets all peers take turns at each scenario, several rounds of it; report.c says what came out.
+ */
+#ifndef COMPARE_H
+#define COMPARE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "histogram.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum scenario {
+	PAIR,      /* post + wait: `threads` threads on one semaphore with as many permits */
+	HANDOVER,  /* two threads, each on a processor of its own, hand over to each other by two semaphores */
+	PROCESSES, /* the same between two processes */
+	CROWD,     /* eight threads on two permits, with a little work inside and outside */
+	PIPELINE,  /* a producer and a consumer, and 64 places between them */
+	BATCH,     /* eight waiters are let go at once, and are waited for */
+	PARK,      /* a waiter that has gone to sleep is woken: until it runs */
+	IDS,       /* post + wait on one of `count` semaphores: the same, or at random */
+	CREATE,    /* making one and ending it */
+	OPEN,      /* opening a name that exists, and closing it */
+	BYTES,     /* bytes a semaphore that resident memory grows by, for `count` of them */
+	SCENARIOS
+};
+
+struct job {
+	enum scenario scenario;
+	int threads;
+	long count;        /* of semaphores */
+	bool random;       /* which of them */
+	long operations;   /* at least 1 */
+	bool distribution; /* HANDOVER, PROCESSES, PARK: each of them is timed, and goes to the histogram */
+	int processors[2];
+};
+
+struct peer {
+	const char *name;
+	bool can[SCENARIOS];
+
+	/* Nanoseconds an operation (BYTES: bytes), or below 0: it can't. */
+	double (*run)(const struct job *job, struct histogram *latencies);
+};
+
+extern const struct peer peer_ksem_id, peer_ksem_id_inline, peer_ksem_pinned, peer_ksem_inline;
+extern const struct peer peer_glibc, peer_sysv, peer_eventfd, peer_nsync;
+extern const struct peer peer_libstdcxx, peer_moodycamel, peer_boost, peer_abseil;
+extern const struct peer peer_musl, peer_libcxx; /* in helper programs */
+
+/* What no semaphore does better, each where it means something. */
+extern const struct peer floor_locked, floor_spin, floor_futex, floor_syscall;
+
+/* A helper program as a peer, which starts it; false: it isn't there. */
+bool remote_peer(const char *program, const char *name, struct peer *peer);
+int helper_main(const struct peer *peer);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

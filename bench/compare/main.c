@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ksem-compare: runs every scenario for every peer, in turns, and tells what came out. See compare.h.
+ *
+ * How often a peer does a thing in one turn is found out first, so that a turn takes TURN nanoseconds. In each round the
+ * peers take turns; so a noisy moment doesn't fall on one of them. Medians of the rounds count.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <regex.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "results.h"
+#include "wakes.h"
+
+#define TURN       20000000.0 /* ns */
+#define TURN_QUICK 4000000.0
+
+static const char usage[] = "usage: ksem-compare [--quick] [--rounds N] [--only REGEX] [--peers REGEX] [--json FILE] "
+			    "[--tsv FILE] [--list]\n";
+
+static struct {
+	bool quick, list;
+	int rounds;
+	regex_t only, peers;
+	const char *json, *tsv;
+} options = {.rounds = 9};
+
+static struct results results;
+static int processors[64], processor_count;
+
+static void fail(const char *what, const char *why)
+{
+	fprintf(stderr, "ksem-compare: %s: %s\n%s", what, why, usage);
+	exit(2);
+}
+
+static void find_processors(void)
+{
+	cpu_set_t set;
+
+	sched_getaffinity(0, sizeof(set), &set);
+	for (int i = 0; i < CPU_SETSIZE && processor_count < 64; i++) {
+		if (CPU_ISSET((unsigned)i, &set))
+			processors[processor_count++] = i;
+	}
+}
+
+/* ---- Cases and peers. ---- */
+
+static bool matches(const regex_t *expression, const char *text)
+{
+	return regexec(expression, text, 0, NULL, 0) == 0;
+}
+
+static void add_case(const char *name, struct job job)
+{
+	if (!matches(&options.only, name))
+		return;
+	job.processors[0] = processors[0];
+	job.processors[1] = processors[processor_count > 1];
+	snprintf(results.cases_[results.cases].name, sizeof(results.cases_[0].name), "%s", name);
+	results.cases_[results.cases++].job = job;
+}
+
+static void add_cases(void)
+{
+	char name[32];
+
+	add_case("bytes", (struct job){.scenario = BYTES, .count = 100000});
+	for (int threads = 1; threads <= processor_count; threads *= 2) {
+		snprintf(name, sizeof(name), "pair_%d", threads);
+		add_case(name, (struct job){.scenario = PAIR, .threads = threads});
+	}
+	if (processor_count > 1) {
+		add_case("handover", (struct job){.scenario = HANDOVER});
+		add_case("handover_each", (struct job){.scenario = HANDOVER, .distribution = true});
+		add_case("processes", (struct job){.scenario = PROCESSES});
+		add_case("pipeline", (struct job){.scenario = PIPELINE});
+		add_case("park", (struct job){.scenario = PARK, .distribution = true});
+	} else {
+		printf("one processor: handover, processes, pipeline and park are left out\n");
+	}
+	add_case("crowd", (struct job){.scenario = CROWD});
+	add_case("batch", (struct job){.scenario = BATCH});
+	for (long count = 100; count <= (options.quick ? 10000 : 1000000); count *= 10) {
+		snprintf(name, sizeof(name), "ids_same_%ld", count);
+		add_case(name, (struct job){.scenario = IDS, .count = count});
+		snprintf(name, sizeof(name), "ids_random_%ld", count);
+		add_case(name, (struct job){.scenario = IDS, .count = count, .random = true});
+	}
+	add_case("create", (struct job){.scenario = CREATE});
+	add_case("open", (struct job){.scenario = OPEN});
+}
+
+static void add_peer(const struct peer *peer)
+{
+	if (matches(&options.peers, peer->name))
+		results.peer[results.peers++] = *peer;
+}
+
+static void leave_out(const char *name)
+{
+	results.left_out_names[results.left_out++] = name;
+}
+
+/* The helper programs stand beside this one. */
+static void add_helper(const char *file, const char *name)
+{
+	char path[4096];
+	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 64);
+	struct peer peer;
+
+	if (!matches(&options.peers, name))
+		return;
+	path[length > 0 ? length : 0] = '\0';
+	strcpy(strrchr(path, '/') ? strrchr(path, '/') + 1 : path, file);
+	if (remote_peer(path, name, &peer))
+		results.peer[results.peers++] = peer;
+	else
+		leave_out(name);
+}
+
+static void add_peers(void)
+{
+	add_helper("compare-musl", "musl sem_t"); /* before this program has threads */
+	add_helper("compare-libcxx", "std::counting_semaphore (libc++)");
+	add_peer(&peer_ksem_pinned);
+	add_peer(&peer_ksem_inline);
+	add_peer(&peer_ksem_id);
+	add_peer(&peer_ksem_id_inline);
+	add_peer(&peer_glibc);
+	add_peer(&peer_libstdcxx);
+	add_peer(&peer_sysv);
+	add_peer(&peer_eventfd);
+#ifdef HAVE_MOODYCAMEL
+	add_peer(&peer_moodycamel);
+#else
+	leave_out("moodycamel Lightweight");
+#endif
+#ifdef HAVE_BOOST
+	add_peer(&peer_boost);
+#else
+	leave_out("Boost.Interprocess");
+#endif
+#ifdef HAVE_ABSEIL
+	add_peer(&peer_abseil);
+#else
+	leave_out("abseil Mutex + Condition");
+#endif
+#ifdef HAVE_NSYNC
+	add_peer(&peer_nsync);
+#else
+	leave_out("nsync mu + cv");
+#endif
+	add_peer(&floor_locked);
+	add_peer(&floor_spin);
+	add_peer(&floor_futex);
+	add_peer(&floor_syscall);
+}
+
+/* ---- Measuring. ---- */
+
+static bool repeats(const struct job *job)
+{
+	return job->scenario != BYTES;
+}
+
+/* So many operations that a turn takes as long as it should. */
+static long operations_for(const struct peer *peer, struct job job, struct histogram *scratch)
+{
+	double turn = options.quick ? TURN_QUICK : TURN;
+
+	if (job.scenario == PARK)
+		return (long)(turn / 200000) + 1; /* each waits that long */
+	for (job.operations = 32;; job.operations *= 4) {
+		double whole = (double)INT64_MAX;
+
+		for (int i = 0; i < 3; i++) { /* a short one may have been disturbed */
+			double each = peer->run(&job, scratch);
+
+			whole = each * (double)job.operations < whole ? each * (double)job.operations : whole;
+		}
+		if (whole >= turn / 8 || job.operations > 100000000)
+			return whole <= 0 ? job.operations : (long)((double)job.operations * turn / whole) + 1;
+	}
+}
+
+static void measure_case(int i)
+{
+	static struct histogram scratch;
+	long operations[PEERS_MAX];
+
+	for (int round = -1; round < options.rounds; round++) {
+		for (int j = 0; j < results.peers; j++) {
+			const struct peer *peer = &results.peer[j];
+			struct measured *measured = &results.measured[i][j];
+			struct job job = results.cases_[i].job;
+
+			if (!peer->can[job.scenario] || (!repeats(&job) && round > 0))
+				continue;
+			if (round < 0) {
+				operations[j] = repeats(&job) ? operations_for(peer, job, &scratch) : 1;
+				continue;
+			}
+			if (job.distribution && !measured->latencies)
+				measured->latencies = calloc(1, sizeof(*measured->latencies));
+			job.operations = operations[j];
+			measured->values[measured->rounds++] =
+				peer->run(&job, measured->latencies ? measured->latencies : &scratch);
+		}
+	}
+}
+
+static void count_wakes(void)
+{
+	struct job job = {.scenario = CROWD, .operations = options.quick ? 100000 : 1000000};
+	struct wakes wakes;
+
+	results.wakes_a_sleep = results.wakes_a_wait = -1;
+	if (!matches(&options.only, "crowd") || !matches(&options.peers, peer_ksem_pinned.name))
+		return;
+	wakes_begin();
+	peer_ksem_pinned.run(&job, NULL);
+	wakes = wakes_end();
+	if (wakes.slept > 0)
+		results.wakes_a_sleep = (double)wakes.wakes / (double)wakes.slept;
+	if (wakes.waits > 0)
+		results.wakes_a_wait = (double)wakes.wakes / (double)wakes.waits;
+}
+
+/* ---- Arguments and output. ---- */
+
+static void compile(regex_t *expression, const char *text)
+{
+	if (regcomp(expression, text, REG_EXTENDED | REG_NOSUB) != 0)
+		fail(text, "not a regular expression");
+}
+
+static void parse(int argc, char **argv)
+{
+	const char *only = "", *peers = "";
+
+	for (int i = 1; i < argc; i++) {
+		const char *option = argv[i];
+		char *end;
+
+		if (strcmp(option, "--help") == 0) {
+			fputs(usage, stdout);
+			exit(0);
+		}
+		if (strcmp(option, "--quick") == 0 || strcmp(option, "--list") == 0) {
+			*(option[2] == 'q' ? &options.quick : &options.list) = true;
+			continue;
+		}
+		if (i + 1 == argc)
+			fail(option, "not an option, or its value is missing");
+		if (strcmp(option, "--rounds") == 0) {
+			long rounds = strtol(argv[++i], &end, 10);
+
+			if (*end || rounds < 1 || rounds > ROUNDS_MAX)
+				fail(argv[i], "rounds are 1 to 101");
+			options.rounds = (int)rounds;
+		} else if (strcmp(option, "--only") == 0) {
+			only = argv[++i];
+		} else if (strcmp(option, "--peers") == 0) {
+			peers = argv[++i];
+		} else if (strcmp(option, "--json") == 0) {
+			options.json = argv[++i];
+		} else if (strcmp(option, "--tsv") == 0) {
+			options.tsv = argv[++i];
+		} else {
+			fail(option, "no such option");
+		}
+	}
+	compile(&options.only, only);
+	compile(&options.peers, peers);
+}
+
+static void write_to(const char *path, void (*write)(const struct results *, FILE *))
+{
+	FILE *file;
+
+	if (!path)
+		return;
+	file = fopen(path, "w");
+	if (!file) {
+		fprintf(stderr, "ksem-compare: %s: %s\n", path, strerror(errno));
+		exit(1);
+	}
+	write(&results, file);
+	if (fclose(file) != 0) {
+		fprintf(stderr, "ksem-compare: %s: %s\n", path, strerror(errno));
+		exit(1);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	parse(argc, argv);
+	find_processors();
+	add_cases();
+	add_peers();
+	if (results.cases == 0 || results.peers == 0)
+		fail("--only, --peers", "nothing is left to measure");
+	for (int i = 0; options.list && i < results.cases; i++)
+		printf("%s\n", results.cases_[i].name);
+	for (int j = 0; options.list && j < results.peers; j++)
+		printf("%s\n", results.peer[j].name);
+	if (options.list)
+		return 0;
+	for (int i = 0; i < results.cases; i++) {
+		fprintf(stderr, "\r%d of %d: %-24s", i + 1, results.cases, results.cases_[i].name);
+		measure_case(i);
+	}
+	count_wakes();
+	fprintf(stderr, "\r%40s\r", "");
+	results_print(&results);
+	results_print_targets(&results);
+	write_to(options.json, results_write_json);
+	write_to(options.tsv, results_write_tsv);
+	return 0;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * std::counting_semaphore of libc++, in a helper program: clang++ -stdlib=libc++.
+ */
+#define PEER      peer_libcxx
+#define PEER_NAME "std::counting_semaphore (libc++)"
+#include "peer_libstdcxx.cc"
+
+int main()
+{
+	return helper_main(&peer_libcxx);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * musl's sem_t, in a helper program: musl-gcc -static.
+ */
+#define PEER      peer_musl
+#define PEER_NAME "musl sem_t"
+#include "peer_glibc.c"
+
+int main(void)
+{
+	return helper_main(&peer_musl);
+}

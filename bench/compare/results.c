@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Medians, tables, JSON: see results.h.
+ */
+#include "results.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+double results_quantile(const struct measured *measured, double share)
+{
+	double sorted[ROUNDS_MAX];
+	int at = (int)(share * (measured->rounds - 1) + 0.5);
+
+	if (measured->rounds == 0)
+		return -1;
+	memcpy(sorted, measured->values, (size_t)measured->rounds * sizeof(*sorted));
+	qsort(sorted, (size_t)measured->rounds, sizeof(*sorted), by_value);
+	return sorted[at];
+}
+
+static int case_of(const struct results *results, const char *scenario)
+{
+	for (int i = 0; i < results->cases; i++) {
+		if (strcmp(results->cases_[i].name, scenario) == 0)
+			return i;
+	}
+	return -1;
+}
+
+double results_median(const struct results *results, const char *scenario, const char *peer)
+{
+	int i = case_of(results, scenario);
+
+	for (int j = 0; i >= 0 && j < results->peers; j++) {
+		if (strcmp(results->peer[j].name, peer) == 0)
+			return results_quantile(&results->measured[i][j], 0.5);
+	}
+	return -1;
+}
+
+static bool is_peer(const char *name)
+{
+	return strncmp(name, "ksem", 4) != 0 && strncmp(name, "floor", 5) != 0;
+}
+
+double results_best_peer(const struct results *results, const char *scenario)
+{
+	int i = case_of(results, scenario);
+	double best = -1;
+
+	for (int j = 0; i >= 0 && j < results->peers; j++) {
+		double median = results_quantile(&results->measured[i][j], 0.5);
+
+		if (median >= 0 && is_peer(results->peer[j].name) && (best < 0 || median < best))
+			best = median;
+	}
+	return best;
+}
+
+static const char *unit_of(const struct results *results, int i)
+{
+	return results->cases_[i].job.scenario == BYTES ? "bytes" : "ns";
+}
+
+static void print_ratio(double value, double to)
+{
+	if (value >= 0 && to > 0)
+		printf(" %9.2f", value / to);
+	else
+		printf(" %9s", "-");
+}
+
+static void print_latencies(const struct histogram *latencies)
+{
+	if (!latencies || latencies->total == 0)
+		return;
+	printf("   p50 %llu, p99 %llu, p99.9 %llu, max %llu", (unsigned long long)histogram_quantile(latencies, 0.5),
+	       (unsigned long long)histogram_quantile(latencies, 0.99),
+	       (unsigned long long)histogram_quantile(latencies, 0.999), (unsigned long long)latencies->highest);
+}
+
+static void print_case(const struct results *results, int i)
+{
+	const char *name = results->cases_[i].name;
+	double glibc = results_median(results, name, "glibc sem_t"), best = results_best_peer(results, name);
+
+	printf("\n%-36s %10s %21s %9s %9s\n", name, unit_of(results, i), "quartiles", "to glibc", "to best");
+	for (int j = 0; j < results->peers; j++) {
+		const struct measured *measured = &results->measured[i][j];
+		double median = results_quantile(measured, 0.5);
+
+		if (measured->rounds == 0)
+			continue;
+		printf("  %-34s %10.2f %10.2f-%10.2f", results->peer[j].name, median, results_quantile(measured, 0.25),
+		       results_quantile(measured, 0.75));
+		print_ratio(median, glibc);
+		print_ratio(median, best);
+		print_latencies(measured->latencies);
+		printf("\n");
+	}
+}
+
+void results_print(const struct results *results)
+{
+	for (int i = 0; i < results->cases; i++)
+		print_case(results, i);
+	for (int i = 0; i < results->left_out; i++)
+		printf("%sleft out: %s\n", i ? "" : "\n", results->left_out_names[i]);
+	if (results->wakes_a_wait >= 0)
+		printf("\nksem, pinned, crowd: %.2f wake calls a wait call, %.2f a wait call that slept\n",
+		       results->wakes_a_wait, results->wakes_a_sleep);
+}
+
+/* ---- For programs. ---- */
+
+static void write_latencies(const struct histogram *latencies, FILE *file)
+{
+	if (!latencies || latencies->total == 0)
+		return;
+	fprintf(file, ", \"p50\": %llu, \"p99\": %llu, \"p99.9\": %llu, \"max\": %llu",
+		(unsigned long long)histogram_quantile(latencies, 0.5),
+		(unsigned long long)histogram_quantile(latencies, 0.99),
+		(unsigned long long)histogram_quantile(latencies, 0.999), (unsigned long long)latencies->highest);
+}
+
+void results_write_json(const struct results *results, FILE *file)
+{
+	const char *comma = "";
+
+	fprintf(file, "{\n  \"left_out\": [");
+	for (int i = 0; i < results->left_out; i++)
+		fprintf(file, "%s\"%s\"", i ? ", " : "", results->left_out_names[i]);
+	fprintf(file, "],\n  \"wakes_a_sleep\": %.3f,\n  \"wakes_a_wait\": %.3f,\n  \"results\": [",
+		results->wakes_a_sleep, results->wakes_a_wait);
+	for (int i = 0; i < results->cases; i++) {
+		for (int j = 0; j < results->peers; j++) {
+			const struct measured *measured = &results->measured[i][j];
+
+			if (measured->rounds == 0)
+				continue;
+			fprintf(file,
+				"%s\n    {\"scenario\": \"%s\", \"peer\": \"%s\", \"unit\": \"%s\", \"rounds\": %d, ",
+				comma, results->cases_[i].name, results->peer[j].name, unit_of(results, i),
+				measured->rounds);
+			fprintf(file,
+				"\"median\": %.3f, \"quartiles\": [%.3f, %.3f], \"lowest\": %.3f, \"highest\": %.3f",
+				results_quantile(measured, 0.5), results_quantile(measured, 0.25),
+				results_quantile(measured, 0.75), results_quantile(measured, 0),
+				results_quantile(measured, 1));
+			write_latencies(measured->latencies, file);
+			fprintf(file, "}");
+			comma = ",";
+		}
+	}
+	fprintf(file, "\n  ]\n}\n");
+}
+
+/* A line a case, a column a peer; what wasn't measured is NaN. */
+void results_write_tsv(const struct results *results, FILE *file)
+{
+	fprintf(file, "scenario");
+	for (int j = 0; j < results->peers; j++)
+		fprintf(file, "\t%s", results->peer[j].name);
+	for (int i = 0; i < results->cases; i++) {
+		fprintf(file, "\n%s", results->cases_[i].name);
+		for (int j = 0; j < results->peers; j++) {
+			double median = results_quantile(&results->measured[i][j], 0.5);
+
+			if (median < 0)
+				fprintf(file, "\tNaN");
+			else
+				fprintf(file, "\t%.3f", median);
+		}
+	}
+	fprintf(file, "\n");
+}
