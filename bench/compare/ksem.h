@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the ksem peers share: a namespace and a process for each of their files, and how a semaphore is used by id, or by a
- * pin (KSEM_PINNED).
+ * What the ksem peers share: a namespace and a process for each of their files, and how a semaphore is used by id, or
+ * by a pin (KSEM_PINNED).
  */
 #include <fcntl.h>
 #include <stdlib.h>

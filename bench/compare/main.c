@@ -2,8 +2,8 @@
 /*
  * ksem-compare: runs every scenario for every peer, in turns, and tells what came out. See compare.h.
  *
- * How often a peer does a thing in one turn is found out first, so that a turn takes TURN nanoseconds. In each round the
- * peers take turns; so a noisy moment doesn't fall on one of them. Medians of the rounds count.
+ * How often a peer does a thing in one turn is found out first, so that a turn takes TURN nanoseconds. In each round
+ * the peers take turns; so a noisy moment doesn't fall on one of them. Medians of the rounds count.
  */
 #include <dirent.h>
 #include <errno.h>

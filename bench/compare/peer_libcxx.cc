@@ -4,7 +4,7 @@
  */
 #define PEER      peer_libcxx
 #define PEER_NAME "std::counting_semaphore (libc++)"
-#include "peer_libstdcxx.cc"
+#include "standard.h"
 
 int main()
 {

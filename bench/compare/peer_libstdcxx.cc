@@ -1,42 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * std::counting_semaphore: libstdc++'s, or that of the library that this is compiled against (peer_libcxx.cc).
+ * std::counting_semaphore of libstdc++.
  */
-#include <cstdlib>
-#include <semaphore>
-
-#ifndef PEER
 #define PEER      peer_libstdcxx
 #define PEER_NAME "std::counting_semaphore (libstdc++)"
-#endif
-#define PEER_BATCH
-
-using semaphore = std::counting_semaphore<>;
-using peer_ref = semaphore *;
-
-static inline peer_ref peer_make(unsigned value)
-{
-	return new semaphore(static_cast<std::ptrdiff_t>(value));
-}
-
-static inline void peer_end(peer_ref sem)
-{
-	delete sem;
-}
-
-static inline void peer_post(peer_ref sem)
-{
-	sem->release();
-}
-
-static inline void peer_wait(peer_ref sem)
-{
-	sem->acquire();
-}
-
-static inline void peer_post_many(peer_ref sem, unsigned n)
-{
-	sem->release(static_cast<int>(n));
-}
-
-#include "scenarios.h"
+#include "standard.h"

@@ -4,7 +4,7 @@
  */
 #define PEER      peer_musl
 #define PEER_NAME "musl sem_t"
-#include "peer_glibc.c"
+#include "posix.h"
 
 int main(void)
 {

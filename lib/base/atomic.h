@@ -39,4 +39,14 @@
 #define fetch_sub_rel(p, v)     atomic_fetch_sub_explicit((p), (v), memory_order_release)
 #define fetch_sub_acq_rel(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_acq_rel)
 
+/*
+ * Between the stores of restartable sequences before it and the loads after it, which processors would let pass
+ * otherwise. Sanitized builds have no sequences, and ThreadSanitizer knows no fences.
+ */
+#ifdef KSEM_SANITIZED
+#define fence_acq_rel() ((void)0)
+#else
+#define fence_acq_rel() atomic_thread_fence(memory_order_seq_cst)
+#endif
+
 #endif

@@ -32,20 +32,19 @@ struct ksem {
 	struct ksem_cred owner;
 };
 
-/* Mode and kind stand in the 4 bytes that the semaphore leaves; constant after creation. */
-#define OBJECT_NAMED (UINT32_C(1) << 31) /* made by open, not by init */
-
 _Static_assert(sizeof(struct ksem) <= KSEM_CACHE_LINE, "a semaphore is one cache line");
 _Static_assert(offsetof(struct ksem, retired) == 0, "reclaim_free frees from the first member on");
 
+/* Mode and kind stand in the bytes that the semaphore leaves; constant after creation. */
 static inline mode_t object_mode(const struct ksem *ksem)
 {
-	return ksem->sem.owners & ~OBJECT_NAMED;
+	return ksem->sem.owners;
 }
 
+/* Made by open, not by init? */
 static inline bool object_is_named(const struct ksem *ksem)
 {
-	return (ksem->sem.owners & OBJECT_NAMED) != 0;
+	return ksem->sem.owners_byte;
 }
 
 /*
@@ -63,7 +62,8 @@ static inline struct ksem *object_new(struct ksem_ns *ns, const struct ksem_cred
 	store_rlx(&ksem->life, life_refs(1)); /* relaxed: nobody sees it until it is published */
 	ksem->ns = ns;
 	ksem->owner = *owner;
-	ksem->sem.owners = (mode & ~OBJECT_NAMED) | (named ? OBJECT_NAMED : 0);
+	ksem->sem.owners = mode;
+	ksem->sem.owners_byte = named;
 	return ksem;
 }
 

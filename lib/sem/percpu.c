@@ -149,6 +149,7 @@ static bool sum_of(const struct semaphore *sem, cells_t cells, count_t *c, uint6
 {
 	uint64_t changes = 0, again = 0;
 
+	fence_acq_rel(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
 	*sum = 0;
 	for (uint32_t processor = 0; processor < rseq_processors; processor++) {
 		uint64_t cell = load_acq(cells_of(processor, cells)); /* KSEM_ORD_1 acquire */

@@ -10,6 +10,13 @@
 
 #include "base/rcu.h"
 
+/* The word, for an answer that changes nothing: not before this thread's own puts and takes elsewhere are seen. */
+static count_t look_again(const struct semaphore *sem)
+{
+	fence_acq_rel(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
+	return semaphore_word(sem);
+}
+
 /* Tries to make the word `c`, which has waiters, `next`, by a post of n permits. */
 static __attribute__((noinline)) bool post_to_waiters(struct semaphore *sem, count_t c, count_t next, uint32_t n)
 {
@@ -27,10 +34,16 @@ int semaphore_post_word(struct semaphore *sem, uint32_t n)
 {
 	count_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
 	count_t next;
+	bool fenced = false;
 	int error;
 
 	for (;;) {
 		error = count_post(c, n, &next);
+		if (unlikely(error == EOVERFLOW && !fenced)) {
+			c = look_again(sem);
+			fenced = true;
+			continue;
+		}
 		if (unlikely(error))
 			return error;
 		if (unlikely(percpu_counts_for_limit(c, next))) {
@@ -51,6 +64,7 @@ int semaphore_post_word(struct semaphore *sem, uint32_t n)
 int semaphore_take_word(struct semaphore *sem, bool enlist)
 {
 	count_t c, next;
+	bool fenced = false;
 	int error;
 
 	percpu_sample(sem);
@@ -61,6 +75,11 @@ int semaphore_take_word(struct semaphore *sem, bool enlist)
 			if (percpu_take_or_settle(sem))
 				return 0;
 			c = load_acq(&sem->word); /* KSEM_ORD_1 acquire */
+			continue;
+		}
+		if (unlikely(error == EAGAIN && !enlist && !fenced)) {
+			c = look_again(sem);
+			fenced = true;
 			continue;
 		}
 		if (unlikely(error && !(error == EAGAIN && enlist)))
@@ -74,6 +93,7 @@ int semaphore_take_word(struct semaphore *sem, bool enlist)
 
 int semaphore_value(struct semaphore *sem, uint32_t *value)
 {
+	fence_acq_rel(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
 	for (;;) {
 		count_t c = semaphore_word(sem);
 		int error;

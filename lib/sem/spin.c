@@ -49,7 +49,7 @@ static bool can_spin(void)
 /* The semaphore's budget; 0: none. */
 static unsigned budget_of(struct semaphore *sem)
 {
-	unsigned budget = load_rlx(&sem->spin); /* relaxed: a hint */
+	unsigned budget = load_rlx(&sem->spin) * SPIN_UNIT; /* relaxed: a hint */
 
 	if (budget < SPIN_MIN)
 		return ++without % WAITS_A_TRIAL == 0 ? SPIN_MAX : 0;
@@ -61,8 +61,9 @@ static void adapt(struct semaphore *sem, unsigned budget, bool enough)
 {
 	unsigned next = !enough ? budget / 2 : budget < SPIN_MAX / 2 ? 2 * budget : SPIN_MAX;
 
-	if (load_rlx(&sem->spin) != next)              /* relaxed: a hint */
-		store_rlx(&sem->spin, (uint16_t)next); /* relaxed: a hint */
+	next /= SPIN_UNIT;
+	if (load_rlx(&sem->spin) != next)             /* relaxed: a hint */
+		store_rlx(&sem->spin, (uint8_t)next); /* relaxed: a hint */
 }
 
 int spin_look(struct spin *spin, struct semaphore *sem)
