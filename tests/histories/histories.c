@@ -100,7 +100,7 @@ static void two_threads_with_permits_per_processor(void **state)
 
 static void program_order_without_fences_in_between(void **state)
 {
-	static const struct profile profile = {3, 8, 0, 3, 0, 3, {8, 0, 4, 0, 8}, .warm = true, .unstamped = true};
+	static const struct profile profile = {2, 60, 0, 3, 2, 3, {8, 0, 8, 0, 8}, .warm = true, .unstamped = true};
 
 	record_and_check(state, &profile);
 }
