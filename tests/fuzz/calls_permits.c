@@ -77,17 +77,26 @@ void call_trywait(void)
 	answered(on.pinned ? ksem_pinned_trywait(on.pin) : ksem_trywait(on.proc, on.id), model_trywait(on.model));
 }
 
+/* As the library says, so that whatever the model says, no call waits for ever. */
+static bool would_wait(const struct target *on)
+{
+	unsigned value;
+
+	return (on->pinned ? ksem_pinned_getvalue(on->pin, &value) : ksem_getvalue(on->proc, on->id, &value)) == 0 &&
+	       value == 0;
+}
+
 void call_wait(void)
 {
 	struct target on = any_target();
-	int expected = model_trywait(on.model);
 
-	if (expected == EAGAIN) {
+	if (would_wait(&on)) {
 		calling_on("ksem_trywait", &on, 0);
-		answered(on.pinned ? ksem_pinned_trywait(on.pin) : ksem_trywait(on.proc, on.id), expected);
+		answered(on.pinned ? ksem_pinned_trywait(on.pin) : ksem_trywait(on.proc, on.id),
+			 model_trywait(on.model));
 	} else {
 		calling_on("ksem_wait", &on, 0);
-		answered(on.pinned ? ksem_pinned_wait(on.pin) : ksem_wait(on.proc, on.id), expected);
+		answered(on.pinned ? ksem_pinned_wait(on.pin) : ksem_wait(on.proc, on.id), model_trywait(on.model));
 	}
 }
 
@@ -96,16 +105,13 @@ void call_clockwait(void)
 	struct target on = any_target();
 	clockid_t clock = any_clock();
 	struct timespec *deadline = any_deadline();
-	int expected = is_null(&on) ? EINVAL : model_clockwait(on.model, clock, deadline);
 
-	if (expected == MODEL_WOULD_WAIT) {
+	if (deadline && deadline->tv_sec > 0 && would_wait(&on))
 		deadline->tv_sec = 0;
-		expected = model_clockwait(on.model, clock, deadline);
-	}
 	calling_on("ksem_clockwait", &on, (unsigned long long)clock);
 	answered(on.pinned ? ksem_pinned_clockwait(on.pin, clock, deadline) :
 			     ksem_clockwait(on.proc, on.id, clock, deadline),
-		 expected);
+		 is_null(&on) ? EINVAL : model_clockwait(on.model, clock, deadline));
 }
 
 static void getvalue(const struct target *on, bool null)

@@ -37,7 +37,7 @@ struct history {
 	} thread[HISTORY_THREADS];
 };
 
-/* The sequential semaphore: a value, and the one answer it gives to each call. False: it would have answered another. */
+/* The sequential semaphore: a value, and one answer to each call. False: it would have answered another. */
 bool semaphore_would_answer(uint32_t *value, const struct call *call);
 
 void history_print(FILE *file, const struct history *history);
