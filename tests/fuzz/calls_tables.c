@@ -31,9 +31,12 @@ void create_namespace(struct ns_pair *place, const struct ksem_ns_options *optio
 void call_ns_create(void)
 {
 	struct ns_pair *place = &run.namespaces[byte() % NAMESPACES];
+	const struct ksem_ns_options *options;
 
-	if (!place->ns)
-		create_namespace(place, any_options(), no_output());
+	if (place->ns)
+		return;
+	options = any_options(); /* before no_output, whatever order a compiler evaluates arguments in */
+	create_namespace(place, options, no_output());
 }
 
 void call_ns_destroy(void)
