@@ -533,9 +533,26 @@ static void close_of_an_unlinked_semaphore_works(void **state)
 	assert_int_equal(semaphores_in(world->ns), 0);
 }
 
+static void a_mode_is_kept_as_it_was_given_all_its_bits(void **state)
+{
+	static const mode_t modes[] = {0, 0600, 0107777, 0x80000180, UINT32_MAX};
+	struct world *world = *state;
+
+	for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
+		ksem_id_t id;
+
+		OK(ksem_open(world->proc, "/mode", O_CREAT | O_EXCL, modes[i], 0, &id));
+		assert_true(info_of(world->proc, id).mode == modes[i]);
+		OK(ksem_unlink(world->proc, "/mode"));
+		assert_true(info_of(world->proc, id).mode == modes[i]);
+		OK(ksem_close(world->proc, id));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		world_test(a_mode_is_kept_as_it_was_given_all_its_bits),
 		cmocka_unit_test(errors_of_open_come_in_order),
 		world_test(flags_other_than_O_CREAT_and_O_EXCL_are_passed_over),
 		world_test(only_a_slash_and_then_bytes_other_than_slash_can_be_made),

@@ -56,7 +56,7 @@ bool recorder_saw_cells(void)
 
 bool recorder_cells_work(void)
 {
-	return percpu_memory != NULL;
+	return cells_started();
 }
 
 /* All threads leave at one time. */
