@@ -175,7 +175,7 @@ static long operations_for(const struct peer *peer, struct job job, struct histo
 	double turn = options.quick ? TURN_QUICK : TURN;
 
 	if (job.scenario == PARK)
-		return (long)(turn / 200000) + 1; /* each waits that long */
+		return (long)(2 * turn / 1000000) + 1; /* each waits that long */
 	for (job.operations = 32;; job.operations *= 4) {
 		double whole = (double)INT64_MAX;
 

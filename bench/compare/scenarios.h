@@ -36,7 +36,7 @@
 #define CROWD_WORK    50
 #define BATCH_WAITERS 8
 #define PLACES        64
-#define PARK_PAUSE    200000 /* ns: until it sleeps, whatever it spins */
+#define PARK_PAUSE    1000000 /* ns: until it sleeps, whatever it spins */
 
 static inline void must(bool ok, const char *what)
 {
