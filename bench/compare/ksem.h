@@ -10,9 +10,10 @@ static struct ksem_proc *proc;
 
 static void enter(void)
 {
+	const struct ksem_ns_options options = {sizeof(options), NULL, 1 << 22, 0};
 	struct ksem_ns *ns;
 
-	if (!proc && (ksem_ns_create(NULL, &ns) || ksem_proc_create(ns, NULL, &proc)))
+	if (!proc && (ksem_ns_create(&options, &ns) || ksem_proc_create(ns, NULL, &proc)))
 		abort();
 }
 

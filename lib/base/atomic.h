@@ -19,6 +19,12 @@
 #define load_rlx(p) atomic_load_explicit((p), memory_order_relaxed)
 #define load_acq(p) atomic_load_explicit((p), memory_order_acquire)
 
+/* Sequentially consistent: all operations of these names have one order. The load costs what an acquire does. */
+#define load_seq(p) atomic_load_explicit((p), memory_order_seq_cst)
+#define cas_seq(p, expected, v) \
+	atomic_compare_exchange_weak_explicit((p), (expected), (v), memory_order_seq_cst, memory_order_seq_cst)
+#define fetch_sub_seq(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_seq_cst)
+
 #define store_rlx(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
 #define store_rel(p, v) atomic_store_explicit((p), (v), memory_order_release)
 
@@ -37,7 +43,6 @@
 #define fetch_add_acq(p, v)     atomic_fetch_add_explicit((p), (v), memory_order_acquire)
 #define fetch_add_rel(p, v)     atomic_fetch_add_explicit((p), (v), memory_order_release)
 #define fetch_sub_rel(p, v)     atomic_fetch_sub_explicit((p), (v), memory_order_release)
-#define fetch_sub_acq_rel(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_acq_rel)
 
 /*
  * Between the stores of restartable sequences before it and the loads after it, which processors would let pass

@@ -23,7 +23,7 @@ static uint32_t arm(struct semaphore *sem)
 	uint32_t bell = load_rlx(&sem->bell); /* relaxed: the compare-and-swap checks it */
 
 	/* KSEM_ORD_14 release, KSEM_ORD_14 acquire: also where it is armed already */
-	while (!cas_acq_rel(&sem->bell, &bell, with_state(bell, ARMED)))
+	while (!cas_seq(&sem->bell, &bell, with_state(bell, ARMED)))
 		;
 	return with_state(bell, ARMED);
 }
@@ -33,11 +33,11 @@ int park_sleep(struct semaphore *sem, const struct deadline *deadline)
 	uint32_t bell = arm(sem);
 	int error;
 
-	if (count_value(semaphore_word(sem)) > 0)
+	if (count_value(load_seq(&sem->word)) > 0) /* KSEM_ORD_14 release, KSEM_ORD_14 acquire */
 		return EAGAIN;
 	error = futex_wait(&sem->bell, bell, deadline);
 	if (error == 0)
-		fetch_sub_acq_rel(&sem->woken, 1); /* KSEM_ORD_15 release, KSEM_ORD_15 acquire */
+		fetch_sub_seq(&sem->woken, 1); /* KSEM_ORD_15 release, KSEM_ORD_15 acquire */
 	return error;
 }
 
@@ -58,20 +58,18 @@ static bool all_are_woken(struct semaphore *sem)
 {
 	uint32_t waiters = count_waiters(semaphore_word(sem));
 
-	/* KSEM_ORD_15 release, KSEM_ORD_15 acquire */
-	return fetch_add_acq_rel(&sem->woken, 0) >= (int32_t)waiters;
+	return load_seq(&sem->woken) >= (int32_t)waiters; /* KSEM_ORD_15 release, KSEM_ORD_15 acquire */
 }
 
 void park_wake(struct semaphore *sem, count_t posted, uint32_t n)
 {
-	uint32_t bell = fetch_add_acq_rel(&sem->bell, 0); /* KSEM_ORD_14 release, KSEM_ORD_14 acquire */
+	uint32_t bell = load_seq(&sem->bell); /* KSEM_ORD_14 release, KSEM_ORD_14 acquire */
 	uint32_t more;
 	int found;
 
 	if ((bell & STATE) == STILL)
 		return;
-	/* KSEM_ORD_15 release, KSEM_ORD_15 acquire */
-	more = count_to_wake(posted, n, fetch_add_acq_rel(&sem->woken, 0));
+	more = count_to_wake(posted, n, load_seq(&sem->woken)); /* KSEM_ORD_15 release, KSEM_ORD_15 acquire */
 	if (more == 0)
 		return;
 	bell = ring(sem, bell);

@@ -23,7 +23,8 @@ static __attribute__((noinline)) bool post_to_waiters(struct semaphore *sem, cou
 	bool posted;
 
 	rcu_enter();
-	posted = cas_rel(&sem->word, &c, next); /* KSEM_ORD_1 release */
+	/* KSEM_ORD_1 release, KSEM_ORD_14 release, KSEM_ORD_14 acquire, KSEM_ORD_15 release, KSEM_ORD_15 acquire */
+	posted = cas_seq(&sem->word, &c, next);
 	if (posted)
 		park_wake(sem, next, n);
 	rcu_leave();
