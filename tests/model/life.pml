@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The end of a semaphore: by destroy, by close, exit or unpin of the last that keeps it, or by its last waiter.
+ *
+ * HOLDERS processes hold a reference each, and let go of it when they like: by destroy (of a semaphore that is
+ * anonymous) or close (NAMED), or by exit. Threads of the first process: WAITERS wait by id, and may time out; POSTERS
+ * post by id. PINNED: another waits on a pinned semaphore and unpins it after that, while a third posts through the
+ * same pin. GIVER: a take that samples, and finds that the semaphore is due to have cells. STOP: see common.pml.
+ *
+ * One step is one atomic operation, or one compare-and-swap loop that tries again until nothing came between; locks are
+ * held for the steps that stand in one block. Sleepers are woken: parking.pml shows it. The memory is freed when an
+ * epoch has passed since the end. Orders: as if sequentially consistent.
+ *
+ * What is shown: nobody touches memory that was freed; the end comes once, and it comes, when nothing keeps the
+ * semaphore any more; cells that it had then go back; no waiter is left behind by a death; EBUSY only where one
+ * waits; every run ends.
+ */
+#include "common.pml"
+
+#define THREADS (HOLDERS + WAITERS + POSTERS + 2 * PINNED + GIVER)
+
+byte value, waiters;          /* the word */
+bool dead, orphan;            /* in the word too */
+byte refs = HOLDERS;          /* the life word: references of processes */
+byte pins = PINNED;           /* in it too */
+bool listed[2] = true;        /* in each process's id table */
+byte waiting;                 /* threads that wait by id in the first process */
+bool leaving;                 /* it is being ended: new waits are kept out */
+byte cells, given;            /* 1: has cells; how many cells are given out that nobody took back */
+
+bool ended, freed;
+byte readers, awaited;        /* bits: threads in read sections; those that the epoch waits for */
+bool post_is_over;            /* the one through the pin */
+byte through;
+
+/* [lib/base/rcu.h: rcu_enter, rcu_leave] */
+#define RCU_ENTER readers = readers | (1 << _pid)
+#define RCU_LEAVE readers = readers & ~(1 << _pid); awaited = awaited & ~(1 << _pid)
+#define TOUCH     assert(!freed)
+
+/* [lib/registry/namespace.c: namespace_end] [lib/sem/percpu.c: percpu_take_cells] */
+inline end_it()
+{
+	atomic { TOUCH; given = given - cells; cells = 0 }
+	atomic { TOUCH; assert(!ended); assert(dead); ended = true }
+}
+
+/* Drops what life says: `end` tells whether it was the last. [lib/registry/namespace.c: namespace_drop] */
+inline drop(count)
+{
+	atomic { /* [lib/object/life.h: life_drop] */
+		TOUCH;
+		assert(count > 0);
+		count--;
+		if
+		:: refs + pins > 0 -> goto dropped
+		:: else
+		fi
+	}
+	atomic { /* [lib/sem/semaphore.c: semaphore_abandon] [lib/sem/count.h: count_abandon] */
+		TOUCH;
+		if
+#ifdef ABANDON_KILLS
+		:: true -> dead = true
+#else
+		:: waiters == 0 -> dead = true
+		:: waiters > 0 && !dead -> orphan = true; goto dropped
+#endif
+		fi
+	}
+	end_it()
+}
+
+#ifdef DROPPED_FIRST
+#define KEEP   RCU_ENTER
+#define LET_GO atomic { RCU_LEAVE; goto dropped }
+#else
+#define KEEP   pins++
+#define LET_GO drop(pins); goto dropped
+#endif
+
+/* [lib/registry/process.c: destroy_locked, destroy_shared, close_locked, drop_all, begin_leaving, end_leaving] */
+proctype holder(byte me) RUNS
+{
+	if
+#ifdef NAMED
+	:: listed[me] = false; drop(refs) /* close; one that isn't listed any more is found by who came before */
+#else
+	:: atomic { TOUCH; if :: waiters > 0 -> goto dropped :: else fi } /* EBUSY */
+		atomic { /* Keeps it until it is out of the table. [lib/object/life.h: life_drop_shared_ref] */
+			TOUCH;
+			if
+			:: refs > 1 -> refs--; KEEP
+			:: else -> goto last_reference
+			fi
+		}
+		listed[me] = false;
+		LET_GO;
+last_reference:
+		atomic { /* [lib/sem/semaphore.c: semaphore_kill] [lib/sem/count.h: count_kill] */
+			TOUCH;
+#ifndef KILL_BESIDE
+			if
+			:: waiters > 0 -> goto dropped /* EBUSY */
+			:: else
+			fi;
+#endif
+			dead = true
+		}
+		listed[me] = false;
+		drop(refs)
+#endif
+	:: atomic { /* exit */
+			if
+			:: me == 0 && waiting > 0 -> goto dropped /* EBUSY */
+			:: me == 0 && waiting == 0 -> leaving = true
+			:: me > 0
+			fi
+		}
+		listed[me] = false;
+		drop(refs)
+	fi;
+dropped:
+	through++
+}
+
+/* Enlisted: sleeps, then leaves, with a permit or without. */
+inline sleep_and_leave()
+{
+	if
+	:: atomic { value > 0 -> TOUCH }
+	:: TOUCH /* its time is up */
+	fi;
+	atomic { RCU_ENTER }
+	/* [lib/sem/semaphore.c: semaphore_leave] [lib/sem/count.h: count_delist] [lib/registry/waiting.c: leave] */
+	atomic {
+		TOUCH;
+		assert(!dead);
+		value = (value > 0 -> value - 1 : 0);
+		waiters--;
+#ifdef ORPHAN_LOST
+		last = false
+#elif defined(ORPHAN_TWICE)
+		last = orphan;
+		dead = dead || orphan
+#else
+		last = orphan && waiters == 0;
+		dead = dead || last
+#endif
+	}
+	atomic { RCU_LEAVE }
+	/* [lib/registry/waiting.c: park] */
+	if
+	:: last -> last = false; end_it()
+	:: else
+	fi
+}
+
+/* [lib/registry/waiting.c: waiting_by_id, begin_wait, end_wait, take_or_enlist] */
+proctype waiter() RUNS
+{
+	bool last;
+
+	atomic { RCU_ENTER; if :: listed[0] :: else -> goto not_held fi }
+	atomic { /* [lib/registry/process.c: process_begin_wait] */
+		if
+#ifndef WAITS_UNCOUNTED
+		:: leaving -> goto not_held
+		:: !leaving -> waiting++
+#else
+		:: true
+#endif
+		fi
+	}
+	atomic { /* [lib/sem/semaphore.c: semaphore_take_word] [lib/sem/count.h: count_enlist] */
+		TOUCH;
+		if
+#ifdef ENLIST_DEAD
+		:: true -> waiters++
+#else
+		:: dead -> goto counted
+		:: !dead && value > 0 -> value--; goto counted
+		:: !dead && value == 0 -> waiters++
+#endif
+		fi;
+#ifndef NO_READ_SECTION_NEEDED
+		RCU_LEAVE
+#endif
+	}
+	sleep_and_leave();
+counted:
+	atomic { /* [lib/registry/process.c: process_end_wait] */
+		assert(!leaving);
+#ifndef WAITS_UNCOUNTED
+		waiting--;
+#endif
+		RCU_LEAVE
+	}
+not_held:
+	atomic { RCU_LEAVE; through++ }
+}
+
+/* After a permit was put beside waiters: the wake. [lib/sem/park.c: park_wake] */
+#define WAKE TOUCH
+
+/* [lib/sem/semaphore.c: semaphore_post_word, post_to_waiters] */
+inline post()
+{
+	atomic {
+		TOUCH;
+		if
+		:: dead -> goto posted
+		:: !dead && waiters == 0 -> value++; goto posted
+		:: !dead && waiters > 0 -> value++
+		fi;
+#ifndef WAKE_UNPROTECTED
+		RCU_ENTER
+#endif
+	}
+	WAKE;
+	WAKE
+}
+
+/* [lib/registry/ids.h: ids_find] [lib/api.c: post_found] */
+proctype poster() RUNS
+{
+	atomic { RCU_ENTER; if :: listed[0] :: else -> goto posted fi }
+	post();
+posted:
+	atomic { RCU_LEAVE; through++ }
+}
+
+/*
+ * The pin is shared with the thread that waits, which ends it as soon as it has its permit.
+ * [lib/api.c: ksem_pinned_post]
+ */
+proctype pinned_poster() RUNS
+{
+	post();
+#ifdef TOUCH_AFTER
+posted:
+	TOUCH;
+#else
+posted:
+#endif
+	atomic { RCU_LEAVE; post_is_over = true; through++ }
+}
+
+/* [lib/registry/waiting.c: waiting_pinned] [lib/registry/namespace.c: namespace_unpin] */
+proctype pinned_waiter() RUNS
+{
+	bool last;
+
+	atomic {
+		TOUCH;
+		if
+		:: dead -> goto got_none
+		:: !dead && value > 0 -> value--; goto unpins
+		:: !dead && value == 0 -> waiters++
+		fi
+	}
+	atomic { value > 0 -> TOUCH }
+	atomic { RCU_ENTER }
+	atomic {
+		TOUCH;
+		assert(!dead);
+		value = (value > 0 -> value - 1 : 0);
+		waiters--;
+		last = orphan && waiters == 0;
+		dead = dead || last
+	}
+	atomic { RCU_LEAVE }
+	if
+	:: last -> last = false; end_it()
+	:: else
+	fi;
+	goto unpins;
+got_none:
+	post_is_over; /* without its permit, it can't know but by asking the other thread */
+unpins:
+	drop(pins);
+dropped:
+	through++
+}
+
+/* [lib/sem/percpu.c: sample, give, percpu_take_cells] */
+proctype giver() RUNS
+{
+	atomic { RCU_ENTER; if :: listed[0] :: else -> goto gave fi }
+	atomic { TOUCH; if :: dead || orphan || waiters > 0 -> goto gave :: else fi }
+	atomic { TOUCH; cells = 1; given = 1 }
+#ifndef GIVE_BLIND
+	atomic { TOUCH; if :: dead || orphan :: else -> goto gave fi }
+	atomic { TOUCH; given = given - cells; cells = 0 }
+#endif
+gave:
+	atomic { RCU_LEAVE; through++ }
+}
+
+/* [lib/object/reclaim.c: wait_an_epoch, reclaim_free] */
+proctype reclaimer()
+{
+	atomic { ended -> awaited = readers }
+	atomic { awaited == 0 -> freed = true; assert(waiters == 0) }
+}
+
+/* When nothing can go on. */
+proctype judge()
+{
+	timeout;
+	d_step {
+		assert(ended || refs + pins + waiters > 0 || stopped);
+		assert(!ended || refs + pins + waiters == 0);
+		assert(!ended || given == 0 || stopped);
+		assert(through + waiters + (stopped > 0) >= THREADS)
+	}
+}
+
+init
+{
+	byte i;
+
+	atomic {
+		do
+		:: i < HOLDERS -> run holder(i); i++
+		:: i >= HOLDERS && i < HOLDERS + WAITERS -> run waiter(); i++
+		:: i >= HOLDERS + WAITERS && i < HOLDERS + WAITERS + POSTERS -> run poster(); i++
+		:: i == HOLDERS + WAITERS + POSTERS -> break
+		od;
+#if PINNED
+		run pinned_poster();
+		run pinned_waiter();
+#endif
+#if GIVER
+		run giver();
+#endif
+		run reclaimer();
+		run judge();
+#ifdef STOP
+		run stopper(THREADS);
+#endif
+		i = 0
+	}
+}

@@ -1,0 +1,734 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Permits per processor: the modes, the sequences, visitors, the preparer, and the cells that a semaphore loses and
+ * gets.
+ *
+ * Threads: WORKERS post, take without waiting or do nothing, OPS times each, as they like; WAITERS wait; GETTERS ask
+ * for the value; BIG post two permits at once; SAMPLERS are takes whose turn it is to sample, SAMPLES times each. With
+ * EPOCHS cells can be lost and had again, out of a pool of SETS, and so many epochs pass. STOP: see common.pml.
+ *
+ * One step here is one atomic operation, or one compare-and-swap loop that tries again until nothing came between. A
+ * sequence is four steps; who begins one on a processor aborts the one that is under way there, and any can be aborted
+ * by something else. Enlisted waiters take when they can: parking.pml shows that they look. Orders: as if sequentially
+ * consistent.
+ *
+ * What is shown: permits are conserved; EAGAIN, EOVERFLOW and each value that is returned were true at an instant of
+ * the call; no waiter is enlisted where the mode isn't central, and in central the cells are empty; nobody works on
+ * cells that became another's since; every run ends, and then all threads are through, but for the one that stopped
+ * and for waiters if there is no permit.
+ */
+#include "common.pml"
+
+#ifndef SETS
+#define SETS 1
+#endif
+#ifndef OPS
+#define OPS 1
+#endif
+#ifndef SAMPLES
+#define SAMPLES 1
+#endif
+#ifndef START
+#define START percpu
+#endif
+#ifndef VALUE
+#define VALUE 1
+#endif
+#ifndef CELL
+#define CELL 1 /* permits in the first processor's cell at the start */
+#endif
+#define CELL_MAX   1
+#define PERCPU_MAX 1 /* the highest value in percpu mode */
+#define VALUE_MAX  3 /* two cells that are full, and PERCPU_MAX */
+#define THREADS    (WORKERS + WAITERS + GETTERS + BIG + SAMPLERS)
+
+mtype = { central, preparing, percpu, revoking, draining };
+
+byte value = VALUE, waiters;          /* the word */
+mtype mode = START;                   /* in the word too */
+short cells = 1;                      /* which set of cells it has; 0: none; below 0: not before that epoch has ended */
+byte put[2 * SETS], taken[2 * SETS];  /* the cells of each processor in each set */
+byte visitors[SETS];
+bool preparer[SETS];
+byte in_sequence[2];                  /* on each processor: the thread whose sequence is under way; 0: none */
+
+short expected = VALUE + CELL;        /* permits, by the calls that put and took one */
+byte through;                         /* threads that are */
+byte of_interest[5], seen[5];         /* bits, each thread: values that matter to its call; those that there were */
+
+#ifdef EPOCHS
+byte begun, ended;
+byte readers, awaited;                /* bits: threads in read sections; those that the epoch under way waits for */
+byte pool = ((1 << SETS) - 1) & ~1;   /* bits: sets that nobody has */
+byte lost;                            /* bits: sets that were lost */
+byte uses[SETS];                      /* how often a set was given back */
+#endif
+
+#define AT(set, processor) (2 * (set - 1) + processor)
+#define PERMITS(at)        (put[at] - taken[at])
+#define HELD               (cells > 0 -> PERMITS(AT(cells, 0)) + PERMITS(AT(cells, 1)) : 0)
+#define TOTAL              (value + HELD)
+#define NOTE(thread)       seen[thread] = seen[thread] | (of_interest[thread] & (1 << TOTAL))
+
+/* After each change of the value or the mode, in the same step. */
+inline note_value()
+{
+	assert(TOTAL == expected);
+	assert(cells > 0 || mode == central);
+	assert(mode != central || HELD == 0);
+	assert(mode == central || waiters == 0);
+	NOTE(1);
+	NOTE(2);
+	NOTE(3);
+	NOTE(4)
+}
+
+inline begin_call(values)
+{
+	of_interest[_pid] = values;
+	seen[_pid] = values & (1 << TOTAL)
+}
+
+inline end_call()
+{
+	of_interest[_pid] = 0;
+	seen[_pid] = 0
+}
+
+/* ---- The kernel, and read sections. ---- */
+
+/* [lib/os/membarrier.c: membarrier_restart_sequences] */
+inline membarrier()
+{
+#ifndef NO_MEMBARRIER
+	in_sequence[0] = 0;
+	in_sequence[1] = 0
+#else
+	skip
+#endif
+}
+
+/* [lib/base/rcu.h: rcu_enter, rcu_leave] */
+inline rcu_enter()
+{
+#ifdef EPOCHS
+	readers = readers | (1 << _pid)
+#else
+	skip
+#endif
+}
+
+inline rcu_leave()
+{
+#ifdef EPOCHS
+	readers = readers & ~(1 << _pid);
+	awaited = awaited & ~(1 << _pid)
+#else
+	skip
+#endif
+}
+
+/* ---- Sequences. ---- */
+
+/*
+ * `change` is put or taken: `more` is 1 or -1. [lib/sem/percpu.h: percpu_is, percpu_put, percpu_take]
+ * [include/ksem/inline.h: KSEM_INLINE_SEQUENCE, KSEM_INLINE_PUT, KSEM_INLINE_TAKE]
+ */
+#ifdef NO_GUARD
+#define GUARDED true
+#else
+#define GUARDED mode == percpu
+#endif
+
+#define SEQUENCE(change, more, allowed, done, refused)               \
+	if                                                           \
+	:: mode == percpu                                            \
+	:: else -> goto refused                                      \
+	fi;                                                          \
+	atomic {                                                     \
+		if                                                   \
+		:: processor = 0                                     \
+		:: processor = 1                                     \
+		fi;                                                  \
+		in_sequence[processor] = _pid                        \
+	}                                                            \
+	if                                                           \
+	:: GUARDED                                                   \
+	:: else -> processor = 0; goto refused                       \
+	fi;                                                          \
+	atomic {                                                     \
+		if                                                   \
+		:: cells > 0 -> at = AT(cells, processor)            \
+		:: else -> processor = 0; goto refused               \
+		fi;                                                  \
+		if                                                   \
+		:: allowed -> old = change[at]                       \
+		:: else -> at = 0; processor = 0; goto refused       \
+		fi                                                   \
+	}                                                            \
+	atomic {                                                     \
+		if                                                   \
+		:: in_sequence[processor] == _pid ->                 \
+			change[at] = old + 1;                        \
+			expected = expected + more;                  \
+			note_value();                                \
+			in_sequence[processor] = 0;                  \
+			at = 0; old = 0; processor = 0;              \
+			goto done                                    \
+		:: at = 0; old = 0; processor = 0;                   \
+			goto refused                                 \
+		fi                                                   \
+	}
+
+/* ---- Visitors. ---- */
+
+#ifdef EPOCHS
+#define NOTE_USE  until = cells; if :: set > 0 -> use = uses[set - 1] :: else fi
+#define CHECK_USE assert(uses[set - 1] == use)
+#define USES      byte use; short until
+#define FORGET    use = 0; until = 0
+#else
+#define NOTE_USE  skip
+#define CHECK_USE skip
+#define USES      skip
+#define FORGET    skip
+#endif
+
+/* In a read section. [lib/sem/percpu.c: visit] */
+inline visit()
+{
+	atomic {
+		rcu_enter();
+		set = (cells > 0 -> cells : 0);
+		NOTE_USE
+	}
+	if
+	:: set > 0 ->
+		visitors[set - 1]++;
+		assert(mode == central || cells == set)
+	:: else
+	fi
+}
+
+/* [lib/sem/percpu.c: leave] */
+inline leave()
+{
+	atomic {
+		if
+		:: set > 0 -> CHECK_USE; visitors[set - 1]--
+		:: else
+		fi;
+		rcu_leave();
+		FORGET;
+		set = 0
+	}
+}
+
+/* [lib/sem/percpu.c: change_mode] [lib/sem/count.h: count_with_mode] */
+inline change_mode(from, to)
+{
+	atomic {
+		if
+		:: mode == from -> mode = to; note_value()
+		:: else
+		fi
+	}
+}
+
+/* [lib/sem/percpu.c: settle, finish_revoking, note_revocation] */
+inline settle()
+{
+	if
+	:: mode == percpu -> change_mode(percpu, revoking)
+	:: mode == revoking ->
+		membarrier();
+		change_mode(revoking, draining)
+#ifdef WAIT_FOR_PREPARER
+	:: mode == preparing
+#else
+	:: mode == preparing -> change_mode(preparing, draining)
+#endif
+	:: mode == draining || mode == central
+	fi
+}
+
+/* [lib/sem/percpu.c: drain] [lib/sem/cells.h: cell_permits] */
+inline drain(processor_, took)
+{
+	atomic {
+		if
+		:: PERMITS(AT(set, processor_)) > 0 ->
+			taken[AT(set, processor_)]++;
+			expected--;
+			note_value();
+			took = true
+		:: else
+		fi
+	}
+}
+
+/* [lib/sem/percpu.c: percpu_take_or_settle, drain_any] */
+inline take_or_settle(took)
+{
+	visit();
+	if
+	:: set > 0 ->
+		if
+#ifdef BLIND_CENTRAL
+		:: true ->
+#else
+		:: mode == draining ->
+#endif
+			drain(0, took);
+			if
+			:: !took -> drain(1, took)
+			:: else
+			fi;
+			if
+			:: !took ->
+#ifdef BLIND_CENTRAL
+				atomic { mode = central; note_value() }
+#else
+				change_mode(draining, central)
+#endif
+			:: else
+			fi
+#ifndef BLIND_CENTRAL
+		:: else -> settle()
+#endif
+		fi
+	:: else
+	fi;
+	leave()
+}
+
+/* What the cells hold, twice counted. [lib/sem/percpu.c: sum_of] [lib/sem/cells.h: cell_permits, cell_changes] */
+inline sum_of()
+{
+	atomic { sum = PERMITS(AT(set, 0)); changes = put[AT(set, 0)] + taken[AT(set, 0)] }
+	atomic { sum = sum + PERMITS(AT(set, 1)); changes = changes + put[AT(set, 1)] + taken[AT(set, 1)] }
+	atomic { then_value = value; then_mode = mode }
+#ifdef SUM_ONCE
+	changes = 0
+#else
+	changes = changes - put[AT(set, 0)] - taken[AT(set, 0)];
+	changes = changes - put[AT(set, 1)] - taken[AT(set, 1)]
+#endif
+}
+
+/* ---- Calls. ---- */
+
+/*
+ * [lib/sem/semaphore.h: semaphore_post] [lib/sem/semaphore.c: semaphore_post_word] [lib/sem/count.h: count_post]
+ * [lib/sem/percpu.h: percpu_counts_for_limit] [lib/sem/percpu.c: percpu_post_much, post_draining]
+ */
+inline post(n)
+{
+	atomic { begin_call((1 << VALUE_MAX) | (1 << (VALUE_MAX + 1 - n))) }
+	if
+	:: n == 1 -> SEQUENCE(put, 1, PERMITS(at) < CELL_MAX, post_done, post_word)
+	:: else
+	fi;
+post_word:
+	atomic {
+		if
+		:: value + n > VALUE_MAX -> goto post_refused
+#ifdef NO_LIMIT
+		:: value + n <= VALUE_MAX ->
+#else
+		:: value + n <= VALUE_MAX && (mode == central || value + n <= PERCPU_MAX) ->
+#endif
+			value = value + n;
+			expected = expected + n;
+			note_value();
+			assert(TOTAL <= VALUE_MAX);
+			goto post_done
+#ifndef NO_LIMIT
+		:: else
+#endif
+		fi
+	}
+	visit();
+	if
+	:: set > 0 && mode == draining ->
+again:		sum_of();
+		if
+		:: changes == 0 && then_mode == draining ->
+			if
+			:: then_value + sum + n > VALUE_MAX -> clear(); leave(); goto post_refused
+			:: else ->
+				atomic {
+					if
+					:: value == then_value && mode == then_mode ->
+						value = value + n;
+						expected = expected + n;
+						note_value();
+						assert(TOTAL <= VALUE_MAX);
+						clear()
+					:: else -> clear(); goto again
+					fi
+				}
+				leave();
+				goto post_done
+			fi
+		:: else -> clear()
+		fi
+	:: set > 0 && mode != draining -> settle()
+	:: set == 0
+	fi;
+	leave();
+	goto post_word;
+post_refused:
+	atomic { assert(seen[_pid] != 0); end_call(); goto post_end }
+post_done:
+	atomic { end_call() }
+post_end:
+	skip
+}
+
+inline clear()
+{
+	d_step { sum = 0; changes = 0; then_value = 0; then_mode = 0 }
+}
+
+/*
+ * [lib/sem/semaphore.h: semaphore_take, semaphore_take_or_enlist] [lib/sem/semaphore.c: semaphore_take_word]
+ * [lib/sem/count.h: count_take, count_enlist]
+ */
+inline take(enlists)
+{
+	atomic { begin_call(1) }
+	if
+	:: !enlists -> SEQUENCE(taken, -1, PERMITS(at) > 0, take_done, take_word)
+	:: else
+	fi;
+take_word:
+	atomic {
+		if
+		:: value > 0 -> value--; expected--; note_value(); goto take_done
+#ifdef EAGAIN_BLIND
+		:: value == 0 && !enlists -> assert(seen[_pid] != 0); end_call(); goto take_end
+#endif
+#ifdef ENLIST_ANYWHERE
+		:: value == 0 && enlists -> waiters++; note_value(); end_call(); goto take_enlisted
+#else
+		:: value == 0 && mode == central && enlists -> waiters++; note_value(); end_call(); goto take_enlisted
+#endif
+		:: value == 0 && mode == central && !enlists -> assert(seen[_pid] != 0); end_call(); goto take_end
+		:: value == 0 && mode != central
+		fi
+	}
+	take_or_settle(took);
+	if
+	:: !took -> goto take_word
+	:: else -> took = false
+	fi;
+	goto take_done;
+take_enlisted: /* [lib/sem/semaphore.c: semaphore_leave] [lib/sem/count.h: count_take_enlisted, count_delist] */
+	atomic { value > 0 -> value--; waiters--; expected--; note_value() }
+take_done:
+	atomic { end_call() }
+take_end:
+	skip
+}
+
+/* [lib/sem/semaphore.c: semaphore_value] [lib/sem/percpu.c: percpu_value] */
+inline getvalue()
+{
+	atomic { begin_call(255) }
+	do
+	:: atomic { mode == central -> assert(seen[_pid] & (1 << value)); break }
+	:: atomic { mode != central -> tries = 0 }
+		visit();
+		do
+		:: set > 0 ->
+			sum_of();
+			if
+			:: then_mode == central -> clear(); break
+			:: then_mode != central && changes == 0 ->
+				assert(seen[_pid] & (1 << (then_value + sum)));
+				clear();
+				leave();
+				goto value_done
+			:: else ->
+				clear();
+				if
+				:: tries > 0 -> settle()
+				:: else -> tries++
+				fi
+			fi
+		:: else -> break
+		od;
+		leave()
+	od;
+value_done:
+	atomic { tries = 0; end_call() }
+}
+
+/* ---- Sampling. ---- */
+
+/* [lib/sem/percpu.c: profits] */
+#define PROFITS ((mode == central || mode == draining) && waiters == 0 && value > 0 && value <= PERCPU_MAX)
+
+/* With the preparer's flag. [lib/sem/percpu.c: prepare, changes_of] */
+inline prepare()
+{
+	atomic {
+		if
+		:: PROFITS -> mode = preparing; note_value()
+		:: else -> goto prepared
+		fi
+	}
+	if
+#ifdef IGNORE_VISITORS
+	:: true -> change_mode(preparing, percpu)
+#else
+	:: visitors[set - 1] == 0 -> change_mode(preparing, percpu)
+	:: else -> change_mode(preparing, draining)
+#endif
+	fi;
+prepared:
+	skip
+}
+
+#ifdef EPOCHS
+#ifdef EARLY_EPOCH
+#define LOST_NOW (0 - begun - 1)
+#else
+#define LOST_NOW (0 - begun - 2)
+#endif
+
+/*
+ * With the preparer's flag, which is kept if they are lost. [lib/sem/percpu.c: lose, lost_now]
+ * [lib/sem/cells.c: cells_lose]
+ */
+inline lose()
+{
+#ifndef LOSE_ANYWHERE
+	if
+	:: mode == central
+	:: else -> goto kept
+	fi;
+#endif
+	until = LOST_NOW;
+	atomic {
+		if
+		:: cells == set -> cells = until; note_value()
+		:: else -> goto kept
+		fi
+	}
+	lost = lost | (1 << (set - 1));
+#ifdef FLAG_NOT_KEPT
+	preparer[set - 1] = false;
+#endif
+	goto sampled;
+kept:
+	skip
+}
+
+/* [lib/sem/percpu.c: give, earn, epoch_has_passed] [lib/sem/cells.c: cells_take, cells_give] */
+inline earn()
+{
+	if
+	:: 0 - until > ended -> goto sampled
+	:: else
+	fi;
+	atomic {
+		if
+		:: pool & 1 -> set = 1; pool = pool & ~1
+		:: pool & 2 -> set = 2; pool = pool & ~2
+		:: pool == 0 -> goto sampled
+		fi
+	}
+	atomic {
+		if
+		:: cells == until -> cells = set; note_value()
+		:: else -> pool = pool | (1 << (set - 1))
+		fi
+	}
+}
+#endif
+
+/* [lib/sem/percpu.c: percpu_sample, sample, consider] */
+inline sample()
+{
+	if
+	:: PROFITS
+	:: else -> goto sampled
+	fi;
+	atomic {
+		rcu_enter();
+		set = (cells > 0 -> cells : 0);
+		NOTE_USE
+	}
+	if
+	:: set > 0 ->
+		atomic {
+			CHECK_USE;
+			if
+			:: preparer[set - 1] -> goto sampled
+			:: else -> preparer[set - 1] = true
+			fi
+		}
+#ifdef EPOCHS
+		if
+		:: lose()
+		:: true
+		fi;
+#endif
+		prepare();
+		atomic { CHECK_USE; preparer[set - 1] = false }
+	:: else ->
+#ifdef EPOCHS
+		earn()
+#else
+		skip
+#endif
+	fi;
+sampled:
+	atomic {
+		rcu_leave();
+		FORGET;
+		set = 0
+	}
+}
+
+/* ---- Threads. ---- */
+
+proctype worker() RUNS
+{
+	byte set, at, old, processor, sum, then_value, ops;
+	short changes;
+	mtype then_mode;
+	bool took;
+	USES;
+
+	do
+	:: ops < OPS -> ops++; post(1)
+	:: ops < OPS -> ops++; take(false)
+	:: ops == OPS -> break
+	od;
+	atomic { ops = 0; through++ }
+}
+
+proctype waiter() RUNS
+{
+	byte set, at, old, processor;
+	bool took;
+	USES;
+
+	take(true);
+	through++
+}
+
+proctype getter() RUNS
+{
+	byte set, sum, then_value, tries;
+	short changes;
+	mtype then_mode;
+	USES;
+
+	getvalue();
+	through++
+}
+
+proctype big() RUNS
+{
+	byte set, at, old, processor, sum, then_value;
+	short changes;
+	mtype then_mode;
+	USES;
+
+	post(2);
+	through++
+}
+
+proctype sampler() RUNS
+{
+	byte set, samples;
+	USES;
+
+	do
+	:: samples < SAMPLES -> samples++; sample()
+	:: else -> break
+	od;
+	atomic { samples = 0; through++ }
+}
+
+#ifdef EPOCHS
+/* [lib/sem/cells.c: cells_give] */
+inline give_back(which)
+{
+	put[AT(which, 0)] = 0; put[AT(which, 1)] = 0;
+	taken[AT(which, 0)] = 0; taken[AT(which, 1)] = 0;
+	visitors[which - 1] = 0;
+	preparer[which - 1] = false;
+	uses[which - 1]++;
+	pool = pool | (1 << (which - 1))
+}
+
+/*
+ * Whoever frees memory. [lib/object/reclaim.c: wait_an_epoch, reclaim_free, give_cells]
+ * [lib/base/rcu.c: rcu_wait_epoch] [lib/sem/cells.c: cells_take_lost, cells_give]
+ */
+proctype reclaimer()
+{
+	byte taken_back, epochs;
+
+	do
+	:: epochs < EPOCHS ->
+		epochs++;
+		atomic { taken_back = lost; lost = 0 }
+		atomic { begun++; awaited = readers }
+		atomic { awaited == 0 -> ended = begun }
+		membarrier();
+		atomic {
+			if
+			:: taken_back & 1 -> give_back(1)
+			:: else
+			fi;
+			if
+			:: taken_back & 2 -> give_back(2)
+			:: else
+			fi;
+			taken_back = 0
+		}
+	:: else -> break
+	od
+}
+#endif
+
+/* When nothing can go on. */
+proctype judge()
+{
+	timeout;
+	d_step {
+		assert(waiters == 0 || TOTAL == 0 || (stopped > WORKERS && stopped <= WORKERS + WAITERS));
+		assert(through + waiters + (stopped > 0) >= THREADS)
+	}
+}
+
+init
+{
+	byte i;
+
+	atomic {
+		put[0] = CELL;
+		do
+		:: i < WORKERS -> run worker(); i++
+		:: i >= WORKERS && i < WORKERS + WAITERS -> run waiter(); i++
+		:: i >= WORKERS + WAITERS && i < WORKERS + WAITERS + GETTERS -> run getter(); i++
+		:: i >= WORKERS + WAITERS + GETTERS && i < WORKERS + WAITERS + GETTERS + BIG -> run big(); i++
+		:: i >= THREADS - SAMPLERS && i < THREADS -> run sampler(); i++
+		:: i == THREADS -> break
+		od;
+#ifdef EPOCHS
+		run reclaimer();
+#endif
+		run judge();
+#ifdef STOP
+		run stopper(i);
+#endif
+		i = 0
+	}
+}
