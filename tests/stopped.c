@@ -376,6 +376,9 @@ static bool play(const struct scenario *scenario, void (*how)(void), int seconds
 	if (!begin(child))
 		return false;
 	how();
+	atomic_store(&stage->over, true);
+	if (good())
+		stepper_run(&run.victim);
 	kill(child, SIGKILL);
 	while (waitpid(child, NULL, __WALL) == child)
 		;

@@ -34,6 +34,7 @@ enum state {
 enum cue {
 	PLENTY,  /* posts before it takes, so that every take must work */
 	SCARCE,  /* takes what there is, and leaves permits behind */
+	DRY,     /* the first worker takes all there is, so that none may be left anywhere, and gives it back */
 	LOCKED,  /* the same as PLENTY, each call under cast.lock */
 	UNBLOCK, /* one post, by the first worker only */
 };
@@ -65,6 +66,7 @@ struct scenario {
 struct stage {
 	/* By the test. */
 	enum cue cue;
+	atomic_bool over; /* the cast shall end */
 	sem_t attached, play[WORKERS];
 
 	/* By the cast. */

@@ -101,6 +101,17 @@ static void play_scarce(unsigned self)
 	atomic_fetch_add(&stage->net, net);
 }
 
+static void play_dry(unsigned self)
+{
+	int taken = 0, error;
+
+	while ((error = CALL(trywait)) == 0)
+		taken++;
+	MUST(error == EAGAIN);
+	for (; taken > 0; taken--)
+		MUST(CALL(post) == 0);
+}
+
 static void play(unsigned self)
 {
 	switch (stage->cue) {
@@ -115,6 +126,10 @@ static void play(unsigned self)
 		break;
 	case SCARCE:
 		play_scarce(self);
+		break;
+	case DRY:
+		if (self == 0)
+			play_dry(self);
 		break;
 	case UNBLOCK:
 		if (self == 0) {
@@ -351,7 +366,7 @@ static _Noreturn void be_stopped(void)
 	atomic_store(&stage->victim, gettid());
 	sem_post(&stage->ready);
 	sem_wait(&stage->attached);
-	for (;;) {
+	while (!atomic_load(&stage->over)) {
 		prepare();
 		mark(1);
 		stage->result = scenario->call();
@@ -359,6 +374,7 @@ static _Noreturn void be_stopped(void)
 		settle();
 		mark(3);
 	}
+	_exit(0);
 }
 
 _Noreturn void cast_play(const struct scenario *this_scenario, struct stage *this_stage)

@@ -291,6 +291,10 @@ static const struct scenario scenarios_change[] = {
 	{"ksem_trywait, gets cells", trywait_by_id, GETS, PLENTY, -1},
 	{"ksem_trywait, becomes percpu", trywait_by_id, PREPARES, PLENTY, -1},
 	{"ksem_trywait, loses its cells", trywait_by_id, LOSES, PLENTY, -1},
+	{"ksem_trywait, becomes percpu, others find none", trywait_by_id, PREPARES, DRY, -1},
+	{"ksem_trywait, gets cells, others find none", trywait_by_id, GETS, DRY, -1},
+	{"ksem_trywait, draining, others find none", trywait_by_id, DRAINING, DRY, -1},
+	{"ksem_post, permits in cells, others find none", post_by_id, CELLS, DRY, 1},
 };
 
 static const struct scenario scenarios_sleep[] = {

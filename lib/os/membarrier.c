@@ -4,15 +4,19 @@
  *
  * Asked for once, the service doesn't go away; but a host may forbid the call later (seccomp). Then permits in cells
  * must be had all the same: a thread that has run on a processor has thereby preempted who ran there, and a preempted
- * sequence is aborted.
+ * sequence is aborted. A host that forbids sched_setaffinity as well leaves nothing; ksem(7) tells it not to. (liburcu
+ * ends a program whose membarrier is forbidden after it began, at the next grace period.)
  */
 #include "os/membarrier.h"
 
 #include <errno.h>
 #include <linux/membarrier.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "os/rseq.h"
 
 static bool kernel_start(void)
 {
@@ -35,18 +39,20 @@ bool membarrier_start(void)
 	return started;
 }
 
+#define PROCESSORS_MAX 8192 /* as many as Linux can be built for */
+
 static void visit_every_processor(void)
 {
-	cpu_set_t before, one;
+	unsigned long before[PROCESSORS_MAX / 64], all[PROCESSORS_MAX / 64], one[PROCESSORS_MAX / 64] = {0};
+	bool known = sched_getaffinity(0, sizeof(before), (cpu_set_t *)before) == 0;
 
-	if (sched_getaffinity(0, sizeof(before), &before) != 0)
-		return;
-	for (int processor = 0; processor < CPU_SETSIZE; processor++) {
-		CPU_ZERO(&one);
-		CPU_SET(processor, &one);
-		sched_setaffinity(0, sizeof(one), &one); /* fails for those that there aren't */
+	memset(all, 0xff, sizeof(all));
+	for (uint32_t processor = 0; processor < rseq_processors && processor < PROCESSORS_MAX; processor++) {
+		one[processor / 64] = 1UL << processor % 64;
+		sched_setaffinity(0, sizeof(one), (cpu_set_t *)one); /* fails for those that there aren't */
+		one[processor / 64] = 0;
 	}
-	sched_setaffinity(0, sizeof(before), &before);
+	sched_setaffinity(0, sizeof(before), (cpu_set_t *)(known ? before : all));
 }
 
 void membarrier_restart_sequences(void)
