@@ -272,6 +272,21 @@ static void a_permit_that_a_woken_sleeper_will_look_for_needs_no_wake(void **sta
 	assert_int_equal(fake.wake_calls, 2);
 }
 
+/* Else the first, once it goes on, would count on the sleeper that the second woke, and the other sleep for ever. */
+static void a_post_wakes_for_one_before_it_that_has_not_come_to_its_wake(void **state)
+{
+	struct semaphore sem;
+	count_t first;
+
+	(void)state;
+	park_two(&sem, 2);
+	first = fetch_add_rlx(&sem.word, 1) + 1; /* preempted here */
+	OK(semaphore_post(&sem, 1));
+	assert_int_equal(fake.woken, 2);
+	park_wake(&sem, first);
+	assert_int_equal(fake.woken, 2);
+}
+
 static void a_sleeper_that_looked_and_slept_on_is_woken_again(void **state)
 {
 	struct semaphore sem;
@@ -451,6 +466,7 @@ int main(void)
 		test(nobody_is_woken_where_nobody_waits),
 		test(wakes_are_as_many_as_permits_or_waiters),
 		test(a_permit_that_a_woken_sleeper_will_look_for_needs_no_wake),
+		test(a_post_wakes_for_one_before_it_that_has_not_come_to_its_wake),
 		test(a_sleeper_that_looked_and_slept_on_is_woken_again),
 		test(a_bell_that_nobody_was_found_asleep_at_is_rung_again_once_it_is_armed),
 		test(a_bell_that_rang_is_not_slept_on),

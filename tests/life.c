@@ -59,6 +59,15 @@ static void taking_is_refused_from_zero_and_over_the_top(void **state)
 	}
 }
 
+static void check_keep_shared_ref(uint32_t refs, uint32_t keeps)
+{
+	int error = refs == 1 ? EAGAIN : keeps == LIFE_HALF_MAX ? ENOMEM : 0;
+	atomic(life_t) life = life_of(refs, keeps);
+
+	assert_int_equal(life_keep_shared_ref(&life), error);
+	assert_true(load_rlx(&life) == (error ? life_of(refs, keeps) : life_of(refs - 1, keeps + 1)));
+}
+
 static void only_the_drop_to_zero_is_the_last(void **state)
 {
 	(void)state;
@@ -74,8 +83,7 @@ static void only_the_drop_to_zero_is_the_last(void **state)
 				assert_int_equal(life_drop(&life, life_refs(refs)), keeps == 0);
 				assert_true(load_rlx(&life) == life_of(0, keeps));
 				store_rlx(&life, life_of(refs, keeps));
-				assert_int_equal(life_drop_shared_ref(&life), refs != 1);
-				assert_true(load_rlx(&life) == life_of(refs == 1 ? 1 : refs - 1, keeps));
+				check_keep_shared_ref(refs, keeps);
 			}
 			store_rlx(&life, life_of(refs, keeps));
 			if (keeps > 0) {
@@ -191,9 +199,9 @@ static void *drop_one_shared_each(void *arg)
 		if (me == 0)
 			store_rlx(&race.life, life_of(THREADS, 1));
 		pthread_barrier_wait(&race.line);
-		if (!life_drop_shared_ref(&race.life)) {
+		if (life_keep_shared_ref(&race.life)) {
 			atomic_fetch_add(&race.alone, 1);
-			MUST(load_rlx(&race.life) == life_of(1, 1));
+			MUST(load_rlx(&race.life) == life_of(1, THREADS));
 		}
 		pthread_barrier_wait(&race.line);
 	}

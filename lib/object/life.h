@@ -82,16 +82,22 @@ static inline bool life_drop(atomic(life_t) *life, life_t less)
 	return old == less;
 }
 
-/* Drops one reference, unless it is the only one (false): then who drops it has more to do first. */
-static inline bool life_drop_shared_ref(atomic(life_t) *life)
+/*
+ * Makes a keep of a reference. EAGAIN: it is the only one, and who drops it has more to do first; ENOMEM: no keep more
+ * can be counted.
+ */
+static inline int life_keep_shared_ref(atomic(life_t) *life)
 {
 	life_t old = load_rlx(life); /* relaxed: the compare-and-swap checks it */
+	life_t next;
 
 	do {
 		if (life_count_refs(old) == 1)
-			return false;
-	} while (!cas_acq_rel(life, &old, old - life_refs(1))); /* KSEM_ORD_4 release, KSEM_ORD_4 acquire */
-	return true;
+			return EAGAIN;
+		if (life_add(old - life_refs(1), life_keep(), &next))
+			return ENOMEM;
+	} while (!cas_acq_rel(life, &old, next)); /* KSEM_ORD_4 release, KSEM_ORD_4 acquire */
+	return 0;
 }
 
 #endif

@@ -187,17 +187,20 @@ int process_init(struct ksem_proc *proc, uint32_t value, ksem_id_t *id)
 	return error;
 }
 
-/* Drops the reference if another process holds one too. */
-static bool destroy_shared(struct ksem_proc *proc, struct ksem *ksem, struct reclaim *garbage)
+/*
+ * Drops the reference if another process holds one too; else EAGAIN. Something of this process keeps the semaphore
+ * until it is out of the table: else the other could end it, and a reader that comes after the epoch began find it
+ * here.
+ */
+static int destroy_shared(struct ksem_proc *proc, struct ksem *ksem, struct reclaim *garbage)
 {
-	bool shared;
+	int error = life_keep_shared_ref(&ksem->life);
 
-	rcu_enter(); /* from the drop on, only this keeps it */
-	shared = life_drop_shared_ref(&ksem->life);
-	if (shared)
-		ids_remove(&proc->ids, ksem, garbage);
-	rcu_leave();
-	return shared;
+	if (error)
+		return error;
+	ids_remove(&proc->ids, ksem, garbage);
+	namespace_drop(proc->ns, ksem, life_keep(), garbage);
+	return 0;
 }
 
 /*
@@ -213,8 +216,9 @@ static int destroy_locked(struct ksem_proc *proc, ksem_id_t id, struct reclaim *
 		return EINVAL;
 	if (count_waiters(semaphore_word(&ksem->sem)))
 		return EBUSY;
-	if (destroy_shared(proc, ksem, garbage))
-		return 0;
+	error = destroy_shared(proc, ksem, garbage);
+	if (error != EAGAIN)
+		return error;
 	error = semaphore_kill(&ksem->sem);
 	if (error)
 		return error;

@@ -101,16 +101,16 @@ static inline int count_post(count_t c, uint32_t n, count_t *next)
 }
 
 /*
- * How many waiters a post of n permits, which made the word `posted`, must wake, if `woken` of them will look at it
- * anyway.
+ * How many waiters a post that made the word `posted` must wake, if `woken` of them will look at it anyway. For all the
+ * permits there are, not for its own alone: a post before it may not have come to its wake yet, and then counts on the
+ * sleepers that this one woke.
  */
-static inline uint32_t count_to_wake(count_t posted, uint32_t n, int32_t woken)
+static inline uint32_t count_to_wake(count_t posted, int32_t woken)
 {
 	uint32_t can_go = count_waiters(posted) < count_value(posted) ? count_waiters(posted) : count_value(posted);
 	uint32_t will_look = woken > 0 ? (uint32_t)woken : 0;
-	uint32_t more = can_go > will_look ? can_go - will_look : 0;
 
-	return more < n ? more : n;
+	return can_go > will_look ? can_go - will_look : 0;
 }
 
 /* One permit less. */

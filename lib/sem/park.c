@@ -61,7 +61,7 @@ static bool all_are_woken(struct semaphore *sem)
 	return load_seq(&sem->woken) >= (int32_t)waiters; /* KSEM_ORD_15 release, KSEM_ORD_15 acquire */
 }
 
-void park_wake(struct semaphore *sem, count_t posted, uint32_t n)
+void park_wake(struct semaphore *sem, count_t posted)
 {
 	uint32_t bell = load_seq(&sem->bell); /* KSEM_ORD_14 release, KSEM_ORD_14 acquire */
 	uint32_t more;
@@ -69,7 +69,7 @@ void park_wake(struct semaphore *sem, count_t posted, uint32_t n)
 
 	if ((bell & STATE) == STILL)
 		return;
-	more = count_to_wake(posted, n, load_seq(&sem->woken)); /* KSEM_ORD_15 release, KSEM_ORD_15 acquire */
+	more = count_to_wake(posted, load_seq(&sem->woken)); /* KSEM_ORD_15 release, KSEM_ORD_15 acquire */
 	if (more == 0)
 		return;
 	bell = ring(sem, bell);

@@ -35,8 +35,8 @@
  */
 int park_sleep(struct semaphore *sem, const struct deadline *deadline);
 
-/* After a post of n permits that made the word `posted`, in the read section of that post: wakes who can go on. */
-void park_wake(struct semaphore *sem, count_t posted, uint32_t n);
+/* After a post that made the word `posted`, in the read section of that post: wakes who can go on. */
+void park_wake(struct semaphore *sem, count_t posted);
 
 /* In a fork's child, which has one thread: nobody else sleeps or was woken. */
 void park_after_fork(struct semaphore *sem);

@@ -17,8 +17,8 @@ static count_t look_again(const struct semaphore *sem)
 	return semaphore_word(sem);
 }
 
-/* Tries to make the word `c`, which has waiters, `next`, by a post of n permits. */
-static __attribute__((noinline)) bool post_to_waiters(struct semaphore *sem, count_t c, count_t next, uint32_t n)
+/* Tries to make the word `c`, which has waiters, `next`, by a post. */
+static __attribute__((noinline)) bool post_to_waiters(struct semaphore *sem, count_t c, count_t next)
 {
 	bool posted;
 
@@ -26,7 +26,7 @@ static __attribute__((noinline)) bool post_to_waiters(struct semaphore *sem, cou
 	/* KSEM_ORD_1 release, KSEM_ORD_14 release, KSEM_ORD_14 acquire, KSEM_ORD_15 release, KSEM_ORD_15 acquire */
 	posted = cas_seq(&sem->word, &c, next);
 	if (posted)
-		park_wake(sem, next, n);
+		park_wake(sem, next);
 	rcu_leave();
 	return posted;
 }
@@ -53,7 +53,7 @@ int semaphore_post_word(struct semaphore *sem, uint32_t n)
 				return error;
 			c = load_rlx(&sem->word); /* relaxed: as above */
 		} else if (unlikely(count_waiters(c) > 0)) {
-			if (post_to_waiters(sem, c, next, n))
+			if (post_to_waiters(sem, c, next))
 				return 0;
 			c = load_rlx(&sem->word);                   /* relaxed: as above */
 		} else if (likely(cas_rel(&sem->word, &c, next))) { /* KSEM_ORD_1 release */
