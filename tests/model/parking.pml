@@ -37,7 +37,7 @@ bool asleep[WAITERS];               /* the kernel's: who sleeps on the bell */
 
 byte posted, taken, through;        /* what the judge goes by */
 byte owed;                          /* permits of a post that is between its permits and its wake */
-byte due;                           /* sleepers that the kernel woke and that haven't counted themselves off */
+byte due;                           /* sleepers that the kernel woke and that haven't looked */
 bool stranger;                      /* has come */
 
 #if WAITERS == 1
@@ -204,7 +204,7 @@ next:		atomic { posted_value = 0; posted_waiters = 0; more = 0; found = 0; seen 
 proctype waiter(byte i; bool timed) RUNS
 {
 	byte expected;
-	bool give_up;
+	bool give_up, was_woken;
 
 	atomic {
 		if
@@ -240,7 +240,7 @@ again:	/* [lib/sem/park.c: arm, park_sleep, with_state] */
 #ifndef NOT_COUNTED_OFF
 		woken--;
 #endif
-		due--
+		was_woken = true
 	}
 	:: atomic { timed && asleep[i] -> asleep[i] = false; give_up = true }
 #ifdef STRANGER
@@ -251,6 +251,8 @@ again:	/* [lib/sem/park.c: arm, park_sleep, with_state] */
 #endif
 	fi;
 look:	atomic {
+		due = due - was_woken;
+		was_woken = false;
 		if
 		:: value > 0 -> value--; waiters--; taken++
 		:: value == 0 && give_up ->
