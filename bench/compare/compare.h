@@ -7,7 +7,8 @@
  * measures. Peers that can't live in this program (another libc, another C++ library) are built into a helper program,
  * which runs the same scenarios when it is told to (helper.c, remote.c).
  *
- * main.c lets all peers take turns at each scenario, several rounds of it; report.c says what came out.
+ * main.c lets all peers take turns at each scenario, several rounds of it; results.c and targets.c say what came out,
+ * wakes.c how often somebody was woken, others.c how much else ran meanwhile. crew.h is threads that begin together.
  */
 #ifndef COMPARE_H
 #define COMPARE_H
@@ -21,6 +22,8 @@
 extern "C" {
 #endif
 
+#define PROCESSORS_MAX 64
+
 enum scenario {
 	PAIR,      /* post + wait: `threads` threads on one semaphore with as many permits */
 	HANDOVER,  /* two threads, each on a processor of its own, hand over to each other by two semaphores */
@@ -29,6 +32,7 @@ enum scenario {
 	PIPELINE,  /* a producer and a consumer, and 64 places between them */
 	BATCH,     /* eight waiters are let go at once, and are waited for */
 	PARK,      /* a waiter that has gone to sleep is woken: until it runs */
+	PARK_BOTH, /* the same, and it answers: until the answer is there */
 	IDS,       /* post + wait on one of `count` semaphores: the same, or at random */
 	CREATE,    /* making one and ending it */
 	OPEN,      /* opening a name that exists, and closing it */
@@ -42,8 +46,8 @@ struct job {
 	long count;        /* of semaphores */
 	bool random;       /* which of them */
 	long operations;   /* at least 1 */
-	bool distribution; /* HANDOVER, PROCESSES, PARK: each of them is timed, and goes to the histogram */
-	int processors[2];
+	bool distribution; /* HANDOVER, PARK, PARK_BOTH: each of them is timed, and goes to the histogram */
+	int processors[PROCESSORS_MAX], processor_count; /* those that this program may use */
 };
 
 struct peer {
@@ -64,6 +68,7 @@ extern const struct peer floor_locked, floor_spin, floor_futex, floor_syscall;
 
 /* A helper program as a peer, which starts it; false: it isn't there. */
 bool remote_peer(const char *program, const char *name, struct peer *peer);
+double remote_seconds(void); /* of processors, that all helpers and their children had */
 int helper_main(const struct peer *peer);
 
 #ifdef __cplusplus

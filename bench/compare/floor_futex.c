@@ -10,9 +10,9 @@
 
 #define PEER      floor_futex
 #define PEER_NAME "floor: futex calls"
-#define PEER_CAN              \
-	{                     \
-		[PARK] = true \
+#define PEER_CAN                                                     \
+	{                                                            \
+		[HANDOVER] = true, [PARK] = true, [PARK_BOTH] = true \
 	}
 
 struct line {

@@ -13,14 +13,25 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "others.h"
 #include "results.h"
-#include "wakes.h"
 
 #define TURN       20000000.0 /* ns */
 #define TURN_QUICK 4000000.0
 
+#define COUNTED 500000000.0 /* ns, to count wakes */
+
 static const char usage[] = "usage: ksem-compare [--quick] [--rounds N] [--only REGEX] [--peers REGEX] [--json FILE] "
 			    "[--tsv FILE] [--list]\n";
+static const char help[] = "Compares ksem with every other semaphore that it was built with; they take turns.\n"
+			   "  --quick        short turns, and fewer ids\n"
+			   "  --rounds N     1 to 101; 9 without it\n"
+			   "  --only REGEX   scenarios whose name matches\n"
+			   "  --peers REGEX  semaphores whose name matches\n"
+			   "  --json FILE    writes the figures there, for programs\n"
+			   "  --tsv FILE     the medians, for plot.gp\n"
+			   "  --list         names scenarios and semaphores, and measures nothing\n"
+			   "Exit status: 0; 1 if something failed; 2 for wrong arguments.\n";
 
 static struct {
 	bool quick, list;
@@ -30,7 +41,7 @@ static struct {
 } options = {.rounds = 9};
 
 static struct results results;
-static int processors[64], processor_count;
+static int processors[PROCESSORS_MAX], processor_count;
 
 static void fail(const char *what, const char *why)
 {
@@ -43,7 +54,7 @@ static void find_processors(void)
 	cpu_set_t set;
 
 	sched_getaffinity(0, sizeof(set), &set);
-	for (int i = 0; i < CPU_SETSIZE && processor_count < 64; i++) {
+	for (int i = 0; i < CPU_SETSIZE && processor_count < PROCESSORS_MAX; i++) {
 		if (CPU_ISSET((unsigned)i, &set))
 			processors[processor_count++] = i;
 	}
@@ -60,10 +71,23 @@ static void add_case(const char *name, struct job job)
 {
 	if (!matches(&options.only, name))
 		return;
-	job.processors[0] = processors[0];
-	job.processors[1] = processors[processor_count > 1];
+	memcpy(job.processors, processors, sizeof(processors));
+	job.processor_count = processor_count;
 	snprintf(results.cases_[results.cases].name, sizeof(results.cases_[0].name), "%s", name);
 	results.cases_[results.cases++].job = job;
+}
+
+static void leave_out(const char *name)
+{
+	results.left_out_names[results.left_out++] = name;
+}
+
+static void add_pairs(int threads)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "pair_%d", threads);
+	add_case(name, (struct job){.scenario = PAIR, .threads = threads});
 }
 
 static void add_cases(void)
@@ -71,18 +95,18 @@ static void add_cases(void)
 	char name[32];
 
 	add_case("bytes", (struct job){.scenario = BYTES, .count = 100000});
-	for (int threads = 1; threads <= processor_count; threads *= 2) {
-		snprintf(name, sizeof(name), "pair_%d", threads);
-		add_case(name, (struct job){.scenario = PAIR, .threads = threads});
-	}
+	for (int threads = 1; threads < processor_count; threads *= 2)
+		add_pairs(threads);
+	add_pairs(processor_count);
 	if (processor_count > 1) {
 		add_case("handover", (struct job){.scenario = HANDOVER});
 		add_case("handover_each", (struct job){.scenario = HANDOVER, .distribution = true});
 		add_case("processes", (struct job){.scenario = PROCESSES});
 		add_case("pipeline", (struct job){.scenario = PIPELINE});
 		add_case("park", (struct job){.scenario = PARK, .distribution = true});
+		add_case("park_both", (struct job){.scenario = PARK_BOTH, .distribution = true});
 	} else {
-		printf("one processor: handover, processes, pipeline and park are left out\n");
+		leave_out("handover, handover_each, processes, pipeline, park, park_both: they need two processors");
 	}
 	add_case("crowd", (struct job){.scenario = CROWD});
 	add_case("batch", (struct job){.scenario = BATCH});
@@ -100,11 +124,6 @@ static void add_peer(const struct peer *peer)
 {
 	if (matches(&options.peers, peer->name))
 		results.peer[results.peers++] = *peer;
-}
-
-static void leave_out(const char *name)
-{
-	results.left_out_names[results.left_out++] = name;
 }
 
 /* The helper programs stand beside this one. */
@@ -169,12 +188,28 @@ static bool repeats(const struct job *job)
 	return job->scenario != BYTES;
 }
 
+/* Operations that run at the same time, or how many turns a scenario is to have. */
+static double turns(const struct job *job)
+{
+	switch (job->scenario) {
+	case PAIR:
+		return 1.0 / job->threads;
+	case HANDOVER:
+	case PROCESSES:
+		return 0.5; /* an operation is there and back */
+	case CROWD:
+		return 0.5; /* eight threads; longer than others: they are to be preempted */
+	default:
+		return 1;
+	}
+}
+
 /* So many operations that a turn takes as long as it should. */
 static long operations_for(const struct peer *peer, struct job job, struct histogram *scratch)
 {
-	double turn = options.quick ? TURN_QUICK : TURN;
+	double turn = (options.quick ? TURN_QUICK : TURN) * turns(&job);
 
-	if (job.scenario == PARK)
+	if (job.scenario == PARK || job.scenario == PARK_BOTH)
 		return (long)(2 * turn / 1000000) + 1; /* each waits that long */
 	for (job.operations = 32;; job.operations *= 4) {
 		double whole = (double)INT64_MAX;
@@ -189,47 +224,57 @@ static long operations_for(const struct peer *peer, struct job job, struct histo
 	}
 }
 
-static void measure_case(int i)
+/* Round -1 finds out how many operations make a turn. */
+static void measure_once(int i, int j, int round)
 {
 	static struct histogram scratch;
-	long operations[PEERS_MAX];
+	static long operations[PEERS_MAX];
+	const struct peer *peer = &results.peer[j];
+	struct measured *measured = &results.measured[i][j];
+	struct job job = results.cases_[i].job;
+	double value;
 
-	for (int round = -1; round < options.rounds; round++) {
-		for (int j = 0; j < results.peers; j++) {
-			const struct peer *peer = &results.peer[j];
-			struct measured *measured = &results.measured[i][j];
-			struct job job = results.cases_[i].job;
-
-			if (!peer->can[job.scenario] || (!repeats(&job) && round > 0))
-				continue;
-			if (round < 0) {
-				operations[j] = repeats(&job) ? operations_for(peer, job, &scratch) : 1;
-				continue;
-			}
-			if (job.distribution && !measured->latencies)
-				measured->latencies = calloc(1, sizeof(*measured->latencies));
-			job.operations = operations[j];
-			measured->values[measured->rounds++] =
-				peer->run(&job, measured->latencies ? measured->latencies : &scratch);
-		}
+	if (!peer->can[job.scenario] || (!repeats(&job) && round > 0))
+		return;
+	if (round < 0) {
+		operations[j] = repeats(&job) ? operations_for(peer, job, &scratch) : 1;
+		return;
 	}
+	if (job.distribution && !measured->latencies)
+		measured->latencies = calloc(1, sizeof(*measured->latencies));
+	job.operations = operations[j];
+	value = peer->run(&job, measured->latencies ? measured->latencies : &scratch);
+	if (value >= 0)
+		measured->values[measured->rounds++] = value;
 }
 
+static void measure_case(int i)
+{
+	others_begin(processors, processor_count);
+	for (int round = -1; round < options.rounds; round++) {
+		for (int j = 0; j < results.peers; j++)
+			measure_once(i, j, round);
+	}
+	results.cases_[i].others = others_end();
+}
+
+/* Apart from what is timed, since counting takes time. */
 static void count_wakes(void)
 {
-	struct job job = {.scenario = CROWD, .operations = options.quick ? 100000 : 1000000};
-	struct wakes wakes;
+	static struct histogram scratch;
+	struct job job = {.scenario = CROWD, .processor_count = processor_count};
 
-	results.wakes_a_sleep = results.wakes_a_wait = -1;
-	if (!matches(&options.only, "crowd") || !matches(&options.peers, peer_ksem_pinned.name))
-		return;
-	wakes_begin();
-	peer_ksem_pinned.run(&job, NULL);
-	wakes = wakes_end();
-	if (wakes.slept > 0)
-		results.wakes_a_sleep = (double)wakes.wakes / (double)wakes.slept;
-	if (wakes.waits > 0)
-		results.wakes_a_wait = (double)wakes.wakes / (double)wakes.waits;
+	memcpy(job.processors, processors, sizeof(processors));
+	for (int j = 0; j < results.peers; j++) {
+		double each = results_median(&results, "crowd", results.peer[j].name);
+
+		if (each <= 0)
+			continue;
+		job.operations = (long)(COUNTED / (options.quick ? 5 : 1) / 8 / each) + 1;
+		wakes_begin();
+		results.peer[j].run(&job, &scratch);
+		results.wakes[j] = wakes_end();
+	}
 }
 
 /* ---- Arguments and output. ---- */
@@ -249,7 +294,7 @@ static void parse(int argc, char **argv)
 		char *end;
 
 		if (strcmp(option, "--help") == 0) {
-			fputs(usage, stdout);
+			printf("%s%s", usage, help);
 			exit(0);
 		}
 		if (strcmp(option, "--quick") == 0 || strcmp(option, "--list") == 0) {
@@ -280,26 +325,32 @@ static void parse(int argc, char **argv)
 	compile(&options.peers, peers);
 }
 
-static void write_to(const char *path, void (*write)(const struct results *, FILE *))
+static FILE *create(const char *path)
 {
-	FILE *file;
+	FILE *file = path ? fopen(path, "w") : NULL;
 
-	if (!path)
-		return;
-	file = fopen(path, "w");
-	if (!file) {
+	if (path && !file) {
 		fprintf(stderr, "ksem-compare: %s: %s\n", path, strerror(errno));
 		exit(1);
 	}
+	return file;
+}
+
+static void write_to(FILE *file, void (*write)(const struct results *, FILE *))
+{
+	if (!file)
+		return;
 	write(&results, file);
-	if (fclose(file) != 0) {
-		fprintf(stderr, "ksem-compare: %s: %s\n", path, strerror(errno));
+	if (ferror(file) || fclose(file) != 0) {
+		fprintf(stderr, "ksem-compare: can't write the results: %s\n", strerror(errno));
 		exit(1);
 	}
 }
 
 int main(int argc, char **argv)
 {
+	FILE *json, *tsv;
+
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	parse(argc, argv);
 	find_processors();
@@ -313,6 +364,8 @@ int main(int argc, char **argv)
 		printf("%s\n", results.peer[j].name);
 	if (options.list)
 		return 0;
+	json = create(options.json); /* before the minutes that it takes, in case it fails */
+	tsv = create(options.tsv);
 	for (int i = 0; i < results.cases; i++) {
 		fprintf(stderr, "\r%d of %d: %-24s", i + 1, results.cases, results.cases_[i].name);
 		measure_case(i);
@@ -321,7 +374,7 @@ int main(int argc, char **argv)
 	fprintf(stderr, "\r%40s\r", "");
 	results_print(&results);
 	results_print_targets(&results);
-	write_to(options.json, results_write_json);
-	write_to(options.tsv, results_write_tsv);
+	write_to(json, results_write_json);
+	write_to(tsv, results_write_tsv);
 	return 0;
 }

@@ -65,4 +65,9 @@ static inline void peer_close()
 	delete opened;
 }
 
+static inline void peer_unlink()
+{
+	boost::interprocess::named_semaphore::remove("ksem-compare-boost");
+}
+
 #include "scenarios.h"

@@ -25,4 +25,10 @@ static inline void peer_close(void)
 		abort();
 }
 
+static inline void peer_unlink(void)
+{
+	if (ksem_unlink(proc, "/ksem-compare"))
+		abort();
+}
+
 #include "scenarios.h"

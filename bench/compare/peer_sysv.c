@@ -61,15 +61,25 @@ static inline void peer_wait(peer_ref set)
 	peer_add(set, -1);
 }
 
-/* A key that exists; there is nothing to close. */
+#define KEY 0x6b73656d
+
+static int opened;
+
+/* A key; there is nothing to close. */
 static inline void peer_open(void)
 {
-	if (semget(0x6b73656d, 1, 0600 | IPC_CREAT) < 0)
+	opened = semget(KEY, 1, 0600 | IPC_CREAT);
+	if (opened < 0)
 		abort();
 }
 
 static inline void peer_close(void)
 {
+}
+
+static inline void peer_unlink(void)
+{
+	peer_end(opened);
 }
 
 #include "scenarios.h"

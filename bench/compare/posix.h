@@ -69,4 +69,9 @@ static inline void peer_close(void)
 	sem_close(opened);
 }
 
+static inline void peer_unlink(void)
+{
+	sem_unlink("/ksem-compare");
+}
+
 #include "scenarios.h"

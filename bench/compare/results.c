@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 static int by_value(const void *a, const void *b)
 {
@@ -65,6 +66,38 @@ double results_best_peer(const struct results *results, const char *scenario)
 	return best;
 }
 
+double results_wakes(const struct results *results, const char *peer)
+{
+	for (int j = 0; j < results->peers; j++) {
+		const struct wakes *wakes = &results->wakes[j];
+
+		if (strcmp(results->peer[j].name, peer) == 0 && wakes->slept > 0)
+			return (double)wakes->wakes / (double)wakes->slept;
+	}
+	return -1;
+}
+
+/* It should have figures, and hasn't. A floor means something in few scenarios. */
+static bool is_missing(const struct results *results, int i, int j)
+{
+	return results->measured[i][j].rounds == 0 && strncmp(results->peer[j].name, "floor", 5) != 0;
+}
+
+static const char *reason(enum scenario scenario)
+{
+	switch (scenario) {
+	case PROCESSES:
+		return "no semaphore that processes share (ksem: not yet)";
+	case OPEN:
+		return "no name to open, or another line opens it";
+	case PARK:
+	case PARK_BOTH:
+		return "never slept";
+	default:
+		return "not asked";
+	}
+}
+
 static const char *unit_of(const struct results *results, int i)
 {
 	return results->cases_[i].job.scenario == BYTES ? "bytes" : "ns";
@@ -87,6 +120,20 @@ static void print_latencies(const struct histogram *latencies)
 	       (unsigned long long)histogram_quantile(latencies, 0.999), (unsigned long long)latencies->highest);
 }
 
+static void print_missing(const struct results *results, int i)
+{
+	const char *before = "  without ";
+
+	for (int j = 0; j < results->peers; j++) {
+		if (!is_missing(results, i, j))
+			continue;
+		printf("%s%s", before, results->peer[j].name);
+		before = "; ";
+	}
+	if (before[0] == ';')
+		printf(": %s\n", reason(results->cases_[i].job.scenario));
+}
+
 static void print_case(const struct results *results, int i)
 {
 	const char *name = results->cases_[i].name;
@@ -106,6 +153,40 @@ static void print_case(const struct results *results, int i)
 		print_latencies(measured->latencies);
 		printf("\n");
 	}
+	print_missing(results, i);
+	if (results->cases_[i].others > MUCH)
+		printf("  Others had %.0f %% of the processors meanwhile: read this with care.\n",
+		       100 * results->cases_[i].others);
+}
+
+static void print_wakes(const struct results *results)
+{
+	const char *heading = "\ncrowd: wake calls, wait calls and how many of these slept\n";
+
+	for (int j = 0; j < results->peers; j++) {
+		const struct wakes *wakes = &results->wakes[j];
+		double each = results_wakes(results, results->peer[j].name);
+
+		if (wakes->wakes == 0 && wakes->waits == 0)
+			continue;
+		printf("%s  %-34s %10ld %10ld %10ld", heading, results->peer[j].name, wakes->wakes, wakes->waits,
+		       wakes->slept);
+		heading = "";
+		if (each >= 0)
+			printf("  %.2f wake calls a sleep", each);
+		printf("\n");
+	}
+}
+
+static void print_disturbance(const struct results *results)
+{
+	int disturbed = 0;
+
+	for (int i = 0; i < results->cases; i++)
+		disturbed += results->cases_[i].others > MUCH;
+	if (disturbed > 0)
+		printf("\nDisturbed: in %d of %d scenarios others had more than %.0f %% of the processors.\n",
+		       disturbed, results->cases, 100 * MUCH);
 }
 
 void results_print(const struct results *results)
@@ -114,9 +195,8 @@ void results_print(const struct results *results)
 		print_case(results, i);
 	for (int i = 0; i < results->left_out; i++)
 		printf("%sleft out: %s\n", i ? "" : "\n", results->left_out_names[i]);
-	if (results->wakes_a_wait >= 0)
-		printf("\nksem, pinned, crowd: %.2f wake calls a wait call, %.2f a wait call that slept\n",
-		       results->wakes_a_wait, results->wakes_a_sleep);
+	print_wakes(results);
+	print_disturbance(results);
 }
 
 /* ---- For programs. ---- */
@@ -131,32 +211,73 @@ static void write_latencies(const struct histogram *latencies, FILE *file)
 		(unsigned long long)histogram_quantile(latencies, 0.999), (unsigned long long)latencies->highest);
 }
 
-void results_write_json(const struct results *results, FILE *file)
+static void write_result(const struct results *results, int i, int j, FILE *file)
+{
+	const struct measured *measured = &results->measured[i][j];
+
+	fprintf(file, "    {\"scenario\": \"%s\", \"peer\": \"%s\", \"unit\": \"%s\", \"rounds\": %d, ",
+		results->cases_[i].name, results->peer[j].name, unit_of(results, i), measured->rounds);
+	fprintf(file, "\"median\": %.3f, \"quartiles\": [%.3f, %.3f], \"lowest\": %.3f, \"highest\": %.3f",
+		results_quantile(measured, 0.5), results_quantile(measured, 0.25), results_quantile(measured, 0.75),
+		results_quantile(measured, 0), results_quantile(measured, 1));
+	write_latencies(measured->latencies, file);
+	fprintf(file, "}");
+}
+
+static void write_scenario(const struct results *results, int i, FILE *file)
 {
 	const char *comma = "";
 
-	fprintf(file, "{\n  \"left_out\": [");
+	fprintf(file, "    {\"scenario\": \"%s\", \"others\": %.3f, \"without\": [", results->cases_[i].name,
+		results->cases_[i].others);
+	for (int j = 0; j < results->peers; j++) {
+		if (!is_missing(results, i, j))
+			continue;
+		fprintf(file, "%s\"%s\"", comma, results->peer[j].name);
+		comma = ", ";
+	}
+	fprintf(file, "]}");
+}
+
+static void write_wakes(const struct results *results, FILE *file)
+{
+	const char *comma = "";
+
+	for (int j = 0; j < results->peers; j++) {
+		const struct wakes *wakes = &results->wakes[j];
+
+		if (wakes->wakes == 0 && wakes->waits == 0)
+			continue;
+		fprintf(file, "%s\n    {\"peer\": \"%s\", \"wakes\": %ld, \"waits\": %ld, \"slept\": %ld}", comma,
+			results->peer[j].name, wakes->wakes, wakes->waits, wakes->slept);
+		comma = ",";
+	}
+}
+
+void results_write_json(const struct results *results, FILE *file)
+{
+	const char *comma = "";
+	struct utsname system;
+
+	uname(&system);
+	fprintf(file, "{\n  \"kernel\": \"%s %s\",\n  \"processors\": %d,\n  \"left_out\": [", system.release,
+		system.machine, results->cases_[0].job.processor_count);
 	for (int i = 0; i < results->left_out; i++)
 		fprintf(file, "%s\"%s\"", i ? ", " : "", results->left_out_names[i]);
-	fprintf(file, "],\n  \"wakes_a_sleep\": %.3f,\n  \"wakes_a_wait\": %.3f,\n  \"results\": [",
-		results->wakes_a_sleep, results->wakes_a_wait);
+	fprintf(file, "],\n  \"crowd_futex_calls\": [");
+	write_wakes(results, file);
+	fprintf(file, "],\n  \"scenarios\": [");
+	for (int i = 0; i < results->cases; i++) {
+		fprintf(file, "%s\n", i ? "," : "");
+		write_scenario(results, i, file);
+	}
+	fprintf(file, "],\n  \"results\": [");
 	for (int i = 0; i < results->cases; i++) {
 		for (int j = 0; j < results->peers; j++) {
-			const struct measured *measured = &results->measured[i][j];
-
-			if (measured->rounds == 0)
+			if (results->measured[i][j].rounds == 0)
 				continue;
-			fprintf(file,
-				"%s\n    {\"scenario\": \"%s\", \"peer\": \"%s\", \"unit\": \"%s\", \"rounds\": %d, ",
-				comma, results->cases_[i].name, results->peer[j].name, unit_of(results, i),
-				measured->rounds);
-			fprintf(file,
-				"\"median\": %.3f, \"quartiles\": [%.3f, %.3f], \"lowest\": %.3f, \"highest\": %.3f",
-				results_quantile(measured, 0.5), results_quantile(measured, 0.25),
-				results_quantile(measured, 0.75), results_quantile(measured, 0),
-				results_quantile(measured, 1));
-			write_latencies(measured->latencies, file);
-			fprintf(file, "}");
+			fprintf(file, "%s\n", comma);
+			write_result(results, i, j, file);
 			comma = ",";
 		}
 	}

@@ -8,9 +8,11 @@
 #include <stdio.h>
 
 #include "compare.h"
+#include "wakes.h"
 
 #define PEERS_MAX  24
 #define CASES_MAX  48
+#define MUCH       0.1 /* of the processors, that others had: figures are to be read with care */
 #define ROUNDS_MAX 101
 
 struct measured {
@@ -25,16 +27,20 @@ struct results {
 	struct {
 		char name[32];
 		struct job job;
+		double others; /* their share of the processors meanwhile; below 0: not known */
 	} cases_[CASES_MAX];
 	struct measured measured[CASES_MAX][PEERS_MAX];
 	int left_out;
 	const char *left_out_names[PEERS_MAX];
-	double wakes_a_sleep, wakes_a_wait; /* of ksem, pinned, in `crowd`; below 0: not measured */
+	struct wakes wakes[PEERS_MAX]; /* in `crowd`; all 0: not counted */
 };
 
 /* The share of the values that are at most this; not measured: below 0. */
 double results_quantile(const struct measured *measured, double share);
 double results_median(const struct results *results, const char *scenario, const char *peer);
+
+/* Wake calls a wait call that slept, in `crowd`; below 0: not counted, or nobody slept. */
+double results_wakes(const struct results *results, const char *peer);
 
 /* The lowest median of a peer other than ksem; below 0: there is none. */
 double results_best_peer(const struct results *results, const char *scenario);

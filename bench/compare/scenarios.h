@@ -11,7 +11,7 @@
  *
  *   PEER_SHARED           peer_make_shared(value), peer_end_shared(ref): one that a fork's child has too
  *   PEER_BATCH            peer_post_many(ref, n)
- *   PEER_OPEN             peer_open() and peer_close(): a name that exists, opened and closed once
+ *   PEER_OPEN             peer_open() and peer_close(): a name, made if it isn't there; peer_unlink() frees it
  *   PEER_IDS              it is worth looking at in IDS and BYTES
  *   PEER_CAN              what it can, if not all that the above says
  *
@@ -26,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -36,108 +37,10 @@
 #define CROWD_WORK    50
 #define BATCH_WAITERS 8
 #define PLACES        64
+#define IDS_WARM      100000
 #define PARK_PAUSE    1000000 /* ns: until it sleeps, whatever it spins */
 
-static inline void must(bool ok, const char *what)
-{
-	if (ok)
-		return;
-	perror(what);
-	exit(1);
-}
-
-static inline int64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
-}
-
-static inline void run_on(int processor)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET((unsigned)processor, &set);
-	must(sched_setaffinity(0, sizeof(set), &set) == 0, "sched_setaffinity");
-}
-
-static inline void work(int amount)
-{
-	for (int i = 0; i < amount; i++)
-		__asm__ volatile("" ::: "memory");
-}
-
-/* ---- Threads that begin together. ---- */
-
-struct crew {
-	const struct job *job;
-	void (*body)(struct crew *crew, int number);
-	int threads, ready;
-	bool pinned;
-	peer_ref sems[3];
-	struct histogram *latencies;
-	volatile int64_t posted_at;
-	volatile int parked;
-};
-
-struct member {
-	struct crew *crew;
-	int number;
-	int64_t begun, ended;
-	pthread_t thread;
-};
-
-static void *member_run(void *arg)
-{
-	struct member *member = (struct member *)arg;
-	struct crew *crew = member->crew;
-
-	if (crew->pinned)
-		run_on(crew->job->processors[member->number % 2]);
-	__atomic_add_fetch(&crew->ready, 1, __ATOMIC_ACQ_REL);
-	while (__atomic_load_n(&crew->ready, __ATOMIC_ACQUIRE) < crew->threads)
-		sched_yield();
-	member->begun = now();
-	crew->body(crew, member->number);
-	member->ended = now();
-	return NULL;
-}
-
-/* Nanoseconds from the first beginning to the last end. */
-static double crew_run(struct crew *crew)
-{
-	struct member members[64];
-	int64_t begun = INT64_MAX, ended = 0;
-
-	crew->ready = 0;
-	for (int i = 0; i < crew->threads; i++) {
-		members[i].crew = crew;
-		members[i].number = i;
-		must(pthread_create(&members[i].thread, NULL, member_run, &members[i]) == 0, "pthread_create");
-	}
-	for (int i = 0; i < crew->threads; i++) {
-		pthread_join(members[i].thread, NULL);
-		if (members[i].begun < begun)
-			begun = members[i].begun;
-		if (members[i].ended > ended)
-			ended = members[i].ended;
-	}
-	return (double)(ended - begun);
-}
-
-static struct crew crew_of(const struct job *job, int threads, bool pinned, void (*body)(struct crew *, int))
-{
-	struct crew crew;
-
-	memset((void *)&crew, 0, sizeof(crew));
-	crew.job = job;
-	crew.threads = threads;
-	crew.pinned = pinned;
-	crew.body = body;
-	return crew;
-}
+#include "crew.h"
 
 /* ---- Scenarios. ---- */
 
@@ -201,32 +104,42 @@ static double handover(const struct job *job, struct histogram *latencies)
 }
 
 #ifdef PEER_SHARED
-static double processes(const struct job *job, struct histogram *latencies)
+/* In a thread of its own, which is pinned, and not the thread that the next scenario's threads come from. */
+static void processes_body(struct crew *crew, int number)
 {
-	peer_ref mine = peer_make_shared(0), yours = peer_make_shared(0);
+	peer_ref mine = crew->sems[0], yours = crew->sems[1];
+	pid_t child = fork();
 	int64_t begun;
 	int status;
-	pid_t child = fork();
 
+	(void)number;
 	must(child >= 0, "fork");
 	if (child == 0) {
-		run_on(job->processors[1]);
+		run_on(crew->job->processors[1]);
 		peer_post(mine);
-		for (long i = job->operations; i > 0; i--) {
+		for (long i = crew->job->operations; i > 0; i--) {
 			peer_wait(yours);
 			peer_post(mine);
 		}
 		_exit(0);
 	}
-	run_on(job->processors[0]);
 	peer_wait(mine);
 	begun = now();
-	hand_over(mine, yours, job->operations, latencies);
-	begun = now() - begun;
+	hand_over(mine, yours, crew->job->operations, NULL);
+	crew->took = now() - begun;
 	must(waitpid(child, &status, 0) == child && status == 0, "the other process");
-	peer_end_shared(mine);
-	peer_end_shared(yours);
-	return (double)begun / (double)(2 * job->operations);
+}
+
+static double processes(const struct job *job)
+{
+	struct crew crew = crew_of(job, 1, true, processes_body);
+
+	crew.sems[0] = peer_make_shared(0);
+	crew.sems[1] = peer_make_shared(0);
+	crew_run(&crew);
+	peer_end_shared(crew.sems[0]);
+	peer_end_shared(crew.sems[1]);
+	return (double)crew.took / (double)(2 * job->operations);
 }
 #endif
 
@@ -324,7 +237,16 @@ static double batch(const struct job *job)
 	return time / (double)job->operations;
 }
 
-/* The waiter is alone on its processor, and so runs as soon as it is woken. */
+/* How often this thread has gone to sleep. */
+static long sleeps(void)
+{
+	struct rusage usage;
+
+	must(getrusage(RUSAGE_THREAD, &usage) == 0, "getrusage");
+	return usage.ru_nvcsw;
+}
+
+/* The waiter is alone on its processor, and so runs as soon as it is woken. Wakes of one that didn't sleep don't count. */
 static void park_body(struct crew *crew, int number)
 {
 	for (long i = crew->job->operations; i > 0; i--) {
@@ -335,27 +257,61 @@ static void park_body(struct crew *crew, int number)
 			crew->posted_at = now();
 			peer_post(crew->sems[0]);
 		} else {
+			int64_t woken;
+			long before;
+
 			peer_post(crew->sems[1]);
+			before = sleeps();
 			peer_wait(crew->sems[0]);
-			histogram_add(crew->latencies, (uint64_t)(now() - crew->posted_at));
+			woken = now();
+			if (sleeps() > before)
+				histogram_add(crew->latencies, (uint64_t)(woken - crew->posted_at));
+		}
+	}
+}
+
+/* There and back: the woken thread answers, and the first one waits for that as its semaphore waits. */
+static void park_both_body(struct crew *crew, int number)
+{
+	for (long i = crew->job->operations; i > 0; i--) {
+		if (number == 0) {
+			int64_t begun, ended;
+
+			peer_wait(crew->sems[1]);
+			for (begun = now(); now() - begun < PARK_PAUSE;)
+				;
+			begun = now();
+			peer_post(crew->sems[0]);
+			peer_wait(crew->sems[2]);
+			ended = now();
+			if (crew->slept)
+				histogram_add(crew->latencies, (uint64_t)(ended - begun));
+		} else {
+			long before;
+
+			peer_post(crew->sems[1]);
+			before = sleeps();
+			peer_wait(crew->sems[0]);
+			crew->slept = sleeps() > before;
+			peer_post(crew->sems[2]);
 		}
 	}
 }
 
 static double park(const struct job *job, struct histogram *latencies)
 {
-	struct crew crew = crew_of(job, 2, true, park_body);
+	struct crew crew = crew_of(job, 2, true, job->scenario == PARK ? park_body : park_both_body);
 	struct histogram *own = (struct histogram *)calloc(1, sizeof(*own));
 	double median;
 
 	must(own != NULL, "calloc");
-	crew.sems[0] = peer_make(0);
-	crew.sems[1] = peer_make(0);
+	for (int i = 0; i < 3; i++)
+		crew.sems[i] = peer_make(0);
 	crew.latencies = own;
 	crew_run(&crew);
-	peer_end(crew.sems[0]);
-	peer_end(crew.sems[1]);
-	median = (double)histogram_quantile(own, 0.5);
+	for (int i = 0; i < 3; i++)
+		peer_end(crew.sems[i]);
+	median = own->total > 0 ? (double)histogram_quantile(own, 0.5) : -1;
 	if (latencies)
 		histogram_join(latencies, own);
 	free(own);
@@ -399,7 +355,7 @@ static double ids(const struct job *job)
 	struct crew crew = crew_of(job, 1, true, ids_body);
 
 	have_many(job->count);
-	for (long i = 0; i < job->count; i++) { /* into the caches, as far as they go */
+	for (long i = 0; i < job->count && i < IDS_WARM; i++) { /* into the caches, as far as they go */
 		peer_post(many.sems[i]);
 		peer_wait(many.sems[i]);
 	}
@@ -461,6 +417,19 @@ static double alone(const struct job *job, void (*body)(struct crew *, int))
 	return crew_run(&crew) / (double)job->operations;
 }
 
+#ifdef PEER_OPEN
+static double open_existing(const struct job *job)
+{
+	double each;
+
+	peer_open();
+	peer_close();
+	each = alone(job, open_body);
+	peer_unlink();
+	return each;
+}
+#endif
+
 static double run_job(const struct job *job, struct histogram *histogram)
 {
 	struct histogram *latencies = job->distribution ? histogram : NULL;
@@ -477,12 +446,13 @@ static double run_job(const struct job *job, struct histogram *histogram)
 	case BATCH:
 		return batch(job);
 	case PARK:
+	case PARK_BOTH:
 		return park(job, latencies);
 	case CREATE:
 		return alone(job, create_body);
 #ifdef PEER_SHARED
 	case PROCESSES:
-		return processes(job, latencies);
+		return processes(job);
 #endif
 #ifdef PEER_IDS
 	case IDS:
@@ -492,7 +462,7 @@ static double run_job(const struct job *job, struct histogram *histogram)
 #endif
 #ifdef PEER_OPEN
 	case OPEN:
-		return alone(job, open_body);
+		return open_existing(job);
 #endif
 	default:
 		return -1;
@@ -516,9 +486,9 @@ static double run_job(const struct job *job, struct histogram *histogram)
 #define CAN_OPEN false
 #endif
 /* In the order of enum scenario. */
-#define PEER_CAN                                                                                    \
-	{                                                                                           \
-		true, true, CAN_PROCESSES, true, true, true, true, CAN_IDS, true, CAN_OPEN, CAN_IDS \
+#define PEER_CAN                                                                                          \
+	{                                                                                                 \
+		true, true, CAN_PROCESSES, true, true, true, true, true, CAN_IDS, true, CAN_OPEN, CAN_IDS \
 	}
 #endif
 

@@ -60,7 +60,7 @@ void results_print_targets(const struct results *results)
 	line("producer and consumer / the best peer", lower(r, "pipeline", PINNED, INLINE),
 	     results_best_peer(r, "pipeline"), 1);
 	line("park and wake / glibc", lower(r, "park", PINNED, INLINE), results_median(r, "park", GLIBC), 1);
-	line("wake calls a wait call that slept, eight threads on two permits", r->wakes_a_sleep, 1, 1.2);
+	line("wake calls a wait call that slept, eight threads on two permits", results_wakes(r, PINNED), 1, 1.2);
 	line("random ids, 10^6 / 10^3, by id, over the same of a plain array", growth(r, BY_ID),
 	     growth(r, "floor: two locked instructions"), 1.5);
 	line("create + destroy / SysV semget + IPC_RMID", results_median(r, "create", BY_ID),

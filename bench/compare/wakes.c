@@ -32,9 +32,9 @@ long syscall(long number, ...)
 	if (number != SYS_futex || !atomic_load_explicit(&counting, memory_order_relaxed))
 		return result;
 	operation = (int)arguments[1] & FUTEX_CMD_MASK;
-	if (operation == FUTEX_WAKE) {
+	if (operation == FUTEX_WAKE || operation == FUTEX_WAKE_BITSET) {
 		atomic_fetch_add(&wakes, 1);
-	} else if (operation == FUTEX_WAIT) {
+	} else if (operation == FUTEX_WAIT || operation == FUTEX_WAIT_BITSET) {
 		atomic_fetch_add(&waits, 1);
 		atomic_fetch_add(&slept, result == 0);
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Counts the futex calls that ksem makes: this program has a syscall() of its own, which the library calls.
+ * Counts futex calls: this program has a syscall() of its own, which libksem calls, and so do libstdc++, abseil and
+ * nsync. glibc's semaphores enter the kernel by themselves; tools/compare lets perf count those.
  */
 #ifndef COMPARE_WAKES_H
 #define COMPARE_WAKES_H

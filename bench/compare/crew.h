@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Threads that begin together: a part of scenarios.h, which includes it once peer_ref is known.
+ *
+ * A pinned crew's threads run on a processor each, in turn, of those that the program may use. Any other crew's may run
+ * on all of them, and the crew makes sure of that: a thread has the processors of the thread that made it, so one that
+ * pinned itself and then made a crew would let it compete for a single processor. `took` and `slept` belong to the body.
+ */
+#ifndef COMPARE_CREW_H
+#define COMPARE_CREW_H
+
+static inline void must(bool ok, const char *what)
+{
+	if (ok)
+		return;
+	perror(what);
+	exit(1);
+}
+
+static inline int64_t now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
+}
+
+static inline void run_on(int processor)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET((unsigned)processor, &set);
+	must(sched_setaffinity(0, sizeof(set), &set) == 0, "sched_setaffinity");
+}
+
+static inline void must_run_anywhere(const struct job *job)
+{
+	cpu_set_t set;
+
+	must(sched_getaffinity(0, sizeof(set), &set) == 0, "sched_getaffinity");
+	for (int i = 0; i < job->processor_count; i++) {
+		if (CPU_ISSET((unsigned)job->processors[i], &set))
+			continue;
+		fprintf(stderr, "ksem-compare: a thread that should run anywhere may not run on processor %d\n",
+			job->processors[i]);
+		exit(1);
+	}
+}
+
+static inline void work(int amount)
+{
+	for (int i = 0; i < amount; i++)
+		__asm__ volatile("" ::: "memory");
+}
+
+/* ---- Threads that begin together. ---- */
+
+struct crew {
+	const struct job *job;
+	void (*body)(struct crew *crew, int number);
+	int threads, ready;
+	bool pinned;
+	peer_ref sems[3];
+	struct histogram *latencies;
+	volatile int64_t posted_at;
+	volatile bool slept;
+	int64_t took;
+};
+
+struct member {
+	struct crew *crew;
+	int number;
+	int64_t begun, ended;
+	pthread_t thread;
+};
+
+static void *member_run(void *arg)
+{
+	struct member *member = (struct member *)arg;
+	struct crew *crew = member->crew;
+
+	if (crew->pinned)
+		run_on(crew->job->processors[member->number % crew->job->processor_count]);
+	else
+		must_run_anywhere(crew->job);
+	__atomic_add_fetch(&crew->ready, 1, __ATOMIC_ACQ_REL);
+	while (__atomic_load_n(&crew->ready, __ATOMIC_ACQUIRE) < crew->threads)
+		sched_yield();
+	member->begun = now();
+	crew->body(crew, member->number);
+	member->ended = now();
+	return NULL;
+}
+
+/* Nanoseconds from the first beginning to the last end. */
+static double crew_run(struct crew *crew)
+{
+	struct member members[PROCESSORS_MAX];
+	int64_t begun = INT64_MAX, ended = 0;
+
+	crew->ready = 0;
+	for (int i = 0; i < crew->threads; i++) {
+		members[i].crew = crew;
+		members[i].number = i;
+		must(pthread_create(&members[i].thread, NULL, member_run, &members[i]) == 0, "pthread_create");
+	}
+	for (int i = 0; i < crew->threads; i++) {
+		pthread_join(members[i].thread, NULL);
+		if (members[i].begun < begun)
+			begun = members[i].begun;
+		if (members[i].ended > ended)
+			ended = members[i].ended;
+	}
+	return (double)(ended - begun);
+}
+
+static struct crew crew_of(const struct job *job, int threads, bool pinned, void (*body)(struct crew *, int))
+{
+	struct crew crew;
+
+	memset((void *)&crew, 0, sizeof(crew));
+	crew.job = job;
+	crew.threads = threads;
+	crew.pinned = pinned;
+	crew.body = body;
+	return crew;
+}
+
+#endif
