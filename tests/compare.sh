@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 # Runs ksem-compare briefly: every scenario has a figure for ksem, every peer has figures or is named as left out (those
-# without their helper programs must be), the JSON is JSON, and wrong arguments are refused. That threads which should run
-# anywhere do so, whatever was measured before, ksem-compare sees to: it ends with an error where they don't.
+# without their helper programs must be), the JSON is JSON, and wrong arguments are refused. That threads which
+# should run anywhere do so, whatever was measured before, ksem-compare sees to: it ends with an error where they don't.
 #   tests/compare.sh PROGRAM
 set -eu
 program=$1
@@ -15,8 +15,8 @@ fail()
 	exit 1
 }
 
-"$program" --quick --rounds 1 --only '^(pair_1|processes|create|open|crowd|bytes)$' --json "$work/json" --tsv "$work/tsv" \
-	>"$work/out" 2>"$work/err" || { cat "$work/err" >&2; fail "it ended with an error"; }
+"$program" --quick --rounds 1 --only '^(pair_1|processes|create|open|crowd|bytes)$' --json "$work/json" \
+	--tsv "$work/tsv" >"$work/out" 2>"$work/err" || { cat "$work/err" >&2; fail "it ended with an error"; }
 python3 -m json.tool "$work/json" >"$work/pretty" || fail "not JSON"
 for peer in 'ksem, pinned' 'ksem, pinned, inline' 'ksem, by id' 'ksem, by id, inline' 'glibc sem_t' 'musl sem_t' \
 	'std::counting_semaphore (libstdc++)' 'std::counting_semaphore (libc++)' 'moodycamel Lightweight' \
@@ -40,8 +40,8 @@ done
 # Where the helper programs are not: a copy of the program alone.
 library=$(ldd "$program" | sed -n 's/.*libksem[^ ]* => \([^ ]*\) .*/\1/p')
 cp "$program" "$work/alone"
-LD_LIBRARY_PATH=$(dirname "$library") "$work/alone" --quick --rounds 1 --only '^pair_1$' --peers 'glibc|musl|libc[+][+]' \
-	--json "$work/json" --tsv "$work/tsv" >"$work/out" 2>"$work/err" ||
+LD_LIBRARY_PATH=$(dirname "$library") "$work/alone" --quick --rounds 1 --only '^pair_1$' \
+	--peers 'glibc|musl|libc[+][+]' --json "$work/json" --tsv "$work/tsv" >"$work/out" 2>"$work/err" ||
 	{ cat "$work/err" >&2; fail "without its helpers it ended with an error"; }
 for peer in 'musl sem_t' 'std::counting_semaphore (libc++)'; do
 	grep -F '"left_out"' "$work/json" | grep -qF "\"$peer\"" || fail "$peer isn't named as left out"

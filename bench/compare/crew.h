@@ -4,7 +4,7 @@
  *
  * A pinned crew's threads run on a processor each, in turn, of those that the program may use. Any other crew's may run
  * on all of them, and the crew makes sure of that: a thread has the processors of the thread that made it, so one that
- * pinned itself and then made a crew would let it compete for a single processor. `took` and `slept` belong to the body.
+ * pinned itself and then made a crew would let it compete for one processor. `took` and `slept` belong to the body.
  */
 #ifndef COMPARE_CREW_H
 #define COMPARE_CREW_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What others had of the processors: see others.h. The kernel counts in ticks what each processor did, what this virtual
- * machine was refused included; what this program, its children and its helpers had is taken off that.
+ * What others had of the processors: see others.h. The kernel counts in ticks what each processor did, what this
+ * virtual machine was refused included; what this program, its children and its helpers had is taken off that.
  */
 #include "others.h"
 

@@ -246,7 +246,7 @@ static long sleeps(void)
 	return usage.ru_nvcsw;
 }
 
-/* The waiter is alone on its processor, and so runs as soon as it is woken. Wakes of one that didn't sleep don't count. */
+/* The waiter is alone on its processor, and so runs as soon as it is woken. Only wakes of one that slept count. */
 static void park_body(struct crew *crew, int number)
 {
 	for (long i = crew->job->operations; i > 0; i--) {
