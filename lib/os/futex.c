@@ -33,9 +33,10 @@ struct futex_waitv {
 #define FUTEX_32 2
 #endif
 
-static int wait_bitset(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline)
+/* `flag`: FUTEX_PRIVATE_FLAG, or 0. */
+static int wait_bitset(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline, int flag)
 {
-	int op = FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG;
+	int op = FUTEX_WAIT_BITSET | flag;
 
 	if (deadline->clock == CLOCK_REALTIME)
 		op |= FUTEX_CLOCK_REALTIME;
@@ -44,10 +45,10 @@ static int wait_bitset(atomic(uint32_t) *word, uint32_t expected, const struct d
 	return errno;
 }
 
-static int wait_timed(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline)
+static int wait_timed(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline, int flag)
 {
 	static atomic(bool) missing; /* only ever goes from false to true */
-	struct futex_waitv waiter = {.val = expected, .uaddr = (uintptr_t)word, .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG};
+	struct futex_waitv waiter = {.val = expected, .uaddr = (uintptr_t)word, .flags = FUTEX_32 | (uint32_t)flag};
 
 	if (!load_rlx(&missing)) { /* relaxed: a stale false costs one refused call */
 		if (syscall(SYS_futex_waitv, &waiter, 1, 0, &deadline->time, deadline->clock) >= 0)
@@ -56,7 +57,7 @@ static int wait_timed(atomic(uint32_t) *word, uint32_t expected, const struct de
 			return errno;
 		store_rlx(&missing, true); /* relaxed: as above */
 	}
-	return wait_bitset(word, expected, deadline);
+	return wait_bitset(word, expected, deadline, flag);
 }
 
 #ifdef KSEM_TSAN
@@ -67,7 +68,7 @@ static bool earlier(const struct timespec *a, const struct timespec *b)
 }
 
 /* A sleep in slices; see above. */
-static int wait_seen_by_tsan(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline)
+static int wait_seen_by_tsan(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline, int flag)
 {
 	for (;;) {
 		struct deadline slice = {deadline ? deadline->clock : CLOCK_MONOTONIC, {0, 0}};
@@ -81,7 +82,7 @@ static int wait_seen_by_tsan(atomic(uint32_t) *word, uint32_t expected, const st
 			slice.time.tv_sec++;
 		}
 		last = deadline && !earlier(&slice.time, &deadline->time);
-		error = wait_timed(word, expected, last ? deadline : &slice);
+		error = wait_timed(word, expected, last ? deadline : &slice, flag);
 		nanosleep(&(struct timespec){0, 0}, NULL); /* intercepted: handlers that were held back run here */
 		if (error != ETIMEDOUT || last)
 			return error;
@@ -90,34 +91,54 @@ static int wait_seen_by_tsan(atomic(uint32_t) *word, uint32_t expected, const st
 
 #else
 
-static int wait_untimed(atomic(uint32_t) *word, uint32_t expected)
+static int wait_untimed(atomic(uint32_t) *word, uint32_t expected, int flag)
 {
-	return syscall(SYS_futex, word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, expected, NULL) == 0 ? 0 : errno;
+	return syscall(SYS_futex, word, FUTEX_WAIT | flag, expected, NULL) == 0 ? 0 : errno;
 }
 
 #endif
 
-static int kernel_wait(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline)
+static int wait_by_kernel(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline, int flag)
 {
 	int saved = errno;
 	int error;
 
 #ifdef KSEM_TSAN
-	error = wait_seen_by_tsan(word, expected, deadline);
+	error = wait_seen_by_tsan(word, expected, deadline, flag);
 #else
-	error = deadline ? wait_timed(word, expected, deadline) : wait_untimed(word, expected);
+	error = deadline ? wait_timed(word, expected, deadline, flag) : wait_untimed(word, expected, flag);
 #endif
 	errno = saved;
 	return error;
 }
 
-static int kernel_wake(atomic(uint32_t) *word, uint32_t n)
+static int wake_by_kernel(atomic(uint32_t) *word, uint32_t n, int flag)
 {
 	int saved = errno;
-	long woken = syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, n < INT_MAX ? (int)n : INT_MAX);
+	long woken = syscall(SYS_futex, word, FUTEX_WAKE | flag, n < INT_MAX ? (int)n : INT_MAX);
 
 	errno = saved;
 	return (int)woken;
 }
 
-struct futex_ops futex_ops = {kernel_wait, kernel_wake};
+static int wait_private(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline)
+{
+	return wait_by_kernel(word, expected, deadline, FUTEX_PRIVATE_FLAG);
+}
+
+static int wake_private(atomic(uint32_t) *word, uint32_t n)
+{
+	return wake_by_kernel(word, n, FUTEX_PRIVATE_FLAG);
+}
+
+static int wait_shared(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline)
+{
+	return wait_by_kernel(word, expected, deadline, 0);
+}
+
+static int wake_shared(atomic(uint32_t) *word, uint32_t n)
+{
+	return wake_by_kernel(word, n, 0);
+}
+
+struct futex_ops futex_ops = {wait_private, wake_private, wait_shared, wake_shared};

@@ -2,6 +2,9 @@
 /*
  * Sleeping on a 32-bit word, and waking those who do.
  *
+ * Scopes: a private word is looked for in this OS process's memory only; a shared one by where it is, so that other
+ * processes which have it mapped meet there.
+ *
  * The calls go through futex_ops, so that a test can play the kernel: refuse, return early, wake at random, deliver
  * EINTR, run a clock of its own. Both leave errno alone and may be called from a signal handler.
  */
@@ -19,6 +22,11 @@ struct deadline {
 	struct timespec time;
 };
 
+enum futex_scope {
+	FUTEX_PRIVATE,
+	FUTEX_SHARED,
+};
+
 struct futex_ops {
 	/*
 	 * Sleeps if the word is still `expected`, until a wake, the deadline (NULL: never) or a signal handler. 0:
@@ -29,6 +37,10 @@ struct futex_ops {
 
 	/* Wakes up to n sleepers; how many there were. Each of them returns 0 from its wait, and nobody else does. */
 	int (*wake)(atomic(uint32_t) *word, uint32_t n);
+
+	/* The same, of shared words. */
+	int (*wait_shared)(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline);
+	int (*wake_shared)(atomic(uint32_t) *word, uint32_t n);
 };
 
 extern struct futex_ops futex_ops; /* constant once a thread uses the library */
@@ -41,6 +53,17 @@ static inline int futex_wait(atomic(uint32_t) *word, uint32_t expected, const st
 static inline int futex_wake(atomic(uint32_t) *word, uint32_t n)
 {
 	return futex_ops.wake(word, n);
+}
+
+static inline int futex_wait_in(enum futex_scope scope, atomic(uint32_t) *word, uint32_t expected,
+				const struct deadline *deadline)
+{
+	return (scope == FUTEX_SHARED ? futex_ops.wait_shared : futex_ops.wait)(word, expected, deadline);
+}
+
+static inline int futex_wake_in(enum futex_scope scope, atomic(uint32_t) *word, uint32_t n)
+{
+	return (scope == FUTEX_SHARED ? futex_ops.wake_shared : futex_ops.wake)(word, n);
 }
 
 #endif

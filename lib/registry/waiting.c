@@ -74,7 +74,7 @@ int waiting_pinned(struct ksem *ksem, const struct deadline *deadline)
 	struct spin spin = {0};
 	int error;
 
-	while (unlikely((error = spin_take(&spin, &ksem->sem)) == EAGAIN) && spin_again(&spin, &ksem->sem))
+	while (unlikely((error = spin_take(&spin, &ksem->sem)) == EAGAIN) && spin_again(&spin, &ksem->sem.spin))
 		spin_rest(&spin);
 	if (likely(error != EAGAIN))
 		return error;
@@ -112,7 +112,7 @@ int waiting_by_id(struct ksem_proc *proc, ksem_id_t id, const struct deadline *d
 		rcu_enter();
 		ksem = process_find(proc, id);
 		error = likely(ksem != NULL) ? spin_take(&spin, &ksem->sem) : EINVAL;
-		if (likely(error != EAGAIN) || !spin_again(&spin, &ksem->sem))
+		if (likely(error != EAGAIN) || !spin_again(&spin, &ksem->sem.spin))
 			break;
 		rcu_leave(); /* a thread that spins keeps nobody's memory */
 		spin_rest(&spin);

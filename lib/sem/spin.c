@@ -17,7 +17,6 @@
 
 #include "base/compiler.h"
 
-#define LOOKS         4 /* between two readings of the clock */
 #define LAST_LOOKS    64
 #define WAITS_A_TRIAL 64 /* without a budget, to one with SPIN_MAX */
 
@@ -47,9 +46,9 @@ static bool can_spin(void)
 }
 
 /* The semaphore's budget; 0: none. */
-static unsigned budget_of(struct semaphore *sem)
+static unsigned budget_of(atomic(uint8_t) *hint)
 {
-	unsigned budget = load_rlx(&sem->spin) * SPIN_UNIT; /* relaxed: a hint */
+	unsigned budget = load_rlx(hint) * SPIN_UNIT; /* relaxed: a hint */
 
 	if (budget < SPIN_MIN)
 		return ++without % WAITS_A_TRIAL == 0 ? SPIN_MAX : 0;
@@ -57,20 +56,20 @@ static unsigned budget_of(struct semaphore *sem)
 }
 
 /* The next budget, after one that was enough or wasn't. */
-static void adapt(struct semaphore *sem, unsigned budget, bool enough)
+static void adapt(atomic(uint8_t) *hint, unsigned budget, bool enough)
 {
 	unsigned next = !enough ? budget / 2 : budget < SPIN_MAX / 2 ? 2 * budget : SPIN_MAX;
 
 	next /= SPIN_UNIT;
-	if (load_rlx(&sem->spin) != next)             /* relaxed: a hint */
-		store_rlx(&sem->spin, (uint8_t)next); /* relaxed: a hint */
+	if (load_rlx(hint) != next)             /* relaxed: a hint */
+		store_rlx(hint, (uint8_t)next); /* relaxed: a hint */
 }
 
 int spin_look(struct spin *spin, struct semaphore *sem)
 {
 	int error = EAGAIN;
 
-	for (int i = 0; i < LOOKS && error == EAGAIN; i++) {
+	for (int i = 0; i < SPIN_LOOKS && error == EAGAIN; i++) {
 		count_t c = semaphore_word(sem);
 
 		if (count_value(c) > 0 || count_is_dead(c))
@@ -79,23 +78,29 @@ int spin_look(struct spin *spin, struct semaphore *sem)
 			cpu_relax();
 	}
 	if (error == 0)
-		adapt(sem, spin->budget, true);
+		adapt(&sem->spin, spin->budget, true);
 	return error;
 }
 
-bool spin_again(struct spin *spin, struct semaphore *sem)
+void spin_paid(const struct spin *spin, atomic(uint8_t) *hint)
+{
+	if (spin->budget > 0)
+		adapt(hint, spin->budget, true);
+}
+
+bool spin_again(struct spin *spin, atomic(uint8_t) *hint)
 {
 	if (spin->budget == 0) {
 		if (!can_spin())
 			return false;
-		spin->budget = budget_of(sem);
+		spin->budget = budget_of(hint);
 		spin->begin = spin->budget ? now() : 0;
 		return spin->budget > 0;
 	}
 	spin->spent = now() - spin->begin;
 	if (spin->spent < spin->budget)
 		return true;
-	adapt(sem, spin->budget, false);
+	adapt(hint, spin->budget, false);
 	return false;
 }
 

@@ -22,6 +22,8 @@
 #define SPIN_MIN   250  /* ns; less isn't worth it */
 #define SPIN_ALONE 1000 /* ns; after that, giving the processor to others in between */
 
+#define SPIN_LOOKS 4 /* between two readings of the clock */
+
 struct spin {
 	int64_t begin, spent; /* ns */
 	unsigned budget;      /* ns; 0: not begun */
@@ -36,8 +38,11 @@ static inline int spin_take(struct spin *spin, struct semaphore *sem)
 	return likely(spin->budget == 0) ? semaphore_take(sem) : spin_look(spin, sem);
 }
 
-/* After EAGAIN: goes the thread on spinning? */
-bool spin_again(struct spin *spin, struct semaphore *sem);
+/* After EAGAIN: goes the thread on spinning? `hint`: the semaphore's budget. */
+bool spin_again(struct spin *spin, atomic(uint8_t) *hint);
+
+/* It got its permit; for who doesn't loop by spin_take. */
+void spin_paid(const struct spin *spin, atomic(uint8_t) *hint);
 
 void spin_rest(const struct spin *spin);
 

@@ -63,7 +63,7 @@ inline count_to_wake(more, posted_value, posted_waiters, counted)
 #endif
 }
 
-/* The kernel: wakes up to `more` sleepers, any; how many it found. [lib/os/futex.c: kernel_wake] */
+/* The kernel: wakes up to `more` sleepers, any; how many it found. [lib/os/futex.c: wake_by_kernel] */
 inline futex_wake(more)
 {
 	atomic {
@@ -226,7 +226,7 @@ again:	/* [lib/sem/park.c: arm, park_sleep, with_state] */
 	:: else
 	fi;
 #endif
-	/* The kernel goes to sleep if the bell is as expected. [lib/os/futex.c: kernel_wait] */
+	/* The kernel goes to sleep if the bell is as expected. [lib/os/futex.c: wait_by_kernel] */
 	atomic {
 		if
 		:: bell == armed && generation == expected -> asleep[i] = true
