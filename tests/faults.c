@@ -185,12 +185,18 @@ static atomic_bool stop;
 static atomic_int held;
 static atomic_bool unregistered;
 
+#if defined(__x86_64__)
+#define SIGNATURE 0x53053053
+#else
+#define SIGNATURE 0xd428bc00
+#endif
+
 static bool unregister_sequences(void)
 {
 #if KSEM_INLINE_WORKS && defined(SYS_rseq)
 	char *area = (char *)__builtin_thread_pointer() + rseq_area;
 
-	return syscall(SYS_rseq, area, 32, 1 /* unregister */, 0x53053053) == 0;
+	return syscall(SYS_rseq, area, 32, 1 /* unregister */, SIGNATURE) == 0;
 #else
 	return false;
 #endif
