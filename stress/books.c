@@ -58,14 +58,14 @@ void books_end(void)
 	}
 }
 
-long book_balance(const struct book *book)
+long long book_balance(const struct book *book)
 {
 	ptrdiff_t i = book - round_now.books;
-	unsigned long balance = book->initial;
+	unsigned long long balance = book->initial;
 
 	for (unsigned w = 0; w <= round_now.conditions.threads; w++)
 		balance += atomic_load(&workers[w].in[i]) - atomic_load(&workers[w].out[i]);
-	return (long)balance;
+	return (long long)balance;
 }
 
 /* ---- Posting. ---- */
@@ -163,7 +163,7 @@ static int wait_without_deadline(struct worker *self, struct book *book, struct 
 
 static void count_take(struct worker *self, struct book *book)
 {
-	long there = atomic_fetch_sub_explicit(&book->there, 1, memory_order_relaxed);
+	long long there = atomic_fetch_sub_explicit(&book->there, 1, memory_order_relaxed);
 
 	if (there <= 0)
 		complain("holders", "%s: a permit was taken that nobody had posted", book->what);

@@ -44,7 +44,7 @@ static bool count_sleepers(unsigned *sleepers)
 
 struct look {
 	unsigned value[BOOKS_MAX];
-	long balance[BOOKS_MAX], there[BOOKS_MAX];
+	long long balance[BOOKS_MAX], there[BOOKS_MAX];
 };
 
 static bool look_at_books(struct look *look, const unsigned *sleepers)
@@ -83,10 +83,10 @@ static void check_balances(const struct look *look)
 		unsigned value;
 
 		if (look->balance[i] != look->value[i])
-			complain("permits", "%s: initial + posts - takes is %ld, but the value %u", book->what,
+			complain("permits", "%s: initial + posts - takes is %lld, but the value %u", book->what,
 				 look->balance[i], look->value[i]);
 		if (look->there[i] != look->value[i])
-			complain("permits", "%s: %ld permits are there, but the value is %u", book->what,
+			complain("permits", "%s: %lld permits are there, but the value is %u", book->what,
 				 look->there[i], look->value[i]);
 		CALL(ksem_pinned_getvalue(book->pin, &value), 0);
 		if ((int)i != round_now.bell && value != look->value[i])

@@ -81,7 +81,7 @@ struct book {
 	struct ksem *pin;
 	unsigned initial;  /* permits at the start of the round */
 	unsigned most;     /* permits that there can ever be */
-	atomic_long there; /* permits posted, or being posted, and not known to be taken; relaxed: orders nothing */
+	atomic_llong there; /* permits posted, or being posted, and not known to be taken; relaxed: orders nothing */
 };
 
 extern struct round {
@@ -123,7 +123,7 @@ bool book_take(struct worker *self, struct book *book, struct via via, bool pati
 /* Looks at the value: by chance, in one of the ways there are. */
 void book_look(struct worker *self, struct book *book, struct via via);
 
-long book_balance(const struct book *book); /* initial + posts - takes; exact only while nobody posts or takes */
+long long book_balance(const struct book *book); /* initial + posts - takes; exact only while nobody posts or takes */
 
 /* A deadline from a little in the past to a few milliseconds ahead. */
 struct timespec soon(struct worker *self, clockid_t clock);
@@ -153,7 +153,7 @@ struct worker {
 	atomic_int class;              /* SCHED_OTHER, SCHED_FIFO, SCHED_IDLE; by the conductor */
 	atomic_int waiting;            /* 1 + number of the book that it waits for without a deadline; 0: none */
 	atomic_ulong acts, rests;
-	atomic_ulong in[BOOKS_MAX], out[BOOKS_MAX]; /* permits posted and taken */
+	atomic_ullong in[BOOKS_MAX], out[BOOKS_MAX]; /* permits posted and taken */
 	atomic_ulong handlers_begun, handlers_ended;
 	struct carried { /* owner only */
 		struct object *object;

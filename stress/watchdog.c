@@ -89,7 +89,7 @@ static void show_books(void)
 		struct ksem_info info = {.value = 0};
 		int error = ksem_stat(round_now.root, book->id, &info);
 
-		fprintf(stderr, "  %s: stat %d, value %u, waiters %u, refs %u; initial + in - out %ld, there %ld\n",
+		fprintf(stderr, "  %s: stat %d, value %u, waiters %u, refs %u; initial + in - out %lld, there %lld\n",
 			book->what, error, info.value, info.waiters, info.refs, book_balance(book),
 			atomic_load(&book->there));
 	}

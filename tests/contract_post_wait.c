@@ -377,7 +377,7 @@ static void a_deadline_in_the_past_takes_a_permit_or_is_ETIMEDOUT(void **state)
 	for (int c = 0; c < 2; c++) {
 		const struct timespec past[] = {
 			{0, 0},         {0, 999999999},      {-1, 999999999},
-			{INT64_MIN, 0}, in_ms(clocks[c], 0), in_ms(clocks[c], -1),
+			{TIME_MIN, 0}, in_ms(clocks[c], 0), in_ms(clocks[c], -1),
 		};
 
 		for (size_t i = 0; i < sizeof(past) / sizeof(*past); i++) {
@@ -422,7 +422,7 @@ static void *wait_to_the_end_of_time(void *arg)
 {
 	struct late_waiter *w = arg;
 
-	return (void *)(intptr_t)clockwait(w->target, w->clock, (struct timespec){INT64_MAX, 999999999});
+	return (void *)(intptr_t)clockwait(w->target, w->clock, (struct timespec){TIME_MAX, 999999999});
 }
 
 static void a_deadline_as_late_as_can_be_waits_for_a_post(void **state)

@@ -114,7 +114,7 @@ static void calls_with_a_permit_in_a_cell_stay_in_the_caller(void **state)
 {
 	(void)state;
 	if (!KSEM_INLINE_WORKS || ksem_inline_1.processors == 0)
-		skip();
+		SKIP("no restartable sequences here");
 	assert_in_range(calls_of(pinned_post_and_wait), 0, PAIRS / 2);
 	assert_in_range(calls_of(pinned_post_and_trywait), 0, PAIRS / 2);
 	assert_in_range(calls_of(post_and_wait), 0, PAIRS / 2);

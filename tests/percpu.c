@@ -9,11 +9,11 @@
 #include "os/membarrier.h"
 #include "sem/semaphore.h"
 
-#define skip_without_sequences()      \
-	do {                          \
-		cells_start();        \
-		if (!cells_started()) \
-			skip();       \
+#define skip_without_sequences()                               \
+	do {                                                   \
+		cells_start();                                 \
+		if (!cells_started())                          \
+			SKIP("no restartable sequences here"); \
 	} while (0)
 
 static void run_on(unsigned processor)
@@ -23,7 +23,7 @@ static void run_on(unsigned processor)
 	CPU_ZERO(&set);
 	CPU_SET(processor, &set);
 	if (sched_setaffinity(0, sizeof(set), &set) != 0)
-		skip(); /* a machine with one processor, or a host that keeps us off the other */
+		SKIP("no second processor, or the host keeps us off it");
 }
 
 static void run_anywhere(void)

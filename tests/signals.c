@@ -348,7 +348,7 @@ static void the_library_has_no_thread_of_its_own(void **state)
 		snprintf(name, sizeof(name), "/name%d", i);
 		OK(ksem_open(test.proc, name, O_CREAT, 0600, 0, &id));
 	}
-	assert_int_equal(threads_of_this_process(), before);
+	assert_in_range(threads_of_this_process(), 1, before); /* one that was joined may have been there still */
 }
 
 #define test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

@@ -6,6 +6,23 @@
 
 #include "support.h"
 
+char stepper_state_of(pid_t process, pid_t thread)
+{
+	char path[64], text[256] = "";
+	const char *end;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", (int)process, (int)thread);
+	file = fopen(path, "r");
+	if (!file)
+		return 'X';
+	if (!fgets(text, sizeof(text), file))
+		text[0] = 0;
+	fclose(file);
+	end = strrchr(text, ')');
+	return end ? end[2] : 'X';
+}
+
 #if stepper_works
 
 #include <sys/ptrace.h>
@@ -40,23 +57,6 @@ static struct user_regs_struct registers(struct stepper *stepper)
 
 	MUST(ptrace(PTRACE_GETREGS, stepper->thread, NULL, &regs) == 0);
 	return regs;
-}
-
-char stepper_state_of(pid_t process, pid_t thread)
-{
-	char path[64], text[256] = "";
-	const char *end;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", (int)process, (int)thread);
-	file = fopen(path, "r");
-	if (!file)
-		return 'X';
-	if (!fgets(text, sizeof(text), file))
-		text[0] = 0;
-	fclose(file);
-	end = strrchr(text, ')');
-	return end ? end[2] : 'X';
 }
 
 /* Of a thread that went to sleep on its way to a breakpoint: others would run into it. False: there is none. */
@@ -191,10 +191,54 @@ void stepper_forget_sequence(struct stepper *stepper)
 
 #else
 
+/* Nobody attaches, so nothing else is called. */
+
 bool stepper_attach(struct stepper *stepper, pid_t process, pid_t thread)
 {
 	(void)stepper, (void)process, (void)thread;
 	return false;
+}
+
+void stepper_run(struct stepper *stepper)
+{
+	stepper->ended = true;
+}
+
+void stepper_step(struct stepper *stepper)
+{
+	stepper->ended = true;
+}
+
+void stepper_set(struct stepper *stepper, uint64_t at)
+{
+	(void)stepper, (void)at;
+}
+
+void stepper_clear_all(struct stepper *stepper)
+{
+	(void)stepper;
+}
+
+bool stepper_is_set(const struct stepper *stepper, uint64_t at)
+{
+	(void)stepper, (void)at;
+	return false;
+}
+
+void stepper_step_over(struct stepper *stepper)
+{
+	stepper->ended = true;
+}
+
+bool stepper_at_futex(struct stepper *stepper)
+{
+	(void)stepper;
+	return false;
+}
+
+void stepper_forget_sequence(struct stepper *stepper)
+{
+	(void)stepper;
 }
 
 #endif

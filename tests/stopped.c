@@ -385,11 +385,12 @@ static bool play(const struct scenario *scenario, void (*how)(void), int seconds
 	return true;
 }
 
-/* Another architecture; or a sanitizer, of whose instructions there are too many. */
-#define skip_where_nothing_can_be_stopped()      \
-	do {                                     \
-		if (!stepper_works || SANITIZED) \
-			skip();                  \
+#define skip_where_nothing_can_be_stopped()                              \
+	do {                                                             \
+		if (!stepper_works)                                      \
+			SKIP("the stepper knows x86-64 alone");          \
+		if (SANITIZED)                                           \
+			SKIP("a sanitizer's instructions are too many"); \
 	} while (0)
 
 static void none_stops_others(const struct scenario *scenarios, size_t n, void (*how)(void))

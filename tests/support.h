@@ -48,12 +48,26 @@
 #define SANITIZED 0
 #endif
 
+/* Built for another processor, which is emulated for the tests. */
+#ifdef KSEM_EMULATED
+#define EMULATED 1
+#else
+#define EMULATED 0
+#endif
+
 /* Fewer rounds where each costs more. */
-#define ROUNDS(n) (SANITIZED ? (n) / 10 : (n))
+#define ROUNDS(n) (SANITIZED || EMULATED ? (n) / 10 : (n))
 
 /* A call that must succeed, or must fail with just this error. */
 #define OK(call)           assert_int_equal((call), 0)
 #define FAILS(error, call) assert_int_equal((call), (error))
+
+/* A test that can't run here says why. */
+#define SKIP(why)                             \
+	do {                                  \
+		printf("skipped: %s\n", why); \
+		skip();                       \
+	} while (0)
 
 /*
  * In threads other than the test's own, where cmocka's assertions can't jump: says what is wrong and ends the program.
@@ -97,6 +111,8 @@ pthread_t start(void *(*body)(void *), void *arg);
 void *finish(pthread_t thread);
 
 void sleep_ms(long ms);
+#define TIME_MAX ((time_t)(sizeof(time_t) == 8 ? INT64_MAX : INT32_MAX))
+#define TIME_MIN (-TIME_MAX - 1)
 struct timespec in_ms(clockid_t clock, long ms); /* an absolute time, that far from now; negative: past */
 
 /* A random sequence: seeded from KSEM_SEED, or the clock; the seed is printed once. */

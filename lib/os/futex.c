@@ -7,6 +7,9 @@
  * is, and its time is absolute, so that nothing is lost over a restart. Where futex_waitv is missing, a timed sleep is
  * FUTEX_WAIT_BITSET, and every handler ends it with EINTR.
  *
+ * To futex_waitv a time is two 64-bit numbers on every processor; to futex it is two longs, and where time_t is wider
+ * than those, futex_time64 is the call.
+ *
  * ThreadSanitizer holds a signal's handler back until the thread next calls something that it intercepts, which a
  * sleeper doesn't. So under ThreadSanitizer sleeps are cut into slices, and between them such a call is made.
  */
@@ -33,6 +36,17 @@ struct futex_waitv {
 #define FUTEX_32 2
 #endif
 
+/* The futex call that takes a struct timespec. */
+#ifdef SYS_futex_time64 /* 32 bits */
+#define SYS_FUTEX_TIMED (sizeof(time_t) > sizeof(long) ? SYS_futex_time64 : SYS_futex)
+#else
+#define SYS_FUTEX_TIMED SYS_futex
+#endif
+
+struct time_of_waitv {
+	int64_t seconds, nanoseconds;
+};
+
 /* `flag`: FUTEX_PRIVATE_FLAG, or 0. */
 static int wait_bitset(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline, int flag)
 {
@@ -40,7 +54,7 @@ static int wait_bitset(atomic(uint32_t) *word, uint32_t expected, const struct d
 
 	if (deadline->clock == CLOCK_REALTIME)
 		op |= FUTEX_CLOCK_REALTIME;
-	if (syscall(SYS_futex, word, op, expected, &deadline->time, NULL, FUTEX_BITSET_MATCH_ANY) == 0)
+	if (syscall(SYS_FUTEX_TIMED, word, op, expected, &deadline->time, NULL, FUTEX_BITSET_MATCH_ANY) == 0)
 		return 0;
 	return errno;
 }
@@ -49,9 +63,10 @@ static int wait_timed(atomic(uint32_t) *word, uint32_t expected, const struct de
 {
 	static atomic(bool) missing; /* only ever goes from false to true */
 	struct futex_waitv waiter = {.val = expected, .uaddr = (uintptr_t)word, .flags = FUTEX_32 | (uint32_t)flag};
+	struct time_of_waitv time = {deadline->time.tv_sec, deadline->time.tv_nsec};
 
 	if (!load_rlx(&missing)) { /* relaxed: a stale false costs one refused call */
-		if (syscall(SYS_futex_waitv, &waiter, 1, 0, &deadline->time, deadline->clock) >= 0)
+		if (syscall(SYS_futex_waitv, &waiter, 1, 0, &time, deadline->clock) >= 0)
 			return 0;
 		if (errno != ENOSYS && errno != EPERM) /* EPERM: a seccomp filter that doesn't know it */
 			return errno;

@@ -22,6 +22,7 @@
 #define LEAVING (UINT32_C(1) << 31)
 
 /* What <ksem/inline.h> knows, layout 1. A change here is another layout: ksem_inline_1 must then serve no processor. */
+#if KSEM_INLINE_WORKS
 _Static_assert(offsetof(struct ksem_proc, ids.table) == KSEM_INLINE_TABLE, "layout 1");
 _Static_assert(offsetof(struct ids_table, mask) == KSEM_INLINE_MASK, "layout 1");
 _Static_assert(offsetof(struct ids_table, home) == KSEM_INLINE_HOMES, "layout 1");
@@ -29,6 +30,7 @@ _Static_assert(offsetof(struct ksem, id) == KSEM_INLINE_ID, "layout 1");
 _Static_assert(offsetof(struct ksem, sem.word) == KSEM_INLINE_WORD, "layout 1");
 _Static_assert(offsetof(struct ksem, sem.cells) == KSEM_INLINE_WORD + sizeof(count_t), "layout 1");
 _Static_assert((count_t)KSEM_INLINE_PERCPU << 56 == (count_t)COUNT_PERCPU << COUNT_MODE_SHIFT, "layout 1");
+#endif
 
 bool process_begin_wait(struct ksem_proc *proc)
 {

@@ -12,7 +12,7 @@
 #include "base/compiler.h"
 #include "base/memory.h"
 
-#define SLOTS_NONE (UINT64_MAX >> 2) /* no slot has this number */
+#define SLOTS_NONE ((uint64_t)UINTPTR_MAX >> 2) /* no slot has this number, and `holds` has room for it */
 
 /* In which chunk a slot stands, and where. */
 static unsigned chunk_of(uint64_t number)

@@ -142,7 +142,7 @@ clockid_t any_clock(void)
 
 struct timespec *any_deadline(void)
 {
-	static const time_t seconds[] = {0, -1, INT64_MIN, INT64_MAX};
+	static const time_t seconds[] = {0, -1, LONG_MIN, LONG_MAX};
 	static const long nanoseconds[] = {0, 999999999, 1000000000, -1, LONG_MAX, LONG_MIN};
 	static struct timespec deadline;
 	unsigned drawn = byte();
