@@ -14,7 +14,9 @@
 #include "os/fork.h"
 #include "registry/namespace.h"
 #include "registry/process.h"
+#include "registry/self.h"
 #include "registry/waiting.h"
+#include "share/shared.h"
 
 /* Evaluates a call inside the fork gate. */
 #define CONTROL(call)              \
@@ -100,7 +102,7 @@ PUBLIC int ksem_proc_exit(struct ksem_proc *proc)
 
 PUBLIC struct ksem_proc *ksem_self(void)
 {
-	return NULL; /* until there are shared namespaces */
+	return self_process();
 }
 
 PUBLIC int ksem_init(struct ksem_proc *proc, unsigned int value, ksem_id_t *id)
@@ -166,10 +168,21 @@ static int check_deadline(clockid_t clock, const struct timespec *time, struct d
 	return 0;
 }
 
+/*
+ * Evaluates a call on the semaphore itself. If OS processes share that, this process's own word is dead, and the call is
+ * `of_shared`.
+ */
+#define ITSELF(ksem, call, of_shared)                                                        \
+	__extension__({                                                                      \
+		int error_ = (call);                                                         \
+                                                                                             \
+		unlikely(error_ == EINVAL) && object_is_shared(ksem) ? (of_shared) : error_; \
+	})
+
 /* Posts other than into the cell of a semaphore that stands in its home. */
 static __attribute__((noinline)) int post_found(struct ksem_proc *proc, ksem_id_t id, unsigned int count)
 {
-	return WITH_SEMAPHORE(proc, id, semaphore_post(&ksem->sem, count));
+	return WITH_SEMAPHORE(proc, id, ITSELF(ksem, semaphore_post(&ksem->sem, count), shared_post(ksem, count)));
 }
 
 PUBLIC int ksem_post(struct ksem_proc *proc, ksem_id_t id)
@@ -200,7 +213,7 @@ PUBLIC int ksem_wait(struct ksem_proc *proc, ksem_id_t id)
 /* The same, of takes. */
 static __attribute__((noinline)) int take_found(struct ksem_proc *proc, ksem_id_t id)
 {
-	return WITH_SEMAPHORE(proc, id, semaphore_take(&ksem->sem));
+	return WITH_SEMAPHORE(proc, id, ITSELF(ksem, semaphore_take(&ksem->sem), shared_take(ksem)));
 }
 
 PUBLIC int ksem_trywait(struct ksem_proc *proc, ksem_id_t id)
@@ -231,7 +244,7 @@ PUBLIC int ksem_getvalue(struct ksem_proc *proc, ksem_id_t id, unsigned int *val
 		return EINVAL;
 	if (unlikely(!value))
 		return EFAULT;
-	return WITH_SEMAPHORE(proc, id, semaphore_value(&ksem->sem, value));
+	return WITH_SEMAPHORE(proc, id, ITSELF(ksem, semaphore_value(&ksem->sem, value), shared_value(ksem, value)));
 }
 
 PUBLIC int ksem_pin(struct ksem_proc *proc, ksem_id_t id, struct ksem **sem)
@@ -252,20 +265,31 @@ PUBLIC void ksem_unpin(struct ksem *sem)
 	fork_gate_leave();
 }
 
+/* The miss paths of the pinned calls. */
+static __attribute__((noinline)) int post_pinned(struct ksem *sem)
+{
+	return ITSELF(sem, semaphore_post_word(&sem->sem, 1), shared_post(sem, 1));
+}
+
+static __attribute__((noinline)) int take_pinned(struct ksem *sem)
+{
+	return ITSELF(sem, semaphore_take_word(&sem->sem, false), shared_take(sem));
+}
+
 PUBLIC int ksem_pinned_post(struct ksem *sem)
 {
 	if (unlikely(!sem))
 		return EINVAL;
 	if (likely(percpu_put(&sem->sem)))
 		return 0;
-	return semaphore_post_word(&sem->sem, 1);
+	return post_pinned(sem);
 }
 
 PUBLIC int ksem_pinned_post_many(struct ksem *sem, unsigned int count)
 {
 	if (unlikely(!sem))
 		return EINVAL;
-	return semaphore_post(&sem->sem, count);
+	return ITSELF(sem, semaphore_post(&sem->sem, count), shared_post(sem, count));
 }
 
 PUBLIC int ksem_pinned_wait(struct ksem *sem)
@@ -283,7 +307,7 @@ PUBLIC int ksem_pinned_trywait(struct ksem *sem)
 		return EINVAL;
 	if (likely(percpu_take(&sem->sem)))
 		return 0;
-	return semaphore_take_word(&sem->sem, false);
+	return take_pinned(sem);
 }
 
 PUBLIC int ksem_pinned_clockwait(struct ksem *sem, clockid_t clock, const struct timespec *deadline)
@@ -305,5 +329,5 @@ PUBLIC int ksem_pinned_getvalue(struct ksem *sem, unsigned int *value)
 		return EINVAL;
 	if (unlikely(!value))
 		return EFAULT;
-	return semaphore_value(&sem->sem, value);
+	return ITSELF(sem, semaphore_value(&sem->sem, value), shared_value(sem, value));
 }

@@ -42,13 +42,10 @@ static void each_init_makes_another_semaphore(void **state)
 
 static void init_at_max_sems_is_ENFILE_and_leaves_nothing(void **state)
 {
-	const struct ksem_ns_options options = {.size = sizeof(options), .max_sems = 2};
-	struct world world;
+	struct world world = world_limited(2, 0);
 	ksem_id_t first, second, id = 77;
 
 	(void)state;
-	OK(ksem_ns_create(&options, &world.ns));
-	world.proc = world_user(&world, 0, 0);
 	OK(ksem_init(world.proc, 0, &first));
 	OK(ksem_init(world.proc, 0, &second));
 	for (int i = 0; i < 100; i++)
@@ -266,14 +263,11 @@ static void destroy_of_the_last_reference_frees_the_semaphore(void **state)
 
 static void a_pin_does_not_keep_destroy_from_freeing_the_place(void **state)
 {
-	const struct ksem_ns_options options = {.size = sizeof(options), .max_sems = 1};
-	struct world world;
+	struct world world = world_limited(1, 0);
 	struct ksem *pin;
 	ksem_id_t id;
 
 	(void)state;
-	OK(ksem_ns_create(&options, &world.ns));
-	world.proc = world_user(&world, 0, 0);
 	OK(ksem_init(world.proc, 0, &id));
 	OK(ksem_pin(world.proc, id, &pin));
 	OK(ksem_destroy(world.proc, id));

@@ -661,13 +661,11 @@ static void pins_keep_the_semaphore_over_close_and_unlink_until_the_last_unpin(v
 
 static void a_pin_keeps_the_semaphore_over_exec_exit_and_ns_destroy(void **state)
 {
-	struct world world;
+	struct world world = world_limited(0, 0);
 	struct ksem *anonymous, *named, *dropped_by_exec;
 	ksem_id_t id;
 
 	(void)state;
-	OK(ksem_ns_create(NULL, &world.ns));
-	world.proc = world_user(&world, 0, 0);
 	OK(ksem_init(world.proc, 1, &id));
 	OK(ksem_pin(world.proc, id, &dropped_by_exec));
 	OK(ksem_proc_exec(world.proc));
@@ -688,6 +686,7 @@ static void a_pin_keeps_the_semaphore_over_exec_exit_and_ns_destroy(void **state
 	ksem_unpin(dropped_by_exec);
 	pin_works(named, 3);
 	ksem_unpin(named);
+	shared_directory_free(world.dir);
 }
 
 static void pinned_calls_after_destroy_are_EINVAL(void **state)

@@ -1,12 +1,81 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The namespaces of worlds are in this OS process's memory; where the environment has
+ * KSEM_TEST_SHARED, each is in a directory of its own, on tmpfs, that goes with the world.
+ */
 #include "support.h"
+
+#include <ftw.h>
+
+/* Those that there are; at exit, what their tests left. */
+static struct directory {
+	struct directory *next;
+	pid_t maker;
+	char path[32];
+} * directories;
+
+static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *where)
+{
+	(void)status, (void)kind, (void)where;
+	return remove(path);
+}
+
+static void remove_the_rest(void)
+{
+	while (directories) {
+		struct directory *directory = directories;
+
+		directories = directory->next;
+		if (directory->maker == getpid())
+			nftw(directory->path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+		free(directory);
+	}
+}
+
+char *shared_directory_new(void)
+{
+	struct directory *directory = calloc(1, sizeof(*directory));
+
+	if (!directories)
+		atexit(remove_the_rest);
+	strcpy(directory->path, "/dev/shm/ksem-test-XXXXXX");
+	MUST(mkdtemp(directory->path));
+	directory->maker = getpid();
+	directory->next = directories;
+	directories = directory;
+	return directory->path;
+}
+
+void shared_directory_free(char *path)
+{
+	struct directory **at = &directories;
+	struct directory *directory;
+
+	if (!path)
+		return;
+	while ((*at)->path != path)
+		at = &(*at)->next;
+	directory = *at;
+	*at = directory->next;
+	MUST(nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0);
+	free(directory);
+}
+
+static void make_namespace(struct world *world, uint32_t max_sems, uint32_t max_name)
+{
+	struct ksem_ns_options options = {.size = sizeof(options), .max_sems = max_sems, .max_name = max_name};
+
+	world->dir = getenv("KSEM_TEST_SHARED") ? shared_directory_new() : NULL;
+	options.dir = world->dir;
+	OK(ksem_ns_create(&options, &world->ns));
+}
 
 int world_setup(void **state)
 {
 	struct world *world = calloc(1, sizeof(*world));
 	const struct ksem_cred root = {0, 0};
 
-	OK(ksem_ns_create(NULL, &world->ns));
+	make_namespace(world, 0, 0);
 	OK(ksem_proc_create(world->ns, &root, &world->proc));
 	*state = world;
 	return 0;
@@ -18,6 +87,7 @@ int world_teardown(void **state)
 
 	OK(ksem_proc_exit(world->proc));
 	OK(ksem_ns_destroy(world->ns));
+	shared_directory_free(world->dir);
 	free(world);
 	return 0;
 }
@@ -33,10 +103,9 @@ struct ksem_proc *world_user(struct world *world, uid_t uid, gid_t gid)
 
 struct world world_limited(uint32_t max_sems, uint32_t max_name)
 {
-	const struct ksem_ns_options options = {.size = sizeof(options), .max_sems = max_sems, .max_name = max_name};
 	struct world world;
 
-	OK(ksem_ns_create(&options, &world.ns));
+	make_namespace(&world, max_sems, max_name);
 	world.proc = world_user(&world, 0, 0);
 	return world;
 }
@@ -45,6 +114,7 @@ void world_end(struct world *world)
 {
 	OK(ksem_proc_exit(world->proc));
 	OK(ksem_ns_destroy(world->ns));
+	shared_directory_free(world->dir);
 }
 
 int visit_and_count(const struct ksem_info *info, void *arg)

@@ -84,7 +84,12 @@
 struct world {
 	struct ksem_ns *ns;
 	struct ksem_proc *proc;
+	char *dir; /* of a shared namespace; NULL: in this OS process's memory */
 };
+
+/* A new directory on tmpfs, and its end with all that is in it, at exit at the latest (NULL: nothing). */
+char *shared_directory_new(void);
+void shared_directory_free(char *path);
 
 int world_setup(void **state);
 int world_teardown(void **state); /* fails if exit or destroy does */

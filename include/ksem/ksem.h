@@ -9,6 +9,9 @@
  * changed nothing. The checks of a call run in this order: a NULL process, namespace or pinned semaphore is EINVAL; a
  * NULL output argument, name, deadline or callback is EFAULT; then what is listed at the call, in its order.
  *
+ * In a namespace of a directory, calls that make or find a semaphore can fail with ENOSPC, EMFILE and, where the name is
+ * something else's, ELOOP and EINVAL, besides what is listed at them.
+ *
  * Threads: every call may come from any thread at any time; no thread is registered. Only the calls that say so may be
  * made from a signal handler. No call is a cancellation point. After fork() the child may use its copy of everything.
  *
@@ -41,15 +44,20 @@ struct ksem;      /* a pinned semaphore */
 
 struct ksem_ns_options {
 	size_t size;       /* sizeof(struct ksem_ns_options) */
-	const char *dir;   /* NULL: this OS process's own memory; else a directory that they share (not yet: ENOTSUP) */
+	const char *dir;   /* NULL: this OS process's own memory; else a directory that OS processes share */
 	uint32_t max_sems; /* semaphores at most; 0: 1048576 */
 	uint32_t max_name; /* bytes of a name at most, 2 to KSEM_NAME_MAX; 0: KSEM_NAME_MAX */
 };
 
-/* Makes an empty namespace; NULL options: the defaults. EINVAL: size or max_name. ENOTSUP: dir. ENOMEM. */
+/*
+ * Makes an empty namespace, or enters that of a directory; NULL options: the defaults. EINVAL: size or max_name.
+ * ENOMEM. With dir also what the kernel says of it: ENOENT, ENOTDIR, EACCES, EMFILE, ...; ENOTSUP: no O_TMPFILE there.
+ */
 int ksem_ns_create(const struct ksem_ns_options *options, struct ksem_ns **ns);
 
-/* Frees the namespace with every named semaphore left in it. EBUSY: a process is in it. */
+/*
+ * Frees the namespace with every named semaphore left in it; a directory's stay there. EBUSY: a process is in it.
+ */
 int ksem_ns_destroy(struct ksem_ns *ns);
 
 /* ---- Processes. May block; not from a signal handler. ---- */
@@ -71,7 +79,10 @@ int ksem_proc_exec(struct ksem_proc *proc);
 /* Drops all references and frees the process. EBUSY: a thread waits in it. */
 int ksem_proc_exit(struct ksem_proc *proc);
 
-/* This OS process in the shared default namespace; NULL: not supported (not yet). */
+/*
+ * This OS process in the namespace that all share by default: the directory $KSEM_DIR, or /dev/shm/ksem, which is made.
+ * NULL: that can't be had.
+ */
 struct ksem_proc *ksem_self(void);
 
 /* ---- Semaphores and references to them. May block; not from a signal handler. ---- */

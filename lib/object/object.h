@@ -41,10 +41,29 @@ static inline mode_t object_mode(const struct ksem *ksem)
 	return ksem->sem.owners;
 }
 
-/* Made by open, not by init? */
+#define OBJECT_NAMED  1 /* made by open, not by init */
+#define OBJECT_SHARED 2 /* the semaphore itself is elsewhere (share/shared.h) */
+
 static inline bool object_is_named(const struct ksem *ksem)
 {
-	return ksem->sem.owners_byte;
+	return ksem->sem.owners_byte & OBJECT_NAMED;
+}
+
+static inline bool object_is_shared(const struct ksem *ksem)
+{
+	return ksem->sem.owners_byte & OBJECT_SHARED;
+}
+
+/* All but id and name, of one with one reference that nobody sees yet. */
+static inline void object_init(struct ksem *ksem, struct ksem_ns *ns, const struct ksem_cred *owner, unsigned kind,
+			       mode_t mode, uint32_t value)
+{
+	semaphore_init(&ksem->sem, value);
+	store_rlx(&ksem->life, life_refs(1)); /* relaxed: nobody sees it until it is published */
+	ksem->ns = ns;
+	ksem->owner = *owner;
+	ksem->sem.owners = mode;
+	ksem->sem.owners_byte = (uint8_t)kind;
 }
 
 /*
@@ -58,12 +77,7 @@ static inline struct ksem *object_new(struct ksem_ns *ns, const struct ksem_cred
 
 	if (!ksem)
 		return NULL;
-	semaphore_init(&ksem->sem, value);
-	store_rlx(&ksem->life, life_refs(1)); /* relaxed: nobody sees it until it is published */
-	ksem->ns = ns;
-	ksem->owner = *owner;
-	ksem->sem.owners = mode;
-	ksem->sem.owners_byte = named;
+	object_init(ksem, ns, owner, named ? OBJECT_NAMED : 0, mode, value);
 	return ksem;
 }
 

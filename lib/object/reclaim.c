@@ -4,6 +4,9 @@
  */
 #include "object/reclaim.h"
 
+#include <errno.h>
+#include <sys/mman.h>
+
 #include "base/memory.h"
 #include "base/rcu.h"
 #include "os/membarrier.h"
@@ -38,9 +41,21 @@ void reclaim_join(struct reclaim *list, struct reclaim *from)
 		from->cells = cells_next(cells);
 		reclaim_add_cells(list, cells);
 	}
+	while (from->mappings) {
+		struct mapping *mapping = from->mappings;
+
+		from->mappings = mapping->next;
+		reclaim_add_mapping(list, mapping, mapping->start, mapping->bytes);
+	}
 	list->blocks += from->blocks;
 	list->bytes += from->bytes;
 	*from = RECLAIM_NONE;
+}
+
+void reclaim_add_mapping(struct reclaim *list, struct mapping *mapping, void *start, size_t bytes)
+{
+	*mapping = (struct mapping){list->mappings, start, bytes};
+	list->mappings = mapping;
 }
 
 void reclaim_add_cells(struct reclaim *list, cells_t cells)
@@ -72,6 +87,15 @@ static void give_cells(cells_t cells)
 	}
 }
 
+static void unmap(const struct mapping *mapping)
+{
+	int saved = errno;
+
+	for (; mapping; mapping = mapping->next)
+		munmap(mapping->start, mapping->bytes);
+	errno = saved;
+}
+
 void reclaim_free(struct reclaim batch)
 {
 	cells_t lost;
@@ -82,6 +106,7 @@ void reclaim_free(struct reclaim batch)
 	wait_an_epoch();
 	give_cells(lost);
 	give_cells(batch.cells);
+	unmap(batch.mappings);
 	while (batch.head) {
 		struct retired *retired = batch.head;
 

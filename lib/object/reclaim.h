@@ -24,16 +24,24 @@
 #define RECLAIM_BLOCKS 1024
 #define RECLAIM_BYTES  (256 * 1024)
 
-#define RECLAIM_NONE ((struct reclaim){NULL, 0, 0, 0})
+#define RECLAIM_NONE ((struct reclaim){NULL, 0, 0, 0, NULL})
 
 struct retired {
 	struct retired *next; /* owner of the list only */
 };
 
+/* Memory that was mapped, and is to be unmapped; part of a block that is on the same list. */
+struct mapping {
+	struct mapping *next; /* owner of the list only */
+	void *start;
+	size_t bytes;
+};
+
 struct reclaim {
 	struct retired *head;
 	size_t blocks, bytes;
-	cells_t cells; /* and cells, chained; 0: none */
+	cells_t cells;            /* and cells, chained; 0: none */
+	struct mapping *mappings; /* and these */
 };
 
 /* Adds a block of that size, whose first member is *retired, to a list. */
@@ -41,6 +49,9 @@ void reclaim_add(struct reclaim *list, struct retired *retired, size_t bytes);
 
 /* Moves all of one list to another. */
 void reclaim_join(struct reclaim *list, struct reclaim *from);
+
+/* Adds a mapping. */
+void reclaim_add_mapping(struct reclaim *list, struct mapping *mapping, void *start, size_t bytes);
 
 /* Adds cells, which are given back after the same epoch. */
 void reclaim_add_cells(struct reclaim *list, cells_t cells);

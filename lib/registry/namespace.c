@@ -19,6 +19,7 @@
 #include "os/fork.h"
 #include "registry/names.h"
 #include "registry/process.h"
+#include "registry/sharing.h"
 
 #define MAX_SEMS_DEFAULT (UINT32_C(1) << 20)
 
@@ -79,7 +80,7 @@ static int check_options(const struct ksem_ns_options *options)
 		return EINVAL;
 	if (options->max_name == 1 || options->max_name > KSEM_NAME_MAX)
 		return EINVAL;
-	return options->dir ? ENOTSUP : 0;
+	return 0;
 }
 
 int namespace_create(const struct ksem_ns_options *options, struct ksem_ns **created)
@@ -99,19 +100,30 @@ int namespace_create(const struct ksem_ns_options *options, struct ksem_ns **cre
 	pthread_mutex_init(&ns->lock, NULL);
 	slots_init(&ns->slots, options->max_sems ? options->max_sems : MAX_SEMS_DEFAULT);
 	ns->max_name = options->max_name ? options->max_name : KSEM_NAME_MAX;
-	if (!enter_list(ns)) {
-		pthread_mutex_destroy(&ns->lock);
-		memory_free(ns);
-		return ENOMEM;
-	}
+	error = options->dir ? sharing_new(options->dir, &ns->sharing) : 0;
+	if (error)
+		goto no_directory;
+	error = ENOMEM;
+	if (!enter_list(ns))
+		goto no_names;
 	*created = ns;
 	return 0;
+
+no_names:
+	if (ns->sharing)
+		sharing_free(ns->sharing);
+no_directory:
+	pthread_mutex_destroy(&ns->lock);
+	memory_free(ns);
+	return error;
 }
 
 static void namespace_free(struct ksem_ns *ns)
 {
 	leave_list(ns);
 	reclaim_free(reclaim_take(&ns->retired));
+	if (ns->sharing)
+		sharing_free(ns->sharing);
 	slots_fini(&ns->slots);
 	pthread_mutex_destroy(&ns->lock);
 	memory_free(ns);
@@ -153,8 +165,12 @@ bool namespace_end(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbag
 	bool last;
 
 	pthread_mutex_lock(&ns->lock);
-	slots_give(&ns->slots, ksem->id);
-	reclaim_add(garbage, &ksem->retired, sizeof(*ksem));
+	if (ns->sharing) {
+		sharing_end(ns, ksem, garbage);
+	} else {
+		slots_give(&ns->slots, ksem->id);
+		reclaim_add(garbage, &ksem->retired, sizeof(*ksem));
+	}
 	if (cells)
 		reclaim_add_cells(garbage, cells);
 	pool_garbage(ns, garbage);
@@ -167,7 +183,9 @@ bool namespace_end(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbag
 
 void namespace_drop(struct ksem_ns *ns, struct ksem *ksem, life_t less, struct reclaim *garbage)
 {
-	if (life_drop(&ksem->life, less) && semaphore_abandon(&ksem->sem))
+	bool last = ns->sharing ? sharing_drop(ns, ksem, less) : life_drop(&ksem->life, less);
+
+	if (last && semaphore_abandon(&ksem->sem))
 		namespace_end(ns, ksem, garbage);
 }
 
@@ -181,6 +199,8 @@ void namespace_unpin(struct ksem *ksem)
 
 void namespace_forget(struct ksem_ns *ns, struct ksem *ksem)
 {
+	if (ns->sharing)
+		return; /* it is dead, and counts no more */
 	pthread_mutex_lock(&ns->lock);
 	slots_give(&ns->slots, ksem->id);
 	pthread_mutex_unlock(&ns->lock);
@@ -243,6 +263,8 @@ int namespace_make(struct ksem_ns *ns, const struct making *making, struct ids *
 {
 	int error;
 
+	if (ns->sharing)
+		return sharing_make(ns, making, ids, made, garbage);
 	pthread_mutex_lock(&ns->lock);
 	error = make_locked(ns, making, ids, made, garbage);
 	pthread_mutex_unlock(&ns->lock);
@@ -251,11 +273,45 @@ int namespace_make(struct ksem_ns *ns, const struct making *making, struct ids *
 	return error;
 }
 
-bool namespace_permits(const struct ksem *ksem, const struct ksem_cred *cred)
+bool namespace_permits(const struct ksem_cred *owner, mode_t mode, const struct ksem_cred *cred)
 {
-	return (cred->uid == ksem->owner.uid && object_mode(ksem) & S_IWUSR) ||
-	       (cred->gid == ksem->owner.gid && object_mode(ksem) & S_IWGRP) || object_mode(ksem) & S_IWOTH ||
-	       cred->uid == 0;
+	return (cred->uid == owner->uid && mode & S_IWUSR) || (cred->gid == owner->gid && mode & S_IWGRP) ||
+	       mode & S_IWOTH || cred->uid == 0;
+}
+
+static bool permits(const struct ksem *ksem, const struct ksem_cred *cred)
+{
+	return namespace_permits(&ksem->owner, object_mode(ksem), cred);
+}
+
+static int find_in_memory(struct ksem_ns *ns, const struct making *making, bool exclusive, struct ksem **found)
+{
+	int error;
+
+	rcu_enter();
+	do {
+		struct name *name = names_find(ns, making->name, making->length);
+
+		*found = name ? name->ksem : NULL;
+		if (!name)
+			error = ENOENT;
+		else if (exclusive)
+			error = EEXIST;
+		else if (!permits(*found, making->owner))
+			error = EPERM;
+		else
+			error = life_take(&(*found)->life, life_refs(1));
+	} while (error == EINVAL); /* it was unlinked, and ended, since it was found */
+	rcu_leave();
+	return error;
+}
+
+int namespace_find(struct ksem_ns *ns, const struct making *making, bool exclusive, struct ksem **found,
+		   struct reclaim *garbage)
+{
+	if (ns->sharing)
+		return sharing_find(ns, making, exclusive, found, garbage);
+	return find_in_memory(ns, making, exclusive, found);
 }
 
 /* Forgets a name that was taken out of the table, and drops what it kept. */
@@ -276,12 +332,14 @@ int namespace_unlink(struct ksem_ns *ns, const struct ksem_cred *cred, const cha
 	struct name *name;
 	int error = 0;
 
+	if (ns->sharing)
+		return sharing_unlink(ns, cred, bytes, length, garbage);
 	rcu_enter();
 	do {
 		name = names_find(ns, bytes, length);
 		if (!name)
 			error = ENOENT;
-		else if (!namespace_permits(name->ksem, cred))
+		else if (!permits(name->ksem, cred))
 			error = EPERM;
 	} while (!error && !names_remove(name)); /* another took it out: it may be there anew */
 	rcu_leave();
@@ -358,6 +416,8 @@ bool namespace_stat(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *inf
 {
 	bool alive;
 
+	if (ns->sharing)
+		return sharing_stat(ns, ksem, info);
 	pthread_mutex_lock(&ns->lock);
 	alive = describe(ksem, info);
 	pthread_mutex_unlock(&ns->lock);
@@ -372,6 +432,8 @@ int namespace_foreach(struct ksem_ns *ns, int (*visit)(const struct ksem_info *i
 	bool alive;
 	int result;
 
+	if (ns->sharing)
+		return sharing_foreach(ns, visit, arg);
 	for (;;) {
 		fork_gate_enter();
 		pthread_mutex_lock(&ns->lock);

@@ -17,6 +17,8 @@
 #include "registry/ids.h"
 #include "registry/slots.h"
 
+struct sharing;
+
 struct ksem_ns {
 	pthread_mutex_t lock;
 	struct slots slots;           /* under the lock */
@@ -24,7 +26,8 @@ struct ksem_ns {
 	struct ksem_proc *procs;      /* under the lock: a list through next and prev */
 	uint64_t objects;             /* under the lock: semaphores that haven't ended */
 	bool closed;                  /* under the lock: destroyed */
-	uint32_t max_name;            /* constant */
+	uint32_t max_name;            /* constant, as is sharing */
+	struct sharing *sharing;      /* NULL: in this OS process's own memory (sharing.h) */
 	struct ksem_ns *next, **prev; /* under namespaces_lock */
 };
 
@@ -74,8 +77,14 @@ void namespace_unpin(struct ksem *ksem);
 int namespace_unlink(struct ksem_ns *ns, const struct ksem_cred *cred, const char *bytes, size_t length,
 		     struct reclaim *garbage);
 
-/* May someone with these credentials open and unlink the semaphore? */
-bool namespace_permits(const struct ksem *ksem, const struct ksem_cred *cred);
+/* May someone with these credentials open and unlink a semaphore of this owner and mode? */
+bool namespace_permits(const struct ksem_cred *owner, mode_t mode, const struct ksem_cred *cred);
+
+/*
+ * Adds a reference to the semaphore that has the name. ENOENT; EEXIST: `exclusive`; EPERM; ENOMEM; of shared ones more.
+ */
+int namespace_find(struct ksem_ns *ns, const struct making *making, bool exclusive, struct ksem **found,
+		   struct reclaim *garbage);
 
 /* What is known of a semaphore. False: it is dead. */
 bool namespace_stat(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *info);

@@ -17,7 +17,8 @@
 #include <unistd.h>
 
 #include "base/rcu.h"
-#include "registry/names.h"
+#include "registry/sharing.h"
+#include "share/shared.h"
 
 #define LEAVING (UINT32_C(1) << 31)
 
@@ -102,6 +103,18 @@ int process_create(struct ksem_ns *ns, const struct ksem_cred *cred, struct ksem
 	return 0;
 }
 
+/* Of a process that nobody else has yet: its references are to be seen from other OS processes. */
+static void tell_of_all(struct ksem_proc *proc)
+{
+	const struct ids_table *table = load_rlx(&proc->ids.table); /* relaxed: nobody else has it yet */
+	size_t cursor = 0;
+	struct ksem *ksem;
+	uint32_t refs;
+
+	while (proc->ns->sharing && (ksem = ids_next(table, &cursor, &refs)))
+		sharing_tell(proc->ns, ksem);
+}
+
 int process_fork(struct ksem_proc *parent, struct ksem_proc **created)
 {
 	struct ksem_proc *child = process_new(parent->ns, &parent->cred);
@@ -116,6 +129,7 @@ int process_fork(struct ksem_proc *parent, struct ksem_proc **created)
 		process_discard(child);
 		return error;
 	}
+	tell_of_all(child);
 	namespace_add(parent->ns, child);
 	*created = child;
 	return 0;
@@ -216,12 +230,12 @@ static int destroy_locked(struct ksem_proc *proc, ksem_id_t id, struct reclaim *
 
 	if (!ksem || object_is_named(ksem))
 		return EINVAL;
-	if (count_waiters(semaphore_word(&ksem->sem)))
+	if (object_is_shared(ksem) ? shared_waiters(ksem) : count_waiters(semaphore_word(&ksem->sem)))
 		return EBUSY;
 	error = destroy_shared(proc, ksem, garbage);
 	if (error != EAGAIN)
 		return error;
-	error = semaphore_kill(&ksem->sem);
+	error = object_is_shared(ksem) ? sharing_kill(ksem) : semaphore_kill(&ksem->sem);
 	if (error)
 		return error;
 	ids_remove(&proc->ids, ksem, garbage);
@@ -263,34 +277,11 @@ int process_close(struct ksem_proc *proc, ksem_id_t id)
 	return dropping(proc, id, close_locked);
 }
 
-/* A reference to the semaphore that has the name. ENOENT: none has; EEXIST, EPERM, ENOMEM. */
-static int reference_by_name(struct ksem_proc *proc, const struct making *making, int oflag, struct ksem **found)
-{
-	int error;
-
-	rcu_enter();
-	do {
-		struct name *name = names_find(proc->ns, making->name, making->length);
-
-		*found = name ? name->ksem : NULL;
-		if (!name)
-			error = ENOENT;
-		else if (oflag & O_EXCL)
-			error = EEXIST;
-		else if (!namespace_permits(*found, &proc->cred))
-			error = EPERM;
-		else
-			error = life_take(&(*found)->life, life_refs(1));
-	} while (error == EINVAL); /* it was unlinked, and ended, since it was found */
-	rcu_leave();
-	return error;
-}
-
 static int open_existing(struct ksem_proc *proc, const struct making *making, int oflag, struct ksem **opened,
 			 struct reclaim *garbage)
 {
 	struct ksem *ksem;
-	int error = reference_by_name(proc, making, oflag, &ksem);
+	int error = namespace_find(proc->ns, making, (oflag & O_EXCL) != 0, &ksem, garbage);
 
 	if (error)
 		return error;

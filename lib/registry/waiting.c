@@ -17,6 +17,8 @@
 
 #include "base/rcu.h"
 #include "os/fork.h"
+#include "registry/sharing.h"
+#include "share/shared.h"
 #include "sem/spin.h"
 
 static _Thread_local struct {
@@ -69,6 +71,49 @@ static int park(struct ksem *ksem, const struct deadline *deadline)
 	return left ? woken : 0;
 }
 
+/*
+ * Of a semaphore that OS processes share: a keep for this thread, counted with those of the others. In a read section.
+ * EINVAL: it is being ended.
+ */
+static int begin_shared(struct ksem *ksem)
+{
+	int error = life_take(&ksem->life, life_keep());
+
+	if (error)
+		return error;
+	fetch_add_rlx(&shared_of(ksem)->sleeping, 1); /* relaxed: read in a fork's child only */
+	own.ksem = ksem;
+	return 0;
+}
+
+/* The wait, and the end of the keep. */
+static int wait_shared(struct ksem *ksem, const struct deadline *deadline)
+{
+	struct ksem_ns *ns = ksem->ns;
+	struct reclaim garbage = RECLAIM_NONE;
+	int error = shared_wait(ksem, deadline);
+
+	fork_gate_enter();
+	own.ksem = NULL;
+	fetch_sub_rlx(&shared_of(ksem)->sleeping, 1); /* relaxed: as above */
+	namespace_drop(ns, ksem, life_keep(), &garbage);
+	reclaim_free(garbage);
+	fork_gate_leave();
+	return error;
+}
+
+static int wait_pinned_shared(struct ksem *ksem, const struct deadline *deadline)
+{
+	int error = shared_take(ksem);
+
+	if (likely(error != EAGAIN))
+		return error;
+	rcu_enter();
+	error = begin_shared(ksem);
+	rcu_leave();
+	return error ? error : wait_shared(ksem, deadline);
+}
+
 int waiting_pinned(struct ksem *ksem, const struct deadline *deadline)
 {
 	struct spin spin = {0};
@@ -76,6 +121,8 @@ int waiting_pinned(struct ksem *ksem, const struct deadline *deadline)
 
 	while (unlikely((error = spin_take(&spin, &ksem->sem)) == EAGAIN) && spin_again(&spin, &ksem->sem.spin))
 		spin_rest(&spin);
+	if (error == EINVAL && object_is_shared(ksem))
+		return wait_pinned_shared(ksem, deadline);
 	if (likely(error != EAGAIN))
 		return error;
 	rcu_enter();
@@ -105,7 +152,7 @@ int waiting_by_id(struct ksem_proc *proc, ksem_id_t id, const struct deadline *d
 {
 	struct spin spin = {0};
 	struct ksem *ksem;
-	bool counted = false;
+	bool counted = false, shared = false;
 	int error;
 
 	for (;;) {
@@ -117,12 +164,18 @@ int waiting_by_id(struct ksem_proc *proc, ksem_id_t id, const struct deadline *d
 		rcu_leave(); /* a thread that spins keeps nobody's memory */
 		spin_rest(&spin);
 	}
+	if (unlikely(error == EINVAL) && ksem && object_is_shared(ksem)) {
+		error = shared_take(ksem);
+		shared = error == EAGAIN;
+	}
 	if (unlikely(error == EAGAIN)) {
 		counted = begin_wait(proc);
-		error = counted ? take_or_enlist(ksem) : EINVAL;
+		error = !counted ? EINVAL : shared ? begin_shared(ksem) : take_or_enlist(ksem);
 	}
 	rcu_leave();
-	if (error == EAGAIN)
+	if (shared && error == 0)
+		error = wait_shared(ksem, deadline);
+	else if (error == EAGAIN)
 		error = park(ksem, deadline);
 	if (counted)
 		end_wait(proc);
@@ -139,7 +192,9 @@ static void forget_waiters(struct ksem_ns *ns)
 
 	for (struct ksem_proc *proc = ns->procs; proc; proc = proc->next)
 		process_after_fork(proc, proc == own.proc);
-	while ((ksem = slots_next(&ns->slots, &cursor))) {
+	if (ns->sharing)
+		sharing_after_fork(ns, own.ksem, &garbage);
+	while (!ns->sharing && (ksem = slots_next(&ns->slots, &cursor))) {
 		if (semaphore_after_fork(&ksem->sem, ksem == own.ksem) && namespace_end(ns, ksem, &garbage))
 			break;
 	}

@@ -127,7 +127,7 @@ const struct ksem_ns_options *any_options(void)
 	options.max_name = max_names[drawn % COUNT_OF(max_names)];
 	drawn = byte();
 	options.size = sizes[drawn % COUNT_OF(sizes)];
-	options.dir = drawn & 4 ? "/" : NULL;
+	options.dir = drawn & 4 ? "/dev/null" : NULL;
 	return &options;
 }
 

@@ -47,7 +47,7 @@ static int check_options(const struct ksem_ns_options *options)
 		return EINVAL;
 	if (options->max_name == 1 && !broken(RULE_OPTIONS_NAME_SHORT))
 		return EINVAL;
-	return options->dir && !broken(RULE_OPTIONS_DIR) ? ENOTSUP : 0;
+	return options->dir && !broken(RULE_OPTIONS_DIR) ? ENOTDIR : 0;
 }
 
 int model_ns_create(struct model *model, const struct ksem_ns_options *options, struct model_ns **ns)

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Shared namespaces: see sharing.h.
+ *
+ * Taking a name away. The holders of the semaphore are told first, in its page, and the file goes then; so no holder
+ * finds by its own table what others find no more by the directory. Who dies in between has told, and the name stays:
+ * holders then go by the directory. Unlinkers exclude each other for as long (directory_lock), so that the file that
+ * goes is the one whose page was told.
+ *
+ * The limit is for all processes: the names of the directory, and what this process holds without a name, make it up.
+ * What others hold without a name can't be seen.
+ */
+#include "registry/sharing.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/rcu.h"
+#include "os/fork.h"
+#include "registry/names.h"
+#include "share/shared.h"
+
+int sharing_new(const char *dir, struct sharing **sharing)
+{
+	struct sharing *new = memory_alloc(sizeof(*new), KSEM_CACHE_LINE);
+	int error;
+
+	if (!new)
+		return ENOMEM;
+	error = directory_open(&new->directory, dir);
+	if (error) {
+		memory_free(new);
+		return error;
+	}
+	ids_init(&new->held);
+	*sharing = new;
+	return 0;
+}
+
+void sharing_free(struct sharing *sharing)
+{
+	struct reclaim garbage = RECLAIM_NONE;
+
+	ids_retire(ids_take_all(&sharing->held), &garbage);
+	reclaim_free(garbage);
+	directory_close(&sharing->directory);
+	memory_free(sharing);
+}
+
+/* ---- This process's tables. Under the lock. ---- */
+
+static void drop_name(struct ksem *ksem, struct reclaim *garbage)
+{
+	struct name *name = ksem->name;
+
+	if (!name)
+		return;
+	ksem->name = NULL;
+	rcu_enter();
+	names_remove(name);
+	rcu_leave();
+	reclaim_add(garbage, &name->retired, name_bytes(name));
+}
+
+/* Out of the tables, if it is still there. */
+static void forget(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
+{
+	if (shared_of(ksem)->forgotten)
+		return;
+	shared_of(ksem)->forgotten = true;
+	ids_remove(&ns->sharing->held, ksem, garbage);
+	drop_name(ksem, garbage);
+}
+
+static bool is_current(struct ksem *ksem)
+{
+	return load_acq(&shared_of(ksem)->page->unlinking) == 0; /* KSEM_ORD_18 acquire */
+}
+
+bool sharing_is_nameless(struct ksem *ksem)
+{
+	return (!object_is_named(ksem) || !is_current(ksem)) && !count_is_dead(plain_word(&shared_of(ksem)->page->sem));
+}
+
+/* The semaphore that this process has by the name, and others still have; NULL: none. */
+static struct ksem *find_held(struct ksem_ns *ns, const char *bytes, size_t length, struct reclaim *garbage)
+{
+	struct name *name;
+	struct ksem *ksem;
+
+	rcu_enter();
+	name = names_find(ns, bytes, length);
+	rcu_leave();
+	if (!name)
+		return NULL;
+	ksem = name->ksem;
+	if (is_current(ksem))
+		return ksem;
+	drop_name(ksem, garbage);
+	return NULL;
+}
+
+/* Enters a new one, for which everything is there; `name` may be NULL. */
+static void enter(struct ksem_ns *ns, struct ksem *ksem, struct name *name)
+{
+	ids_add(&ns->sharing->held, ksem);
+	ns->objects++;
+	ksem->name = name;
+	if (!name)
+		return;
+	name->ksem = ksem;
+	names_add(name);
+}
+
+/*
+ * For a file that this process has mapped: a semaphore that it hasn't got yet. The name is NULL where it wouldn't stay.
+ */
+static int enter_file(struct ksem_ns *ns, struct ids *ids, const struct making *making, const struct file *file,
+		      struct ksem **entered, struct reclaim *garbage)
+{
+	struct sharing *sharing = ns->sharing;
+	struct name *name = NULL;
+	struct ksem *ksem;
+
+	if (making->name) {
+		name = name_new(ns, NULL, making->name, making->length);
+		if (!name)
+			return ENOMEM;
+	}
+	ksem = shared_new(ns, &sharing->directory, file, making->name);
+	if (!ksem)
+		goto no_object;
+	if (ids_reserve(&sharing->held, garbage) || (ids && ids_reserve(ids, garbage)))
+		goto no_room;
+	if (name && !is_current(ksem)) {
+		memory_free(name);
+		name = NULL;
+	}
+	enter(ns, ksem, name);
+	*entered = ksem;
+	return 0;
+
+no_room:
+	shared_discard(ksem);
+no_object:
+	memory_free(name);
+	return ENOMEM;
+}
+
+/* ---- Making. ---- */
+
+static uint64_t count_nameless(struct ksem_ns *ns)
+{
+	struct ids_table *table = load_rlx(&ns->sharing->held.table); /* relaxed: changed under the lock only */
+	size_t cursor = 0;
+	uint64_t count = 0;
+	struct ksem *ksem;
+	uint32_t refs;
+
+	while ((ksem = ids_next(table, &cursor, &refs)))
+		count += sharing_is_nameless(ksem);
+	return count;
+}
+
+/* At the limit: ENFILE, unless there is the name. */
+static int check_limit(struct ksem_ns *ns, const struct making *making)
+{
+	const struct directory *directory = &ns->sharing->directory;
+
+	if (directory_count(directory) + count_nameless(ns) < ns->slots.max)
+		return 0;
+	return making->name && directory_has(directory, making->name, making->length) ? EEXIST : ENFILE;
+}
+
+static int make_file(struct ksem_ns *ns, const struct making *making, struct file *file)
+{
+	const struct directory *directory = &ns->sharing->directory;
+	uint64_t at_most = directory_count_at_most(directory);
+	bool near = at_most >= ns->slots.max || at_most + ns->sharing->held.count >= ns->slots.max;
+	int error = 0;
+
+	if (near) {
+		directory_lock(directory);
+		error = check_limit(ns, making);
+	}
+	if (!error)
+		error = directory_make(directory, making->name, making->length, making->owner, making->mode,
+				       making->value, file);
+	if (near)
+		directory_unlock(directory);
+	return error;
+}
+
+static int make_locked(struct ksem_ns *ns, const struct making *making, struct ids *ids, struct ksem **made,
+		       struct reclaim *garbage)
+{
+	struct file file;
+	int error = make_file(ns, making, &file);
+
+	if (error)
+		return error;
+	error = enter_file(ns, ids, making, &file, made, garbage);
+	if (error) {
+		if (making->name)
+			directory_unlink(&ns->sharing->directory, making->name, making->length);
+		file_close(&file);
+	}
+	return error;
+}
+
+int sharing_make(struct ksem_ns *ns, const struct making *making, struct ids *ids, struct ksem **made,
+		 struct reclaim *garbage)
+{
+	int error;
+
+	pthread_mutex_lock(&ns->lock);
+	if (making->name)
+		find_held(ns, making->name, making->length, garbage); /* a name that has gone makes room */
+	error = make_locked(ns, making, ids, made, garbage);
+	pthread_mutex_unlock(&ns->lock);
+	if (!error && making->name)
+		names_make_room();
+	return error;
+}
+
+/* ---- Finding. ---- */
+
+static int take_reference(struct ksem *ksem)
+{
+	int error = life_take(&ksem->life, life_refs(1));
+
+	if (!error)
+		shared_tell_refs(ksem);
+	return error;
+}
+
+/* The semaphore of a file that was opened: the one that this process has, or a new one. */
+static int meet(struct ksem_ns *ns, const struct making *making, struct file *file, struct ksem **found,
+		struct reclaim *garbage)
+{
+	struct ksem *ksem = ids_find(&ns->sharing->held, file->id);
+	int error = EINVAL;
+
+	if (ksem) {
+		if (shared_of(ksem)->device == file->device && shared_of(ksem)->number == file->number)
+			error = take_reference(ksem);
+		else
+			return EINVAL; /* another one says that it is this one */
+	}
+	if (error != EINVAL) {
+		if (!error) {
+			file_close(file);
+			*found = ksem;
+		}
+		return error;
+	}
+	if (ksem)
+		forget(ns, ksem, garbage); /* it is being ended */
+	return enter_file(ns, NULL, making, file, found, garbage);
+}
+
+static int find_file(struct ksem_ns *ns, const struct making *making, bool exclusive, struct ksem **found,
+		     struct reclaim *garbage)
+{
+	struct file file;
+	int error = directory_find(&ns->sharing->directory, making->name, making->length, &file);
+
+	if (error == ENOENT)
+		return error;
+	if (exclusive && !error)
+		file_close(&file);
+	if (exclusive)
+		return EEXIST; /* whatever it is */
+	if (error)
+		return error;
+	if (!namespace_permits(&file.owner, file.mode, making->owner))
+		error = EPERM;
+	else
+		error = meet(ns, making, &file, found, garbage);
+	if (error)
+		file_close(&file);
+	return error;
+}
+
+int sharing_find(struct ksem_ns *ns, const struct making *making, bool exclusive, struct ksem **found,
+		 struct reclaim *garbage)
+{
+	struct ksem *ksem;
+	int error = EINVAL;
+
+	pthread_mutex_lock(&ns->lock);
+	ksem = find_held(ns, making->name, making->length, garbage);
+	if (ksem && exclusive)
+		error = EEXIST;
+	else if (ksem && !namespace_permits(&ksem->owner, object_mode(ksem), making->owner))
+		error = EPERM;
+	else if (ksem)
+		error = take_reference(ksem);
+	if (!error)
+		*found = ksem;
+	else if (error == EINVAL)
+		error = find_file(ns, making, exclusive, found, garbage);
+	pthread_mutex_unlock(&ns->lock);
+	return error;
+}
+
+bool sharing_drop(struct ksem_ns *ns, struct ksem *ksem, life_t less)
+{
+	bool last;
+
+	pthread_mutex_lock(&ns->lock);
+	last = life_drop(&ksem->life, less);
+	if (!last)
+		shared_tell_refs(ksem);
+	pthread_mutex_unlock(&ns->lock);
+	return last;
+}
+
+void sharing_tell(struct ksem_ns *ns, struct ksem *ksem)
+{
+	pthread_mutex_lock(&ns->lock);
+	shared_tell_refs(ksem);
+	pthread_mutex_unlock(&ns->lock);
+}
+
+/* ---- Ending. ---- */
+
+void sharing_end(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
+{
+	forget(ns, ksem, garbage);
+	shared_end(ksem, garbage);
+}
+
+int sharing_kill(struct ksem *ksem)
+{
+	return shared_refs(ksem) > 1 ? 0 : plain_kill(&shared_of(ksem)->page->sem);
+}
+
+static int unlink_locked(struct ksem_ns *ns, const struct ksem_cred *cred, const char *bytes, size_t length,
+			 struct reclaim *garbage)
+{
+	const struct directory *directory = &ns->sharing->directory;
+	struct file file;
+	int error = directory_find(directory, bytes, length, &file);
+
+	if (error)
+		return error;
+	if (!namespace_permits(&file.owner, file.mode, cred)) {
+		error = EPERM;
+	} else {
+		fetch_add_rel(&file.page->unlinking, 1); /* KSEM_ORD_18 release */
+		error = directory_unlink(directory, bytes, length);
+		if (error)
+			fetch_sub_rel(&file.page->unlinking, 1); /* KSEM_ORD_18 release */
+	}
+	file_close(&file);
+	find_held(ns, bytes, length, garbage);
+	return error;
+}
+
+int sharing_unlink(struct ksem_ns *ns, const struct ksem_cred *cred, const char *bytes, size_t length,
+		   struct reclaim *garbage)
+{
+	int error;
+
+	pthread_mutex_lock(&ns->lock);
+	directory_lock(&ns->sharing->directory);
+	error = unlink_locked(ns, cred, bytes, length, garbage);
+	directory_unlock(&ns->sharing->directory);
+	pthread_mutex_unlock(&ns->lock);
+	return error;
+}
+
+/* ---- In the child of a fork. ---- */
+
+void sharing_after_fork(struct ksem_ns *ns, const struct ksem *waits_on, struct reclaim *garbage)
+{
+	struct ids_table *table = load_rlx(&ns->sharing->held.table); /* relaxed: the child has one thread */
+	size_t cursor = 0;
+	struct ksem *ksem;
+	uint32_t refs;
+
+	directory_after_fork(&ns->sharing->directory);
+	while ((ksem = ids_next(table, &cursor, &refs))) {
+		shared_after_fork(ksem, ksem == waits_on);
+		/* relaxed: as above. Kept by threads that the child hasn't got */
+		if (load_rlx(&ksem->life) == 0 && namespace_end(ns, ksem, garbage)) /* relaxed: as above */
+			return;
+	}
+}

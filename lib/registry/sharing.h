@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Shared namespaces: what a struct ksem_ns with a directory does otherwise.
+ *
+ * The namespace is the directory (share/directory.h). What this OS process holds of it stands in the namespace's tables
+ * as other semaphores do: `held`, by id; and the names by which it opened them, so that opening one again needs no
+ * system call. A name in the table is believed as long as nobody has said, in the page, that he took it away.
+ *
+ * All of it is under the namespace's lock, which is taken here.
+ */
+#ifndef KSEM_REGISTRY_SHARING_H
+#define KSEM_REGISTRY_SHARING_H
+
+#include "registry/namespace.h"
+#include "share/directory.h"
+
+struct sharing {
+	struct directory directory;
+	struct ids held; /* under the namespace's lock: one reference each */
+};
+
+/* For a namespace in that directory. 0, ENOMEM, or the kernel's answer for the directory. */
+int sharing_new(const char *dir, struct sharing **sharing);
+void sharing_free(struct sharing *sharing);
+
+/* As namespace_make. */
+int sharing_make(struct ksem_ns *ns, const struct making *making, struct ids *ids, struct ksem **made,
+		 struct reclaim *garbage);
+
+/* The semaphore that has the name, with a reference more. ENOENT; EEXIST: `exclusive`; EPERM; ... */
+int sharing_find(struct ksem_ns *ns, const struct making *making, bool exclusive, struct ksem **found,
+		 struct reclaim *garbage);
+
+/* As life_drop, and says so in the page. */
+bool sharing_drop(struct ksem_ns *ns, struct ksem *ksem, life_t less);
+
+/* After references were added. */
+void sharing_tell(struct ksem_ns *ns, struct ksem *ksem);
+
+/* What namespace_end does for a shared one. Under the lock. */
+void sharing_end(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage);
+
+/* Ends an anonymous one in which this is the last reference of all; true: it isn't. EBUSY: a thread waits. */
+int sharing_kill(struct ksem *ksem);
+
+int sharing_unlink(struct ksem_ns *ns, const struct ksem_cred *cred, const char *bytes, size_t length,
+		   struct reclaim *garbage);
+
+/* Has it no name, or none any more, and lives? Under the lock. */
+bool sharing_is_nameless(struct ksem *ksem);
+
+/* As namespace_stat. */
+bool sharing_stat(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *info);
+
+/* As namespace_foreach: first those with names, then what this process holds without. ENOMEM, EMFILE, ... */
+int sharing_foreach(struct ksem_ns *ns, int (*visit)(const struct ksem_info *info, void *arg), void *arg);
+
+/* In a fork's child: its one thread waits on `waits_on`, or on none (NULL). */
+void sharing_after_fork(struct ksem_ns *ns, const struct ksem *waits_on, struct reclaim *garbage);
+
+#endif

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Directories: see directory.h.
+ *
+ * The lock between makers at the limit, and between unlinkers, is flock() on the directory: the kernel lets go of it
+ * for who died. Who has stopped in it, or keeps it on purpose, is waited for LOCK_TRIES milliseconds; what it is for is
+ * then less exact: a limit, or whether the holders of a name know that it was taken away.
+ */
+#include "share/directory.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "share/page.h"
+
+#define DEFAULT_PATH "/dev/shm/ksem"
+#define LOCK_TRIES   200
+#define TMPFS_DIRENT 20 /* bytes of a directory's size for each entry, on tmpfs; an empty one has two */
+#define ESCAPE       '%'
+
+/* ---- Presence. ---- */
+
+static struct flock byte_lock(short type, uint64_t presence)
+{
+	return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)presence, .l_len = 1};
+}
+
+static void become_present(struct directory *directory)
+{
+	uint64_t presence = 0;
+	struct flock lock;
+
+	directory->presence = 0;
+	if (getrandom(&presence, sizeof(presence), GRND_NONBLOCK) != sizeof(presence))
+		return;
+	presence = presence >> 2 | 1;
+	lock = byte_lock(F_RDLCK, presence);
+	if (fcntl(directory->fd, F_OFD_SETLK, &lock) == 0)
+		directory->presence = presence;
+}
+
+bool directory_is_present(const struct directory *directory, uint64_t presence)
+{
+	struct flock lock = byte_lock(F_WRLCK, presence);
+	int saved = errno;
+	bool is = presence == directory->presence || fcntl(directory->fd, F_OFD_GETLK, &lock) != 0 ||
+		  lock.l_type != F_UNLCK;
+
+	errno = saved;
+	return is;
+}
+
+void directory_after_fork(struct directory *directory)
+{
+	int saved = errno;
+	int own = openat(directory->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	directory->presence = 0;
+	if (own >= 0) {
+		dup3(own, directory->fd, O_CLOEXEC); /* lets go of the parent's */
+		close(own);
+		become_present(directory);
+	}
+	errno = saved;
+}
+
+/* ---- The directory itself. ---- */
+
+static int make_nameless(const struct directory *directory)
+{
+	return openat(directory->fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR);
+}
+
+int directory_open(struct directory *directory, const char *path)
+{
+	int saved = errno;
+	int probe, error = 0;
+
+	directory->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (directory->fd < 0) {
+		error = errno;
+	} else {
+		probe = make_nameless(directory);
+		if (probe >= 0)
+			close(probe);
+		else if (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT)
+			error = ENOTSUP;
+		/* anything else: who may not make semaphores here may still open them */
+		if (error)
+			close(directory->fd);
+		else
+			become_present(directory);
+	}
+	errno = saved;
+	return error;
+}
+
+void directory_close(struct directory *directory)
+{
+	int saved = errno;
+
+	close(directory->fd);
+	errno = saved;
+}
+
+int directory_make_default(const char **path)
+{
+	int saved = errno;
+	int error = 0;
+
+	*path = secure_getenv("KSEM_DIR");
+	if (!*path || !**path)
+		*path = DEFAULT_PATH;
+	if (mkdir(*path, S_ISVTX | S_IRWXU | S_IRWXG | S_IRWXO) == 0)
+		error = chmod(*path, S_ISVTX | S_IRWXU | S_IRWXG | S_IRWXO) == 0 ? 0 : errno; /* whatever the umask */
+	else if (errno != EEXIST)
+		error = errno;
+	errno = saved;
+	return error;
+}
+
+void directory_lock(const struct directory *directory)
+{
+	static const struct timespec millisecond = {0, 1000 * 1000};
+	int saved = errno;
+
+	for (int i = 0; i < LOCK_TRIES && flock(directory->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK; i++)
+		nanosleep(&millisecond, NULL);
+	errno = saved;
+}
+
+void directory_unlock(const struct directory *directory)
+{
+	int saved = errno;
+
+	flock(directory->fd, LOCK_UN);
+	errno = saved;
+}
+
+/* ---- Names. ---- */
+
+/* The name of the file. False: no semaphore can have the name. */
+static bool to_file(const char *name, size_t length, char *file)
+{
+	if (length < 2 || length > KSEM_NAME_MAX || name[0] != '/' || memchr(name + 1, '/', length - 1))
+		return false;
+	if (name[1] == '.' || name[1] == ESCAPE)
+		*file++ = ESCAPE;
+	memcpy(file, name + 1, length - 1);
+	file[length - 1] = '\0';
+	return true;
+}
+
+/* The name of which this is the file; 0: none. */
+static size_t from_file(const char *file, char *name)
+{
+	size_t length = strlen(file);
+
+	if (file[0] == '.' || length > KSEM_NAME_MAX)
+		return 0;
+	if (file[0] == ESCAPE) {
+		file++;
+		length--;
+		if (file[0] != '.' && file[0] != ESCAPE)
+			return 0;
+	}
+	if (length + 1 > KSEM_NAME_MAX)
+		return 0;
+	name[0] = '/';
+	memcpy(name + 1, file, length + 1);
+	return length + 1;
+}
+
+/* ---- Files. ---- */
+
+/* What the contract calls it. */
+static int error_of(int error)
+{
+	switch (error) {
+	case EACCES:
+	case EROFS:
+		return EPERM;
+	case EISDIR: /* something that isn't a file */
+	case ENXIO:
+	case ENODEV:
+	case ETXTBSY:
+		return EINVAL;
+	default:
+		return error;
+	}
+}
+
+static int map(int fd, struct file *file)
+{
+	struct stat status;
+
+	if (fstat(fd, &status) != 0)
+		return errno;
+	if (!S_ISREG(status.st_mode) || status.st_size != PAGE_BYTES)
+		return EINVAL;
+	file->page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (file->page == MAP_FAILED)
+		return error_of(errno);
+	file->device = status.st_dev;
+	file->number = status.st_ino;
+	file->owner = (struct ksem_cred){status.st_uid, status.st_gid};
+	return 0;
+}
+
+void file_close(struct file *file)
+{
+	int saved = errno;
+
+	munmap(file->page, PAGE_BYTES);
+	errno = saved;
+}
+
+static bool is_semaphore(struct file *file)
+{
+	file->id = load_rlx(&file->page->id);     /* relaxed: constant, if nobody plays tricks */
+	file->mode = load_rlx(&file->page->mode); /* relaxed: as above */
+	return page_is_semaphore(file->page) && file->id != 0;
+}
+
+int directory_find(const struct directory *directory, const char *name, size_t length, struct file *file)
+{
+	char path[KSEM_NAME_MAX + 2];
+	int saved = errno;
+	int fd, error;
+
+	if (!to_file(name, length, path))
+		return ENOENT;
+	fd = openat(directory->fd, path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0) {
+		error = error_of(errno);
+	} else {
+		error = map(fd, file);
+		close(fd);
+		if (!error && !is_semaphore(file)) {
+			file_close(file);
+			error = EINVAL;
+		}
+	}
+	errno = saved;
+	return error;
+}
+
+bool directory_has(const struct directory *directory, const char *name, size_t length)
+{
+	char path[KSEM_NAME_MAX + 2];
+	struct stat status;
+	int saved = errno;
+	bool has = to_file(name, length, path) && fstatat(directory->fd, path, &status, AT_SYMLINK_NOFOLLOW) == 0;
+
+	errno = saved;
+	return has;
+}
+
+/* No two of a directory are the same: no number of a file comes twice on tmpfs within a millisecond. */
+static ksem_id_t id_of(ino_t number)
+{
+	struct timespec now;
+	uint64_t milliseconds;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	milliseconds = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	return milliseconds << 24 | (number & 0xFFFFFF);
+}
+
+/* Whoever the contract lets use the semaphore may read and write the file; it has no classes that shut others out. */
+static mode_t mode_of_file(mode_t mode)
+{
+	mode_t others = mode & S_IWOTH ? S_IROTH | S_IWOTH : 0;
+	mode_t group = mode & S_IWGRP || others ? S_IRGRP | S_IWGRP : 0;
+	mode_t user = mode & S_IWUSR || group ? S_IRUSR | S_IWUSR : 0;
+
+	return user | group | others;
+}
+
+static int fill(int fd, const struct ksem_cred *owner, mode_t mode, uint32_t value, struct file *file)
+{
+	int error = posix_fallocate(fd, 0, PAGE_BYTES);
+
+	if (!error)
+		error = map(fd, file);
+	if (error)
+		return error;
+	file->id = id_of(file->number);
+	file->mode = mode;
+	page_init(file->page, file->id, value, mode);
+	if ((owner->uid != file->owner.uid || owner->gid != file->owner.gid) && fchown(fd, owner->uid, owner->gid) != 0)
+		error = error_of(errno);
+	else if (fchmod(fd, mode_of_file(mode)) != 0)
+		error = error_of(errno);
+	file->owner = *owner;
+	if (error)
+		file_close(file);
+	return error;
+}
+
+static int give_name(const struct directory *directory, int fd, const char *path)
+{
+	char self[64];
+
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	if (linkat(AT_FDCWD, self, directory->fd, path, AT_SYMLINK_FOLLOW) == 0)
+		return 0;
+	if (errno == ENOENT && linkat(fd, "", directory->fd, path, AT_EMPTY_PATH) == 0) /* no /proc: root may */
+		return 0;
+	return error_of(errno);
+}
+
+int directory_make(const struct directory *directory, const char *name, size_t length, const struct ksem_cred *owner,
+		   mode_t mode, uint32_t value, struct file *file)
+{
+	char path[KSEM_NAME_MAX + 2];
+	int saved = errno;
+	int fd, error;
+
+	if (name && !to_file(name, length, path))
+		return EINVAL;
+	fd = make_nameless(directory);
+	if (fd < 0) {
+		error = error_of(errno);
+	} else {
+		error = fill(fd, owner, mode, value, file);
+		if (!error && name) {
+			error = give_name(directory, fd, path);
+			if (error)
+				file_close(file);
+		}
+		close(fd);
+	}
+	errno = saved;
+	return error;
+}
+
+int directory_unlink(const struct directory *directory, const char *name, size_t length)
+{
+	char path[KSEM_NAME_MAX + 2];
+	int saved = errno;
+	int error = 0;
+
+	if (!to_file(name, length, path))
+		return ENOENT;
+	if (unlinkat(directory->fd, path, 0) != 0)
+		error = error_of(errno);
+	errno = saved;
+	return error;
+}
+
+/* ---- All of them. ---- */
+
+int directory_for_all(const struct directory *directory, int (*visit)(const char *name, size_t length, void *arg),
+		      void *arg)
+{
+	int saved = errno;
+	int fd = openat(directory->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *all = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	char name[KSEM_NAME_MAX + 2];
+	int result = all ? 0 : errno;
+
+	while (result == 0 && (entry = readdir(all))) {
+		size_t length = from_file(entry->d_name, name);
+
+		if (length > 0)
+			result = visit(name, length, arg);
+	}
+	if (all)
+		closedir(all);
+	else if (fd >= 0)
+		close(fd);
+	errno = saved;
+	return result;
+}
+
+uint64_t directory_count_at_most(const struct directory *directory)
+{
+	struct statfs system;
+	struct stat status;
+	int saved = errno;
+	uint64_t count = UINT64_MAX;
+
+	if (fstatfs(directory->fd, &system) == 0 && system.f_type == TMPFS_MAGIC && fstat(directory->fd, &status) == 0)
+		count = (uint64_t)status.st_size / TMPFS_DIRENT;
+	errno = saved;
+	return count;
+}
+
+static int count_one(const char *name, size_t length, void *arg)
+{
+	(void)name, (void)length;
+	++*(uint64_t *)arg;
+	return 0;
+}
+
+uint64_t directory_count(const struct directory *directory)
+{
+	uint64_t count = 0;
+
+	return directory_for_all(directory, count_one, &count) == 0 ? count : UINT64_MAX;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The directory of a shared namespace: one file, of one page, for each name; meant to be on tmpfs.
+ *
+ * A semaphore is made whole in a file without a name, which then gets its name by a link: nobody ever opens half of
+ * one, the kernel says who was first, and a maker that dies leaves nothing. An anonymous semaphore is such a file that
+ * never gets a name. The kernel frees the memory with the last process that has it mapped.
+ *
+ * The kernel also says who may open and unlink: whom the mode lets write may read and write the file, nobody else. In a
+ * directory with the sticky bit only a file's owner, the directory's and root may unlink.
+ *
+ * A name is its file's, without the '/'; one that begins with '.' or '%' has a '%' before it. Files that begin with '.'
+ * are nobody's names.
+ *
+ * Presence: an OS process that uses the namespace has a lock on one byte, at a random place, of the directory itself.
+ * The kernel takes it away however the process ends, and when it executes another program. A fork's child gets its own.
+ */
+#ifndef KSEM_SHARE_DIRECTORY_H
+#define KSEM_SHARE_DIRECTORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "ksem/ksem.h"
+
+struct page;
+
+struct directory {
+	int fd;
+	uint64_t presence; /* of this OS process; 0: it couldn't get one */
+};
+
+/* What a semaphore's file is. */
+struct file {
+	struct page *page; /* mapped */
+	dev_t device;
+	ino_t number;
+	struct ksem_cred owner;
+	ksem_id_t id; /* read once: who may write the page may change it */
+	mode_t mode;
+};
+
+/*
+ * 0, or what the kernel says: ENOENT, ENOTDIR, EACCES, EMFILE, ...; ENOTSUP: no files without a name can be made there.
+ */
+int directory_open(struct directory *directory, const char *path);
+void directory_close(struct directory *directory);
+
+/*
+ * The default: what the environment's KSEM_DIR says, or /dev/shm/ksem; makes it, sticky and for all, if it isn't there.
+ */
+int directory_make_default(const char **path);
+
+/* In a fork's child: a presence of its own. */
+void directory_after_fork(struct directory *directory);
+
+/* Is the process of that presence still there? True also where that can't be found out. */
+bool directory_is_present(const struct directory *directory, uint64_t presence);
+
+/*
+ * Opens the semaphore that has the name. ENOENT; EPERM; EINVAL: what is there is no semaphore; ELOOP: a symbolic link;
+ * ENOMEM, EMFILE, ...
+ */
+int directory_find(const struct directory *directory, const char *name, size_t length, struct file *file);
+
+/* Is there anything of that name? */
+bool directory_has(const struct directory *directory, const char *name, size_t length);
+
+/*
+ * Makes a semaphore; name NULL: without. EEXIST; EPERM: it can't be given to that owner; ENOSPC; ENOMEM; EMFILE, ...
+ */
+int directory_make(const struct directory *directory, const char *name, size_t length, const struct ksem_cred *owner,
+		   mode_t mode, uint32_t value, struct file *file);
+
+/* Ends the mapping of a file that nobody else has seen. */
+void file_close(struct file *file);
+
+/* Takes the name away. ENOENT, EPERM. */
+int directory_unlink(const struct directory *directory, const char *name, size_t length);
+
+/* Keeps other processes' makers and unlinkers out for a while; not for ever, whatever they do. */
+void directory_lock(const struct directory *directory);
+void directory_unlock(const struct directory *directory);
+
+/* How many names there are, at most; and exactly. UINT64_MAX: unknown. */
+uint64_t directory_count_at_most(const struct directory *directory);
+uint64_t directory_count(const struct directory *directory);
+
+/* Calls visit for each name, until it returns other than 0, and returns that; or ENOMEM, EMFILE. */
+int directory_for_all(const struct directory *directory, int (*visit)(const char *name, size_t length, void *arg),
+		      void *arg);
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Shared semaphores: see shared.h.
+ */
+#include "share/shared.h"
+
+#include <errno.h>
+#include <time.h>
+
+struct ksem *shared_new(struct ksem_ns *ns, struct directory *directory, const struct file *file, bool named)
+{
+	struct shared *shared = memory_alloc(sizeof(*shared), KSEM_CACHE_LINE);
+
+	if (!shared)
+		return NULL;
+	object_init(&shared->ksem, ns, &file->owner, OBJECT_SHARED | (named ? OBJECT_NAMED : 0), file->mode, 0);
+	semaphore_kill(&shared->ksem.sem);
+	shared->ksem.id = file->id;
+	shared->page = file->page;
+	shared->device = file->device;
+	shared->number = file->number;
+	shared->directory = directory;
+	shared->holder = page_enter(file->page, directory->presence, directory);
+	shared_tell_refs(&shared->ksem);
+	return &shared->ksem;
+}
+
+void shared_discard(struct ksem *ksem)
+{
+	page_leave(shared_of(ksem)->page, shared_of(ksem)->holder);
+	memory_free(ksem);
+}
+
+void shared_end(struct ksem *ksem, struct reclaim *garbage)
+{
+	struct shared *shared = shared_of(ksem);
+
+	page_leave(shared->page, shared->holder);
+	reclaim_add_mapping(garbage, &shared->mapping, shared->page, PAGE_BYTES);
+	reclaim_add(garbage, &ksem->retired, sizeof(*shared));
+}
+
+void shared_tell_refs(struct ksem *ksem)
+{
+	struct holder *holder = shared_of(ksem)->holder;
+
+	/* relaxed: numbers to show */
+	store_rlx(&holder->refs, life_count_refs(load_rlx(&ksem->life))); /* relaxed: as above */
+}
+
+uint32_t shared_refs(struct ksem *ksem)
+{
+	struct shared *shared = shared_of(ksem);
+
+	/* relaxed: a number to show */
+	return life_count_refs(load_rlx(&ksem->life)) + page_refs(shared->page, shared->holder, shared->directory);
+}
+
+/* Looks for dead waiters; at most once a second, since each look asks the kernel for every process that waits. */
+static void tidy(struct shared *shared)
+{
+	struct timespec now;
+	uint32_t last = load_rlx(&shared->tidied); /* relaxed: the compare-and-swap checks it */
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	if (last != (uint32_t)now.tv_sec &&
+	    cas_rlx(&shared->tidied, &last, (uint32_t)now.tv_sec)) /* relaxed: it only picks who looks */
+		page_count_off_dead(shared->page, shared->directory);
+}
+
+int shared_post(struct ksem *ksem, uint32_t n)
+{
+	struct shared *shared = shared_of(ksem);
+	bool nobody = false;
+	int error = plain_post(&shared->page->sem, n, FUTEX_SHARED, &nobody);
+
+	if (unlikely(nobody))
+		tidy(shared);
+	return error;
+}
+
+int shared_take(struct ksem *ksem)
+{
+	int error = plain_take(&shared_of(ksem)->page->sem);
+
+	if (likely(error != EAGAIN))
+		return error;
+	fence_acq_rel(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
+	return plain_take(&shared_of(ksem)->page->sem);
+}
+
+int shared_value(struct ksem *ksem, uint32_t *value)
+{
+	count_t word;
+
+	fence_acq_rel(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
+	word = plain_word(&shared_of(ksem)->page->sem);
+	if (count_is_dead(word))
+		return EINVAL;
+	*value = count_value(word);
+	return 0;
+}
+
+uint32_t shared_waiters(struct ksem *ksem)
+{
+	struct shared *shared = shared_of(ksem);
+
+	page_count_off_dead(shared->page, shared->directory);
+	return count_waiters(plain_word(&shared->page->sem));
+}
+
+int shared_wait(struct ksem *ksem, const struct deadline *deadline)
+{
+	struct shared *shared = shared_of(ksem);
+	struct plain *sem = &shared->page->sem;
+	int error = plain_take_spinning(sem);
+
+	if (error != EAGAIN)
+		return error;
+	holder_begin_wait(shared->holder);
+	error = plain_take_or_enlist(sem);
+	if (error == EAGAIN)
+		error = plain_park(sem, deadline, FUTEX_SHARED);
+	holder_end_wait(shared->holder);
+	return error;
+}
+
+void shared_after_fork(struct ksem *ksem, bool waiting)
+{
+	struct shared *shared = shared_of(ksem);
+	uint32_t sleeping = load_rlx(&shared->sleeping); /* relaxed: the child has one thread */
+
+	store_rlx(&shared->sleeping, waiting); /* relaxed: as above */
+	/* relaxed: as above */
+	store_rlx(&ksem->life, load_rlx(&ksem->life) - (sleeping - waiting) * life_keep()); /* relaxed: as above */
+	shared->holder = page_enter(shared->page, shared->directory->presence, shared->directory);
+	shared_tell_refs(ksem);
+	if (waiting) {
+		holder_begin_wait(shared->holder);
+		plain_add_waiter(&shared->page->sem);
+	}
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A semaphore that OS processes share, as this one has it: a struct ksem of its own, with the page (page.h) behind it.
+ *
+ * The word of that struct ksem is dead from the start: every way that knows only semaphores of this process's own
+ * memory ends there with EINVAL, and only then asks whether it is a shared one. So these cost the others nothing.
+ *
+ * A thread that waits keeps the semaphore by a keep (life.h), counted in `sleeping` too: a fork's child hasn't got
+ * these threads.
+ */
+#ifndef KSEM_SHARE_SHARED_H
+#define KSEM_SHARE_SHARED_H
+
+#include "object/object.h"
+#include "share/directory.h"
+#include "share/page.h"
+
+struct shared {
+	struct ksem ksem;
+	struct mapping mapping; /* as ksem.retired */
+	struct page *page;      /* constant after creation, as are device, number and directory */
+	struct holder *holder;  /* constant, but in a fork's child: this process's record */
+	struct directory *directory;
+	dev_t device;
+	ino_t number;
+	bool forgotten;            /* under the namespace's lock: out of its tables */
+	atomic(uint32_t) sleeping; /* atomic: keeps of threads that wait */
+	atomic(uint32_t) tidied;   /* atomic: the second in which dead waiters were last looked for */
+};
+
+_Static_assert(offsetof(struct shared, ksem) == 0, "it is a struct ksem");
+
+static inline struct shared *shared_of(struct ksem *ksem)
+{
+	return (struct shared *)ksem;
+}
+
+/*
+ * One with one reference, for a file that was opened or made; name and namespace's tables are the caller's. NULL:
+ * ENOMEM.
+ */
+struct ksem *shared_new(struct ksem_ns *ns, struct directory *directory, const struct file *file, bool named);
+
+/* Undoes it, while nobody else has seen it. The file stays mapped. */
+void shared_discard(struct ksem *ksem);
+
+/* Its end in this process: gives the record back, and all its memory to the list. */
+void shared_end(struct ksem *ksem, struct reclaim *garbage);
+
+/* Says in the page how many references this process has. Under the namespace's lock. */
+void shared_tell_refs(struct ksem *ksem);
+
+/* References in all processes. */
+uint32_t shared_refs(struct ksem *ksem);
+
+/* As the calls of the contract. In a read section, or pinned. */
+int shared_post(struct ksem *ksem, uint32_t n);
+int shared_take(struct ksem *ksem);
+int shared_value(struct ksem *ksem, uint32_t *value);
+
+/* Waiters that live. */
+uint32_t shared_waiters(struct ksem *ksem);
+
+/* The wait itself, of a thread that keeps the semaphore. 0, EINVAL, ETIMEDOUT, EINTR. */
+int shared_wait(struct ksem *ksem, const struct deadline *deadline);
+
+/* In a fork's child: whose thread waits here or not. */
+void shared_after_fork(struct ksem *ksem, bool waiting);
+
+#endif
