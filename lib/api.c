@@ -169,8 +169,8 @@ static int check_deadline(clockid_t clock, const struct timespec *time, struct d
 }
 
 /*
- * Evaluates a call on the semaphore itself. If OS processes share that, this process's own word is dead, and the call is
- * `of_shared`.
+ * Evaluates a call on the semaphore itself. If OS processes share that, this process's own word is dead, and the call
+ * is `of_shared`.
  */
 #define ITSELF(ksem, call, of_shared)                                                        \
 	__extension__({                                                                      \
