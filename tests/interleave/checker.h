@@ -37,18 +37,18 @@ void memory_end_threads(void); /* what the threads did is seen by the driver, an
 
 uint64_t memory_load(const void *address, size_t size, enum order order, const char *function);
 void memory_store(void *address, size_t size, uint64_t value, enum order order, const char *function);
-void memory_store_now(void *address, size_t size, uint64_t value, enum order order, const char *function);
 bool memory_cas(void *address, size_t size, void *expected, uint64_t value, enum order success,
 		enum order failure, const char *function);
 uint64_t memory_add(void *address, size_t size, uint64_t value, enum order order, const char *function);
 void memory_fence(const char *function); /* sequentially consistent */
 
 /*
- * A load whose address was computed from values that came with these views (arm64 orders it after them), and what came
- * with the loaded value. NULL: none.
+ * A load or store without a point before it. A load's address may have been computed from values that came with these
+ * views (arm64 orders it after them); what came with the loaded value goes to `with`. NULL: none.
  */
-uint64_t memory_load_dependent(const void *address, size_t size, enum order order, const struct view *before,
-			       struct view *with, const char *function);
+uint64_t memory_load_now(const void *address, size_t size, enum order order, const struct view *before,
+			 struct view *with, const char *function);
+void memory_store_now(void *address, size_t size, uint64_t value, enum order order, const char *function);
 
 /* The value as the kernel finds it: the latest. */
 uint64_t memory_latest(const void *address, size_t size);

@@ -105,6 +105,7 @@ static bool model_restart(void)
 	point();
 	memory_tick();
 	abort_sequences();
+	memory_full_barrier(current_thread());
 	for (unsigned thread = 1; thread < THREADS; thread++)
 		memory_full_barrier(thread);
 	for (unsigned thread = 1; thread < THREADS; thread++)

@@ -385,15 +385,12 @@ static struct location *locate(const void *address, size_t size)
 
 	if (in_heap(at))
 		check_block(at, size, "an atomic access");
-	if (at >= cells_from && at < cells_to)
-		at &= ~(uintptr_t)7, size = 8;
+	if ((at >= cells_from && at < cells_to) || (size == 1 && at % 8 == 7)) { /* half a cell; the word's guard */
+		at -= at % 8;
+		size = 8;
+	}
 	location = find(at);
-	if (location)
-		return location;
-	location = find(at & ~(uintptr_t)7);
-	if (location && at + size <= location->address + location->size)
-		return location;
-	return add(at, size);
+	return location ? location : add(at, size);
 }
 
 static uint64_t mask_of(size_t size)
@@ -475,11 +472,12 @@ static const char *age(const struct location *location, const struct store *stor
 
 uint64_t memory_load(const void *address, size_t size, enum order order, const char *function)
 {
-	return memory_load_dependent(address, size, order, NULL, NULL, function);
+	point();
+	return memory_load_now(address, size, order, NULL, NULL, function);
 }
 
-uint64_t memory_load_dependent(const void *address, size_t size, enum order order, const struct view *before,
-			       struct view *with, const char *function)
+uint64_t memory_load_now(const void *address, size_t size, enum order order, const struct view *before,
+			 struct view *with, const char *function)
 {
 	unsigned me = current_thread();
 	struct location *location;
@@ -489,7 +487,6 @@ uint64_t memory_load_dependent(const void *address, size_t size, enum order orde
 
 	if (alone())
 		return raw_read((uintptr_t)address, size);
-	point();
 	memory_tick();
 	if (before) {
 		copy_view(&saved, &known[me]);

@@ -189,7 +189,7 @@ static void begin_world(void)
 	unsigned values[SEMAPHORES];
 
 	must(ksem_ns_create(NULL, &ns));
-	must(ksem_proc_create(ns, NULL, &proc));
+	must(ksem_proc_create(ns, &(struct ksem_cred){0, 0}, &proc));
 	for (unsigned which = 0; which < SEMAPHORES; which++) {
 		begin_semaphore(which, &now->begin[which]);
 		values[which] = value_at_first(&now->begin[which]);

@@ -249,7 +249,7 @@ static void next_thread(bool stays)
 	if (stays)
 		add(options, &n, (struct option){me, GO, WOKEN, -1});
 	for (unsigned thread = 1; thread <= plan->threads; thread++) {
-		if (thread != me && can_go_on(thread) && (!stays || may(PREEMPTIONS)))
+		if ((!stays || (thread != me && may(PREEMPTIONS))) && can_go_on(thread))
 			add(options, &n, (struct option){thread, GO, WOKEN, stays ? PREEMPTIONS : -1});
 	}
 	if (n > 0 || !stays)

@@ -357,6 +357,9 @@ static uint64_t load(struct run *run, const struct operand *at, unsigned width, 
 			run->came[to] = false;
 		return processor_of_thread();
 	}
+	point();
+	if (!sequence_goes_on())
+		return 0; /* and no more is done */
 	if (is_arm64) {
 		came_also_with(run, &before, &any, at->reg);
 		came_also_with(run, &before, &any, at->index);
@@ -371,8 +374,8 @@ static uint64_t load(struct run *run, const struct operand *at, unsigned width, 
 		*memory_view(current_thread()) = saved;
 		memcpy(&value, (const void *)(uintptr_t)address, width);
 	} else {
-		value = memory_load_dependent(address, width, order, any ? &before : NULL, is_arm64 ? &with : NULL,
-					      "sequence");
+		value = memory_load_now(address, width, order, any ? &before : NULL, is_arm64 ? &with : NULL,
+					"sequence");
 	}
 	if (is_arm64 && to >= 0) {
 		if (any)

@@ -38,6 +38,7 @@ int sequence_run(void *sem, void *table, uint64_t id, int take);
 /* Off the red zone, on a stack that is aligned for a call. */
 #define KSEM_INLINE_SEQUENCE(find, found, change)             \
 	"movq " found ", %%rdi\n\t"                           \
+	"xorl %%esi, %%esi\n\t"                               \
 	find                                                  \
 	"movl $" change ", %%ecx\n\t"                         \
 	"movq %%rsp, %%r12\n\t"                               \
