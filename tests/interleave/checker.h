@@ -31,6 +31,7 @@ struct view {
 	uint16_t oldest[LOCATIONS];
 };
 
+void memory_keep(void);  /* variables as they are now are how every execution begins */
 void memory_begin(void); /* an execution */
 void memory_start_threads(void);
 void memory_end_threads(void); /* what the threads did is seen by the driver, and stands in memory as it is */
@@ -119,9 +120,9 @@ enum outcome run_threads(const struct plan *plan);
 /* ---- The driver: explore.c ---- */
 
 _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void trace_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 extern bool tracing;
-extern bool weak_memory; /* stale reads are among the bounds */
+#define trace(...) (tracing ? trace_line(__VA_ARGS__) : (void)0)
 
 /* For the scheduler. */
 unsigned driver_choose(unsigned n);

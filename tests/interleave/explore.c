@@ -59,12 +59,10 @@ void fail(const char *format, ...)
 	longjmp(abandoned, 1);
 }
 
-void trace(const char *format, ...)
+void trace_line(const char *format, ...)
 {
 	va_list list;
 
-	if (!tracing)
-		return;
 	printf("%5u  ", used);
 	if (current_thread() == 0)
 		printf("         ");

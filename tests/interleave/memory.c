@@ -49,7 +49,7 @@ struct grain {
 };
 
 struct block {
-	size_t size;
+	uintptr_t end;
 	bool ended;
 	uint32_t used[THREADS]; /* each thread's last access, by its clock */
 };
@@ -118,6 +118,11 @@ static void write_down(void *address, size_t size)
 		address = (char *)address + part;
 		size -= part;
 	}
+}
+
+void memory_keep(void)
+{
+	journal_used = 0;
 }
 
 void memory_begin(void)
@@ -248,7 +253,7 @@ void *memory_new(size_t size)
 	if (at + whole > HEAP)
 		fail("the heap is full");
 	blocks_used++;
-	blocks[blocks_used] = (struct block){.size = size};
+	blocks[blocks_used] = (struct block){.end = (uintptr_t)heap + at + size};
 	for (size_t i = 0; i < whole / BLOCK; i++)
 		block_at[at / BLOCK + i] = (uint16_t)blocks_used;
 	heap_used += whole;
@@ -259,15 +264,11 @@ void *memory_new(size_t size)
 static struct block *check_block(uintptr_t address, size_t size, const char *what)
 {
 	size_t at = address - (uintptr_t)heap;
-	unsigned number = block_at[at / BLOCK];
-	struct block *block = &blocks[number];
-	size_t from = at / BLOCK;
+	struct block *block = &blocks[block_at[at / BLOCK]];
 
-	if (number == 0)
+	if (block == &blocks[0])
 		fail("%s outside every block", what);
-	while (from > 0 && block_at[from - 1] == number)
-		from--;
-	if (at + size > from * BLOCK + block->size)
+	if (address + size > block->end)
 		fail("%s beyond the end of a block", what);
 	if (block->ended)
 		fail("use after free: %s of %s", what, name_of(address));
