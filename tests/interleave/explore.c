@@ -2,14 +2,18 @@
 /*
  * The driver: goes through the executions of scenarios.
  *
- *     interleave [--long] [--random=N] [--list] [--max=N] [SCENARIO ...]
+ *     interleave [--long] [--max=N] [SCENARIO ...]                    all executions within the scenarios' bounds
+ *     interleave --random=N | --minutes=N [--seed=S] [SCENARIO ...]   random ones, within wider bounds
+ *     interleave --choices='MEMORY CHOICES' [--long | --random=1] SCENARIO
+ *     interleave --list
  *
- * An execution is the list of its choices. Without --random: all lists that the bounds of a scenario allow, depth
- * first, each begun anew. With it: N random ones of each, with wider bounds; KSEM_SEED=... repeats them. One that fails
- * is run once more with its trace, and named by its choices; KSEM_CHOICES=... runs just that one.
+ * An execution is the list of its choices. All executions: all lists that the bounds of a scenario allow, depth first,
+ * each begun anew; --long allows one preemption more, --max=N ends each scenario after N. Random ones: execution i of a
+ * scenario is drawn from seed S + i, so the seed of one that fails is enough to repeat it; --minutes=N goes round all
+ * scenarios for so long. One that fails is run once more with its trace.
  *
  * Each scenario is gone through as strong memory (every load reads the latest store: then "before" is real time), and
- * as C11 has it with the sequences of x86-64, and of arm64 where there are any.
+ * as C11 has it with the sequences of x86-64 ("weak"), and of arm64 where there are any.
  */
 #include "checker.h"
 
@@ -36,14 +40,22 @@ static struct {
 static unsigned used, given; /* choices made; of which given beforehand */
 static bool random_choices;
 static uint64_t random_state;
+static unsigned random_plain;
 static jmp_buf abandoned;
 static bool failed;
 static char message[256];
 static const struct scenario *exploring;
 static enum memory memory;
-static uint64_t most_executions = UINT64_MAX;
-static unsigned long random_executions;
-static bool long_run;
+static uint64_t executions_made;
+
+static struct {
+	uint64_t most; /* executions of a scenario; 0: all */
+	uint64_t random;
+	double minutes;
+	uint64_t seed;
+	const char *choices;
+	bool has_seed, further, list;
+} options;
 
 void fail(const char *format, ...)
 {
@@ -85,12 +97,18 @@ static uint64_t random_next(void)
 	return z ^ z >> 31;
 }
 
-/* Mostly the plainest, so that threads get somewhere. */
+static void random_begin(uint64_t seed)
+{
+	random_state = seed * UINT64_C(0xD1342543DE82EF95);
+	random_plain = 8u << random_next() % 4;
+}
+
+/* Mostly the plainest, so that threads get somewhere: all but one in 4, 8, 16 or 32. */
 static unsigned random_choice(unsigned n)
 {
 	uint64_t number = random_next();
 
-	return number % 8 < 6 ? 0 : (unsigned)(number / 8 % n);
+	return number % random_plain >= 2 ? 0 : (unsigned)(number / random_plain % n);
 }
 
 unsigned driver_choose(unsigned n)
@@ -157,11 +175,12 @@ static struct bounds bounds_now(void)
 {
 	struct bounds bounds = memory == STRONG ? exploring->strong : exploring->weak;
 
-	if (long_run)
+	if (options.further)
 		bounds.most[PREEMPTIONS]++;
-	if (random_executions) {
+	if (options.random) {
 		bounds.most[PREEMPTIONS] += 8;
 		bounds.most[STALE_READS] += memory == STRONG ? 0 : 4;
+		bounds.most[EVENTS] += 1;
 		bounds.most[REFUSALS] += 1;
 	}
 	return bounds;
@@ -171,6 +190,7 @@ static void execute(const struct bounds *bounds)
 {
 	used = 0;
 	failed = false;
+	executions_made++;
 	sequences_of_arm64(memory == WEAK_ARM64);
 	memory_begin();
 	kernel_begin();
@@ -179,44 +199,68 @@ static void execute(const struct bounds *bounds)
 		scenario_run(exploring, bounds);
 }
 
-static void report(uint64_t executions, uint64_t seed, const struct bounds *bounds)
+/* Once more, with its trace. */
+static void show(uint64_t execution, uint64_t seed, const struct bounds *bounds)
 {
 	printf("%s (%s memory) FAILS in execution %llu: %s\n", exploring->name, memory_names[memory],
-	       (unsigned long long)executions, message);
-	if (random_executions)
-		printf("KSEM_SEED=%llu\n", (unsigned long long)seed);
+	       (unsigned long long)execution, message);
 	given = used;
 	tracing = true;
 	execute(bounds);
 	tracing = false;
-	printf("again: KSEM_CHOICES='%s ", memory_names[memory]);
+	if (options.random)
+		printf("again: --random=1 --seed=%llu '%s'\n", (unsigned long long)seed, exploring->name);
+	printf("again: --choices='%s ", memory_names[memory]);
 	print_choices();
-	printf("'%s '%s'\n", long_run ? " (--long)" : random_executions ? " (--random=1)" : "", exploring->name);
+	printf("'%s '%s'\n", options.random ? " --random=1" : options.further ? " --long" : "", exploring->name);
+}
+
+static void tell(uint64_t executions, bool all, const struct bounds *bounds)
+{
+	printf("%-55s %-6s %u preemptions, %u stale reads, %u events: %llu executions%s\n", exploring->name,
+	       memory_names[memory], bounds->most[PREEMPTIONS], bounds->most[STALE_READS], bounds->most[EVENTS],
+	       (unsigned long long)executions, all ? "" : options.random ? " at random" : ", not all");
+	fflush(stdout);
 }
 
 /* False: one failed. */
-static bool explore(uint64_t seed)
+static bool explore_all(void)
 {
 	struct bounds bounds = bounds_now();
 	uint64_t executions = 0;
+	bool all = false;
 
-	random_choices = random_executions > 0;
-	random_state = seed;
+	random_choices = false;
 	given = 0;
 	do {
-		if (random_choices)
-			given = 0;
 		execute(&bounds);
 		executions++;
 		if (failed) {
-			report(executions, seed, &bounds);
+			show(executions, 0, &bounds);
 			return false;
 		}
-	} while (executions < most_executions &&
-		 (random_choices ? executions < random_executions : next_choices()));
-	printf("%-58s %-6s %9llu executions%s\n", exploring->name, memory_names[memory], (unsigned long long)executions,
-	       executions == most_executions ? ", not all" : "");
-	fflush(stdout);
+		all = !next_choices();
+	} while (!all && executions != options.most);
+	tell(executions, all, &bounds);
+	return true;
+}
+
+static bool explore_random(uint64_t seed)
+{
+	struct bounds bounds = bounds_now();
+
+	random_choices = true;
+	for (uint64_t i = 0; i < options.random; i++) {
+		random_begin(seed + i);
+		given = 0;
+		execute(&bounds);
+		if (failed) {
+			show(i + 1, seed + i, &bounds);
+			return false;
+		}
+	}
+	if (options.minutes == 0)
+		tell(options.random, false, &bounds);
 	return true;
 }
 
@@ -233,7 +277,7 @@ static bool repeat_one(const char *text)
 		}
 	}
 	if (memory == MEMORIES) {
-		fprintf(stderr, "KSEM_CHOICES: which memory?\n");
+		fprintf(stderr, "interleave: --choices: which memory?\n");
 		return false;
 	}
 	bounds = bounds_now();
@@ -241,6 +285,21 @@ static bool repeat_one(const char *text)
 	execute(&bounds);
 	return !failed;
 }
+
+static bool explore_memories(uint64_t seed)
+{
+	bool good = true;
+
+	for (memory = STRONG; good && memory < MEMORIES; memory++) {
+		bool weak = exploring->weak.most[STALE_READS] > 0;
+
+		if (memory == STRONG || (memory == WEAK && weak) || (memory == WEAK_ARM64 && weak && exploring->processors))
+			good = options.random ? explore_random(seed) : explore_all();
+	}
+	return good;
+}
+
+/* ---- The program ---- */
 
 static bool is_wanted(const struct scenario *scenario, char **names)
 {
@@ -253,71 +312,112 @@ static bool is_wanted(const struct scenario *scenario, char **names)
 	return false;
 }
 
-static bool explore_memories(const struct scenario *scenario, uint64_t seed)
+/* How many scenarios there were that had one of these names; *bad: that failed. */
+static unsigned explore_scenarios(char **names, uint64_t seed, unsigned *bad)
 {
-	bool good = true;
+	unsigned found = 0;
 
-	exploring = scenario;
-	for (memory = STRONG; good && memory < MEMORIES; memory++) {
-		bool weak = scenario->weak.most[STALE_READS] > 0;
-
-		if (memory == STRONG || (memory == WEAK && weak) || (memory == WEAK_ARM64 && weak && scenario->processors))
-			good = explore(seed);
+	for (unsigned i = 0; i < scenarios_count; i++) {
+		if (!is_wanted(&scenarios[i], names))
+			continue;
+		found++;
+		exploring = &scenarios[i];
+		*bad += options.choices ? !repeat_one(options.choices) : !explore_memories(seed);
 	}
-	return good;
+	return found;
 }
 
-static uint64_t seed_to_use(void)
+static double now_in_minutes(void)
 {
-	const char *given_seed = getenv("KSEM_SEED");
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return ((double)now.tv_sec + (double)now.tv_nsec / 1e9) / 60;
+}
+
+/* Round after round, until the time is over or something failed. */
+static unsigned explore_for_minutes(char **names, unsigned *bad)
+{
+	double end = now_in_minutes() + options.minutes;
+	uint64_t seed = options.seed;
+	unsigned found, rounds = 0;
+
+	do {
+		found = explore_scenarios(names, seed, bad);
+		seed += options.random;
+		rounds++;
+	} while (found > 0 && *bad == 0 && now_in_minutes() < end);
+	printf("%u rounds of %llu executions of each scenario in each memory\n", rounds,
+	       (unsigned long long)options.random);
+	return found;
+}
+
+static uint64_t seed_of_now(void)
+{
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	return given_seed ? strtoull(given_seed, NULL, 0) : (uint64_t)now.tv_nsec ^ (uint64_t)now.tv_sec << 20;
+	return (uint64_t)now.tv_sec << 20 ^ (uint64_t)now.tv_nsec;
+}
+
+/* The value of an option --NAME=VALUE; NULL: it is another. */
+static const char *value_of(const char *option, const char *name)
+{
+	size_t length = strlen(name);
+
+	return strncmp(option, name, length) == 0 && option[length] == '=' ? option + length + 1 : NULL;
 }
 
 static bool read_option(const char *option)
 {
-	if (strcmp(option, "--long") == 0)
-		long_run = true;
-	else if (strncmp(option, "--random=", 9) == 0)
-		random_executions = strtoul(option + 9, NULL, 0);
-	else if (strncmp(option, "--max=", 6) == 0)
-		most_executions = strtoull(option + 6, NULL, 0);
-	else
+	const char *value;
+
+	if (strcmp(option, "--list") == 0) {
+		options.list = true;
+	} else if (strcmp(option, "--long") == 0) {
+		options.further = true;
+	} else if ((value = value_of(option, "--max"))) {
+		options.most = strtoull(value, NULL, 0);
+	} else if ((value = value_of(option, "--random"))) {
+		options.random = strtoull(value, NULL, 0);
+	} else if ((value = value_of(option, "--minutes"))) {
+		options.minutes = strtod(value, NULL);
+		options.random = 2000;
+	} else if ((value = value_of(option, "--seed"))) {
+		options.seed = strtoull(value, NULL, 0);
+		options.has_seed = true;
+	} else if ((value = value_of(option, "--choices"))) {
+		options.choices = value;
+	} else {
 		return false;
+	}
 	return true;
 }
 
 int main(int argc, char **argv)
 {
-	const char *repeated = getenv("KSEM_CHOICES");
-	uint64_t seed = seed_to_use();
-	unsigned found = 0, bad = 0;
+	unsigned found, bad = 0;
 
 	(void)argc;
 	for (argv++; *argv && **argv == '-'; argv++) {
-		if (strcmp(*argv, "--list") == 0) {
-			for (unsigned i = 0; i < scenarios_count; i++)
-				puts(scenarios[i].name);
-			return 0;
-		}
 		if (!read_option(*argv)) {
 			fprintf(stderr, "interleave: no such option: %s\n", *argv);
 			return 2;
 		}
 	}
+	for (unsigned i = 0; options.list && i < scenarios_count; i++)
+		puts(scenarios[i].name);
+	if (options.list)
+		return 0;
+	if (!options.has_seed)
+		options.seed = seed_of_now();
+	if (options.random && !options.choices)
+		printf("--seed=%llu\n", (unsigned long long)options.seed);
 	kernel_start();
-	if (random_executions)
-		printf("KSEM_SEED=%llu\n", (unsigned long long)seed);
-	for (unsigned i = 0; i < scenarios_count; i++) {
-		if (!is_wanted(&scenarios[i], argv))
-			continue;
-		found++;
-		exploring = &scenarios[i];
-		bad += repeated ? !repeat_one(repeated) : !explore_memories(&scenarios[i], seed);
-	}
+	found = options.minutes > 0 ? explore_for_minutes(argv, &bad) : explore_scenarios(argv, options.seed, &bad);
 	if (found == 0)
 		fprintf(stderr, "interleave: no such scenario\n");
+	printf("%u scenarios, %llu executions, %.0f s of processor time, %u failed\n", found,
+	       (unsigned long long)executions_made, (double)clock() / CLOCKS_PER_SEC, bad);
 	return bad > 0 || found == 0;
 }

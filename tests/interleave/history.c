@@ -13,24 +13,25 @@
 
 static struct call calls[CALLS];
 static unsigned used, instant;
-static unsigned start[SEMAPHORES];
+static unsigned start[SEMAPHORES], start_processes;
 static uint8_t tried[(1u << CALLS) / 8];
 
-static const char *const kinds[CALL_KINDS] = {"post", "trywait", "wait", "getvalue", "destroy"};
+static const char *const kinds[CALL_KINDS] = {"post", "trywait", "wait", "getvalue", "destroy", "pin"};
 
-void history_begin(const unsigned values[SEMAPHORES])
+void history_begin(const unsigned values[SEMAPHORES], unsigned processes)
 {
+	start_processes = processes;
 	used = instant = 0;
 	memcpy(start, values, sizeof(start));
 }
 
-struct call *history_call(enum call_kind kind, unsigned semaphore, unsigned count)
+struct call *history_call(enum call_kind kind, unsigned semaphore, unsigned process, unsigned count)
 {
 	struct call *call = &calls[used++];
 
 	if (used > CALLS)
 		fail("too many calls");
-	*call = (struct call){.kind = kind, .thread = current_thread(), .semaphore = semaphore, .count = count};
+	*call = (struct call){.kind = kind, .thread = current_thread(), .semaphore = semaphore, .process = process, .count = count};
 	call->begun_by = memory_tick();
 	call->began_at = ++instant;
 	memcpy(call->began, memory_view(call->thread)->clock, sizeof(call->began));
@@ -77,11 +78,11 @@ void history_permits(unsigned semaphore, unsigned *posted, unsigned *taken, unsi
 
 bool history_destroyed(unsigned semaphore)
 {
-	for (unsigned i = 0; i < used; i++) {
-		if (calls[i].kind == DESTROY && calls[i].semaphore == semaphore && calls[i].ended && calls[i].error == 0)
-			return true;
-	}
-	return false;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < used; i++)
+		n += calls[i].kind == DESTROY && calls[i].semaphore == semaphore && calls[i].ended && calls[i].error == 0;
+	return n == start_processes;
 }
 
 /* ---- One order of all calls ---- */
@@ -95,7 +96,7 @@ static bool precedes(const struct call *a, const struct call *b, bool weak)
 
 struct state {
 	uint64_t value[SEMAPHORES];
-	bool dead[SEMAPHORES];
+	bool gone[SEMAPHORES][PROCESSES + 1]; /* for calls of that process; PINNED: for all */
 };
 
 static bool overlaps_a_wait(const struct call *call)
@@ -108,16 +109,32 @@ static bool overlaps_a_wait(const struct call *call)
 	return false;
 }
 
+/*
+ * A pin that is made during a destroy may be of a semaphore that is dead already, but is in the table still: who pins
+ * it is told by the next call.
+ */
+static bool comes_after_destroy(const struct call *pin, bool weak)
+{
+	for (unsigned i = 0; i < used; i++) {
+		if (calls[i].kind == DESTROY && calls[i].error == 0 && calls[i].semaphore == pin->semaphore &&
+		    calls[i].process == pin->process && precedes(&calls[i], pin, weak))
+			return true;
+	}
+	return false;
+}
+
 /* Would a semaphore have answered so? Then it is as that leaves it. */
-static bool answers(struct state *state, const struct call *call)
+static bool answers(struct state *state, const struct call *call, bool weak)
 {
 	uint64_t *value = &state->value[call->semaphore];
-	bool *dead = &state->dead[call->semaphore];
+	bool *gone = state->gone[call->semaphore];
 	int error = call->ended ? call->error : 0;
 
 	if (error == EINVAL)
-		return *dead;
-	if (*dead)
+		return gone[call->process];
+	if (call->kind == PIN)
+		return error == 0 && !comes_after_destroy(call, weak);
+	if (gone[call->process])
 		return false;
 	switch (call->kind) {
 	case POST:
@@ -135,8 +152,10 @@ static bool answers(struct state *state, const struct call *call)
 	case DESTROY:
 		if (error == EBUSY)
 			return overlaps_a_wait(call);
-		*dead = true;
+		gone[call->process] = true;
+		gone[PINNED] = gone[0] && (gone[1] || start_processes == 1);
 		return error == 0;
+	case PIN:
 	case CALL_KINDS:
 		break;
 	}
@@ -166,7 +185,7 @@ static bool order_from(unsigned done, const struct state *state, bool weak)
 	for (unsigned i = 0; i < used; i++) {
 		struct state after = *state;
 
-		if (!(done & 1u << i) && may_come_next(done, i, weak) && answers(&after, &calls[i]) &&
+		if (!(done & 1u << i) && may_come_next(done, i, weak) && answers(&after, &calls[i], weak) &&
 		    order_from(done | 1u << i, &after, weak))
 			return true;
 	}
@@ -198,7 +217,7 @@ static void judge_visibility(const struct call *call)
 		if (takes(other) && (other == call || precedes(other, call, true)))
 			there--;
 	}
-	if (takes(call) && there > UINT32_MAX)
+	if (takes(call) && (int64_t)there < 0)
 		fail("thread %u took a permit whose post does not happen before", call->thread);
 	if (call->kind == GETVALUE && call->ended && !call->error && (int64_t)there < (int64_t)call->count)
 		fail("thread %u saw the value %u, of which a post does not happen before", call->thread, call->count);

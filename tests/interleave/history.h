@@ -14,11 +14,14 @@
 #define CALLS      16
 #define SEMAPHORES 2
 
-enum call_kind { POST, TRYWAIT, WAIT, GETVALUE, DESTROY, CALL_KINDS };
+#define PROCESSES  2
+#define PINNED     PROCESSES /* a call that is not by id */
+
+enum call_kind { POST, TRYWAIT, WAIT, GETVALUE, DESTROY, PIN, CALL_KINDS };
 
 struct call {
 	enum call_kind kind;
-	unsigned thread, semaphore;
+	unsigned thread, semaphore, process;
 	unsigned count; /* permits posted; the value seen */
 	int error;
 	bool ended;
@@ -27,8 +30,9 @@ struct call {
 	uint32_t saw[THREADS];                     /* at its end */
 };
 
-void history_begin(const unsigned values[SEMAPHORES]);
-struct call *history_call(enum call_kind kind, unsigned semaphore, unsigned count);
+/* Each of so many processes holds one reference to each semaphore. */
+void history_begin(const unsigned values[SEMAPHORES], unsigned processes);
+struct call *history_call(enum call_kind kind, unsigned semaphore, unsigned process, unsigned count);
 void history_end(struct call *call, int error, unsigned value);
 
 /* Fails unless the calls can be so; `weak`: by happens-before. */
@@ -36,6 +40,6 @@ void history_judge(bool weak);
 
 /* Permits that were posted by calls that ended, and taken; by calls that never ended, perhaps posted. */
 void history_permits(unsigned semaphore, unsigned *posted, unsigned *taken, unsigned *perhaps);
-bool history_destroyed(unsigned semaphore);
+bool history_destroyed(unsigned semaphore); /* by every process */
 
 #endif

@@ -19,7 +19,8 @@
 
 static const struct scenario *now;
 static struct ksem_ns *ns;
-static struct ksem_proc *proc;
+static struct ksem_proc *procs[PROCESSES];
+static unsigned processes;
 static ksem_id_t ids[SEMAPHORES];
 static struct ksem *pinned[SEMAPHORES];
 static struct ksem *objects[SEMAPHORES];
@@ -33,59 +34,90 @@ static void must(int error)
 
 /* ---- Calls ---- */
 
+/* Of the process that the current thread is in. */
+static unsigned process_of_thread(void)
+{
+	return now->processes ? (unsigned)(now->processes[current_thread() - 1] - '0') : 0;
+}
+
+static struct ksem_proc *proc_now(void)
+{
+	return procs[process_of_thread()];
+}
+
+static struct call *begin_call(enum call_kind kind, unsigned which, bool by_id, unsigned count)
+{
+	return history_call(kind, which, by_id ? process_of_thread() : PINNED, count);
+}
+
 static void post(unsigned which, bool by_id, unsigned count)
 {
-	struct call *call = history_call(POST, which, count);
+	struct call *call = begin_call(POST, which, by_id, count);
 	int error;
 
 	if (count > 1)
-		error = by_id ? ksem_post_many(proc, ids[which], count) : ksem_pinned_post_many(pinned[which], count);
+		error = ksem_pinned_post_many(pinned[which], count);
 	else
-		error = by_id ? ksem_post(proc, ids[which]) : ksem_pinned_post(pinned[which]);
+		error = by_id ? ksem_post(proc_now(), ids[which]) : ksem_pinned_post(pinned[which]);
 	history_end(call, error, 0);
 }
 
 static void try_wait(unsigned which, bool by_id)
 {
-	struct call *call = history_call(TRYWAIT, which, 0);
+	struct call *call = begin_call(TRYWAIT, which, by_id, 0);
 
-	history_end(call, by_id ? ksem_trywait(proc, ids[which]) : ksem_pinned_trywait(pinned[which]), 0);
+	history_end(call, by_id ? ksem_trywait(proc_now(), ids[which]) : ksem_pinned_trywait(pinned[which]), 0);
 }
 
 static void wait_for_it(unsigned which, bool by_id, bool timed)
 {
-	struct call *call = history_call(WAIT, which, 0);
+	struct call *call = begin_call(WAIT, which, by_id, 0);
 	int error;
 
 	if (timed)
-		error = by_id ? ksem_clockwait(proc, ids[which], CLOCK_MONOTONIC, &never) :
+		error = by_id ? ksem_clockwait(proc_now(), ids[which], CLOCK_MONOTONIC, &never) :
 				ksem_pinned_clockwait(pinned[which], CLOCK_MONOTONIC, &never);
 	else
-		error = by_id ? ksem_wait(proc, ids[which]) : ksem_pinned_wait(pinned[which]);
+		error = by_id ? ksem_wait(proc_now(), ids[which]) : ksem_pinned_wait(pinned[which]);
 	history_end(call, error, 0);
 }
 
 static void get_value(unsigned which, bool by_id)
 {
-	struct call *call = history_call(GETVALUE, which, 0);
+	struct call *call = begin_call(GETVALUE, which, by_id, 0);
 	unsigned value = 0;
-	int error = by_id ? ksem_getvalue(proc, ids[which], &value) : ksem_pinned_getvalue(pinned[which], &value);
+	int error = by_id ? ksem_getvalue(proc_now(), ids[which], &value) : ksem_pinned_getvalue(pinned[which], &value);
 
 	history_end(call, error, value);
 }
 
 static void destroy(unsigned which)
 {
-	struct call *call = history_call(DESTROY, which, 0);
+	struct call *call = begin_call(DESTROY, which, true, 0);
 
-	history_end(call, ksem_destroy(proc, ids[which]), 0);
+	history_end(call, ksem_destroy(proc_now(), ids[which]), 0);
+}
+
+/* What a pin of its own keeps alive is used once. */
+static void pin_and_post(unsigned which)
+{
+	struct call *call = begin_call(PIN, which, true, 0);
+	struct ksem *pin = NULL;
+	int error = ksem_pin(proc_now(), ids[which], &pin);
+
+	history_end(call, error, 0);
+	if (error)
+		return;
+	call = begin_call(POST, which, false, 1);
+	history_end(call, ksem_pinned_post(pin), 0);
+	ksem_unpin(pin);
 }
 
 static void init_another(void)
 {
 	ksem_id_t id;
 
-	if (ksem_init(proc, 0, &id))
+	if (ksem_init(proc_now(), 0, &id))
 		fail("another semaphore could not be made");
 }
 
@@ -101,6 +133,9 @@ static void make_call(const char *letter)
 		break;
 	case '2':
 		post(which, false, 2);
+		break;
+	case 'm':
+		post(which, false, UINT32_C(1) << 31);
 		break;
 	case 't':
 	case 'T':
@@ -118,6 +153,9 @@ static void make_call(const char *letter)
 		break;
 	case 'D':
 		destroy(which);
+		break;
+	case 'n':
+		pin_and_post(which);
 		break;
 	case 'i':
 		init_another();
@@ -158,8 +196,8 @@ static void begin_semaphore(unsigned which, const struct beginning *begin)
 {
 	struct semaphore *sem;
 
-	must(ksem_init(proc, begin->value, &ids[which]));
-	must(ksem_pin(proc, ids[which], &pinned[which]));
+	must(ksem_init(procs[0], begin->value, &ids[which]));
+	must(ksem_pin(procs[0], ids[which], &pinned[which]));
 	objects[which] = pinned[which];
 	sem = &pinned[which]->sem;
 	store_rlx(&sem->cells, begin->samples);
@@ -189,15 +227,18 @@ static void begin_world(void)
 	unsigned values[SEMAPHORES];
 
 	must(ksem_ns_create(NULL, &ns));
-	must(ksem_proc_create(ns, &(struct ksem_cred){0, 0}, &proc));
+	must(ksem_proc_create(ns, &(struct ksem_cred){0, 0}, &procs[0]));
 	for (unsigned which = 0; which < SEMAPHORES; which++) {
 		begin_semaphore(which, &now->begin[which]);
 		values[which] = value_at_first(&now->begin[which]);
 	}
 	for (unsigned i = 1; now->sampled && i < 16; i++)
 		semaphore_take_word(&pinned[1]->sem, false); /* for the threads, which begin as this one is */
+	processes = now->processes ? PROCESSES : 1;
+	if (processes > 1)
+		must(ksem_proc_fork(procs[0], &procs[1]));
 	ns->retired.blocks = RECLAIM_BLOCKS; /* so that what ends is freed at once */
-	history_begin(values);
+	history_begin(values, processes);
 }
 
 /* ---- The end ---- */
@@ -221,7 +262,9 @@ static void judge_semaphore(unsigned which, unsigned threads)
 
 	if (history_destroyed(which))
 		return;
-	error = ksem_getvalue(proc, ids[which], &value);
+	error = ksem_getvalue(procs[0], ids[which], &value);
+	if (error && processes > 1) /* this one destroyed it, the other did not */
+		error = ksem_getvalue(procs[1], ids[which], &value);
 	if (error)
 		fail("the value at the end: error %d", error);
 	history_permits(which, &posted, &taken, &perhaps);

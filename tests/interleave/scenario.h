@@ -2,9 +2,9 @@
 /*
  * Scenarios: what a few threads do, a letter a call, and how the semaphores begin.
  *
- *   p post   t trywait   w wait   c clockwait   v getvalue   2 post_many of 2       (pinned)
- *   P post   T trywait   W wait   C clockwait   V getvalue                          (by id)
- *   D destroy   i init of another semaphore in the process
+ *   p post   t trywait   w wait   c clockwait   v getvalue   2 post_many of 2   m of 2^31   (pinned)
+ *   P post   T trywait   W wait   C clockwait   V getvalue                                  (by id)
+ *   D destroy   n pin, and if that works post and unpin   i init of another semaphore in the process
  *   G a grace period, for memory that others lost   ' after a letter: on the second semaphore
  */
 #ifndef KSEM_TESTS_INTERLEAVE_SCENARIO_H
@@ -26,6 +26,7 @@ struct scenario {
 	const char *name;
 	const char *scripts[4];
 	const char *processors; /* a digit a thread; NULL: each its own, which is none that sequences serve */
+	const char *processes;  /* a digit a thread; NULL: all are in process 0. 1 is its fork */
 	struct beginning begin[2];
 	bool unpinned; /* the driver keeps no pins: destroy ends the semaphore */
 	bool sampled;  /* each thread's first take from a word is a sample */

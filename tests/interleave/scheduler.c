@@ -276,7 +276,7 @@ void point(void)
 	if (!scheduled)
 		return;
 	if (++steps > MOST_STEP)
-		end_with(CUT);
+		fail("%u steps, and no end: a thread goes round and round", MOST_STEP);
 	next_thread(true);
 }
 
