@@ -7,6 +7,8 @@
  *     interleave --choices='MEMORY CHOICES' [--long | --random=1] SCENARIO
  *     interleave --list
  *
+ * --first: no more after the first that fails.
+ *
  * An execution is the list of its choices. All executions: all lists that the bounds of a scenario allow, depth first,
  * each begun anew; --long allows one preemption more, --max=N ends each scenario after N. Random ones: execution i of a
  * scenario is drawn from seed S + i, so the seed of one that fails is enough to repeat it; --minutes=N goes round all
@@ -54,7 +56,7 @@ static struct {
 	double minutes;
 	uint64_t seed;
 	const char *choices;
-	bool has_seed, further, list;
+	bool has_seed, further, first, list;
 } options;
 
 void fail(const char *format, ...)
@@ -317,7 +319,7 @@ static unsigned explore_scenarios(char **names, uint64_t seed, unsigned *bad)
 {
 	unsigned found = 0;
 
-	for (unsigned i = 0; i < scenarios_count; i++) {
+	for (unsigned i = 0; i < scenarios_count && !(options.first && *bad > 0); i++) {
 		if (!is_wanted(&scenarios[i], names))
 			continue;
 		found++;
@@ -376,6 +378,8 @@ static bool read_option(const char *option)
 		options.list = true;
 	} else if (strcmp(option, "--long") == 0) {
 		options.further = true;
+	} else if (strcmp(option, "--first") == 0) {
+		options.first = true;
 	} else if ((value = value_of(option, "--max"))) {
 		options.most = strtoull(value, NULL, 0);
 	} else if ((value = value_of(option, "--random"))) {
