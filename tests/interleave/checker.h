@@ -38,8 +38,8 @@ void memory_end_threads(void); /* what the threads did is seen by the driver, an
 
 uint64_t memory_load(const void *address, size_t size, enum order order, const char *function);
 void memory_store(void *address, size_t size, uint64_t value, enum order order, const char *function);
-bool memory_cas(void *address, size_t size, void *expected, uint64_t value, enum order success,
-		enum order failure, const char *function);
+bool memory_cas(void *address, size_t size, void *expected, uint64_t value, enum order success, enum order failure,
+		const char *function);
 uint64_t memory_add(void *address, size_t size, uint64_t value, enum order order, const char *function);
 void memory_fence(const char *function); /* sequentially consistent */
 
@@ -130,8 +130,8 @@ _Noreturn void leave_execution(void); /* on the driver's own stack */
 
 /* ---- The kernel and libraries: kernel.c, sequence.c ---- */
 
-void kernel_start(void); /* once */
-void kernel_begin(void); /* an execution */
+void kernel_start(void);    /* once */
+void kernel_begin(void);    /* an execution */
 void scheduler_begin(void); /* likewise */
 void sequences_start(void);
 

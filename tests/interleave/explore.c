@@ -221,7 +221,10 @@ static void tell(uint64_t executions, bool all, const struct bounds *bounds)
 {
 	printf("%-55s %-6s %u preemptions, %u stale reads, %u events: %llu executions%s\n", exploring->name,
 	       memory_names[memory], bounds->most[PREEMPTIONS], bounds->most[STALE_READS], bounds->most[EVENTS],
-	       (unsigned long long)executions, all ? "" : options.random ? " at random" : ", not all");
+	       (unsigned long long)executions,
+	       all            ? "" :
+	       options.random ? " at random" :
+				", not all");
 	fflush(stdout);
 }
 
@@ -295,7 +298,8 @@ static bool explore_memories(uint64_t seed)
 	for (memory = STRONG; good && memory < MEMORIES; memory++) {
 		bool weak = exploring->weak.most[STALE_READS] > 0;
 
-		if (memory == STRONG || (memory == WEAK && weak) || (memory == WEAK_ARM64 && weak && exploring->processors))
+		if (memory == STRONG || (memory == WEAK && weak) ||
+		    (memory == WEAK_ARM64 && weak && exploring->processors))
 			good = options.random ? explore_random(seed) : explore_all();
 	}
 	return good;

@@ -31,7 +31,8 @@ struct call *history_call(enum call_kind kind, unsigned semaphore, unsigned proc
 
 	if (used > CALLS)
 		fail("too many calls");
-	*call = (struct call){.kind = kind, .thread = current_thread(), .semaphore = semaphore, .process = process, .count = count};
+	*call = (struct call){
+		.kind = kind, .thread = current_thread(), .semaphore = semaphore, .process = process, .count = count};
 	call->begun_by = memory_tick();
 	call->began_at = ++instant;
 	memcpy(call->began, memory_view(call->thread)->clock, sizeof(call->began));
@@ -81,7 +82,8 @@ bool history_destroyed(unsigned semaphore)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < used; i++)
-		n += calls[i].kind == DESTROY && calls[i].semaphore == semaphore && calls[i].ended && calls[i].error == 0;
+		n += calls[i].kind == DESTROY && calls[i].semaphore == semaphore && calls[i].ended &&
+		     calls[i].error == 0;
 	return n == start_processes;
 }
 

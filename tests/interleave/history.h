@@ -14,8 +14,8 @@
 #define CALLS      16
 #define SEMAPHORES 2
 
-#define PROCESSES  2
-#define PINNED     PROCESSES /* a call that is not by id */
+#define PROCESSES 2
+#define PINNED    PROCESSES /* a call that is not by id */
 
 enum call_kind { POST, TRYWAIT, WAIT, GETVALUE, DESTROY, PIN, CALL_KINDS };
 
@@ -25,9 +25,9 @@ struct call {
 	unsigned count; /* permits posted; the value seen */
 	int error;
 	bool ended;
-	unsigned began_at, ended_at;               /* in the order of the execution */
+	unsigned began_at, ended_at;                 /* in the order of the execution */
 	uint32_t began[THREADS], ended_by, begun_by; /* clocks: what came before it; its own */
-	uint32_t saw[THREADS];                     /* at its end */
+	uint32_t saw[THREADS];                       /* at its end */
 };
 
 /* Each of so many processes holds one reference to each semaphore. */

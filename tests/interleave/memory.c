@@ -20,14 +20,14 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define HEAP      (256 * 1024)
-#define GRAIN     4
-#define BLOCK     64
-#define STORES    8192
-#define VIEWS     8192
-#define TABLE     1024
-#define JOURNAL   65536
-#define NAMES     32
+#define HEAP    (256 * 1024)
+#define GRAIN   4
+#define BLOCK   64
+#define STORES  8192
+#define VIEWS   8192
+#define TABLE   1024
+#define JOURNAL 65536
+#define NAMES   32
 
 struct store {
 	uint64_t value;
@@ -308,8 +308,8 @@ void memory_plain(const void *address, size_t size, bool write)
 			grain->execution = execution;
 		}
 		if (grain->written > known[me].clock[grain->writer])
-			fail("race: plain %s of %s, after a write by thread %u", write ? "write" : "read", name_of(from),
-			     grain->writer);
+			fail("race: plain %s of %s, after a write by thread %u", write ? "write" : "read",
+			     name_of(from), grain->writer);
 		for (unsigned thread = 0; write && thread < THREADS; thread++) {
 			if (grain->read[thread] > known[me].clock[thread])
 				fail("race: plain write of %s, after a read by thread %u", name_of(from), thread);
@@ -567,8 +567,8 @@ static void replace(struct location *location, uint64_t value, enum order order)
 	put_last(location, value, own ? own : before, order);
 }
 
-bool memory_cas(void *address, size_t size, void *expected, uint64_t value, enum order success,
-		enum order failure, const char *function)
+bool memory_cas(void *address, size_t size, void *expected, uint64_t value, enum order success, enum order failure,
+		const char *function)
 {
 	uint64_t wanted = raw_read((uintptr_t)expected, size), found;
 	struct location *location;
@@ -660,26 +660,26 @@ static void plain_write(void *address, size_t size)
 	memory_plain(address, size, true);
 }
 
-#define PLAIN(size)                                                  \
-	void __tsan_read##size(void *address);                       \
-	void __tsan_write##size(void *address);                      \
-	void __tsan_unaligned_read##size(void *address);             \
-	void __tsan_unaligned_write##size(void *address);            \
-	void __tsan_read##size(void *address)                        \
-	{                                                            \
-		memory_plain(address, size, false);                  \
-	}                                                            \
-	void __tsan_write##size(void *address)                       \
-	{                                                            \
-		plain_write(address, size);                          \
-	}                                                            \
-	void __tsan_unaligned_read##size(void *address)              \
-	{                                                            \
-		memory_plain(address, size, false);                  \
-	}                                                            \
-	void __tsan_unaligned_write##size(void *address)             \
-	{                                                            \
-		plain_write(address, size);                          \
+#define PLAIN(size)                                       \
+	void __tsan_read##size(void *address);            \
+	void __tsan_write##size(void *address);           \
+	void __tsan_unaligned_read##size(void *address);  \
+	void __tsan_unaligned_write##size(void *address); \
+	void __tsan_read##size(void *address)             \
+	{                                                 \
+		memory_plain(address, size, false);       \
+	}                                                 \
+	void __tsan_write##size(void *address)            \
+	{                                                 \
+		plain_write(address, size);               \
+	}                                                 \
+	void __tsan_unaligned_read##size(void *address)   \
+	{                                                 \
+		memory_plain(address, size, false);       \
+	}                                                 \
+	void __tsan_unaligned_write##size(void *address)  \
+	{                                                 \
+		plain_write(address, size);               \
 	}
 
 PLAIN(1)

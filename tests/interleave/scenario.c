@@ -24,6 +24,7 @@ static unsigned processes;
 static ksem_id_t ids[SEMAPHORES];
 static struct ksem *pinned[SEMAPHORES];
 static struct ksem *objects[SEMAPHORES];
+static ksem_id_t another; /* told by a store that orders nothing */
 static const struct timespec never = {1, 0};
 
 static void must(int error)
@@ -119,6 +120,18 @@ static void init_another(void)
 
 	if (ksem_init(proc_now(), 0, &id))
 		fail("another semaphore could not be made");
+	memory_store(&another, sizeof(another), id, RELAXED, __func__);
+}
+
+/* Who heard of it otherwise than by an order may find it or not. */
+static void look_for_another(void)
+{
+	ksem_id_t id = memory_load(&another, sizeof(another), RELAXED, __func__);
+	unsigned value = 0;
+	int error = ksem_getvalue(proc_now(), id, &value);
+
+	if (error ? error != EINVAL : value != 0)
+		fail("another semaphore's value: error %d, %u", error, value);
 }
 
 static void make_call(const char *letter)
@@ -159,6 +172,9 @@ static void make_call(const char *letter)
 		break;
 	case 'i':
 		init_another();
+		break;
+	case 'l':
+		look_for_another();
 		break;
 	case 'G':
 		rcu_wait_epoch();
@@ -260,8 +276,11 @@ static void judge_semaphore(unsigned which, unsigned threads)
 	int64_t due;
 	int error;
 
-	if (history_destroyed(which))
+	if (history_destroyed(which)) {
+		if (now->unpinned && load_rlx(&objects[which]->sem.cells) > 0) /* blocks stay, also those that ended */
+			fail("a semaphore that ended has cells");
 		return;
+	}
 	error = ksem_getvalue(procs[0], ids[which], &value);
 	if (error && processes > 1) /* this one destroyed it, the other did not */
 		error = ksem_getvalue(procs[1], ids[which], &value);
@@ -294,7 +313,8 @@ void scenario_run(const struct scenario *scenario, const struct bounds *bounds)
 	if (outcome == CUT)
 		return;
 	memory_end_threads();
-	if (outcome == QUIET && count_threads(is_asleep, plan.threads) == 0 && count_threads(is_stopped, plan.threads) == 0)
+	if (outcome == QUIET && count_threads(is_asleep, plan.threads) == 0 &&
+	    count_threads(is_stopped, plan.threads) == 0)
 		fail("no thread can go on");
 	history_judge(bounds->most[STALE_READS] > 0);
 	for (unsigned which = 0; which < SEMAPHORES; which++)

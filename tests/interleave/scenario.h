@@ -5,6 +5,7 @@
  *   p post   t trywait   w wait   c clockwait   v getvalue   2 post_many of 2   m of 2^31   (pinned)
  *   P post   T trywait   W wait   C clockwait   V getvalue                                  (by id)
  *   D destroy   n pin, and if that works post and unpin   i init of another semaphore in the process
+ *   l look for that, by its id
  *   G a grace period, for memory that others lost   ' after a letter: on the second semaphore
  */
 #ifndef KSEM_TESTS_INTERLEAVE_SCENARIO_H

@@ -23,19 +23,35 @@
 #define REGISTERS  32
 
 /* Operands that have a name in the text. NONE: a number. */
-enum operand_name { NONE, AREA, SEM, TABLE, ID, SERVED, CELLS, PERCPU, STRIDE, MOST, WORD_AT, MASK_AT, HOMES_AT, ID_AT, OPERAND_NAMES };
+enum operand_name {
+	NONE,
+	AREA,
+	SEM,
+	TABLE,
+	ID,
+	SERVED,
+	CELLS,
+	PERCPU,
+	STRIDE,
+	MOST,
+	WORD_AT,
+	MASK_AT,
+	HOMES_AT,
+	ID_AT,
+	OPERAND_NAMES
+};
 
-static const char *const name_texts[OPERAND_NAMES] = {
-	"", "area", "sem", "table", "id", "processors", "cells", "percpu", "stride", "most", "word_at", "mask_at", "homes_at",
-	"id_at"};
+static const char *const name_texts[OPERAND_NAMES] = {"",           "area",    "sem",      "table",  "id",
+						      "processors", "cells",   "percpu",   "stride", "most",
+						      "word_at",    "mask_at", "homes_at", "id_at"};
 
 struct operand {
 	enum { NOTHING, REGISTER, NUMBER, MEMORY, ELSEWHERE } kind;
-	unsigned width;         /* of a register; 0: as the instruction */
-	int reg;                /* or the base of a memory operand; -1: none */
-	int index;              /* -1: none */
-	unsigned scale;         /* of the index, a shift */
-	enum operand_name name, base;   /* named part of a number or displacement; named base */
+	unsigned width;               /* of a register; 0: as the instruction */
+	int reg;                      /* or the base of a memory operand; -1: none */
+	int index;                    /* -1: none */
+	unsigned scale;               /* of the index, a shift */
+	enum operand_name name, base; /* named part of a number or displacement; named base */
 	int64_t number;
 };
 
@@ -47,6 +63,8 @@ struct instruction {
 	unsigned width; /* 0: by register */
 	enum order order;
 };
+
+/* clang-format off */
 
 static const struct instruction x86_64[] = {
 	{"leaq", IGNORE, 8, RELAXED}, /* the descriptor's address */
@@ -84,6 +102,8 @@ static const struct instruction arm64[] = {
 	{"b.eq", IF_EQUAL, 0, RELAXED},
 	{NULL, IGNORE, 0, RELAXED},
 };
+
+/* clang-format on */
 
 struct step {
 	const struct instruction *instruction;
@@ -214,7 +234,8 @@ static void read_address(const char **text, struct operand *operand, const char 
 static void read_operand(const char **text, struct operand *operand)
 {
 	*operand = (struct operand){.reg = -1, .index = -1};
-	if (accept(text, "%l[refused]") || accept(text, "3b(%%rip)") || accept(text, ":lo12:3b") || accept(text, "3b")) {
+	if (accept(text, "%l[refused]") || accept(text, "3b(%%rip)") || accept(text, ":lo12:3b") ||
+	    accept(text, "3b")) {
 		operand->kind = ELSEWHERE;
 		return;
 	}
@@ -260,8 +281,7 @@ static void read_line(const char *line, struct sequence *sequence, const struct 
 	skip_blanks(&text);
 	if (*text)
 		unknown(text);
-	step->stores = known->what == MOVE &&
-		       (is_arm64 ? known->text[0] == 's' : step->operands[1].kind == MEMORY);
+	step->stores = known->what == MOVE && (is_arm64 ? known->text[0] == 's' : step->operands[1].kind == MEMORY);
 	sequence->n++;
 }
 
@@ -522,13 +542,19 @@ int sequence_run(void *sem, void *table, uint64_t id, int take)
 	memset(run.came, 0, sizeof(run.came));
 	memset(run.registers, 0, sizeof(run.registers));
 	memcpy(run.named,
-	       (uint64_t[OPERAND_NAMES]){[SEM] = (uintptr_t)sem, [TABLE] = (uintptr_t)table, [ID] = id,
-				 [SERVED] = rseq_processors, [CELLS] = (uintptr_t)rseq_cells,
-				 [PERCPU] = KSEM_INLINE_PERCPU, [STRIDE] = KSEM_INLINE_STRIDE,
-				 [MOST] = KSEM_INLINE_CELL_MAX,
-				 [WORD_AT] = table ? offsetof(struct ksem, sem.word) : offsetof(struct semaphore, word),
-				 [MASK_AT] = offsetof(struct ids_table, mask),
-				 [HOMES_AT] = offsetof(struct ids_table, home), [ID_AT] = offsetof(struct ksem, id)},
+	       (uint64_t[OPERAND_NAMES]){[SEM] = (uintptr_t)sem,
+					 [TABLE] = (uintptr_t)table,
+					 [ID] = id,
+					 [SERVED] = rseq_processors,
+					 [CELLS] = (uintptr_t)rseq_cells,
+					 [PERCPU] = KSEM_INLINE_PERCPU,
+					 [STRIDE] = KSEM_INLINE_STRIDE,
+					 [MOST] = KSEM_INLINE_CELL_MAX,
+					 [WORD_AT] = table ? offsetof(struct ksem, sem.word) :
+							     offsetof(struct semaphore, word),
+					 [MASK_AT] = offsetof(struct ids_table, mask),
+					 [HOMES_AT] = offsetof(struct ids_table, home),
+					 [ID_AT] = offsetof(struct ksem, id)},
 	       sizeof(run.named));
 	for (unsigned i = 0; done && i < sequence->n; i++)
 		done = do_step(&run, &sequence->steps[i]) && sequence_goes_on();

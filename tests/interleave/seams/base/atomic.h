@@ -12,21 +12,21 @@
 #define BITS(p, v)  ((uint64_t)(uintptr_t)(__typeof__(*(p)))(v))
 #define VALUE(p, v) ((__typeof__(*(p)))(uintptr_t)(v))
 
-#define LOAD(p, order)          VALUE(p, memory_load((p), sizeof(*(p)), order, __func__))
-#define STORE(p, v, order)      memory_store((p), sizeof(*(p)), BITS(p, v), order, __func__)
-#define CAS(p, e, v, yes, no)   memory_cas((p), sizeof(*(p)), (e), BITS(p, v), yes, no, __func__)
-#define FETCH_ADD(p, v, order)                                                                            \
-	__extension__({                                                                                   \
+#define LOAD(p, order)        VALUE(p, memory_load((p), sizeof(*(p)), order, __func__))
+#define STORE(p, v, order)    memory_store((p), sizeof(*(p)), BITS(p, v), order, __func__)
+#define CAS(p, e, v, yes, no) memory_cas((p), sizeof(*(p)), (e), BITS(p, v), yes, no, __func__)
+#define FETCH_ADD(p, v, order)                                                                                \
+	__extension__({                                                                                       \
 		__typeof__(*(p)) was_ = VALUE(p, memory_add((p), sizeof(*(p)), BITS(p, v), order, __func__)); \
-		was_;                                                                                     \
+		was_;                                                                                         \
 	})
 
 #define load_rlx(p) LOAD(p, RELAXED)
 #define load_acq(p) LOAD(p, ACQUIRE)
 
-#define load_seq(p)                 LOAD(p, SEQ_CST)
-#define cas_seq(p, expected, v)     CAS(p, expected, v, SEQ_CST, SEQ_CST)
-#define fetch_sub_seq(p, v)         FETCH_ADD(p, -(v), SEQ_CST)
+#define load_seq(p)             LOAD(p, SEQ_CST)
+#define cas_seq(p, expected, v) CAS(p, expected, v, SEQ_CST, SEQ_CST)
+#define fetch_sub_seq(p, v)     FETCH_ADD(p, -(v), SEQ_CST)
 
 #define store_rlx(p, v) STORE(p, v, RELAXED)
 #define store_rel(p, v) STORE(p, v, RELEASE)

@@ -35,6 +35,8 @@ int sequence_run(void *sem, void *table, uint64_t id, int take);
 #define KSEM_INLINE_WORKS 1
 #define RSEQ_INPUTS       [none] "i"(0)
 
+/* clang-format off */
+
 /* Off the red zone, on a stack that is aligned for a call. */
 #define KSEM_INLINE_SEQUENCE(find, found, change)             \
 	"movq " found ", %%rdi\n\t"                           \
@@ -57,5 +59,7 @@ int sequence_run(void *sem, void *table, uint64_t id, int take);
 	"memory", "cc", "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "xmm0", "xmm1", "xmm2", \
 		"xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", \
 		"xmm15"
+
+/* clang-format on */
 
 #endif
