@@ -3,10 +3,10 @@
  * A stateless model checker for the code of lib/ as it stands: what its parts say to each other.
  *
  * The sources of lib/ are compiled a second time, with the headers of seams/ before lib/'s own: atomic operations,
- * restartable sequences and liburcu's calls then come here. Threads are fibers; before each such operation the scheduler
- * may choose another thread (scheduler.c), and a load may choose an older store where C11 lets it (memory.c). An
- * execution is the list of those choices; the driver goes through all lists within bounds, or through random ones
- * (explore.c).
+ * restartable sequences and liburcu's calls then come here. Threads are fibers; before each such operation the
+ * scheduler may choose another thread (scheduler.c), and a load may choose an older store where C11 lets it
+ * (memory.c). An execution is the list of those choices; the driver goes through all lists within bounds, or through
+ * random ones (explore.c).
  *
  * Thread 0 is the driver's own: it sets an execution up and looks at what came of it, alone and unscheduled.
  */

@@ -2,8 +2,8 @@
 /*
  * One execution of a scenario: it begins, its threads make their calls, and what is left is looked at. See scenario.h.
  *
- * What must hold: the answers are those of semaphores in one order (history.h); no permit is lost or made; nobody sleeps
- * beside a permit; nobody is counted as a waiter who doesn't wait; no thread is stuck elsewhere.
+ * What must hold: the answers are those of semaphores in one order (history.h); no permit is lost or made; nobody
+ * sleeps beside a permit; nobody is counted as a waiter who doesn't wait; no thread is stuck elsewhere.
  */
 #include "scenario.h"
 
