@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The kernel and the libraries below lib/, as the checker has them: futexes, membarrier, processors, memory, liburcu's
+ * read sections and grace periods, mutexes; and those parts of lib/ that are not explored here: names, spinning, the
+ * fork gate.
+ *
+ * A grace period waits for the read sections that are under way when it begins. What its thread did before is known in
+ * every section that begins later; what was done in the sections that it waited for is known when it ends.
+ */
+#include "checker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/memory.h"
+#include "base/rcu.h"
+#include "os/fork.h"
+#include "os/futex.h"
+#include "os/membarrier.h"
+#include "os/rseq.h"
+#include "registry/names.h"
+#include "sem/cells.h"
+#include "sem/spin.h"
+
+/* ---- Memory ---- */
+
+void *memory_alloc(size_t size, size_t align)
+{
+	(void)align; /* every block is a cache line's multiple */
+	return memory_new(size);
+}
+
+void memory_free(void *block)
+{
+	if (block)
+		memory_end(block);
+}
+
+/* ---- Futexes ---- */
+
+static int model_wait(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline)
+{
+	static const int errors[] = {[WOKEN] = 0, [TIMED_OUT] = ETIMEDOUT, [INTERRUPTED] = EINTR};
+	enum sleep_result result;
+	uint32_t found;
+
+	if (alone())
+		fail("the driver would sleep");
+	point();
+	memory_tick();
+	found = (uint32_t)memory_latest(word, sizeof(*word));
+	if (found != expected) {
+		trace("futex_wait: is %#x, not %#x", found, expected);
+		return EAGAIN;
+	}
+	trace("futex_wait: sleeps");
+	result = block_on_futex(word, deadline != NULL);
+	trace("futex_wait: wakes");
+	return errors[result];
+}
+
+static int model_wake(atomic(uint32_t) *word, uint32_t n)
+{
+	unsigned sleepers[THREADS];
+	unsigned found;
+	int woken = 0;
+
+	if (alone())
+		return 0;
+	point();
+	memory_tick();
+	memory_latest(word, sizeof(*word)); /* it must be there */
+	found = futex_sleepers(word, sleepers);
+	for (; found > 0 && n > 0; found--, n--, woken++) {
+		unsigned which = found > n ? choose(found, "who is woken") : 0;
+
+		futex_wake_thread(sleepers[which]);
+		trace("futex_wake: wakes thread %u", sleepers[which]);
+		for (unsigned i = which; i + 1 < found; i++)
+			sleepers[i] = sleepers[i + 1];
+	}
+	trace("futex_wake: %d woken", woken);
+	return woken;
+}
+
+struct futex_ops futex_ops = {model_wait, model_wake, model_wait, model_wake};
+
+/* ---- membarrier and processors ---- */
+
+uint32_t rseq_processors;
+char *rseq_cells;
+
+static bool model_start(void)
+{
+	return true;
+}
+
+static bool model_restart(void)
+{
+	if (alone())
+		return true;
+	point();
+	memory_tick();
+	abort_sequences();
+	memory_full_barrier(current_thread());
+	for (unsigned thread = 1; thread < THREADS; thread++)
+		memory_full_barrier(thread);
+	for (unsigned thread = 1; thread < THREADS; thread++)
+		memory_join(memory_view(current_thread()), memory_view(thread));
+	trace("membarrier");
+	point();
+	return true;
+}
+
+uint32_t rseq_possible(void)
+{
+	return PROCESSORS;
+}
+
+void rseq_start(char *cells)
+{
+	rseq_cells = cells;
+	rseq_processors = PROCESSORS;
+	memory_of_cells(cells, (size_t)PROCESSORS << KSEM_INLINE_STRIDE);
+}
+
+/* ---- Read sections ---- */
+
+static struct {
+	unsigned depth;
+	uint64_t sections; /* that ended */
+} readers[THREADS];
+static uint64_t must_end[THREADS][THREADS]; /* for a grace period of the first, sections of the second */
+static struct view begun, over;             /* what grace periods make known; what sections did */
+
+bool reader_has_left(unsigned thread);
+bool reader_has_left(unsigned thread)
+{
+	return readers[thread].depth == 0 || readers[thread].sections >= must_end[0][thread];
+}
+
+void urcu_bp_read_lock(void)
+{
+	unsigned me = current_thread();
+
+	if (readers[me].depth++ == 0 && !alone())
+		memory_join(memory_view(me), &begun);
+}
+
+void urcu_bp_read_unlock(void)
+{
+	unsigned me = current_thread();
+
+	if (readers[me].depth == 0)
+		fail("the end of a read section that did not begin");
+	if (--readers[me].depth == 0 && !alone()) {
+		memory_tick();
+		memory_join(&over, memory_view(me));
+		readers[me].sections++;
+	}
+}
+
+int urcu_bp_read_ongoing(void)
+{
+	return readers[current_thread()].depth != 0;
+}
+
+void urcu_bp_synchronize_rcu(void)
+{
+	unsigned me = current_thread();
+	bool wait_for[THREADS] = {false};
+
+	if (readers[me].depth)
+		fail("a grace period inside a read section");
+	if (alone())
+		return;
+	point();
+	memory_tick();
+	memory_full_barrier(me);
+	memory_join(&begun, memory_view(me));
+	trace("a grace period begins");
+	for (unsigned thread = 1; thread < THREADS; thread++) {
+		wait_for[thread] = readers[thread].depth > 0;
+		must_end[0][thread] = readers[thread].sections + 1;
+	}
+	block_on_readers(wait_for); /* one at a time: rcu.c has a lock around this */
+	memory_join(memory_view(me), &over);
+	trace("a grace period ends");
+}
+
+void urcu_bp_before_fork(void)
+{
+}
+
+void urcu_bp_after_fork_parent(void)
+{
+}
+
+void urcu_bp_after_fork_child(void)
+{
+}
+
+/* ---- Mutexes ---- */
+
+#define MUTEXES 16
+
+static struct mutex {
+	const void *address;
+	unsigned owner; /* + 1 */
+	struct view with;
+} mutexes[MUTEXES];
+
+static struct mutex *mutex_of(const void *address)
+{
+	for (unsigned i = 0; i < MUTEXES; i++) {
+		if (mutexes[i].address == address || !mutexes[i].address) {
+			mutexes[i].address = address;
+			return &mutexes[i];
+		}
+	}
+	fail("too many mutexes");
+}
+
+bool mutex_is_free(const void *address);
+bool mutex_is_free(const void *address)
+{
+	return mutex_of(address)->owner == 0;
+}
+
+int __wrap_pthread_mutex_lock(pthread_mutex_t *address);
+int __wrap_pthread_mutex_unlock(pthread_mutex_t *address);
+
+int __wrap_pthread_mutex_lock(pthread_mutex_t *address)
+{
+	struct mutex *mutex;
+
+	if (alone())
+		return 0;
+	point();
+	mutex = mutex_of(address);
+	if (mutex->owner == current_thread() + 1)
+		fail("a thread locks a mutex that it has");
+	while (mutex->owner)
+		block_on_mutex(address);
+	mutex->owner = current_thread() + 1;
+	memory_tick();
+	memory_join(memory_view(current_thread()), &mutex->with);
+	trace("locks a mutex");
+	return 0;
+}
+
+int __wrap_pthread_mutex_unlock(pthread_mutex_t *address)
+{
+	struct mutex *mutex;
+
+	if (alone())
+		return 0;
+	mutex = mutex_of(address);
+	if (mutex->owner != current_thread() + 1)
+		fail("a thread unlocks a mutex that it has not");
+	memory_tick();
+	memory_join(&mutex->with, memory_view(current_thread()));
+	mutex->owner = 0;
+	return 0;
+}
+
+void kernel_start(void)
+{
+	membarrier_ops = (struct membarrier_ops){model_start, model_restart};
+	cells_start();
+	if (!cells_started())
+		abort();
+	sequences_start();
+	memory_keep();
+}
+
+/* The credentials of every process, which cost a system call an execution otherwise. */
+uid_t __wrap_geteuid(void);
+gid_t __wrap_getegid(void);
+
+uid_t __wrap_geteuid(void)
+{
+	return 0;
+}
+
+gid_t __wrap_getegid(void)
+{
+	return 0;
+}
+
+void kernel_begin(void)
+{
+	memset(readers, 0, sizeof(readers));
+	memset(must_end, 0, sizeof(must_end));
+	memset(&begun, 0, sizeof(begun));
+	memset(&over, 0, sizeof(over));
+	memset(mutexes, 0, sizeof(mutexes));
+}
+
+/* ---- What is not explored: spinning (nobody does), the fork gate, names ---- */
+
+int spin_look(struct spin *spin, struct semaphore *sem)
+{
+	(void)spin;
+	return semaphore_take(sem);
+}
+
+bool spin_again(struct spin *spin, atomic(uint8_t) *hint)
+{
+	(void)spin;
+	(void)hint;
+	return false;
+}
+
+void spin_rest(const struct spin *spin)
+{
+	(void)spin;
+}
+
+bool spin_last_look(const struct semaphore *sem)
+{
+	(void)sem;
+	return false;
+}
+
+void (*fork_in_child)(void);
+
+void fork_gate_enter(void)
+{
+}
+
+void fork_gate_leave(void)
+{
+}
+
+bool names_start(void)
+{
+	return true;
+}
+
+void names_stop(void)
+{
+}
+
+struct name *name_new(const struct ksem_ns *ns, struct ksem *ksem, const char *bytes, size_t length)
+{
+	(void)ns;
+	(void)ksem;
+	(void)bytes;
+	(void)length;
+	fail("a name");
+}
+
+size_t name_bytes(const struct name *name)
+{
+	return sizeof(*name) + name->length;
+}
+
+struct name *names_find(const struct ksem_ns *ns, const char *bytes, size_t length)
+{
+	(void)ns;
+	(void)bytes;
+	(void)length;
+	return NULL;
+}
+
+void names_add(struct name *name)
+{
+	(void)name;
+	fail("a name");
+}
+
+bool names_remove(struct name *name)
+{
+	(void)name;
+	return false;
+}
+
+void names_make_room(void)
+{
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Scenarios: what a few threads do, a letter a call, and how the semaphores begin.
+ *
+ *   p post   t trywait   w wait   c clockwait   v getvalue   2 post_many of 2   m of 2^31   (pinned)
+ *   P post   T trywait   W wait   C clockwait   V getvalue                                  (by id)
+ *   D destroy   n pin, and if that works post and unpin   i init of another semaphore in the process
+ *   l look for that, by its id
+ *   G a grace period, for memory that others lost   ' after a letter: on the second semaphore
+ */
+#ifndef KSEM_TESTS_INTERLEAVE_SCENARIO_H
+#define KSEM_TESTS_INTERLEAVE_SCENARIO_H
+
+#include "checker.h"
+#include "sem/count.h"
+
+struct beginning {
+	unsigned value;       /* in the word */
+	enum count_mode mode; /* other than central: it has cells */
+	bool has_cells;       /* also where it is central */
+	unsigned cells[PROCESSORS];
+	unsigned back_off;
+	int16_t samples; /* without cells: what stands for them */
+};
+
+struct scenario {
+	const char *name;
+	const char *scripts[4];
+	const char *processors; /* a digit a thread; NULL: each its own, which is none that sequences serve */
+	const char *processes;  /* a digit a thread; NULL: all are in process 0. 1 is its fork */
+	struct beginning begin[2];
+	bool unpinned; /* the driver keeps no pins: destroy ends the semaphore */
+	bool sampled;  /* each thread's first take from a word is a sample */
+	unsigned may_stop;
+	struct bounds strong, weak; /* the weak one has stale reads; all 0: not run */
+};
+
+extern const struct scenario scenarios[];
+extern const unsigned scenarios_count;
+
+/* One execution. */
+void scenario_run(const struct scenario *scenario, const struct bounds *bounds);
+
+#endif

@@ -1,0 +1,563 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Restartable sequences: an interpreter for the few instructions that the sequences of <ksem/inline.h> are made of, of
+ * both processors. What it doesn't know it refuses, so a sequence that changes is either still explored or ends the
+ * test; there is no model beside it to keep in step.
+ *
+ * Each load and store is a point, at which the thread may be preempted; if the sequence was aborted there, it is
+ * refused. Orders: on x86-64 each load is an acquire and each store a release; on arm64 as the instruction says, and a
+ * load is ordered after those that its address was computed from.
+ */
+#include "checker.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "registry/ids.h"
+#include "sequence.h"
+#include "sequence_text.h"
+
+#define MOST_STEPS 48
+#define REGISTERS  32
+
+/* Operands that have a name in the text. NONE: a number. */
+enum operand_name {
+	NONE,
+	AREA,
+	SEM,
+	TABLE,
+	ID,
+	SERVED,
+	CELLS,
+	PERCPU,
+	STRIDE,
+	MOST,
+	WORD_AT,
+	MASK_AT,
+	HOMES_AT,
+	ID_AT,
+	OPERAND_NAMES
+};
+
+static const char *const name_texts[OPERAND_NAMES] = {"",           "area",    "sem",      "table",  "id",
+						      "processors", "cells",   "percpu",   "stride", "most",
+						      "word_at",    "mask_at", "homes_at", "id_at"};
+
+struct operand {
+	enum { NOTHING, REGISTER, NUMBER, MEMORY, ELSEWHERE } kind;
+	unsigned width;               /* of a register; 0: as the instruction */
+	int reg;                      /* or the base of a memory operand; -1: none */
+	int index;                    /* -1: none */
+	unsigned scale;               /* of the index, a shift */
+	enum operand_name name, base; /* named part of a number or displacement; named base */
+	int64_t number;
+};
+
+enum what { IGNORE, MOVE, COMPARE, ADD, SUB, AND, SHIFT, INCREMENT, IF_NOT_BELOW, IF_NOT_EQUAL, IF_EQUAL };
+
+struct instruction {
+	const char *text;
+	enum what what;
+	unsigned width; /* 0: by register */
+	enum order order;
+};
+
+/* clang-format off */
+
+static const struct instruction x86_64[] = {
+	{"leaq", IGNORE, 8, RELAXED}, /* the descriptor's address */
+	{"movl", MOVE, 4, ACQUIRE},
+	{"movq", MOVE, 8, ACQUIRE},
+	{"movzwl", MOVE, 2, ACQUIRE},
+	{"cmpb", COMPARE, 1, ACQUIRE},
+	{"cmpl", COMPARE, 4, ACQUIRE},
+	{"cmpq", COMPARE, 8, ACQUIRE},
+	{"addq", ADD, 8, ACQUIRE},
+	{"subl", SUB, 4, ACQUIRE},
+	{"andq", AND, 8, ACQUIRE},
+	{"shlq", SHIFT, 8, ACQUIRE},
+	{"incl", INCREMENT, 4, ACQUIRE},
+	{"jae", IF_NOT_BELOW, 0, RELAXED},
+	{"jne", IF_NOT_EQUAL, 0, RELAXED},
+	{"je", IF_EQUAL, 0, RELAXED},
+	{NULL, IGNORE, 0, RELAXED},
+};
+
+static const struct instruction arm64[] = {
+	{"adrp", IGNORE, 0, RELAXED}, /* the descriptor's address */
+	{"ldr", MOVE, 0, RELAXED},
+	{"ldrh", MOVE, 2, RELAXED},
+	{"ldarb", MOVE, 1, ACQUIRE},
+	{"ldrb", MOVE, 1, RELAXED},
+	{"str", MOVE, 0, RELAXED},
+	{"stlr", MOVE, 0, RELEASE},
+	{"cmp", COMPARE, 0, RELAXED},
+	{"add", ADD, 0, RELAXED},
+	{"sub", SUB, 0, RELAXED},
+	{"and", AND, 0, RELAXED},
+	{"b.hs", IF_NOT_BELOW, 0, RELAXED},
+	{"b.ne", IF_NOT_EQUAL, 0, RELAXED},
+	{"b.eq", IF_EQUAL, 0, RELAXED},
+	{NULL, IGNORE, 0, RELAXED},
+};
+
+/* clang-format on */
+
+struct step {
+	const struct instruction *instruction;
+	struct operand operands[4];
+	unsigned n;
+	bool stores;
+};
+
+struct sequence {
+	struct step steps[MOST_STEPS];
+	unsigned n;
+};
+
+static struct sequence sequences[2][2][2]; /* processor, by id, take */
+static bool is_arm64;
+
+/* ---- Reading the text ---- */
+
+_Noreturn static void unknown(const char *text)
+{
+	fprintf(stderr, "sequence.c knows no such thing in a sequence: %.60s\n", text);
+	exit(1);
+}
+
+static void skip_blanks(const char **text)
+{
+	while (**text == ' ' || **text == '\t')
+		(*text)++;
+}
+
+static bool accept(const char **text, const char *what)
+{
+	skip_blanks(text);
+	if (strncmp(*text, what, strlen(what)) != 0)
+		return false;
+	*text += strlen(what);
+	return true;
+}
+
+static enum operand_name read_name(const char **text)
+{
+	for (enum operand_name name = AREA; name < OPERAND_NAMES; name++) {
+		size_t length = strlen(name_texts[name]);
+
+		if (strncmp(*text, name_texts[name], length) == 0 && (*text)[length] == ']') {
+			*text += length + 1;
+			return name;
+		}
+	}
+	unknown(*text);
+}
+
+/* A register: %%rax, %%r9d; x9, w9. -1: it isn't one. */
+static int read_register(const char **text, unsigned *width)
+{
+	static const char *const old[] = {"ax", "cx", "dx"};
+	char *end;
+	long number;
+
+	skip_blanks(text);
+	if (strncmp(*text, "%%", 2) == 0 && strncmp(*text, "%%fs:", 5) != 0) {
+		*text += 2;
+		*width = **text == 'e' ? 4 : 8;
+		for (int i = 0; i < 3; i++) {
+			if (strncmp(*text + 1, old[i], 2) == 0) {
+				*text += 3;
+				return i;
+			}
+		}
+		number = strtol(*text + 1, &end, 10);
+		*width = *end == 'd' ? 4 : 8;
+		*text = end + (*end == 'd');
+		return (int)number;
+	}
+	if (is_arm64 && (**text == 'x' || **text == 'w') && isdigit((unsigned char)(*text)[1])) {
+		*width = **text == 'w' ? 4 : 8;
+		number = strtol(*text + 1, &end, 10);
+		*text = end;
+		return (int)number;
+	}
+	return -1;
+}
+
+/* A sum of numbers, of which one may have a name; or a register. */
+static void read_sum(const char **text, struct operand *operand)
+{
+	operand->kind = NUMBER;
+	do {
+		char *end;
+
+		if (accept(text, "%c[") || accept(text, "%w[") || accept(text, "%[")) {
+			operand->name = read_name(text);
+			continue;
+		}
+		skip_blanks(text);
+		if (!isdigit((unsigned char)**text))
+			unknown(*text);
+		operand->number += strtol(*text, &end, 10);
+		*text = end;
+	} while (accept(text, "+"));
+}
+
+/* What stands in ( ) or [ ]: a base and an index. */
+static void read_address(const char **text, struct operand *operand, const char *close)
+{
+	unsigned width;
+
+	operand->kind = MEMORY;
+	operand->reg = read_register(text, &width);
+	if (operand->reg < 0) {
+		if (!accept(text, "%["))
+			unknown(*text);
+		operand->base = read_name(text);
+	}
+	if (accept(text, ",")) {
+		operand->index = read_register(text, &width);
+		if (operand->index < 0) {
+			read_sum(text, operand);
+			operand->kind = MEMORY;
+		} else if (accept(text, ", lsl 3") || accept(text, ", 8")) {
+			operand->scale = 3;
+		}
+	}
+	if (!accept(text, close))
+		unknown(*text);
+}
+
+static void read_operand(const char **text, struct operand *operand)
+{
+	*operand = (struct operand){.reg = -1, .index = -1};
+	if (accept(text, "%l[refused]") || accept(text, "3b(%%rip)") || accept(text, ":lo12:3b") ||
+	    accept(text, "3b")) {
+		operand->kind = ELSEWHERE;
+		return;
+	}
+	if (accept(text, "[")) {
+		read_address(text, operand, "]");
+		return;
+	}
+	operand->reg = read_register(text, &operand->width);
+	if (operand->reg >= 0) {
+		operand->kind = REGISTER;
+		return;
+	}
+	if (accept(text, "lsl")) { /* arm64: of the operand before */
+		read_sum(text, operand);
+		return;
+	}
+	accept(text, "%%fs:");
+	if (**text != '(')
+		read_sum(text, operand);
+	if (accept(text, "("))
+		read_address(text, operand, ")");
+	else if (operand->name == TABLE) /* itself an operand in memory */
+		*operand = (struct operand){.kind = MEMORY, .reg = -1, .index = -1, .base = TABLE};
+}
+
+static void read_line(const char *line, struct sequence *sequence, const struct instruction *known)
+{
+	struct step *step = &sequence->steps[sequence->n];
+	size_t length = strcspn(line, " \t");
+	const char *text = line + length;
+
+	while (known->text && (strlen(known->text) != length || strncmp(known->text, line, length) != 0))
+		known++;
+	if (!known->text || sequence->n == MOST_STEPS)
+		unknown(line);
+	step->instruction = known;
+	step->n = 0;
+	do {
+		if (step->n == 4)
+			unknown(line);
+		read_operand(&text, &step->operands[step->n++]);
+	} while (accept(&text, ","));
+	skip_blanks(&text);
+	if (*text)
+		unknown(text);
+	step->stores = known->what == MOVE && (is_arm64 ? known->text[0] == 's' : step->operands[1].kind == MEMORY);
+	sequence->n++;
+}
+
+/* Without what goes to other sections, and the labels of where it begins and ends. */
+static void read_text(const char *text, struct sequence *sequence)
+{
+	bool elsewhere = false;
+
+	while (*text) {
+		char line[128];
+		size_t length = strcspn(text, "\n");
+
+		if (length >= sizeof(line))
+			unknown(text);
+		memcpy(line, text, length);
+		line[length] = '\0';
+		text += length + (text[length] == '\n');
+		length = strspn(line, " \t");
+		if (strncmp(line + length, ".pushsection", 12) == 0)
+			elsewhere = true;
+		else if (strncmp(line + length, ".popsection", 11) == 0)
+			elsewhere = false;
+		else if (!elsewhere && line[length] && !isdigit((unsigned char)line[length]))
+			read_line(line + length, sequence, is_arm64 ? arm64 : x86_64);
+	}
+}
+
+void sequences_start(void)
+{
+	const struct sequence_text *texts[2] = {&sequence_text_x86_64, &sequence_text_arm64};
+
+	for (unsigned processor = 0; processor < 2; processor++) {
+		is_arm64 = processor == 1;
+		for (unsigned take = 0; take < 2; take++) {
+			read_text(texts[processor]->pinned[take], &sequences[processor][0][take]);
+			read_text(texts[processor]->by_id[take], &sequences[processor][1][take]);
+		}
+	}
+	is_arm64 = false;
+}
+
+void sequences_of_arm64(bool yes)
+{
+	is_arm64 = yes;
+}
+
+/* ---- Running ---- */
+
+struct run {
+	uint64_t registers[REGISTERS];
+	struct view came_with[REGISTERS]; /* arm64: what the value came with */
+	bool came[REGISTERS];
+	uint64_t named[OPERAND_NAMES];
+	uint64_t left, right; /* compared last */
+};
+
+static uint64_t low(uint64_t value, unsigned width)
+{
+	return width == 8 ? value : value & ((UINT64_C(1) << 8 * width) - 1);
+}
+
+static void came_also_with(struct run *run, struct view *all, bool *any, int reg)
+{
+	if (reg < 0 || !run->came[reg])
+		return;
+	if (*any)
+		memory_join(all, &run->came_with[reg]);
+	else
+		*all = run->came_with[reg];
+	*any = true;
+}
+
+static uint64_t address_of(const struct run *run, const struct operand *at)
+{
+	uint64_t address = at->reg >= 0 ? run->registers[at->reg] : run->named[at->base];
+
+	address += run->named[at->name] + (uint64_t)at->number;
+	if (at->index >= 0)
+		address += run->registers[at->index] << at->scale;
+	return address;
+}
+
+/* Loads; what the value came with goes to register `to`, or nowhere (-1). */
+static uint64_t load(struct run *run, const struct operand *at, unsigned width, enum order order, int to)
+{
+	const void *address = (void *)(uintptr_t)address_of(run, at);
+	struct view before, with;
+	bool any = false;
+	uint64_t value = 0;
+
+	if (at->base == AREA) {
+		if (to >= 0)
+			run->came[to] = false;
+		return processor_of_thread();
+	}
+	point();
+	if (!sequence_goes_on())
+		return 0; /* and no more is done */
+	if (is_arm64) {
+		came_also_with(run, &before, &any, at->reg);
+		came_also_with(run, &before, &any, at->index);
+		memset(&with, 0, sizeof(with));
+	}
+	if (at->name == MASK_AT || at->name == ID_AT) { /* constants of what was published */
+		struct view saved = *memory_view(current_thread());
+
+		if (any)
+			memory_join(memory_view(current_thread()), &before);
+		memory_plain(address, width, false);
+		*memory_view(current_thread()) = saved;
+		memcpy(&value, (const void *)(uintptr_t)address, width);
+	} else {
+		value = memory_load_now(address, width, order, any ? &before : NULL, is_arm64 ? &with : NULL,
+					"sequence");
+	}
+	if (is_arm64 && to >= 0) {
+		if (any)
+			memory_join(&with, &before);
+		run->came_with[to] = with;
+		run->came[to] = true;
+	}
+	return value;
+}
+
+static uint64_t value_of(struct run *run, const struct operand *operand, unsigned width, enum order order, int to)
+{
+	switch (operand->kind) {
+	case REGISTER:
+		return low(run->registers[operand->reg], width);
+	case NUMBER:
+		return low(run->named[operand->name] + (uint64_t)operand->number, width);
+	case MEMORY:
+		return load(run, operand, width, order, to);
+	case NOTHING:
+	case ELSEWHERE:
+		break;
+	}
+	return 0;
+}
+
+/* The one store; false: aborted before. */
+static bool store(struct run *run, const struct operand *to, uint64_t value, unsigned width, enum order order)
+{
+	if (to->base == AREA) {
+		sequence_begin(); /* announced */
+		return true;
+	}
+	point();
+	if (!sequence_goes_on())
+		return false;
+	memory_store_now((void *)(uintptr_t)address_of(run, to), width, value, is_arm64 ? order : RELEASE, "sequence");
+	return true;
+}
+
+static uint64_t compute(enum what what, uint64_t left, uint64_t right)
+{
+	switch (what) {
+	case ADD:
+		return left + right;
+	case SUB:
+		return left - right;
+	case AND:
+		return left & right;
+	case SHIFT:
+		return left << right;
+	default:
+		return left + 1;
+	}
+}
+
+/* arm64: where an operand's value came from is where the result comes from. */
+static void carry_on(struct run *run, int to, const struct operand *from)
+{
+	if (!is_arm64 || from->kind != REGISTER || !run->came[from->reg] || from->reg == to)
+		return;
+	if (run->came[to])
+		memory_join(&run->came_with[to], &run->came_with[from->reg]);
+	else
+		run->came_with[to] = run->came_with[from->reg];
+	run->came[to] = true;
+}
+
+/* One with a result in a register: two operands on x86-64, of which the last is the result; else the first is. */
+static void calculate(struct run *run, const struct step *step, unsigned width)
+{
+	const struct operand *to = &step->operands[is_arm64 ? 0 : step->n - 1];
+	const struct operand *left = is_arm64 ? &step->operands[1] : to, *right = &step->operands[is_arm64 ? 2 : 0];
+	uint64_t first = value_of(run, left, width, step->instruction->order, -1);
+	uint64_t second = value_of(run, right, width, step->instruction->order, -1);
+
+	if (step->n == 4)
+		second <<= value_of(run, &step->operands[3], 8, RELAXED, -1);
+	if (is_arm64 && left->kind != REGISTER && right->kind != REGISTER)
+		run->came[to->reg] = false;
+	if (is_arm64 && left->kind == REGISTER && left->reg != to->reg &&
+	    !(right->kind == REGISTER && right->reg == to->reg))
+		run->came[to->reg] = false;
+	run->registers[to->reg] = low(compute(step->instruction->what, first, second), width);
+	carry_on(run, to->reg, left);
+	carry_on(run, to->reg, right);
+}
+
+static bool move(struct run *run, const struct step *step, unsigned width)
+{
+	bool result_first = is_arm64 && !step->stores;
+	const struct operand *to = &step->operands[!result_first], *from = &step->operands[result_first];
+	uint64_t value;
+
+	if (step->stores)
+		return store(run, to, value_of(run, from, width, RELAXED, -1), width, step->instruction->order);
+	value = value_of(run, from, width, step->instruction->order, to->reg);
+	run->registers[to->reg] = value;
+	if (step->n == 3) /* arm64: the base moves on */
+		run->registers[from->reg] += (uint64_t)step->operands[2].number;
+	return true;
+}
+
+/* False: refused. */
+static bool do_step(struct run *run, const struct step *step)
+{
+	const struct instruction *instruction = step->instruction;
+	const struct operand *first = &step->operands[0], *second = &step->operands[1];
+	unsigned width = instruction->width ? instruction->width : first->width ? first->width : 8;
+
+	if (second->kind == ELSEWHERE || (step->n == 3 && step->operands[2].kind == ELSEWHERE))
+		return true; /* the descriptor's address */
+	switch (instruction->what) {
+	case IGNORE:
+		return true;
+	case MOVE:
+		return move(run, step, width);
+	case COMPARE: /* AT&T's order is the other one */
+		run->left = value_of(run, is_arm64 ? first : second, width, instruction->order, -1);
+		run->right = value_of(run, is_arm64 ? second : first, width, instruction->order, -1);
+		return true;
+	case IF_NOT_BELOW:
+		return run->left < run->right;
+	case IF_NOT_EQUAL:
+		return run->left == run->right;
+	case IF_EQUAL:
+		return run->left != run->right;
+	default:
+		calculate(run, step, width);
+		return true;
+	}
+}
+
+int sequence_run(void *sem, void *table, uint64_t id, int take)
+{
+	const struct sequence *sequence = &sequences[is_arm64][table != NULL][take];
+	struct run run;
+	bool done = true;
+
+	if (may(EVENTS) && choose(2, "a sequence is aborted") == 1) {
+		spend(EVENTS);
+		return 0;
+	}
+	memset(run.came, 0, sizeof(run.came));
+	memset(run.registers, 0, sizeof(run.registers));
+	memcpy(run.named,
+	       (uint64_t[OPERAND_NAMES]){[SEM] = (uintptr_t)sem,
+					 [TABLE] = (uintptr_t)table,
+					 [ID] = id,
+					 [SERVED] = rseq_processors,
+					 [CELLS] = (uintptr_t)rseq_cells,
+					 [PERCPU] = KSEM_INLINE_PERCPU,
+					 [STRIDE] = KSEM_INLINE_STRIDE,
+					 [MOST] = KSEM_INLINE_CELL_MAX,
+					 [WORD_AT] = table ? offsetof(struct ksem, sem.word) :
+							     offsetof(struct semaphore, word),
+					 [MASK_AT] = offsetof(struct ids_table, mask),
+					 [HOMES_AT] = offsetof(struct ids_table, home),
+					 [ID_AT] = offsetof(struct ksem, id)},
+	       sizeof(run.named));
+	for (unsigned i = 0; done && i < sequence->n; i++)
+		done = do_step(&run, &sequence->steps[i]) && sequence_goes_on();
+	sequence_end();
+	return done;
+}
