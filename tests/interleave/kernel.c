@@ -315,6 +315,11 @@ bool spin_again(struct spin *spin, atomic(uint8_t) *hint)
 	return false;
 }
 
+void spin_paid(const struct spin *spin, atomic(uint8_t) *hint)
+{
+	(void)spin, (void)hint;
+}
+
 void spin_rest(const struct spin *spin)
 {
 	(void)spin;

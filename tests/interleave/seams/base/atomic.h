@@ -26,6 +26,7 @@
 
 #define load_seq(p)             LOAD(p, SEQ_CST)
 #define cas_seq(p, expected, v) CAS(p, expected, v, SEQ_CST, SEQ_CST)
+#define fetch_add_seq(p, v)     FETCH_ADD(p, v, SEQ_CST)
 #define fetch_sub_seq(p, v)     FETCH_ADD(p, -(v), SEQ_CST)
 
 #define store_rlx(p, v) STORE(p, v, RELAXED)
