@@ -299,9 +299,9 @@ static int fill(int fd, const struct ksem_cred *owner, mode_t mode, uint32_t val
 	file->id = id_of(file->number);
 	file->mode = mode;
 	page_init(file->page, file->id, value, mode);
-	if ((owner->uid != file->owner.uid || owner->gid != file->owner.gid) && fchown(fd, owner->uid, owner->gid) != 0)
-		error = error_of(errno);
-	else if (fchmod(fd, mode_of_file(mode)) != 0)
+	if (((owner->uid != file->owner.uid || owner->gid != file->owner.gid) &&
+	     fchown(fd, owner->uid, owner->gid) != 0) ||
+	    fchmod(fd, mode_of_file(mode)) != 0)
 		error = error_of(errno);
 	file->owner = *owner;
 	if (error)
@@ -313,7 +313,7 @@ static int give_name(const struct directory *directory, int fd, const char *path
 {
 	char self[64];
 
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
 	if (linkat(AT_FDCWD, self, directory->fd, path, AT_SYMLINK_FOLLOW) == 0)
 		return 0;
 	if (errno == ENOENT && linkat(fd, "", directory->fd, path, AT_EMPTY_PATH) == 0) /* no /proc: root may */
@@ -362,17 +362,32 @@ int directory_unlink(const struct directory *directory, const char *name, size_t
 
 /* ---- All of them. ---- */
 
+static DIR *open_all(const struct directory *directory)
+{
+	int fd = openat(directory->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *all;
+
+	if (fd < 0)
+		return NULL;
+	all = fdopendir(fd);
+	if (!all)
+		close(fd);
+	return all;
+}
+
 int directory_for_all(const struct directory *directory, int (*visit)(const char *name, size_t length, void *arg),
 		      void *arg)
 {
 	int saved = errno;
-	int fd = openat(directory->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *all = fd < 0 ? NULL : fdopendir(fd);
+	DIR *all = open_all(directory);
 	struct dirent *entry;
 	char name[KSEM_NAME_MAX + 2];
-	int result = all ? 0 : errno;
+	int result = 0;
 
-	while (result == 0 && (entry = readdir(all))) {
+	if (!all)
+		result = errno ? errno : ENOMEM;
+	/* readdir: its stream is ours alone. NOLINTNEXTLINE(concurrency-mt-unsafe) */
+	while (all && result == 0 && (entry = readdir(all))) {
 		size_t length = from_file(entry->d_name, name);
 
 		if (length > 0)
@@ -380,8 +395,6 @@ int directory_for_all(const struct directory *directory, int (*visit)(const char
 	}
 	if (all)
 		closedir(all);
-	else if (fd >= 0)
-		close(fd);
 	errno = saved;
 	return result;
 }
