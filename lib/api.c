@@ -168,16 +168,8 @@ static int check_deadline(clockid_t clock, const struct timespec *time, struct d
 	return 0;
 }
 
-/*
- * Evaluates a call on the semaphore itself. If OS processes share that, this process's own word is dead, and the call
- * is `of_shared`.
- */
-#define ITSELF(ksem, call, of_shared)                                                        \
-	__extension__({                                                                      \
-		int error_ = (call);                                                         \
-                                                                                             \
-		unlikely(error_ == EINVAL) && object_is_shared(ksem) ? (of_shared) : error_; \
-	})
+/* Evaluates a call on the semaphore itself, or `of_shared` if OS processes share that, and it is elsewhere. */
+#define ITSELF(ksem, call, of_shared) (unlikely(object_is_shared(ksem)) ? (of_shared) : (call))
 
 /* Posts other than into the cell of a semaphore that stands in its home. */
 static __attribute__((noinline)) int post_found(struct ksem_proc *proc, ksem_id_t id, unsigned int count)

@@ -87,7 +87,7 @@ static const char *reason(enum scenario scenario)
 {
 	switch (scenario) {
 	case PROCESSES:
-		return "no semaphore that processes share (ksem: not yet)";
+		return "no semaphore that processes share";
 	case OPEN:
 		return "no name to open, or another line opens it";
 	case PARK:

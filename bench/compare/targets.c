@@ -8,6 +8,7 @@
 #define INLINE       "ksem, pinned, inline"
 #define BY_ID        "ksem, by id"
 #define BY_ID_INLINE "ksem, by id, inline"
+#define SHARED       "ksem, shared"
 #define GLIBC        "glibc sem_t"
 
 /* The lower of two peers' medians; below 0: neither was measured. */
@@ -67,4 +68,12 @@ void results_print_targets(const struct results *results)
 	     results_median(r, "create", "SysV semop"), 0.2);
 	line("open + close of a name that exists / glibc", results_median(r, "open", BY_ID),
 	     results_median(r, "open", GLIBC), 0.05);
+	line("hand-over between processes / the spinning floor", results_median(r, "processes", SHARED),
+	     results_median(r, "processes", "floor: spinning"), 1.3);
+	line("hand-over between processes / glibc", results_median(r, "processes", SHARED),
+	     results_median(r, "processes", GLIBC), 0.5);
+	line("post + wait, one thread, shared by processes / glibc", results_median(r, "pair_1", SHARED),
+	     results_median(r, "pair_1", GLIBC), 1);
+	line("open + close of a shared name that isn't held / glibc", results_median(r, "open", SHARED),
+	     results_median(r, "open", GLIBC), 1);
 }

@@ -41,6 +41,7 @@ static void become_present(struct directory *directory)
 	uint64_t presence = 0;
 	struct flock lock;
 
+	directory->process = getpid();
 	directory->presence = 0;
 	if (getrandom(&presence, sizeof(presence), GRND_NONBLOCK) != sizeof(presence))
 		return;

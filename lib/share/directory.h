@@ -30,6 +30,7 @@ struct page;
 struct directory {
 	int fd;
 	uint64_t presence; /* of this OS process; 0: it couldn't get one */
+	pid_t process;
 };
 
 /* What a semaphore's file is. */

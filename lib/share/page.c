@@ -6,7 +6,6 @@
 
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "share/directory.h"
 
@@ -38,33 +37,33 @@ bool page_is_semaphore(const struct page *page)
 	       page->order == PAGE_ORDER;
 }
 
-static bool is_there(uint64_t presence, struct directory *directory)
+static bool is_there(uint64_t presence, const struct directory *directory)
 {
 	return presence == PAGE_SOMEBODY || (presence != 0 && directory_is_present(directory, presence));
 }
 
 /* Makes the record the caller's, if it is free or its process is gone. */
-static bool take_record(struct holder *holder, uint64_t presence, struct directory *directory)
+static bool take_record(struct holder *holder, const struct directory *directory, bool from_the_dead)
 {
 	uint64_t had = load_rlx(&holder->presence); /* relaxed: the compare-and-swap checks it */
 	uint32_t begun;
 
-	if (had != 0 && !(directory && !is_there(had, directory)))
+	if (had != 0 && !(from_the_dead && !is_there(had, directory)))
 		return false;
-	if (!cas_seq(&holder->presence, &had, presence)) /* KSEM_ORD_17 release, KSEM_ORD_17 acquire */
+	if (!cas_seq(&holder->presence, &had, directory->presence)) /* KSEM_ORD_17 release, KSEM_ORD_17 acquire */
 		return false;
-	begun = load_rlx(&holder->begun);            /* relaxed: the dead one changes it no more */
-	store_rlx(&holder->ended, begun);            /* relaxed: too many waiters for a moment, never too few */
-	store_rlx(&holder->refs, 0);                 /* relaxed: a number to show */
-	store_rlx(&holder->pid, (uint32_t)getpid()); /* relaxed: as above */
+	begun = load_rlx(&holder->begun); /* relaxed: the dead one changes it no more */
+	store_rlx(&holder->ended, begun); /* relaxed: too many waiters for a moment, never too few */
+	store_rlx(&holder->refs, 0);      /* relaxed: a number to show */
+	store_rlx(&holder->pid, (uint32_t)directory->process); /* relaxed: as above */
 	return true;
 }
 
-struct holder *page_enter(struct page *page, uint64_t presence, struct directory *directory)
+struct holder *page_enter(struct page *page, struct directory *directory)
 {
-	for (int tidy = 0; presence && tidy < 2; tidy++) {
+	for (int pass = 0; directory->presence && pass < 2; pass++) {
 		for (int i = 1; i < PAGE_HOLDERS; i++) {
-			if (take_record(&page->holders[i], presence, tidy ? directory : NULL))
+			if (take_record(&page->holders[i], directory, pass == 1))
 				return &page->holders[i];
 		}
 	}

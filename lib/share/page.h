@@ -59,8 +59,8 @@ bool page_is_semaphore(const struct page *page);
 /* Tells whether the process of that presence is there; `directory` is what the caller knows it by. */
 struct directory;
 
-/* A record for the process of this presence; 0: it has none. Never fails. */
-struct holder *page_enter(struct page *page, uint64_t presence, struct directory *directory);
+/* A record for this OS process. Never fails. */
+struct holder *page_enter(struct page *page, struct directory *directory);
 
 /* Gives the record back, in which nothing is counted any more. */
 void page_leave(struct page *page, struct holder *holder);

@@ -20,7 +20,7 @@ struct ksem *shared_new(struct ksem_ns *ns, struct directory *directory, const s
 	shared->device = file->device;
 	shared->number = file->number;
 	shared->directory = directory;
-	shared->holder = page_enter(file->page, directory->presence, directory);
+	shared->holder = page_enter(file->page, directory);
 	shared_tell_refs(&shared->ksem);
 	return &shared->ksem;
 }
@@ -133,7 +133,7 @@ void shared_after_fork(struct ksem *ksem, bool waiting)
 	store_rlx(&shared->sleeping, waiting); /* relaxed: as above */
 	/* relaxed: as above */
 	store_rlx(&ksem->life, load_rlx(&ksem->life) - (sleeping - waiting) * life_keep()); /* relaxed: as above */
-	shared->holder = page_enter(shared->page, shared->directory->presence, shared->directory);
+	shared->holder = page_enter(shared->page, shared->directory);
 	shared_tell_refs(ksem);
 	if (waiting) {
 		holder_begin_wait(shared->holder);
