@@ -6,6 +6,7 @@
 #include "support.h"
 
 #include "base/rcu.h"
+#include "object/reclaim.h"
 #include "os/membarrier.h"
 #include "sem/semaphore.h"
 
@@ -345,6 +346,131 @@ static void a_fork_s_child_has_the_permits_in_cells(void **state)
 	done_with(&sem);
 }
 
+/* ---- What happens while the kernel restarts sequences. ---- */
+
+static struct membarrier_ops kernel; /* as it was before a test took its place */
+
+static struct {
+	struct semaphore *sem;
+	unsigned calls; /* that found the semaphore revoking */
+	cells_t cells;
+	_Atomic(pthread_t) visitor; /* whom the kernel keeps, until it may go */
+	atomic_bool kept, may_go;
+} meanwhile;
+
+static int kernel_again(void **state)
+{
+	if (kernel.start)
+		membarrier_ops = kernel;
+	return anywhere_again(state);
+}
+
+static void play_kernel(bool (*restart_sequences)(void))
+{
+	kernel = membarrier_ops;
+	membarrier_ops.restart_sequences = restart_sequences;
+}
+
+static bool look_at_mode(void)
+{
+	meanwhile.calls += mode_of(meanwhile.sem) == COUNT_REVOKING;
+	return kernel.restart_sequences();
+}
+
+static void a_revocation_restarts_sequences_before_cells_are_drained(void **state)
+{
+	struct semaphore sem;
+
+	(void)state;
+	skip_without_sequences();
+	run_on(0);
+	make_percpu(&sem, 0);
+	OK(semaphore_post(&sem, 1));
+	run_on(1);
+	meanwhile.sem = &sem;
+	play_kernel(look_at_mode);
+	OK(semaphore_take(&sem));
+	assert_int_equal(meanwhile.calls, 1);
+	done_with(&sem);
+}
+
+static bool keep_visitor(void)
+{
+	if (pthread_equal(pthread_self(), atomic_load(&meanwhile.visitor))) {
+		atomic_store(&meanwhile.kept, true);
+		while (!atomic_load(&meanwhile.may_go))
+			sleep_ms(1);
+	}
+	return kernel.restart_sequences();
+}
+
+static void *take_elsewhere(void *arg)
+{
+	run_on(1);
+	atomic_store(&meanwhile.visitor, pthread_self());
+	MUST(semaphore_take(arg) == 0);
+	return NULL;
+}
+
+/*
+ * Else it might end a later revocation than its membarrier was made for, or change a cell beside the sequences.
+ */
+static void while_a_visitor_is_stopped_it_does_not_become_percpu_again(void **state)
+{
+	struct semaphore sem;
+	pthread_t visitor;
+
+	(void)state;
+	skip_without_sequences();
+	run_on(1);
+	run_on(0);
+	make_percpu(&sem, 0);
+	OK(semaphore_post(&sem, 1));
+	play_kernel(keep_visitor);
+	visitor = start(take_elsewhere, &sem);
+	while (!atomic_load(&meanwhile.kept))
+		sleep_ms(1);
+	OK(semaphore_post(&sem, 1));
+	for (int i = 0; i < 10000; i++) {
+		OK(semaphore_take(&sem));
+		OK(semaphore_take(&sem));
+		OK(semaphore_post(&sem, 2));
+		assert_int_not_equal(mode_of(&sem), COUNT_PERCPU);
+	}
+	atomic_store(&meanwhile.may_go, true);
+	finish(visitor);
+	for (int i = 0; i < 10000 && mode_of(&sem) != COUNT_PERCPU; i++) {
+		OK(semaphore_take(&sem));
+		OK(semaphore_post(&sem, 1));
+	}
+	assert_int_equal(mode_of(&sem), COUNT_PERCPU);
+	assert_int_equal(value_now(&sem), 1);
+	done_with(&sem);
+}
+
+static bool lose_meanwhile(void)
+{
+	meanwhile.calls++;
+	cells_lose(meanwhile.cells);
+	return kernel.restart_sequences();
+}
+
+static void what_is_lost_during_an_epoch_waits_for_another(void **state)
+{
+	struct reclaim batch = RECLAIM_NONE;
+
+	(void)state;
+	skip_without_sequences();
+	meanwhile.calls = 0;
+	meanwhile.cells = cells_take();
+	reclaim_add_cells(&batch, cells_take());
+	play_kernel(lose_meanwhile);
+	reclaim_free(batch);
+	assert_int_equal(meanwhile.calls, 1); /* no sequence finds what is freed then */
+	assert_int_equal(cells_take_lost(), meanwhile.cells);
+	cells_give(meanwhile.cells);
+}
+
 /* ---- Threads that move between processors. ---- */
 
 #define PERMITS 6
@@ -434,6 +560,9 @@ int main(void)
 		test(a_semaphore_that_does_not_profit_loses_its_cells),
 		test(lost_cells_come_back_after_an_epoch),
 		test(a_fork_s_child_has_the_permits_in_cells),
+		cmocka_unit_test_teardown(a_revocation_restarts_sequences_before_cells_are_drained, kernel_again),
+		cmocka_unit_test_teardown(while_a_visitor_is_stopped_it_does_not_become_percpu_again, kernel_again),
+		cmocka_unit_test_teardown(what_is_lost_during_an_epoch_waits_for_another, kernel_again),
 		test(a_take_never_fails_where_there_are_more_permits_than_takers),
 		test(permits_are_conserved_where_there_are_more_takers_than_permits),
 	};
