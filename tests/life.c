@@ -103,6 +103,7 @@ static struct race {
 	atomic(life_t) life;
 	unsigned data[THREADS]; /* each thread's own until the last drop, then whose that was */
 	atomic_uint lasts, alone;
+	atomic_uint here; /* threads that have come to a round, over all rounds */
 } race;
 
 static void run_race(void *(*body)(void *), unsigned rounds)
@@ -110,12 +111,24 @@ static void run_race(void *(*body)(void *), unsigned rounds)
 	pthread_t threads[THREADS];
 
 	race.rounds = rounds;
+	atomic_store(&race.here, 0);
 	MUST(pthread_barrier_init(&race.line, NULL, THREADS) == 0);
 	for (uintptr_t i = 0; i < THREADS; i++)
 		threads[i] = start(body, (void *)i);
 	for (unsigned i = 0; i < THREADS; i++)
 		finish(threads[i]);
 	pthread_barrier_destroy(&race.line);
+}
+
+/*
+ * Until all are here, with no order made by it. ThreadSanitizer lets who leaves a barrier late acquire from who has
+ * come to the next one already, and would see no race then.
+ */
+static void all_are_here(unsigned round)
+{
+	atomic_fetch_add_explicit(&race.here, 1, memory_order_relaxed);
+	while (atomic_load_explicit(&race.here, memory_order_relaxed) < (round + 1) * THREADS)
+		sched_yield();
 }
 
 /* What each thread did happens before the end, which the last one makes: plain data, as a semaphore's memory is. */
@@ -141,6 +154,7 @@ static void *drop_one_each(void *arg)
 		if (me == 0)
 			store_rlx(&race.life, life_of(THREADS / 2, THREADS - THREADS / 2));
 		pthread_barrier_wait(&race.line);
+		all_are_here(round);
 		race.data[me] = 1;
 		if (life_drop(&race.life, me < THREADS / 2 ? life_refs(1) : life_keep()))
 			end_it();

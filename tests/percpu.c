@@ -5,6 +5,8 @@
  */
 #include "support.h"
 
+#include <sys/syscall.h>
+
 #include "base/rcu.h"
 #include "object/reclaim.h"
 #include "os/membarrier.h"
@@ -206,10 +208,20 @@ static bool refuse(void)
 	return false;
 }
 
+/* The C library's, counted: who asks to run on which processor. */
+static atomic_uint moves;
+
+int sched_setaffinity(pid_t thread, size_t size, const cpu_set_t *set)
+{
+	atomic_fetch_add(&moves, 1);
+	return (int)syscall(SYS_sched_setaffinity, thread, size, set);
+}
+
 static void permits_are_found_where_the_kernel_refuses_membarrier(void **state)
 {
 	const struct membarrier_ops saved = membarrier_ops;
 	struct semaphore sem;
+	cpu_set_t before, after;
 
 	(void)state;
 	skip_without_sequences();
@@ -218,9 +230,14 @@ static void permits_are_found_where_the_kernel_refuses_membarrier(void **state)
 	OK(semaphore_post(&sem, 1));
 	run_on(1);
 	membarrier_ops.restart_sequences = refuse;
+	atomic_store(&moves, 0);
+	OK(sched_getaffinity(0, sizeof(before), &before));
 	OK(semaphore_take(&sem));
 	FAILS(EAGAIN, semaphore_take(&sem));
+	OK(sched_getaffinity(0, sizeof(after), &after));
 	membarrier_ops = saved;
+	assert_true(atomic_load(&moves) > rseq_processors); /* each, and back */
+	assert_true(CPU_EQUAL(&before, &after));
 	done_with(&sem);
 }
 
@@ -360,6 +377,7 @@ static struct {
 
 static int kernel_again(void **state)
 {
+	atomic_store(&meanwhile.may_go, true);
 	if (kernel.start)
 		membarrier_ops = kernel;
 	return anywhere_again(state);
@@ -417,7 +435,7 @@ static void *take_elsewhere(void *arg)
  */
 static void while_a_visitor_is_stopped_it_does_not_become_percpu_again(void **state)
 {
-	struct semaphore sem;
+	static struct semaphore sem; /* which the visitor uses even where the test fails */
 	pthread_t visitor;
 
 	(void)state;
@@ -426,10 +444,12 @@ static void while_a_visitor_is_stopped_it_does_not_become_percpu_again(void **st
 	run_on(0);
 	make_percpu(&sem, 0);
 	OK(semaphore_post(&sem, 1));
+	atomic_store(&meanwhile.may_go, false);
 	play_kernel(keep_visitor);
 	visitor = start(take_elsewhere, &sem);
-	while (!atomic_load(&meanwhile.kept))
+	for (int ms = 0; ms < 5000 && !atomic_load(&meanwhile.kept); ms++)
 		sleep_ms(1);
+	assert_true(atomic_load(&meanwhile.kept));
 	OK(semaphore_post(&sem, 1));
 	for (int i = 0; i < 10000; i++) {
 		OK(semaphore_take(&sem));
@@ -446,6 +466,25 @@ static void while_a_visitor_is_stopped_it_does_not_become_percpu_again(void **st
 	assert_int_equal(mode_of(&sem), COUNT_PERCPU);
 	assert_int_equal(value_now(&sem), 1);
 	done_with(&sem);
+}
+
+static void cells_come_back_after_an_epoch(void **state)
+{
+	struct reclaim batch = RECLAIM_NONE;
+	cells_t had[3], have[3];
+
+	(void)state;
+	skip_without_sequences();
+	for (int i = 0; i < 3; i++) {
+		had[i] = cells_take();
+		reclaim_add_cells(&batch, had[i]);
+	}
+	reclaim_free(batch);
+	for (int i = 0; i < 3; i++)
+		have[i] = cells_take(); /* the last that was given is the first */
+	assert_memory_equal(have, had, sizeof(had));
+	for (int i = 0; i < 3; i++)
+		cells_give(have[i]);
 }
 
 static bool lose_meanwhile(void)
@@ -543,6 +582,40 @@ static void permits_are_conserved_where_there_are_more_takers_than_permits(void 
 	crowd_of(PERMITS + 4);
 }
 
+/* Plays the sequences of two processors: a permit goes from cell to cell, and there is never more than one. */
+static void *move_a_permit(void *arg)
+{
+	struct semaphore *sem = arg;
+	cells_t cells = load_rlx(&sem->cells);
+
+	for (unsigned from = 0; !atomic_load(&crowd.stop); from = !from) {
+		fetch_add_rlx(cells_of(from, cells), UINT64_C(1) << 32);
+		fetch_add_rlx(cells_of(!from, cells), 1);
+	}
+	return NULL;
+}
+
+static void a_value_is_what_the_cells_held_at_one_instant(void **state)
+{
+	struct semaphore sem;
+	pthread_t mover;
+
+	(void)state;
+	skip_without_sequences();
+	run_on(1);
+	run_on(0);
+	make_percpu(&sem, 0);
+	OK(semaphore_post(&sem, 1));
+	run_anywhere();
+	atomic_store(&crowd.stop, false);
+	mover = start(move_a_permit, &sem);
+	for (int i = 0; i < 300000; i++)
+		MUST(value_now(&sem) <= 1);
+	atomic_store(&crowd.stop, true);
+	finish(mover);
+	done_with(&sem);
+}
+
 #define test(f) cmocka_unit_test_teardown(f, anywhere_again)
 
 int main(void)
@@ -562,9 +635,11 @@ int main(void)
 		test(a_fork_s_child_has_the_permits_in_cells),
 		cmocka_unit_test_teardown(a_revocation_restarts_sequences_before_cells_are_drained, kernel_again),
 		cmocka_unit_test_teardown(while_a_visitor_is_stopped_it_does_not_become_percpu_again, kernel_again),
+		test(cells_come_back_after_an_epoch),
 		cmocka_unit_test_teardown(what_is_lost_during_an_epoch_waits_for_another, kernel_again),
 		test(a_take_never_fails_where_there_are_more_permits_than_takers),
 		test(permits_are_conserved_where_there_are_more_takers_than_permits),
+		test(a_value_is_what_the_cells_held_at_one_instant),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

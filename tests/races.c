@@ -114,6 +114,57 @@ static void create_race_at_the_limit_refuses_nobody(void **state)
 	OK(ksem_ns_destroy(ns));
 }
 
+#define UNLINKERS 2
+
+static struct {
+	atomic_uint here, won; /* over all rounds */
+} unlinks;
+
+/* Both at the same moment, if there is a processor for each. */
+static void meet(unsigned round)
+{
+	atomic_fetch_add(&unlinks.here, 1);
+	for (unsigned spins = 1; atomic_load(&unlinks.here) < (round + 1) * UNLINKERS; spins++) {
+		if (spins % 4096 == 0)
+			sched_yield();
+	}
+}
+
+static void *race_to_unlink(void *arg)
+{
+	bool makes = arg != NULL;
+	ksem_id_t id = 0;
+
+	for (unsigned round = 0; round < ROUNDS(10000); round++) {
+		int error;
+
+		if (makes)
+			MUST(ksem_open(world->proc, "/race", O_CREAT | O_EXCL, 0600, 0, &id) == 0);
+		meet(2 * round);
+		error = ksem_unlink(world->proc, "/race");
+		MUST(error == 0 || error == ENOENT);
+		atomic_fetch_add(&unlinks.won, error == 0);
+		meet(2 * round + 1);
+		if (makes) {
+			MUST(atomic_load(&unlinks.won) == round + 1);
+			MUST(ksem_close(world->proc, id) == 0);
+		}
+	}
+	return NULL;
+}
+
+static void unlink_race_has_one_winner(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	atomic_store(&unlinks.here, 0);
+	atomic_store(&unlinks.won, 0);
+	thread = start(race_to_unlink, NULL);
+	race_to_unlink(&unlinks);
+	finish(thread);
+}
+
 static void *unlink_all_the_time(void *arg)
 {
 	(void)arg;
@@ -643,6 +694,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test(create_race_has_one_winner_and_the_others_find_it),
 		test(exclusive_create_race_has_one_winner),
+		test(unlink_race_has_one_winner),
 		test(create_race_at_the_limit_refuses_nobody),
 		test(open_never_fails_beside_unlink),
 		test(destroy_against_wait_and_post_has_one_answer),

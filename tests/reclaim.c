@@ -14,6 +14,7 @@
 #include "base/rcu.h"
 #include "failing_memory.h"
 #include "object/reclaim.h"
+#include "os/futex.h"
 #include "registry/process.h"
 
 static struct {
@@ -490,6 +491,67 @@ static void a_waiter_alone_keeps_a_semaphore(void **state)
 	OK(ksem_proc_exit(other));
 }
 
+/* ---- A post that is in its wake call, while who took its permit ends the semaphore. ---- */
+
+static struct {
+	struct ksem_proc *proc;
+	ksem_id_t id;
+	struct ksem *pin;
+	int (*wake)(atomic(uint32_t) *word, uint32_t n);
+	atomic_bool called;
+	pthread_t ending;
+	bool freed; /* when the call ended */
+} late;
+
+static void *end_and_flush(void *arg)
+{
+	(void)arg;
+	ksem_unpin(late.pin);
+	while (ksem_destroy(late.proc, late.id) == EBUSY)
+		sched_yield();
+	flush(late.proc);
+	return NULL;
+}
+
+static int wake_slowly(atomic(uint32_t) *word, uint32_t n)
+{
+	int woken = late.wake(word, n);
+
+	if (!atomic_exchange(&late.called, true)) {
+		late.ending = start(end_and_flush, NULL);
+		sleep_ms(100); /* a chance to go wrong */
+		late.freed = failing_memory_watched_is_freed();
+	}
+	return woken;
+}
+
+static void a_post_keeps_the_semaphore_until_it_has_counted_who_woke(void **state)
+{
+	struct world *world = *state;
+	struct wait wait = {.proc = world->proc};
+	pthread_t waiting;
+
+	late.proc = world->proc;
+	OK(ksem_init(world->proc, 0, &wait.id));
+	OK(ksem_pin(world->proc, wait.id, &late.pin));
+	late.id = wait.id;
+	failing_memory_watch(late.pin);
+	waiting = start(wait_once, &wait);
+	until_waiting(world->proc, wait.id, 1);
+	sleep_ms(100); /* to sleep */
+	late.wake = futex_ops.wake;
+	futex_ops.wake = wake_slowly;
+	OK(ksem_pinned_post(late.pin));
+	if (atomic_load(&late.called)) /* unless the waiter took the permit before it slept */
+		finish(late.ending);
+	else
+		end_and_flush(NULL);
+	futex_ops.wake = late.wake;
+	finish(waiting);
+	assert_false(late.freed);
+	assert_true(failing_memory_watched_is_freed());
+}
+
 #define counted_test(f)       cmocka_unit_test_setup_teardown(f, counted, all_given_back)
 #define counted_world_test(f) cmocka_unit_test_setup_teardown(f, counted_world, world_given_back)
 
@@ -507,6 +569,7 @@ int main(void)
 		counted_world_test(what_was_looked_up_outlives_destroy),
 		counted_world_test(an_unlinked_semaphore_lives_while_it_is_referenced),
 		counted_world_test(a_waiter_alone_keeps_a_semaphore),
+		counted_world_test(a_post_keeps_the_semaphore_until_it_has_counted_who_woke),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -240,6 +240,14 @@ static void stop_at_each_instruction(void)
 		wrong("it was not stopped at many of its instructions");
 }
 
+/* The victim has just left a sequence that wasn't refused: of what it did nothing may be left to do. */
+static void sequence_is_done(void)
+{
+	others_go_on();
+	if (good() && run.stage->seen != run.stage->before + run.stage->net + run.scenario->gives)
+		wrong("a sequence was over before its store");
+}
+
 /* Where the instructions of the first sequence that the call comes to are. How many. */
 static unsigned instructions_of_sequence(uint64_t *at, const struct descriptor **sequence)
 {
@@ -257,6 +265,8 @@ static unsigned instructions_of_sequence(uint64_t *at, const struct descriptor *
 			at[n] = run.victim.ip;
 			stepper_step(&run.victim);
 		}
+		if (run.scenario->state == CELLS)
+			sequence_is_done();
 	}
 	to_the_end();
 	return n;
