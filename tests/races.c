@@ -258,8 +258,10 @@ static void *wait_then_destroy(void *arg)
 
 		if (id == 1)
 			return NULL;
-		if (id == 0)
+		if (id == 0) {
+			sched_yield(); /* where others use the processors too, the post would come after a time slice */
 			continue;
+		}
 		MUST(ksem_wait(world->proc, id) == 0);
 		MUST(ksem_destroy(world->proc, id) == 0);
 		atomic_store(&current, 0);
