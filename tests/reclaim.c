@@ -552,6 +552,39 @@ static void a_post_keeps_the_semaphore_until_it_has_counted_who_woke(void **stat
 	assert_true(failing_memory_watched_is_freed());
 }
 
+static void *exec(void *arg)
+{
+	MUST(ksem_proc_exec(arg) == 0);
+	return NULL;
+}
+
+/* Who found the semaphore before the references went would wait for what nobody in the process can post. */
+static void nobody_begins_to_wait_in_a_process_that_drops_its_references(void **state)
+{
+	struct world *world = *state;
+	pthread_t dropping;
+	bool began;
+
+	for (unsigned i = 0; i < 2 * RECLAIM_BLOCKS; i++) {
+		ksem_id_t id;
+
+		OK(ksem_init(world->proc, 0, &id));
+	}
+	failing_memory_watch(NULL);
+	atomic_store(&grace.begun, 0);
+	atomic_store(&grace.allowed, 0);
+	dropping = start(exec, world->proc);
+	until_begun(1); /* in the middle of it, memory goes back */
+	began = process_begin_wait(world->proc);
+	if (began)
+		process_end_wait(world->proc);
+	atomic_store(&grace.allowed, UINT_MAX);
+	finish(dropping);
+	assert_false(began);
+	assert_true(process_begin_wait(world->proc));
+	process_end_wait(world->proc);
+}
+
 #define counted_test(f)       cmocka_unit_test_setup_teardown(f, counted, all_given_back)
 #define counted_world_test(f) cmocka_unit_test_setup_teardown(f, counted_world, world_given_back)
 
@@ -569,6 +602,7 @@ int main(void)
 		counted_world_test(what_was_looked_up_outlives_destroy),
 		counted_world_test(an_unlinked_semaphore_lives_while_it_is_referenced),
 		counted_world_test(a_waiter_alone_keeps_a_semaphore),
+		counted_world_test(nobody_begins_to_wait_in_a_process_that_drops_its_references),
 		counted_world_test(a_post_keeps_the_semaphore_until_it_has_counted_who_woke),
 	};
 
