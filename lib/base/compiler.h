@@ -7,6 +7,15 @@
 
 #define KSEM_CACHE_LINE 64
 
+/* Built with ThreadSanitizer. */
+#if defined(__SANITIZE_THREAD__)
+#define KSEM_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define KSEM_TSAN 1
+#endif
+#endif
+
 #define PUBLIC __attribute__((visibility("default")))
 #define HIDDEN \
 	__attribute__((visibility("hidden"))) /* of data on the fast path: the compiler then needs no address of it */

@@ -29,14 +29,6 @@
 
 #include "base/compiler.h"
 
-#if defined(__SANITIZE_THREAD__)
-#define KSEM_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define KSEM_TSAN 1
-#endif
-#endif
-
 #ifdef KSEM_TSAN
 #include <sanitizer/tsan_interface.h>
 extern char rcu_tsan_readers; /* every read section releases it, every grace period acquires it */

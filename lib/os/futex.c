@@ -23,7 +23,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/rcu.h"
+#include "base/compiler.h"
 
 #ifndef SYS_futex_waitv
 #define SYS_futex_waitv 449

@@ -19,7 +19,7 @@
 #include "os/fork.h"
 #include "registry/sharing.h"
 #include "share/shared.h"
-#include "sem/spin.h"
+#include "sem/look.h"
 
 static _Thread_local struct {
 	struct ksem *ksem;      /* in whose word it is enlisted, or which it must end */

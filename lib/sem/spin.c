@@ -17,7 +17,6 @@
 
 #include "base/compiler.h"
 
-#define LAST_LOOKS    64
 #define WAITS_A_TRIAL 64 /* without a budget, to one with SPIN_MAX */
 
 static _Thread_local unsigned without; /* owner only: waits of this thread that had no budget */
@@ -30,7 +29,7 @@ static int64_t now(void)
 	return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
 }
 
-static bool can_spin(void)
+bool spin_can(void)
 {
 	static atomic(long) processors;
 	long n = load_rlx(&processors); /* relaxed: all find the same */
@@ -65,23 +64,6 @@ static void adapt(atomic(uint8_t) *hint, unsigned budget, bool enough)
 		store_rlx(hint, (uint8_t)next); /* relaxed: a hint */
 }
 
-int spin_look(struct spin *spin, struct semaphore *sem)
-{
-	int error = EAGAIN;
-
-	for (int i = 0; i < SPIN_LOOKS && error == EAGAIN; i++) {
-		count_t c = semaphore_word(sem);
-
-		if (count_value(c) > 0 || count_is_dead(c))
-			error = semaphore_take(sem);
-		else
-			cpu_relax();
-	}
-	if (error == 0)
-		adapt(&sem->spin, spin->budget, true);
-	return error;
-}
-
 void spin_paid(const struct spin *spin, atomic(uint8_t) *hint)
 {
 	if (spin->budget > 0)
@@ -91,7 +73,7 @@ void spin_paid(const struct spin *spin, atomic(uint8_t) *hint)
 bool spin_again(struct spin *spin, atomic(uint8_t) *hint)
 {
 	if (spin->budget == 0) {
-		if (!can_spin())
+		if (!spin_can())
 			return false;
 		spin->budget = budget_of(hint);
 		spin->begin = spin->budget ? now() : 0;
@@ -110,14 +92,4 @@ void spin_rest(const struct spin *spin)
 		sched_yield();
 	else
 		cpu_relax();
-}
-
-bool spin_last_look(const struct semaphore *sem)
-{
-	for (int i = 0; i < LAST_LOOKS && can_spin(); i++) {
-		if (count_value(semaphore_word(sem)) > 0)
-			return true;
-		cpu_relax();
-	}
-	return false;
 }

@@ -9,9 +9,7 @@
 #include "base/atomic.h"
 #include "sem/cells.h"
 #include "sem/count.h"
-
-#define SPIN_UNIT 125               /* ns */
-#define SPIN_MAX  (160 * SPIN_UNIT) /* ns (spin.h) */
+#include "sem/spin.h"
 
 struct semaphore {
 	atomic(count_t) word;  /* atomic; changed by read-modify-write only, once the semaphore can be seen by others */

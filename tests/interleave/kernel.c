@@ -23,7 +23,7 @@
 #include "os/rseq.h"
 #include "registry/names.h"
 #include "sem/cells.h"
-#include "sem/spin.h"
+#include "sem/look.h"
 
 /* ---- Memory ---- */
 
@@ -306,6 +306,11 @@ int spin_look(struct spin *spin, struct semaphore *sem)
 {
 	(void)spin;
 	return semaphore_take(sem);
+}
+
+bool spin_can(void)
+{
+	return false;
 }
 
 bool spin_again(struct spin *spin, atomic(uint8_t) *hint)
