@@ -43,6 +43,9 @@ static inline count_t plain_word(const struct plain *sem)
  */
 int plain_post(struct plain *sem, uint32_t n, enum futex_scope scope, bool *nobody);
 
+/* The same, but EOVERFLOW beyond `most`. */
+int plain_post_up_to(struct plain *sem, uint32_t n, uint32_t most, enum futex_scope scope, bool *nobody);
+
 /* 0: took a permit; EAGAIN: none; EINVAL: dead. */
 int plain_take(struct plain *sem);
 

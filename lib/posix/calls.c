@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The calls of <semaphore.h> on a semaphore that there is: each is its engine's (sem/plain.h), with errno.
+ *
+ * sem_post reads all that it needs of the sem_t before its permit can be taken, and touches it no more after: whoever
+ * takes the permit may free or unmap it. It may be called from a signal handler.
+ *
+ * A waiter sleeps with asynchronous cancellation, and nothing else is done so: going to sleep changes nothing. A
+ * cancelled one leaves by its cleanup handler; if it must take a permit to leave, because there is one, it posts that
+ * again. So no waiter stays counted, no permit is lost, and a wake call that it ate goes on to somebody else.
+ *
+ * sem_destroy does nothing, as in glibc: programs that end while others wait are many, and none is to be told EBUSY.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stddef.h>
+
+#include "base/compiler.h"
+#include "posix/standard.h"
+
+static inline enum futex_scope scope_of(const struct standard *sem)
+{
+	return sem->shared ? FUTEX_SHARED : FUTEX_PRIVATE;
+}
+
+static inline int answer(int error)
+{
+	if (likely(error == 0))
+		return 0;
+	errno = error;
+	return -1;
+}
+
+PUBLIC int sem_init(sem_t *sem, int pshared, unsigned int value)
+{
+	if (value > SEM_VALUE_MAX)
+		return answer(EINVAL);
+	standard_init(standard_of(sem), value, pshared != 0);
+	return 0;
+}
+
+PUBLIC int sem_destroy(sem_t *sem)
+{
+	(void)sem;
+	return 0;
+}
+
+PUBLIC int sem_getvalue(sem_t *restrict sem, int *restrict value)
+{
+	uint32_t now = count_value(plain_word(&standard_of(sem)->plain));
+
+	*value = now < SEM_VALUE_MAX ? (int)now : SEM_VALUE_MAX; /* more: in what others can write */
+	return 0;
+}
+
+PUBLIC int sem_post(sem_t *sem)
+{
+	struct standard *own = standard_of(sem);
+	bool nobody;
+
+	return answer(plain_post_up_to(&own->plain, 1, SEM_VALUE_MAX, scope_of(own), &nobody));
+}
+
+PUBLIC int sem_trywait(sem_t *sem)
+{
+	return answer(plain_take(&standard_of(sem)->plain));
+}
+
+/* ---- Waiting. ---- */
+
+/* A sleeper was cancelled. */
+static void leave_cancelled(void *arg)
+{
+	struct standard *sem = arg;
+	bool nobody;
+
+	if (plain_leave(&sem->plain, true) == 0)
+		plain_post(&sem->plain, 1, scope_of(sem),
+			   &nobody); /* with no limit but the word's: it was there before */
+}
+
+static int set_cancel_type(int type)
+{
+#ifdef KSEM_TSAN
+	return type; /* its runtime can't be left at any place; its sleeps have points of cancellation (os/futex.c) */
+#else
+	int before;
+
+	pthread_setcanceltype(type, &before);
+	return before;
+#endif
+}
+
+static int sleep_cancellably(struct standard *sem, const struct deadline *deadline)
+{
+	int woken, type;
+
+	pthread_cleanup_push(leave_cancelled, sem);
+	type = set_cancel_type(PTHREAD_CANCEL_ASYNCHRONOUS);
+	woken = plain_sleep(&sem->plain, deadline, scope_of(sem));
+	set_cancel_type(type);
+	pthread_cleanup_pop(0);
+	return woken;
+}
+
+/* From having enlisted to having left. 0, ETIMEDOUT, EINTR. */
+static int park(struct standard *sem, const struct deadline *deadline)
+{
+	int woken, left;
+
+	do {
+		woken = sleep_cancellably(sem, deadline);
+		left = plain_leave(&sem->plain, woken == ETIMEDOUT || woken == EINTR);
+	} while (left == EAGAIN);
+	return left ? woken : 0;
+}
+
+static int wait_until(struct standard *sem, const struct deadline *deadline)
+{
+	int error;
+
+	pthread_testcancel(); /* a point of cancellation, whether it sleeps or not */
+	error = plain_take_spinning(&sem->plain);
+	if (likely(error != EAGAIN))
+		return error;
+	error = plain_take_or_enlist(&sem->plain);
+	return error == EAGAIN ? park(sem, deadline) : error;
+}
+
+static int wait_timed(sem_t *sem, clockid_t clock, const struct timespec *time)
+{
+	struct deadline deadline = {.clock = clock};
+
+	if ((clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC) || time->tv_nsec < 0 || time->tv_nsec > 999999999)
+		return EINVAL;
+	deadline.time = time->tv_sec < 0 ? (struct timespec){0, 0} : *time; /* long past either way */
+	return wait_until(standard_of(sem), &deadline);
+}
+
+PUBLIC int sem_wait(sem_t *sem)
+{
+	return answer(wait_until(standard_of(sem), NULL));
+}
+
+PUBLIC int sem_timedwait(sem_t *restrict sem, const struct timespec *restrict time)
+{
+	return answer(wait_timed(sem, CLOCK_REALTIME, time));
+}
+
+PUBLIC int sem_clockwait(sem_t *restrict sem, clockid_t clock, const struct timespec *restrict time)
+{
+	return answer(wait_timed(sem, clock, time));
+}
