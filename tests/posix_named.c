@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The calls of <semaphore.h> that have to do with names.
+ */
+#include "posix.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <sys/stat.h>
+
+#define NOBODY 65534
+
+static char name[64]; /* of this test's semaphore; no other program's */
+static char *directory;
+
+/* The file behind a name that begins with '/'. */
+static const char *file_of(const char *which)
+{
+	static char path[PATH_MAX];
+
+	(void)snprintf(path, sizeof(path), "%s/%s%s", directory, OURS ? "ksem-posix." : "sem.", which + 1);
+	return path;
+}
+
+static int setup(void **state)
+{
+	static unsigned count;
+
+	(void)state;
+	(void)snprintf(name, sizeof(name), "/ksem-test-posix-%ld-%u", (long)getpid(), ++count);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	return sem_unlink(name) == 0 || errno == ENOENT ? 0 : -1;
+}
+
+static sem_t *open_new(unsigned value)
+{
+	sem_t *sem = sem_open(name, O_CREAT | O_EXCL, 0600, value);
+
+	assert_ptr_not_equal(sem, SEM_FAILED);
+	return sem;
+}
+
+#define OPEN_REFUSES(error, call)                     \
+	do {                                          \
+		errno = 0;                            \
+		assert_ptr_equal((call), SEM_FAILED); \
+		assert_int_equal(errno, (error));     \
+	} while (0)
+
+static int open_descriptors(void)
+{
+	DIR *all = opendir("/proc/self/fd");
+	int count = 0;
+
+	while (readdir(all))
+		count++;
+	closedir(all);
+	return count;
+}
+
+static void one_name_is_one_address(void **state)
+{
+	int before = open_descriptors();
+	sem_t *sem = open_new(3);
+
+	(void)state;
+	assert_ptr_equal(sem_open(name, 0), sem);
+	assert_ptr_equal(sem_open(name, O_CREAT, 0, 17), sem); /* mode and value count for the maker only */
+	if (OURS)
+		assert_ptr_equal(sem_open(name + 1, 0), sem); /* the same name as with the '/' */
+	else
+		assert_ptr_equal(sem_open(name, 0), sem);
+	assert_int_equal(sem_value(sem), 3);
+	assert_int_equal(open_descriptors(), before);
+	for (int i = 0; i < 4; i++) {
+		OK(sem_post(sem)); /* it is there till the last is closed */
+		OK(sem_close(sem));
+	}
+	REFUSES(EINVAL, sem_close(sem));
+	sem = sem_open(name, 0); /* it keeps its value while nobody has it open */
+	assert_int_equal(sem_value(sem), 7);
+	OK(sem_close(sem));
+}
+
+static void a_name_goes_and_the_semaphore_stays(void **state)
+{
+	sem_t *old = open_new(1), *new;
+
+	(void)state;
+	OK(sem_unlink(name));
+	REFUSES(ENOENT, sem_unlink(name));
+	OPEN_REFUSES(ENOENT, sem_open(name, 0));
+	new = open_new(5);
+	assert_ptr_not_equal(new, old);
+	OK(sem_post(old));
+	assert_int_equal(sem_value(old), 2);
+	assert_int_equal(sem_value(new), 5);
+	OK(sem_close(old));
+	OK(sem_close(new));
+}
+
+static void names_and_flags_are_checked(void **state)
+{
+	char long_name[NAME_MAX + 3];
+	sem_t *sem;
+
+	(void)state;
+	OPEN_REFUSES(ENOENT, sem_open(name, 0));
+	OPEN_REFUSES(EINVAL, sem_open(name, O_CREAT, 0600, (unsigned)SEM_VALUE_MAX + 1));
+	OPEN_REFUSES(ENOENT, sem_open(name, 0));
+	sem = open_new(SEM_VALUE_MAX);
+	OPEN_REFUSES(EEXIST, sem_open(name, O_CREAT | O_EXCL, 0600, 1));
+	REFUSES(EOVERFLOW, sem_post(sem));
+	OK(sem_close(sem));
+	OPEN_REFUSES(EINVAL, sem_open("", O_CREAT, 0600, 1));
+	OPEN_REFUSES(EINVAL, sem_open("/", O_CREAT, 0600, 1));
+	OPEN_REFUSES(EINVAL, sem_open("/a/b", O_CREAT, 0600, 1));
+	REFUSES(ENOENT, sem_unlink("/"));
+	REFUSES(ENOENT, sem_unlink("/a/b"));
+	memset(long_name, 'x', sizeof(long_name));
+	long_name[0] = '/';
+	long_name[NAME_MAX + 2] = '\0';
+	OPEN_REFUSES(OURS ? ENAMETOOLONG : EINVAL, sem_open(long_name, O_CREAT, 0600, 1));
+	long_name[241] = '\0';
+	sem = sem_open(long_name, O_CREAT | O_EXCL, 0600, 1);
+	assert_ptr_not_equal(sem, SEM_FAILED);
+	OK(sem_close(sem));
+	OK(sem_unlink(long_name));
+}
+
+static void close_knows_its_own_only(void **state)
+{
+	sem_t sem;
+
+	(void)state;
+	OK(sem_init(&sem, 0, 1));
+	REFUSES(EINVAL, sem_close(&sem));
+}
+
+static mode_t mode_made(mode_t mask, mode_t mode)
+{
+	mode_t before = umask(mask);
+	sem_t *sem = sem_open(name, O_CREAT | O_EXCL, mode, 1);
+	struct stat status;
+
+	umask(before);
+	assert_ptr_not_equal(sem, SEM_FAILED);
+	OK(stat(file_of(name), &status));
+	OK(sem_close(sem));
+	OK(sem_unlink(name));
+	return status.st_mode & 07777;
+}
+
+static void the_umask_counts(void **state)
+{
+	(void)state;
+	assert_int_equal(mode_made(0, 0666), 0666);
+	assert_int_equal(mode_made(022, 0666), 0644);
+	assert_int_equal(mode_made(077, 0660), 0600);
+	assert_int_equal(mode_made(0, 0), 0);
+}
+
+/* Runs it as a user without rights, in a child. */
+static void as_nobody(void (*body)(void))
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		MUST(setgid(NOBODY) == 0 && setuid(NOBODY) == 0);
+		body();
+		_exit(0);
+	}
+	child_succeeds(child);
+}
+
+static void find_is_refused(void)
+{
+	errno = 0;
+	MUST(sem_open(name, 0) == SEM_FAILED && errno == EACCES);
+	errno = 0;
+	MUST(sem_open(name, O_CREAT, 0666, 1) == SEM_FAILED && errno == EACCES);
+	errno = 0;
+	MUST(sem_unlink(name) == -1 && errno == EACCES);
+}
+
+static void find_and_post(void)
+{
+	sem_t *sem = sem_open(name, 0);
+
+	MUST(sem != SEM_FAILED && sem_post(sem) == 0 && sem_close(sem) == 0);
+}
+
+static void make_without_rights(void)
+{
+	sem_t *sem = sem_open(name, O_CREAT | O_EXCL, 0, 1); /* the maker may use it; nobody opens it again */
+
+	MUST(sem != SEM_FAILED && sem_post(sem) == 0 && sem_close(sem) == 0);
+	errno = 0;
+	MUST(sem_open(name, 0) == SEM_FAILED && errno == EACCES);
+	MUST(sem_unlink(name) == 0);
+}
+
+static void the_mode_counts(void **state)
+{
+	mode_t before;
+	sem_t *sem;
+
+	(void)state;
+	if (geteuid() != 0)
+		SKIP("it isn't root, who can become others");
+	sem = open_new(0);
+	as_nobody(find_is_refused);
+	OK(sem_close(sem));
+	OK(sem_unlink(name));
+	before = umask(0);
+	sem = sem_open(name, O_CREAT | O_EXCL, 0666, 0);
+	umask(before);
+	as_nobody(find_and_post);
+	assert_int_equal(sem_value(sem), 1);
+	OK(sem_close(sem));
+	OK(sem_unlink(name));
+	as_nobody(make_without_rights);
+}
+
+static void files_that_are_none_are_refused(void **state)
+{
+	const char *file = file_of(name);
+	char content[4096] = {0};
+	int fd;
+
+	(void)state;
+	OK(symlink("/dev/null", file));
+	OPEN_REFUSES(ELOOP, sem_open(name, 0));
+	OPEN_REFUSES(ELOOP, sem_open(name, O_CREAT, 0600, 1));
+	OK(unlink(file));
+	if (!OURS)
+		return;
+	for (unsigned size = 0; size <= sizeof(content); size += 8) {
+		fd = open(file, O_CREAT | O_EXCL | O_WRONLY, 0600);
+		assert_int_equal(write(fd, content, size), size);
+		close(fd);
+		OPEN_REFUSES(EINVAL, sem_open(name, 0));
+		OK(unlink(file));
+		if (size == 64)
+			size = sizeof(content) - 8;
+	}
+	OK(mkfifo(file, 0600));
+	OPEN_REFUSES(EINVAL, sem_open(name, O_CREAT, 0600, 1));
+	OK(unlink(file));
+	OK(mkdir(file, 0700));
+	OPEN_REFUSES(EISDIR, sem_open(name, 0));
+	OK(rmdir(file));
+}
+
+static void a_directory_that_is_not_there(void **state)
+{
+	(void)state;
+	if (!OURS)
+		SKIP("libc's is always there");
+	setenv("KSEM_DIR", "/nonexistent", 1);
+	OPEN_REFUSES(ENOENT, sem_open(name, O_CREAT, 0600, 1));
+	setenv("KSEM_DIR", "/proc", 1);
+	OPEN_REFUSES(ENOSYS, sem_open(name, O_CREAT, 0600, 1));
+	setenv("KSEM_DIR", directory, 1);
+}
+
+/* ---- Races. ---- */
+
+static struct {
+	atomic_int round, won, at_it;
+	_Atomic(sem_t *) sem;
+} race;
+
+static void *make_it(void *arg)
+{
+	for (int round = 1; round <= ROUNDS(1000); round++) {
+		sem_t *sem;
+
+		while (atomic_load(&race.round) != round)
+			sched_yield();
+		sem = sem_open(name, O_CREAT | (arg ? O_EXCL : 0), 0600, 0);
+		if (sem != SEM_FAILED) {
+			MUST(sem_post(sem) == 0);
+			atomic_store(&race.sem, sem);
+			atomic_fetch_add(&race.won, 1);
+		} else {
+			MUST(arg && errno == EEXIST);
+		}
+		atomic_fetch_sub(&race.at_it, 1);
+	}
+	return NULL;
+}
+
+static void makers_that_race(bool exclusive)
+{
+	enum { MAKERS = 3 };
+	pthread_t makers[MAKERS];
+
+	memset(&race, 0, sizeof(race));
+	for (int i = 0; i < MAKERS; i++)
+		makers[i] = start(make_it, exclusive ? &race : NULL);
+	for (int round = 1; round <= ROUNDS(1000); round++) {
+		atomic_store(&race.won, 0);
+		atomic_store(&race.at_it, MAKERS);
+		atomic_store(&race.round, round);
+		while (atomic_load(&race.at_it) > 0)
+			sched_yield();
+		assert_int_equal(atomic_load(&race.won), exclusive ? 1 : MAKERS);
+		assert_int_equal(sem_value(atomic_load(&race.sem)), exclusive ? 1 : MAKERS); /* all have the same */
+		for (int i = 0; i < (exclusive ? 1 : MAKERS); i++)
+			OK(sem_close(atomic_load(&race.sem)));
+		REFUSES(EINVAL, sem_close(atomic_load(&race.sem)));
+		OK(sem_unlink(name));
+	}
+	for (int i = 0; i < MAKERS; i++)
+		finish(makers[i]);
+}
+
+static void of_exclusive_makers_one_wins(void **state)
+{
+	(void)state;
+	makers_that_race(true);
+}
+
+static void makers_that_race_have_the_same(void **state)
+{
+	(void)state;
+	makers_that_race(false);
+}
+
+/* Beside one who makes and unlinks all the time, an open finds a whole semaphore, or makes one. */
+static void *make_and_unlink(void *arg)
+{
+	while (atomic_load(&race.round) == 0) {
+		sem_t *sem = sem_open(name, O_CREAT, 0600, 42);
+
+		MUST(sem != SEM_FAILED);
+		MUST(sem_value(sem) == 42);
+		MUST(sem_close(sem) == 0);
+		MUST(sem_unlink(name) == 0 || errno == ENOENT);
+	}
+	return arg;
+}
+
+static void opens_meet_unlinks(void **state)
+{
+	pthread_t threads[3];
+
+	(void)state;
+	memset(&race, 0, sizeof(race));
+	for (int i = 0; i < 3; i++)
+		threads[i] = start(make_and_unlink, NULL);
+	sleep_ms(500);
+	atomic_store(&race.round, 1);
+	for (int i = 0; i < 3; i++)
+		finish(threads[i]);
+}
+
+static void processes_meet_by_name(void **state)
+{
+	sem_t *go = open_new(0);
+	pid_t children[4];
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		children[i] = fork();
+		if (children[i] == 0) {
+			sem_t *sem = sem_open(name, 0);
+
+			MUST(sem == go); /* inherited: it is open already */
+			MUST(sem_close(sem) == 0);
+			for (int n = 0; n < ROUNDS(2000); n++)
+				MUST(sem_wait(sem) == 0 && sem_post(sem) == 0);
+			MUST(sem_close(sem) == 0);
+			MUST((sem = sem_open(name, 0)) != SEM_FAILED);
+			MUST(sem_wait(sem) == 0 && sem_post(sem) == 0);
+			_exit(0);
+		}
+	}
+	until_sem_waiters(go, 4);
+	OK(sem_post(go));
+	for (int i = 0; i < 4; i++)
+		child_succeeds(children[i]);
+	assert_int_equal(sem_value(go), 1);
+	OK(sem_close(go));
+}
+
+static void *open_with_cancellation_pending(void *arg)
+{
+	sem_t *sem;
+
+	pthread_cancel(pthread_self());
+	sem = sem_open(name, O_CREAT, 0600, 1);
+	MUST(sem != SEM_FAILED && sem_close(sem) == 0);
+	return arg;
+}
+
+static void opening_is_no_point_of_cancellation(void **state)
+{
+	(void)state;
+	assert_ptr_equal(finish(start(open_with_cancellation_pending, name)), name);
+}
+
+/* While others open, a fork's child can too. */
+static void *open_and_close(void *arg)
+{
+	while (atomic_load(&race.round) == 0) {
+		sem_t *sem = sem_open(name, 0);
+
+		MUST(sem != SEM_FAILED && sem_close(sem) == 0);
+	}
+	return arg;
+}
+
+static void a_forks_child_can_open(void **state)
+{
+	sem_t *sem = open_new(1);
+	pthread_t thread;
+
+	(void)state;
+	if (!OURS)
+		SKIP("glibc doesn't promise it: its child may wait for a lock for ever");
+	if (THREAD_SANITIZED)
+		SKIP("its runtime doesn't let threads fork beside others");
+	memset(&race, 0, sizeof(race));
+	thread = start(open_and_close, NULL);
+	for (int i = 0; i < ROUNDS(500); i++) {
+		pid_t child = fork();
+
+		if (child == 0) {
+			sem_t *own = sem_open(name, 0);
+
+			_exit(own == SEM_FAILED || sem_close(own) != 0);
+		}
+		child_succeeds(child);
+	}
+	atomic_store(&race.round, 1);
+	finish(thread);
+	OK(sem_close(sem));
+}
+
+int main(void)
+{
+#define named_test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		named_test(one_name_is_one_address),
+		named_test(a_name_goes_and_the_semaphore_stays),
+		named_test(names_and_flags_are_checked),
+		named_test(close_knows_its_own_only),
+		named_test(the_umask_counts),
+		named_test(the_mode_counts),
+		named_test(files_that_are_none_are_refused),
+		named_test(a_directory_that_is_not_there),
+		named_test(of_exclusive_makers_one_wins),
+		named_test(makers_that_race_have_the_same),
+		named_test(opens_meet_unlinks),
+		named_test(processes_meet_by_name),
+		named_test(opening_is_no_point_of_cancellation),
+		named_test(a_forks_child_can_open),
+	};
+
+	directory = OURS ? shared_directory_new() : strdup("/dev/shm");
+	if (OURS) {
+		OK(chmod(directory, 01777));
+		setenv("KSEM_DIR", directory, 1);
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
