@@ -84,9 +84,33 @@ needs_only() {
 	! grep -Evx "$allowed" "$work/needed" && grep -q liburcu-bp "$work/needed"
 }
 
+posix=$lib/libksem_posix.so
+posix_brings_nothing() {
+	local needed='s/.*(NEEDED).*\[\(.*\)\]/\1/p'
+	nm -D --defined-only "$posix" | awk '$3 !~ /^sem_[a-z]*$/ { print; bad = 1 } END { exit bad || NR != 11 }' ||
+		return 1
+	! readelf -d "$posix" | sed -n "$needed" | grep -Evx 'libc\.so\.6|ld-linux.*\.so\.[0-9]+' || return 1
+	! nm -D --undefined-only "$posix" | grep -E ' (pthread_create|sigaction|signal|atexit)(@|$)'
+}
+
+# Our program, told to use what isn't there, fails; on the installed library it maps it.
+ksem_run_runs_on_it() {
+	local run
+	run=$(find "$work/shared" -name ksem-run)
+	[ -x "$run" ] || return 1
+	! "$run" || return 1
+	! KSEM_POSIX_LIBRARY=$posix "$run" false || return 1
+	KSEM_POSIX_LIBRARY=$posix "$run" grep -q libksem_posix /proc/self/maps
+}
+
 check 'header, libraries and manual pages are installed' everything_is_there
 check 'libksem.so exports ksem_*, versioned, and nothing else' exports_only_its_interface
 check 'libksem.so needs liburcu-bp, liburcu-cds and libc alone' needs_only "$lib/libksem.so"
+
+if [ -e "$posix" ]; then
+	check 'libksem_posix.so exports the calls of <semaphore.h>, and needs libc alone' posix_brings_nothing
+	check 'ksem-run runs programs on libksem_posix.so' ksem_run_runs_on_it
+fi
 
 # ---- Programs ----
 

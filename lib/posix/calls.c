@@ -46,11 +46,11 @@ PUBLIC int sem_destroy(sem_t *sem)
 	return 0;
 }
 
-PUBLIC int sem_getvalue(sem_t *restrict sem, int *restrict value)
+PUBLIC int sem_getvalue(sem_t *restrict sem, int *restrict sval)
 {
 	uint32_t now = count_value(plain_word(&standard_of(sem)->plain));
 
-	*value = now < SEM_VALUE_MAX ? (int)now : SEM_VALUE_MAX; /* more: in what others can write */
+	*sval = now < SEM_VALUE_MAX ? (int)now : SEM_VALUE_MAX; /* more: in what others can write */
 	return 0;
 }
 

@@ -92,7 +92,7 @@ static int have(int fd, sem_t **sem)
 	pthread_once(&once, watch_forks);
 	enter();
 	error = find_or_add(fd, &opened);
-	if (!error) {
+	if (opened) {
 		opened->times++;
 		*sem = (sem_t *)&opened->file->sem;
 	}
@@ -144,7 +144,7 @@ PUBLIC sem_t *sem_open(const char *name, int oflag, ...)
 		va_list more;
 
 		va_start(more, oflag);
-		mode = va_arg(more, mode_t);
+		mode = va_arg(more, mode_t); /* NOLINT(clang-analyzer-valist.Uninitialized): it has begun */
 		value = va_arg(more, unsigned int);
 		va_end(more);
 	}
