@@ -193,13 +193,21 @@ PUBLIC int ksem_post_many(struct ksem_proc *proc, ksem_id_t id, unsigned int cou
 	return post_found(proc, id, count);
 }
 
+/* Waits: by the word, as is most usual there, or as is not. */
+static __attribute__((noinline)) int wait_found(struct ksem_proc *proc, ksem_id_t id)
+{
+	if (likely(!WITH_SEMAPHORE(proc, id, !ITSELF(ksem, semaphore_take_one(&ksem->sem), shared_take_one(ksem)))))
+		return 0;
+	return waiting_by_id(proc, id, NULL);
+}
+
 PUBLIC int ksem_wait(struct ksem_proc *proc, ksem_id_t id)
 {
 	if (unlikely(!proc))
 		return EINVAL;
 	if (likely(process_take(proc, id)))
 		return 0;
-	return waiting_by_id(proc, id, NULL);
+	return wait_found(proc, id);
 }
 
 /* The same, of takes. */
@@ -257,24 +265,15 @@ PUBLIC void ksem_unpin(struct ksem *sem)
 	fork_gate_leave();
 }
 
-/* The miss paths of the pinned calls. */
-static __attribute__((noinline)) int post_pinned(struct ksem *sem)
-{
-	return ITSELF(sem, semaphore_post_word(&sem->sem, 1), shared_post(sem, 1));
-}
-
-static __attribute__((noinline)) int take_pinned(struct ksem *sem)
-{
-	return ITSELF(sem, semaphore_take_word(&sem->sem, false), shared_take(sem));
-}
-
 PUBLIC int ksem_pinned_post(struct ksem *sem)
 {
 	if (unlikely(!sem))
 		return EINVAL;
-	if (likely(percpu_put(&sem->sem)))
+	if (unlikely(object_is_shared(sem)))
+		return shared_post(sem, 1);
+	if (likely(percpu_put(&sem->sem)) || likely(semaphore_post_one(&sem->sem)))
 		return 0;
-	return post_pinned(sem);
+	return semaphore_post_word(&sem->sem, 1);
 }
 
 PUBLIC int ksem_pinned_post_many(struct ksem *sem, unsigned int count)
@@ -288,7 +287,8 @@ PUBLIC int ksem_pinned_wait(struct ksem *sem)
 {
 	if (unlikely(!sem))
 		return EINVAL;
-	if (likely(percpu_take(&sem->sem)))
+	if (unlikely(object_is_shared(sem)) ? shared_take_one(sem) :
+					      likely(percpu_take(&sem->sem)) || likely(semaphore_take_one(&sem->sem)))
 		return 0;
 	return waiting_pinned(sem, NULL);
 }
@@ -297,9 +297,11 @@ PUBLIC int ksem_pinned_trywait(struct ksem *sem)
 {
 	if (unlikely(!sem))
 		return EINVAL;
-	if (likely(percpu_take(&sem->sem)))
+	if (unlikely(object_is_shared(sem)))
+		return shared_take(sem);
+	if (likely(percpu_take(&sem->sem)) || likely(semaphore_take_one(&sem->sem)))
 		return 0;
-	return take_pinned(sem);
+	return semaphore_take_word(&sem->sem, false);
 }
 
 PUBLIC int ksem_pinned_clockwait(struct ksem *sem, clockid_t clock, const struct timespec *deadline)

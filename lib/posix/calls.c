@@ -59,7 +59,9 @@ PUBLIC int sem_post(sem_t *sem)
 	struct standard *own = standard_of(sem);
 	bool nobody;
 
-	return answer(plain_post_up_to(&own->plain, 1, SEM_VALUE_MAX, scope_of(own), &nobody));
+	if (likely(plain_post_one(&own->plain, SEM_VALUE_MAX)))
+		return 0;
+	return answer(plain_post(&own->plain, 1, SEM_VALUE_MAX, scope_of(own), &nobody));
 }
 
 PUBLIC int sem_trywait(sem_t *sem)
@@ -76,8 +78,7 @@ static void leave_cancelled(void *arg)
 	bool nobody;
 
 	if (plain_leave(&sem->plain, true) == 0)
-		plain_post(&sem->plain, 1, scope_of(sem),
-			   &nobody); /* with no limit but the word's: it was there before */
+		plain_post(&sem->plain, 1, COUNT_VALUE_MAX, scope_of(sem), &nobody); /* it was there before */
 }
 
 static int set_cancel_type(int type)
@@ -121,6 +122,8 @@ static int wait_until(struct standard *sem, const struct deadline *deadline)
 	int error;
 
 	pthread_testcancel(); /* a point of cancellation, whether it sleeps or not */
+	if (likely(plain_take_one(&sem->plain)))
+		return 0;
 	error = plain_take_spinning(&sem->plain);
 	if (likely(error != EAGAIN))
 		return error;

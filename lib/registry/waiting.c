@@ -119,10 +119,10 @@ int waiting_pinned(struct ksem *ksem, const struct deadline *deadline)
 	struct spin spin = {0};
 	int error;
 
+	if (unlikely(object_is_shared(ksem)))
+		return wait_pinned_shared(ksem, deadline);
 	while (unlikely((error = spin_take(&spin, &ksem->sem)) == EAGAIN) && spin_again(&spin, &ksem->sem.spin))
 		spin_rest(&spin);
-	if (error == EINVAL && object_is_shared(ksem))
-		return wait_pinned_shared(ksem, deadline);
 	if (likely(error != EAGAIN))
 		return error;
 	rcu_enter();
@@ -152,28 +152,25 @@ int waiting_by_id(struct ksem_proc *proc, ksem_id_t id, const struct deadline *d
 {
 	struct spin spin = {0};
 	struct ksem *ksem;
-	bool counted = false, shared = false;
+	bool counted = false, shared;
 	int error;
 
 	for (;;) {
 		rcu_enter();
 		ksem = process_find(proc, id);
-		error = likely(ksem != NULL) ? spin_take(&spin, &ksem->sem) : EINVAL;
-		if (likely(error != EAGAIN) || !spin_again(&spin, &ksem->sem.spin))
+		shared = likely(ksem != NULL) && object_is_shared(ksem);
+		error = unlikely(!ksem) ? EINVAL : shared ? shared_take(ksem) : spin_take(&spin, &ksem->sem);
+		if (likely(error != EAGAIN) || shared || !spin_again(&spin, &ksem->sem.spin))
 			break;
 		rcu_leave(); /* a thread that spins keeps nobody's memory */
 		spin_rest(&spin);
-	}
-	if (unlikely(error == EINVAL) && ksem && object_is_shared(ksem)) {
-		error = shared_take(ksem);
-		shared = error == EAGAIN;
 	}
 	if (unlikely(error == EAGAIN)) {
 		counted = begin_wait(proc);
 		error = !counted ? EINVAL : shared ? begin_shared(ksem) : take_or_enlist(ksem);
 	}
 	rcu_leave();
-	if (shared && error == 0)
+	if (shared && counted && error == 0)
 		error = wait_shared(ksem, deadline);
 	else if (error == EAGAIN)
 		error = park(ksem, deadline);

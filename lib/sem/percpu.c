@@ -9,11 +9,10 @@
 #include "base/rcu.h"
 #include "os/membarrier.h"
 
-#define SAMPLE_PERIOD 16   /* takes of a thread from words to one sample */
-#define FEW_CHANGES   2000 /* sequences between becoming percpu and a revocation, which costs as much as these saved */
-#define BACK_OFF_MAX  10   /* after so many doublings it loses its cells */
+#define FEW_CHANGES  2000 /* sequences between becoming percpu and a revocation, which costs as much as these saved */
+#define BACK_OFF_MAX 10   /* after so many doublings it loses its cells */
 
-static _Thread_local uint32_t takes; /* owner only, and its signal handlers: it doesn't have to be exact */
+_Thread_local uint32_t percpu_takes;
 
 /* ---- Visiting: working on cells other than in a sequence. In a read section. ---- */
 
@@ -353,7 +352,7 @@ static __attribute__((noinline)) void sample(struct semaphore *sem)
 
 void percpu_sample(struct semaphore *sem)
 {
-	if (unlikely(++takes % SAMPLE_PERIOD == 0))
+	if (unlikely(++percpu_takes % PERCPU_SAMPLE_PERIOD == 0))
 		sample(sem);
 }
 

@@ -89,8 +89,21 @@ static inline bool percpu_is(const struct semaphore *sem)
 	return count_mode(load_rlx(&sem->word)) == COUNT_PERCPU; /* relaxed: the sequence looks again */
 }
 
+#define PERCPU_SAMPLE_PERIOD 16 /* takes of a thread from words to one sample */
+
+extern HIDDEN _Thread_local uint32_t percpu_takes; /* owner only, and its signal handlers: it needn't be exact */
+
 /* Before a take from the word: every so often, considers making the semaphore percpu. */
 void percpu_sample(struct semaphore *sem);
+
+/* Counts that take; or false, if it is one to sample. */
+static inline bool percpu_needs_no_sample(void)
+{
+	if ((percpu_takes + 1) % PERCPU_SAMPLE_PERIOD == 0)
+		return false;
+	percpu_takes++;
+	return true;
+}
 
 /*
  * One step from a mode other than central towards central, for a thread that found no permit in the word. True: it took

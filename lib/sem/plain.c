@@ -28,7 +28,7 @@ void plain_init(struct plain *sem, uint32_t value)
 	store_rlx(&sem->spin, SPIN_MAX / SPIN_UNIT); /* relaxed: as above */
 }
 
-static inline int post(struct plain *sem, uint32_t n, uint32_t most, enum futex_scope scope, bool *nobody)
+int plain_post(struct plain *sem, uint32_t n, uint32_t most, enum futex_scope scope, bool *nobody)
 {
 	count_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
 	count_t next;
@@ -44,16 +44,6 @@ static inline int post(struct plain *sem, uint32_t n, uint32_t most, enum futex_
 	if (unlikely(count_waiters(next) > 0) && n > 0)
 		*nobody = futex_wake_in(scope, value_half(sem), count_to_wake(next, 0)) <= 0;
 	return 0;
-}
-
-int plain_post(struct plain *sem, uint32_t n, enum futex_scope scope, bool *nobody)
-{
-	return post(sem, n, COUNT_VALUE_MAX, scope, nobody);
-}
-
-int plain_post_up_to(struct plain *sem, uint32_t n, uint32_t most, enum futex_scope scope, bool *nobody)
-{
-	return post(sem, n, most, scope, nobody);
 }
 
 int plain_take(struct plain *sem)

@@ -20,6 +20,7 @@
 
 #include <stdbool.h>
 
+#include "base/compiler.h"
 #include "os/futex.h"
 #include "sem/count.h"
 
@@ -38,16 +39,31 @@ static inline count_t plain_word(const struct plain *sem)
 }
 
 /*
- * 0, EINVAL: dead, EOVERFLOW. *nobody: it made a wake call, and there was nobody to wake; so waiters are on their way
- * to sleep, or they died.
+ * Posts n, to at most `most`. 0, EINVAL: dead, EOVERFLOW. *nobody: it made a wake call, and there was nobody to wake;
+ * so waiters are on their way to sleep, or they died.
  */
-int plain_post(struct plain *sem, uint32_t n, enum futex_scope scope, bool *nobody);
-
-/* The same, but EOVERFLOW beyond `most`. */
-int plain_post_up_to(struct plain *sem, uint32_t n, uint32_t most, enum futex_scope scope, bool *nobody);
+int plain_post(struct plain *sem, uint32_t n, uint32_t most, enum futex_scope scope, bool *nobody);
 
 /* 0: took a permit; EAGAIN: none; EINVAL: dead. */
 int plain_take(struct plain *sem);
+
+/*
+ * The most usual post and take: of one permit, where nobody waits, and nobody else changes the word just now. False:
+ * nothing was done, and the call above does it or says why not.
+ */
+static inline bool plain_post_one(struct plain *sem, uint32_t most)
+{
+	count_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
+
+	return likely(c < most) && likely(cas_rel(&sem->word, &c, c + 1)); /* KSEM_ORD_1 release */
+}
+
+static inline bool plain_take_one(struct plain *sem)
+{
+	count_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
+
+	return likely(c - 1 < COUNT_VALUE_MAX) && likely(cas_acq(&sem->word, &c, c - 1)); /* KSEM_ORD_1 acquire */
+}
 
 /* The same, after spinning for one if that pays. */
 int plain_take_spinning(struct plain *sem);

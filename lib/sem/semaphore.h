@@ -33,10 +33,30 @@
 int semaphore_post_word(struct semaphore *sem, uint32_t n);
 int semaphore_take_word(struct semaphore *sem, bool enlist);
 
+/*
+ * The most usual post and take by the word: of one permit, where it is central, nobody waits, and nobody else changes
+ * it just now. False: nothing was done.
+ */
+static inline bool semaphore_post_one(struct semaphore *sem)
+{
+	count_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
+
+	return likely(c < COUNT_VALUE_MAX) && likely(cas_rel(&sem->word, &c, c + 1)); /* KSEM_ORD_1 release */
+}
+
+static inline bool semaphore_take_one(struct semaphore *sem)
+{
+	count_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
+
+	if (unlikely(c - 1 >= COUNT_VALUE_MAX) || unlikely(!percpu_needs_no_sample()))
+		return false;
+	return likely(cas_acq(&sem->word, &c, c - 1)); /* KSEM_ORD_1 acquire */
+}
+
 /* 0, EINVAL: dead, EOVERFLOW. */
 static inline int semaphore_post(struct semaphore *sem, uint32_t n)
 {
-	if (n == 1 && percpu_is(sem) && percpu_put(sem))
+	if (n == 1 && (percpu_is(sem) ? percpu_put(sem) : semaphore_post_one(sem)))
 		return 0;
 	return semaphore_post_word(sem, n);
 }
@@ -44,7 +64,7 @@ static inline int semaphore_post(struct semaphore *sem, uint32_t n)
 /* 0: took a permit; EAGAIN: none; EINVAL: dead. */
 static inline int semaphore_take(struct semaphore *sem)
 {
-	if (percpu_is(sem) && percpu_take(sem))
+	if (percpu_is(sem) ? percpu_take(sem) : semaphore_take_one(sem))
 		return 0;
 	return semaphore_take_word(sem, false);
 }

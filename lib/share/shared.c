@@ -68,18 +68,18 @@ static void tidy(struct shared *shared)
 		page_count_off_dead(shared->page, shared->directory);
 }
 
-int shared_post(struct ksem *ksem, uint32_t n)
+int shared_post_slowly(struct ksem *ksem, uint32_t n)
 {
 	struct shared *shared = shared_of(ksem);
 	bool nobody = false;
-	int error = plain_post(&shared->page->sem, n, FUTEX_SHARED, &nobody);
+	int error = plain_post(&shared->page->sem, n, COUNT_VALUE_MAX, FUTEX_SHARED, &nobody);
 
 	if (unlikely(nobody))
 		tidy(shared);
 	return error;
 }
 
-int shared_take(struct ksem *ksem)
+int shared_take_slowly(struct ksem *ksem)
 {
 	int error = plain_take(&shared_of(ksem)->page->sem);
 

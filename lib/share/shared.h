@@ -2,8 +2,8 @@
 /*
  * A semaphore that OS processes share, as this one has it: a struct ksem of its own, with the page (page.h) behind it.
  *
- * The word of that struct ksem is dead from the start: every way that knows only semaphores of this process's own
- * memory ends there with EINVAL, and only then asks whether it is a shared one. So these cost the others nothing.
+ * The word of that struct ksem is dead from the start: a sequence that finds it by its id ends there, and only then is
+ * it asked whether it is a shared one.
  *
  * A thread that waits keeps the semaphore by a keep (life.h), counted in `sleeping` too: a fork's child hasn't got
  * these threads.
@@ -53,9 +53,28 @@ void shared_tell_refs(struct ksem *ksem);
 /* References in all processes. */
 uint32_t shared_refs(struct ksem *ksem);
 
+/* What the two below do where it isn't as usual. */
+int shared_post_slowly(struct ksem *ksem, uint32_t n);
+int shared_take_slowly(struct ksem *ksem);
+
 /* As the calls of the contract. In a read section, or pinned. */
-int shared_post(struct ksem *ksem, uint32_t n);
-int shared_take(struct ksem *ksem);
+static inline int shared_post(struct ksem *ksem, uint32_t n)
+{
+	if (likely(n == 1) && likely(plain_post_one(&shared_of(ksem)->page->sem, COUNT_VALUE_MAX)))
+		return 0;
+	return shared_post_slowly(ksem, n);
+}
+
+static inline bool shared_take_one(struct ksem *ksem)
+{
+	return plain_take_one(&shared_of(ksem)->page->sem);
+}
+
+static inline int shared_take(struct ksem *ksem)
+{
+	return likely(shared_take_one(ksem)) ? 0 : shared_take_slowly(ksem);
+}
+
 int shared_value(struct ksem *ksem, uint32_t *value);
 
 /* Waiters that live. */
