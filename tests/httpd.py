@@ -1,0 +1,235 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+# Runs httpd as its users would: under wrk, with workers that are killed, with clients who say when their requests were
+# in progress. Never may more have been in progress at once than the limit; as many must have been; and no permit may be
+# lost. Without wrk the rest is run, and the test counts as skipped (77).
+#   tests/httpd.py HTTPD
+import http.client
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+HTTPD = os.path.realpath(sys.argv[1])
+servers = []
+work = tempfile.mkdtemp(prefix="ksem-httpd-")
+os.environ["KSEM_DIR"] = os.path.join(work, "semaphores")
+DEADLINE = 60  # s, of what should take a moment
+
+
+def check(true, what):
+    if not true:
+        raise AssertionError(what)
+
+
+def until(true, what):
+    end = time.monotonic() + DEADLINE
+    while not true():
+        check(time.monotonic() < end, "never: " + what)
+        time.sleep(0.02)
+
+
+def left():
+    return os.listdir(os.environ["KSEM_DIR"]) if os.path.isdir(os.environ["KSEM_DIR"]) else []
+
+
+def gone(pid):
+    try:
+        return open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+class Server:
+    def __init__(self, *arguments):
+        self.process = subprocess.Popen([HTTPD, "--port", "0", *arguments], stdout=subprocess.PIPE, text=True)
+        servers.append(self.process)
+        self.port = int(self.process.stdout.readline().rsplit(":", 1)[1].strip("/\n"))
+
+    def get(self, path):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read().decode(), dict(response.getheaders())
+        finally:
+            connection.close()
+
+    def figures(self):
+        while True:
+            try:
+                return json.loads(self.get("/figures")[1])
+            except (OSError, http.client.HTTPException):  # its worker was killed
+                pass
+
+    def at_rest(self):
+        f = self.figures()
+        return f["permits"] == f["limit"] and f["in_progress"] == 0 and f["waiting"] == 0
+
+    def pids(self):
+        return [w["pid"] for w in self.figures()["workers"] if w["pid"]]
+
+    def end(self):
+        self.process.send_signal(signal.SIGTERM)
+        check(self.process.wait(DEADLINE) == 0, f"it ended with {self.process.returncode}")
+        check(left() == [], f"it left {left()}")
+
+
+class Clients:
+    """Threads that request one after the other, until stopped; `spans` says when the requests were in progress."""
+
+    def __init__(self, server, count, ms):
+        self.server, self.ms, self.stopped, self.spans, self.statuses = server, ms, False, [], {}
+        self.threads = [threading.Thread(target=self.run) for _ in range(count)]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self):
+        while not self.stopped:
+            try:
+                status, body, _ = self.server.get(f"/work?ms={self.ms}")
+            except (OSError, http.client.HTTPException):
+                continue  # its worker was killed
+            self.statuses[status] = self.statuses.get(status, 0) + 1
+            if status == 200:
+                self.spans.append([int(n) for n in body.split()[:2]])
+
+    def stop(self):
+        self.stopped = True
+        for thread in self.threads:
+            thread.join()
+
+    def most_at_once(self):
+        edges = sorted([(begin, 1) for begin, _ in self.spans] + [(end, -1) for _, end in self.spans])
+        now = most = 0
+        for _, step in edges:
+            now += step
+            most = max(most, now)
+        return most
+
+
+def wrong_arguments_are_refused():
+    for status, arguments in ((2, ["--port", "65536"]), (2, ["--port", "x"]), (2, ["--limit", "0"]),
+                              (2, ["--workers", "-1"]), (2, ["--connections", "65"]), (2, ["--wait", ""]),
+                              (2, ["--name", "/" + "n" * 1000]), (2, ["--what"]), (2, ["what"]),
+                              (1, ["--name", "no-slash"]), (1, ["--name", "/a/b"])):
+        run = subprocess.run([HTTPD, "--port", "0", *arguments], capture_output=True, text=True, timeout=DEADLINE)
+        check(run.returncode == status and "httpd:" in run.stderr or "unrecognized" in run.stderr,
+              f"{arguments}: status {run.returncode}, {run.stderr}")
+        check(run.stdout == "" and left() == [], f"{arguments}: it began all the same")
+
+
+def one_name_or_port_is_for_one():
+    server = Server()
+    for arguments in (["--port", "0"], ["--port", str(server.port), "--name", "/other"]):
+        run = subprocess.run([HTTPD, *arguments], capture_output=True, text=True, timeout=DEADLINE)
+        check(run.returncode == 1 and run.stderr != "", f"{arguments}: a second one began")
+    check(len(left()) == 1, "the second one left something")
+    server.end()
+
+
+def pages_are_served():
+    server = Server()
+    status, body, headers = server.get("/")
+    check(status == 200 and headers["Content-Type"] == "text/html" and "fetch('/figures')" in body, "no page")
+    check(server.get("/work?ms=1")[0] == 200, "no work")
+    for path, want in (("/what", 404), ("/work?ms=", 400), ("/work?ms=-1", 400), ("/work?ms=10001", 400)):
+        check(server.get(path)[0] == want, path)
+    check(server.at_rest(), "a refused request kept a permit")
+    check(server.figures()["served"] == 1, "served")
+    server.end()
+
+
+def who_waits_too_long_is_refused():
+    server = Server("--limit", "1", "--wait", "50")
+    clients = Clients(server, 1, 500)
+    until(lambda: server.figures()["in_progress"] == 1, "in progress")
+    status, _, headers = server.get("/work?ms=1")
+    check(status == 503 and headers.get("Retry-After") == "1", f"status {status}")
+    check(server.figures()["refused"] == 1, "refused")
+    clients.stop()
+    server.end()
+
+
+def the_limit_is_kept_and_reached():
+    server = Server("--limit", "3", "--workers", "3", "--wait", "60000")
+    clients = Clients(server, 12, 4)
+    until(lambda: len(clients.spans) >= 500, "500 requests")
+    clients.stop()
+    check(clients.statuses == {200: len(clients.spans)}, f"answers {clients.statuses}")
+    check(clients.most_at_once() == 3, f"{clients.most_at_once()} at once")
+    f = server.figures()
+    check(f["most"] == 3 and f["served"] == len(clients.spans) and f["made_good"] == 0, f"figures {f}")
+    until(server.at_rest, "all permits back")
+    server.end()
+
+
+def killed_workers_are_made_good():
+    kills = 20
+    server = Server("--limit", "3", "--workers", "3", "--wait", "60000")
+    clients = Clients(server, 12, 4)
+    for n in range(kills):
+        done = len(clients.spans)
+        until(lambda: len(clients.spans) > done + 5, "it goes on after a kill")
+        os.kill(random.choice(server.pids()), signal.SIGKILL)
+        until(lambda: sum(w["restarts"] for w in server.figures()["workers"]) == n + 1, "a new worker")
+    done = len(clients.spans)
+    until(lambda: len(clients.spans) > done + 100, "it goes on")
+    clients.stop()
+    until(server.at_rest, "all permits back")
+    f = server.figures()
+    print(f"{kills} kills, {f['made_good']} permits made good, {f['served']} requests")
+    check(clients.most_at_once() == 3 and f["most"] == 3, f"{clients.most_at_once()} at once; {f}")
+    check(f["made_good"] > 0, "no kill met a permit")
+    server.end()
+
+
+def without_its_master_it_ends():
+    server = Server()
+    pids = server.pids()
+    server.process.kill()
+    server.process.wait()
+    until(lambda: all(gone(pid) for pid in pids), "workers end")
+    run = subprocess.run([HTTPD, "--port", "0"], capture_output=True, text=True, timeout=DEADLINE)
+    check(run.returncode == 1 and "ksem unlink" in run.stderr, "what was left isn't noticed")
+    os.unlink(os.path.join(os.environ["KSEM_DIR"], left()[0]))
+
+
+def wrk_finds_it_fast():
+    server = Server("--limit", "4", "--wait", "60000")
+    run = subprocess.run(["wrk", "-t", "2", "-c", "24", "-d", "2", f"http://127.0.0.1:{server.port}/work?ms=1"],
+                         capture_output=True, text=True, timeout=DEADLINE)
+    check(run.returncode == 0 and "Non-2xx" not in run.stdout, run.stdout + run.stderr)
+    until(server.at_rest, "all permits back")
+    f = server.figures()
+    print(next(line for line in run.stdout.splitlines() if line.startswith("Requests/sec")))
+    check(f["served"] > 100 and f["most"] == 4, f"figures {f}")
+    server.end()
+
+
+def main():
+    tests = [wrong_arguments_are_refused, one_name_or_port_is_for_one, pages_are_served, who_waits_too_long_is_refused,
+             the_limit_is_kept_and_reached, killed_workers_are_made_good, without_its_master_it_ends]
+    wrk = shutil.which("wrk")
+    if wrk:
+        tests.append(wrk_finds_it_fast)
+    try:
+        for test in tests:
+            test()
+            print("ok:", test.__name__, flush=True)
+    finally:
+        for process in servers:
+            process.kill()  # those that a failed test left
+        shutil.rmtree(work)
+    if not wrk:
+        print("skipped: no wrk")
+        sys.exit(77)
+
+
+main()
