@@ -5,7 +5,6 @@
  */
 #include "support.h"
 
-#include <sys/syscall.h>
 
 #define SLEEPERS 4
 
@@ -14,35 +13,16 @@ struct sleeper {
 	struct ksem_proc *proc;
 	ksem_id_t id;
 	struct ksem *pin; /* NULL: by id */
-	atomic_int tid;
 };
 
 static void *sleep_once(void *arg)
 {
 	struct sleeper *sleeper = arg;
 
-	atomic_store(&sleeper->tid, (int)syscall(SYS_gettid));
 	MUST((sleeper->pin ? ksem_pinned_wait(sleeper->pin) : ksem_wait(sleeper->proc, sleeper->id)) == 0);
 	return NULL;
 }
 
-static char state_of(int tid)
-{
-	char path[64], text[512] = "";
-	const char *end;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
-	file = fopen(path, "r");
-	MUST(file);
-	MUST(fgets(text, sizeof(text), file));
-	fclose(file);
-	end = strrchr(text, ')');
-	MUST(end && end[1] == ' ');
-	return end[2];
-}
-
-/* Once it has enlisted, the only thing that a thread sleeps for is a wake. */
 static void sleepers_start(struct sleeper *sleepers, struct world *world, ksem_id_t id, bool pinned)
 {
 	for (unsigned i = 0; i < SLEEPERS; i++) {
@@ -51,11 +31,7 @@ static void sleepers_start(struct sleeper *sleepers, struct world *world, ksem_i
 			OK(ksem_pin(world->proc, id, &sleepers[i].pin));
 		sleepers[i].thread = start(sleep_once, &sleepers[i]);
 	}
-	until_waiting(world->proc, id, SLEEPERS);
-	for (unsigned i = 0; i < SLEEPERS; i++) {
-		while (state_of(atomic_load(&sleepers[i].tid)) != 'S')
-			sched_yield();
-	}
+	until_asleep(world->proc, id, SLEEPERS);
 }
 
 static void sleepers_finish(struct sleeper *sleepers)

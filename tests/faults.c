@@ -91,12 +91,6 @@ static void *wait_once(void *arg)
 	return NULL;
 }
 
-static void until_asleep(unsigned waiters)
-{
-	until_waiting(world.proc, id, waiters);
-	sleep_ms(5);
-}
-
 /* ---- System calls that a filter refuses. ---- */
 
 #define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
@@ -156,12 +150,12 @@ static void without_futex_waitv(void)
 	MUST(ksem_clockwait(world.proc, id, CLOCK_REALTIME, &soon) == ETIMEDOUT);
 	MUST(errno == 77);
 	waiter = start(clockwait_once, NULL);
-	until_asleep(1);
+	until_asleep(world.proc, id, 1);
 	MUST(ksem_post(world.proc, id) == 0);
 	MUST(finish(waiter) == NULL);
 	MUST(sigaction(SIGUSR1, &action, NULL) == 0);
 	waiter = start(clockwait_once, NULL);
-	until_asleep(1);
+	until_asleep(world.proc, id, 1);
 	MUST(pthread_kill(waiter, SIGUSR1) == 0); /* every handler ends a timed sleep here, SA_RESTART or not */
 	MUST((intptr_t)finish(waiter) == EINTR);
 	end();
@@ -454,7 +448,7 @@ static void a_cancelled_waiter_takes_its_permit_first(void **state)
 		SKIP("under TSan a sleep is cut up by nanosleep (lib/os/futex.c), which is a cancellation point");
 	begin(0);
 	waiter = start(wait_and_be_cancelled, &there);
-	until_asleep(1);
+	until_asleep(world.proc, id, 1);
 	OK(pthread_cancel(waiter));
 	sleep_ms(5);
 	assert_int_equal(info_of(world.proc, id).waiters, 1); /* a wait is no cancellation point */

@@ -148,12 +148,6 @@ static void *wait_once(void *arg)
 	return NULL;
 }
 
-static void until_asleep(unsigned waiters)
-{
-	until_waiting(world.proc, id, waiters);
-	sleep_ms(5);
-}
-
 static void a_wake_that_failed_is_made_again_by_the_next_post(void **state)
 {
 	pthread_t waiter;
@@ -162,7 +156,7 @@ static void a_wake_that_failed_is_made_again_by_the_next_post(void **state)
 	futex_ops.wake = failing_wake;
 	for (int fail = 1; fail <= 3; fail++) {
 		waiter = start(wait_once, NULL);
-		until_asleep(1);
+		until_asleep(world.proc, id, 1);
 		atomic_store(&wakes_to_fail, fail);
 		for (int i = 0; i <= fail; i++)
 			OK(ksem_post(world.proc, id));
@@ -182,7 +176,7 @@ static void wakes_that_wake_one_at_a_time_reach_all_by_as_many_posts(void **stat
 	futex_ops.wake = wake_one;
 	for (int i = 0; i < WAITERS; i++)
 		waiter[i] = start(wait_once, NULL);
-	until_asleep(WAITERS);
+	until_asleep(world.proc, id, WAITERS);
 	for (int i = 0; i < WAITERS; i++)
 		OK(ksem_post(world.proc, id));
 	for (int i = 0; i < WAITERS; i++)
@@ -228,7 +222,7 @@ static void a_deadline_of_the_real_time_clock_moves_with_it(void **state)
 		SKIP("sets the machine's clock, by less than 2 s; KSEM_TEST_SET_CLOCK=1 lets it");
 	deadline = in_ms(CLOCK_REALTIME, 1500);
 	waiter = start(wait_till, &deadline);
-	until_asleep(1);
+	until_asleep(world.proc, id, 1);
 	assert_true(set_real_time(ahead - NS)); /* back: it waits on */
 	sleep_ms(1600);
 	assert_int_equal(info_of(world.proc, id).waiters, 1);
@@ -236,7 +230,7 @@ static void a_deadline_of_the_real_time_clock_moves_with_it(void **state)
 	assert_int_equal((intptr_t)finish(waiter), ETIMEDOUT);
 	deadline = in_ms(CLOCK_REALTIME, 1500);
 	waiter = start(wait_till, &deadline);
-	until_asleep(1);
+	until_asleep(world.proc, id, 1);
 	assert_true(set_real_time(ahead + 2 * (int64_t)NS - 1));
 	assert_int_equal((intptr_t)finish(waiter), ETIMEDOUT);
 	assert_true(set_real_time(ahead));

@@ -306,6 +306,7 @@ static void waiters_become(unsigned waiters)
 static void kill_exec_and_exit_drop_references(void **state)
 {
 	struct world world = enter();
+	int status;
 	pid_t child;
 
 	(void)state;
@@ -316,6 +317,7 @@ static void kill_exec_and_exit_drop_references(void **state)
 	kill_and_reap(child);
 	refs_become(1);
 	child = start_process(hold_and_exec);
+	MUST(waitpid(child, &status, WUNTRACED) == child && WIFSTOPPED(status));
 	refs_become(3);
 	MUST(kill(child, SIGCONT) == 0);
 	refs_become(1);

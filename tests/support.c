@@ -5,7 +5,9 @@
  */
 #include "support.h"
 
+#include <dirent.h>
 #include <ftw.h>
+#include <sys/syscall.h>
 
 /* Those that there are; at exit, what their tests left. */
 static struct directory {
@@ -151,6 +153,44 @@ struct ksem_info info_of(struct ksem_proc *proc, ksem_id_t id)
 void until_waiting(struct ksem_proc *proc, ksem_id_t id, unsigned waiters)
 {
 	while (info_of(proc, id).waiters != waiters)
+		sched_yield();
+}
+
+static char state_of(const char *thread)
+{
+	char path[64], text[512] = "";
+	const char *end;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%.20s/stat", thread);
+	file = fopen(path, "r");
+	if (!file || !fgets(text, sizeof(text), file))
+		text[0] = '\0'; /* it has ended */
+	if (file)
+		fclose(file);
+	end = strrchr(text, ')');
+	return end && end[1] == ' ' ? end[2] : 'S';
+}
+
+static bool all_others_sleep(void)
+{
+	DIR *threads = opendir("/proc/self/task");
+	struct dirent *thread;
+	bool sleep = true;
+
+	MUST(threads);
+	while (sleep && (thread = readdir(threads))) {
+		if (thread->d_name[0] != '.' && atol(thread->d_name) != syscall(SYS_gettid))
+			sleep = state_of(thread->d_name) == 'S';
+	}
+	closedir(threads);
+	return sleep;
+}
+
+void until_asleep(struct ksem_proc *proc, ksem_id_t id, unsigned waiters)
+{
+	until_waiting(proc, id, waiters);
+	while (!all_others_sleep())
 		sched_yield();
 }
 

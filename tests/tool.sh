@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The program ksem: each command does what ksem(1) says, answers scripts by its exit status, and refuses wrong arguments
 # without doing anything.
-#   tests/tool.sh PROGRAM
+#   tests/tool.sh PROGRAM COMPLETION
 set -u
-ksem=$(realpath "$1")
+ksem=$(realpath "$1") completion=$(realpath "$2")
 work=$(mktemp -d -p /dev/shm ksem-test-XXXXXX)
 trap 'rm -rf "$work"' EXIT
 export KSEM_DIR=$work
@@ -86,4 +86,99 @@ while ! "$ksem" show --json /run | grep -q '"waiters": 1'; do sleep 0.02; done
 "$ksem" post /run
 wait $!
 is $? 0 'a waiter goes on after a post by another process'
+
+# field FIELD NAME: of a semaphore
+field() {
+	"$ksem" show --json "$2" | python3 -c "import json, sys; print(json.load(sys.stdin)['$1'])"
+}
+
+until_value() {
+	while [ "$(value "$1")" != "$2" ]; do sleep 0.02; done
+}
+
+until_there() {
+	until [ -e "$1" ]; do sleep 0.02; done
+	rm "$1"
+}
+
+# The permit comes back when ksem is killed, but not before its program has ended.
+mkfifo "$work/.go"
+check 0 "$ksem" post /run
+"$ksem" run --name /run -- bash -c "touch '$work/.ready'; read <'$work/.go'" &
+until_there "$work/.ready"
+is "$(field refs /run)" 2 'ksem and its keeper have it open'
+is "$(field pids /run | tr -d '[],' | tr ' ' '\n' | grep -cx $!)" 1 'ksem is among those'
+keeper=$(field pids /run | tr -d '[],' | tr ' ' '\n' | grep -vx $!)
+kill -KILL $!
+wait $! 2>/dev/null
+sleep 0.2
+is "$(value /run)" 0 'ksem is dead, the program runs: the permit is held'
+echo >"$work/.go"
+until_value /run 1
+
+# The same when its keeper is killed, or both the program and ksem.
+"$ksem" run --name /run -- bash -c "touch '$work/.ready'; read <'$work/.go'" &
+until_there "$work/.ready"
+keeper=$(field pids /run | tr -d '[],' | tr ' ' '\n' | grep -vx $!)
+kill -KILL "$keeper"
+sleep 0.2
+is "$(value /run)" 0 'the keeper is dead, the program runs: the permit is held'
+echo >"$work/.go"
+wait $!
+is $? 0 'the program ended well'
+is "$(value /run)" 1 'the permit is back without a keeper'
+"$ksem" run --name /run -- bash -c "echo \$\$ >'$work/.pid'; touch '$work/.ready'; read <'$work/.go'" &
+until_there "$work/.ready"
+kill -KILL "$(cat "$work/.pid")" $!
+wait $! 2>/dev/null
+until_value /run 1
+
+# ksem that is killed while it waits for a permit leaves nobody who takes it.
+check 0 "$ksem" wait /run
+"$ksem" run --name /run -- true &
+while [ "$(field waiters /run)" = 0 ]; do sleep 0.02; done
+kill -KILL $!
+wait $! 2>/dev/null
+check 0 "$ksem" post /run
+until_value /run 1
+while [ "$(field refs /run)" != 0 ]; do sleep 0.02; done
+is "$(value /run)" 1 'the permit is there still'
+
+# Age and holders.
+is "$(field pids /run)" '[]' 'nobody has it open'
+python3 -c "exit(not 0 <= $(field age /run) < 600)" || is "$(field age /run)" 'an age'
+
+# Views.
+is "$("$ksem" watch --times 3 --interval 0.01 /run | grep -c ' /run$')" 3 'a view each time'
+"$ksem" watch --json --times 2 --interval 0.01 | python3 -c '
+import json, sys
+views = [json.loads(line) for line in sys.stdin]
+sys.exit(not (len(views) == 2 and all("/run" in [s["name"] for s in view] for view in views)))'
+is $? 0 'JSON, a line a view'
+is "$("$ksem" watch --json --times 1 /nothing)" null 'one that is not there'
+check 2 "$ksem" watch --interval x
+check 2 "$ksem" watch /a /b
+"$ksem" watch --interval 100 >"$work/.out" &
+until grep -q /run "$work/.out"; do sleep 0.02; done
+kill -TERM $!
+wait $!
+is $? 0 'a signal ends the view'
+script -qec "'$ksem' watch --times 2 --interval 0.01" /dev/null >"$work/.out"
+is "$(grep -ac $'^\033\\[?1049h' "$work/.out")" 1 'a screen of its own'
+is "$(tail -c 8 "$work/.out" | tr -d '\033')" '[?1049l' 'the screen is given back'
+
+# Completion, in a shell.
+completed() {
+	PATH=$(dirname "$ksem"):$PATH bash -c '
+		source "$1"
+		shift
+		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+		_ksem
+		echo "${COMPREPLY[*]}"' - "$completion" "$@"
+}
+is "$(completed ksem w)" 'watch wait' 'commands are completed'
+is "$(completed ksem post /r)" '/run' 'names are completed'
+is "$(completed ksem run --name /r)" '/run' 'names are completed after --name'
+is "$(completed ksem create --va)" '--value' 'options are completed'
+is "$(completed ksem wait --timeout 1)" '' 'numbers are not'
 exit $failed
