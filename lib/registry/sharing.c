@@ -166,9 +166,11 @@ static uint64_t count_nameless(struct ksem_ns *ns)
 static int check_limit(struct ksem_ns *ns, const struct making *making)
 {
 	const struct directory *directory = &ns->sharing->directory;
+	uint64_t count;
+	int error = directory_count(directory, &count);
 
-	if (directory_count(directory) + count_nameless(ns) < ns->slots.max)
-		return 0;
+	if (error || count + count_nameless(ns) < ns->slots.max)
+		return error;
 	return making->name && directory_has(directory, making->name, making->length) ? EEXIST : ENFILE;
 }
 
@@ -262,15 +264,13 @@ static int meet(struct ksem_ns *ns, const struct making *making, struct file *fi
 static int find_file(struct ksem_ns *ns, const struct making *making, bool exclusive, struct ksem **found,
 		     struct reclaim *garbage)
 {
+	const struct directory *directory = &ns->sharing->directory;
 	struct file file;
-	int error = directory_find(&ns->sharing->directory, making->name, making->length, &file);
+	int error;
 
-	if (error == ENOENT)
-		return error;
-	if (exclusive && !error)
-		file_close(&file);
 	if (exclusive)
-		return EEXIST; /* whatever it is */
+		return directory_has(directory, making->name, making->length) ? EEXIST : ENOENT; /* whatever it is */
+	error = directory_find(directory, making->name, making->length, &file);
 	if (error)
 		return error;
 	if (!namespace_permits(&file.owner, file.mode, making->owner))

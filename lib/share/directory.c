@@ -420,9 +420,8 @@ static int count_one(const char *name, size_t length, void *arg)
 	return 0;
 }
 
-uint64_t directory_count(const struct directory *directory)
+int directory_count(const struct directory *directory, uint64_t *count)
 {
-	uint64_t count = 0;
-
-	return directory_for_all(directory, count_one, &count) == 0 ? count : UINT64_MAX;
+	*count = 0;
+	return directory_for_all(directory, count_one, count);
 }

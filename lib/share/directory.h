@@ -85,9 +85,9 @@ int directory_unlink(const struct directory *directory, const char *name, size_t
 void directory_lock(const struct directory *directory);
 void directory_unlock(const struct directory *directory);
 
-/* How many names there are, at most; and exactly. UINT64_MAX: unknown. */
+/* How many names there are, at most (UINT64_MAX: unknown); and exactly (0, or ENOMEM, EMFILE). */
 uint64_t directory_count_at_most(const struct directory *directory);
-uint64_t directory_count(const struct directory *directory);
+int directory_count(const struct directory *directory, uint64_t *count);
 
 /* Calls visit for each name, until it returns other than 0, and returns that; or ENOMEM, EMFILE. */
 int directory_for_all(const struct directory *directory, int (*visit)(const char *name, size_t length, void *arg),

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Every call in a namespace that OS processes share meets the failure of each of its allocations and of each of its
+ * system calls, one after another: it answers what failed, or does without; when it fails it has changed nothing, and
+ * however it ends it keeps no descriptor, no mapping and no file that it shouldn't.
+ *
+ * The linker puts the functions here before libc's (--wrap), for all that this program calls.
+ */
+#include "support.h"
+
+#include <dirent.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "failing_memory.h"
+
+#define UNTOUCHED 77 /* what output arguments hold before a call; errno too */
+
+/* ---- System calls that fail. ---- */
+
+static unsigned countdown; /* until the one that fails; 0: none will */
+static int failed_with;    /* the error of the one that did; 0: none */
+
+static bool must_fail(int error)
+{
+	if (countdown == 0 || --countdown > 0)
+		return false;
+	failed_with = error;
+	errno = error;
+	return true;
+}
+
+/* WRAP(name, what it returns, its parameters, their names, error, what it returns then) */
+#define WRAP(name, type, parameters, arguments, error, answer) \
+	type __real_##name parameters;                         \
+	type __wrap_##name parameters;                         \
+	type __wrap_##name parameters                          \
+	{                                                      \
+		if (must_fail(error))                          \
+			return answer;                         \
+		return __real_##name arguments;                \
+	}
+
+WRAP(open64, int, (const char *path, int flags, mode_t mode), (path, flags, mode), EMFILE, -1)
+WRAP(openat64, int, (int fd, const char *path, int flags, mode_t mode), (fd, path, flags, mode), EMFILE, -1)
+WRAP(fstat64, int, (int fd, struct stat *status), (fd, status), EIO, -1)
+WRAP(fstatat64, int, (int fd, const char *path, struct stat *status, int flags), (fd, path, status, flags), EIO, -1)
+WRAP(fstatfs64, int, (int fd, struct statfs *status), (fd, status), EIO, -1)
+WRAP(mmap64, void *, (void *at, size_t size, int prot, int flags, int fd, off_t offset),
+     (at, size, prot, flags, fd, offset), ENOMEM, MAP_FAILED)
+WRAP(posix_fallocate64, int, (int fd, off_t offset, off_t size), (fd, offset, size), ENOSPC, ENOSPC)
+WRAP(linkat, int, (int from, const char *path, int to, const char *name, int flags), (from, path, to, name, flags),
+     ENOSPC, -1)
+WRAP(unlinkat, int, (int fd, const char *path, int flags), (fd, path, flags), EIO, -1)
+WRAP(fchmod, int, (int fd, mode_t mode), (fd, mode), EPERM, -1)
+WRAP(fchown, int, (int fd, uid_t uid, gid_t gid), (fd, uid, gid), EPERM, -1)
+WRAP(fcntl64, int, (int fd, int command, void *arg), (fd, command, arg), ENOLCK, -1)
+WRAP(flock, int, (int fd, int operation), (fd, operation), ENOLCK, -1)
+WRAP(getrandom, ssize_t, (void *bytes, size_t size, unsigned flags), (bytes, size, flags), EAGAIN, -1)
+WRAP(fdopendir, DIR *, (int fd), (fd), ENOMEM, NULL)
+
+/* ---- What a call must leave as it was. ---- */
+
+static struct world world;
+static struct ksem_proc *other; /* a process of another user's */
+
+struct view {
+	unsigned descriptors, files, mappings;
+	uint64_t sems, values, refs;
+};
+
+static unsigned entries_in(const char *path)
+{
+	DIR *all = opendir(path);
+	unsigned count = 0;
+
+	MUST(all);
+	while (readdir(all))
+		count++;
+	closedir(all);
+	return count;
+}
+
+static unsigned mappings_of(const char *path)
+{
+	char line[512];
+	unsigned count = 0;
+	FILE *maps = fopen("/proc/self/maps", "r");
+
+	MUST(maps);
+	while (fgets(line, sizeof(line), maps))
+		count += strstr(line, path) != NULL;
+	fclose(maps);
+	return count;
+}
+
+static int add_to_view(const struct ksem_info *info, void *arg)
+{
+	struct view *view = arg;
+
+	view->sems++;
+	view->values += info->value;
+	view->refs += info->refs;
+	return 0;
+}
+
+static struct view view_now(void)
+{
+	struct view view = {0};
+
+	if (world.ns)
+		OK(ksem_ns_foreach(world.ns, add_to_view, &view));
+	view.descriptors = entries_in("/proc/self/fd");
+	view.files = entries_in(world.dir);
+	view.mappings = mappings_of(world.dir);
+	return view;
+}
+
+/* What succeeded and was undone may have left mappings that wait for an epoch. */
+static void is_as_before(const struct view *before, bool failed)
+{
+	struct view now = view_now();
+
+	assert_int_equal(now.descriptors, before->descriptors);
+	assert_int_equal(now.files, before->files);
+	if (failed)
+		assert_int_equal(now.mappings, before->mappings);
+	assert_int_equal(now.sems, before->sems);
+	assert_int_equal(now.values, before->values);
+	assert_int_equal(now.refs, before->refs);
+}
+
+/* ---- The calls. ---- */
+
+static struct {
+	ksem_id_t id;
+	struct ksem_proc *proc;
+	struct ksem_ns *ns;
+	struct ksem_info info;
+	unsigned visited;
+} out;
+
+static int ns_create(void)
+{
+	const struct ksem_ns_options options = {.size = sizeof(options), .dir = world.dir};
+
+	return ksem_ns_create(&options, &out.ns);
+}
+
+static void ns_undo(void)
+{
+	OK(ksem_ns_destroy(out.ns));
+}
+
+static int proc_create(void)
+{
+	return ksem_proc_create(world.ns, NULL, &out.proc);
+}
+
+static int proc_fork(void)
+{
+	return ksem_proc_fork(world.proc, &out.proc);
+}
+
+static void proc_undo(void)
+{
+	OK(ksem_proc_exit(out.proc));
+}
+
+static int open_new(void)
+{
+	return ksem_open(world.proc, "/new", O_CREAT, 0600, 3, &out.id);
+}
+
+static int open_exclusive(void)
+{
+	return ksem_open(world.proc, "/new", O_CREAT | O_EXCL, 0600, 3, &out.id);
+}
+
+static int open_new_of_another(void)
+{
+	return ksem_open(other, "/new", O_CREAT, 0600, 3, &out.id);
+}
+
+static void open_new_undo(void)
+{
+	OK(ksem_close(out.proc ? out.proc : world.proc, out.id));
+	OK(ksem_unlink(world.proc, "/new"));
+}
+
+static void open_new_of_another_undo(void)
+{
+	OK(ksem_close(other, out.id));
+	OK(ksem_unlink(world.proc, "/new"));
+}
+
+static int open_old(void)
+{
+	return ksem_open(world.proc, "/old", O_CREAT, 0600, 0, &out.id);
+}
+
+static int open_held(void)
+{
+	return ksem_open(world.proc, "/held", 0, 0, 0, &out.id);
+}
+
+static void open_undo(void)
+{
+	OK(ksem_close(world.proc, out.id));
+}
+
+static int init(void)
+{
+	return ksem_init(world.proc, 5, &out.id);
+}
+
+static void init_undo(void)
+{
+	OK(ksem_destroy(world.proc, out.id));
+}
+
+static int unlink_old(void)
+{
+	return ksem_unlink(world.proc, "/old");
+}
+
+static void unlink_undo(void)
+{
+	ksem_id_t id;
+
+	OK(ksem_open(world.proc, "/old", O_CREAT | O_EXCL, 0600, 2, &id));
+	OK(ksem_close(world.proc, id));
+}
+
+static ksem_id_t held_id;
+
+static int stat_held(void)
+{
+	return ksem_stat(world.proc, held_id, &out.info);
+}
+
+static int visit_all(void)
+{
+	return ksem_ns_foreach(world.ns, visit_and_count, &out.visited);
+}
+
+static void nothing(void)
+{
+}
+
+static const struct call {
+	const char *name;
+	int (*make)(void);
+	void (*undo)(void);
+	bool counts; /* what it shows may lack what it failed to look at */
+} calls[] = {
+	{"ksem_ns_create", ns_create, ns_undo, false},
+	{"ksem_proc_create", proc_create, proc_undo, false},
+	{"ksem_proc_fork", proc_fork, proc_undo, false},
+	{"ksem_open: new", open_new, open_new_undo, false},
+	{"ksem_open: new, exclusive", open_exclusive, open_new_undo, false},
+	{"ksem_open: new, another's", open_new_of_another, open_new_of_another_undo, false},
+	{"ksem_open: there", open_old, open_undo, false},
+	{"ksem_open: held", open_held, open_undo, false},
+	{"ksem_init", init, init_undo, false},
+	{"ksem_unlink", unlink_old, unlink_undo, false},
+	{"ksem_stat", stat_held, nothing, false},
+	{"ksem_ns_foreach", visit_all, nothing, true},
+};
+
+static void begin(uint32_t max_sems)
+{
+	ksem_id_t id;
+
+	setenv("KSEM_TEST_SHARED", "1", 1);
+	world = world_limited(max_sems, 0);
+	other = world_user(&world, 4321, 4321);
+	OK(ksem_open(world.proc, "/held", O_CREAT, 0600, 1, &held_id));
+	OK(ksem_open(world.proc, "/old", O_CREAT, 0600, 2, &id));
+	OK(ksem_close(world.proc, id));
+}
+
+static void end(void)
+{
+	OK(ksem_proc_exit(other));
+	world_end(&world);
+}
+
+static void outputs_are_untouched(void)
+{
+	assert_true(out.id == UNTOUCHED);
+	assert_null(out.proc);
+	assert_null(out.ns);
+}
+
+/* One call, of which the n-th of something fails. True: there was an n-th. */
+static bool one_failure(const struct call *call, unsigned n, bool of_memory)
+{
+	struct view before = view_now();
+	int error;
+	bool failed;
+
+	memset(&out, 0, sizeof(out));
+	out.id = UNTOUCHED;
+	failed_with = 0;
+	if (of_memory)
+		failing_memory_fail_at(n);
+	else
+		countdown = n;
+	errno = UNTOUCHED;
+	error = call->make();
+	assert_int_equal(errno, UNTOUCHED);
+	countdown = 0;
+	failed = of_memory ? failing_memory_failures() > 0 : failed_with != 0;
+	failing_memory_fail_at(0);
+	if (error) {
+		assert_true(failed);
+		assert_int_equal(error, of_memory ? ENOMEM : failed_with);
+		outputs_are_untouched();
+	} else {
+		call->undo();
+	}
+	is_as_before(&before, error != 0);
+	return failed;
+}
+
+static void meets(bool of_memory, uint32_t max_sems)
+{
+	begin(max_sems);
+	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+		unsigned n = 1;
+
+		while (one_failure(&calls[i], n, of_memory))
+			n++;
+		printf("%s: %u\n", calls[i].name, n - 1);
+	}
+	end();
+}
+
+static void calls_meet_the_failure_of_each_system_call(void **state)
+{
+	(void)state;
+	meets(false, 0);
+}
+
+/* Near the limit, names are counted. */
+static void the_same_where_the_limit_is_near(void **state)
+{
+	(void)state;
+	meets(false, 4);
+}
+
+static void calls_meet_the_failure_of_each_allocation(void **state)
+{
+	(void)state;
+	meets(true, 0);
+}
+
+static void letting_go_does_not_fail(void **state)
+{
+	ksem_id_t named, nameless;
+
+	(void)state;
+	for (unsigned n = 1; n < 20; n++) {
+		begin(0);
+		OK(ksem_open(world.proc, "/new", O_CREAT, 0600, 0, &named));
+		OK(ksem_init(world.proc, 0, &nameless));
+		countdown = n;
+		OK(ksem_close(world.proc, named));
+		OK(ksem_destroy(world.proc, nameless));
+		OK(ksem_close(world.proc, held_id));
+		OK(ksem_proc_exit(other));
+		OK(ksem_proc_exit(world.proc));
+		OK(ksem_ns_destroy(world.ns));
+		countdown = 0;
+		assert_int_equal(mappings_of(world.dir), 0);
+		shared_directory_free(world.dir);
+	}
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	failing_memory_install();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	failing_memory_uninstall();
+	return 0;
+}
+
+#define failing_test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		failing_test(calls_meet_the_failure_of_each_system_call),
+		failing_test(the_same_where_the_limit_is_near),
+		failing_test(calls_meet_the_failure_of_each_allocation),
+		failing_test(letting_go_does_not_fail),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
