@@ -113,11 +113,14 @@ static void quiesce_and_check(void)
 static void begin(const struct variant *variant, uint64_t seed)
 {
 	const struct ksem_cred root = {0, 0};
+	struct ksem_ns_options options = {.size = sizeof(options)};
 
 	round_now.variant = variant;
 	round_now.seed = seed;
 	atomic_store(&round_now.stop, false);
-	CALL(ksem_ns_create(NULL, &round_now.ns), 0);
+	round_now.dir = settings.shared ? shared_directory_new() : NULL;
+	options.dir = round_now.dir;
+	CALL(ksem_ns_create(&options, &round_now.ns), 0);
 	CALL(ksem_proc_create(round_now.ns, &root, &round_now.root), 0);
 	variant->begin();
 	if (round_now.conditions.signals)
@@ -165,6 +168,7 @@ static void end(void)
 	round_now.bell = -1;
 	CALL(ksem_proc_exit(round_now.root), 0);
 	CALL(ksem_ns_destroy(round_now.ns), 0);
+	shared_directory_free(round_now.dir);
 	atomic_fetch_add(&round_now.steps, 1);
 }
 

@@ -3,7 +3,7 @@
  * Torture: storms that only count. The command:
  *
  *   ksem-torture [--minutes N] [--seed S] [--variant NAME] [--threads N] [--processors N] [--patience SECONDS]
- *                [--plant BUG]
+ *                [--plant BUG] [--shared]
  *
  * Rounds of a few seconds, of one variant after another, for N minutes (1; fractions are taken). Each begins afresh:
  * round.c says how it goes and what is checked. The first pass over the variants has 8 threads on all processors, the
@@ -15,7 +15,7 @@
  * reference that its user can't have (they age); nobody asleep beside a permit; no answer but those of the contract;
  * nothing left at the end of a round. The first failure is told with what everybody was doing, and ends the program
  * with 1; without one it ends with 0. --plant has the torture itself do something wrong, so that a check must fail
- * (stress/planted).
+ * (stress/planted). With --shared the namespaces are in directories, as those that OS processes share.
  *
  * The seed is printed; --seed, or KSEM_SEED in the environment, takes it back. It fixes what each thread draws, not how
  * threads meet.
@@ -33,6 +33,12 @@ static const struct variant *const variants[] = {
 	&variant_hot,      &variant_names, &variant_anonymous, &variant_processes,
 	&variant_overflow, &variant_pins,  &variant_batches,   &variant_hosts,
 };
+
+/* Without the last where forks share semaphores: its children look at their own. */
+static unsigned variants_here(void)
+{
+	return sizeof(variants) / sizeof(*variants) - settings.shared;
+}
 
 enum { VARIANTS = sizeof(variants) / sizeof(*variants) };
 
@@ -92,11 +98,15 @@ struct command {
 
 static struct command read_command_line(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"minutes", required_argument, NULL, 'm'},  {"seed", required_argument, NULL, 's'},
-		{"variant", required_argument, NULL, 'v'},  {"threads", required_argument, NULL, 't'},
-		{"patience", required_argument, NULL, 'p'}, {"processors", required_argument, NULL, 'c'},
-		{"plant", required_argument, NULL, 'b'},    {NULL, 0, NULL, 0}};
+	static const struct option options[] = {{"minutes", required_argument, NULL, 'm'},
+						{"seed", required_argument, NULL, 's'},
+						{"variant", required_argument, NULL, 'v'},
+						{"threads", required_argument, NULL, 't'},
+						{"patience", required_argument, NULL, 'p'},
+						{"processors", required_argument, NULL, 'c'},
+						{"plant", required_argument, NULL, 'b'},
+						{"shared", no_argument, NULL, 'd'},
+						{NULL, 0, NULL, 0}};
 	struct command command = {1, -1};
 	int option;
 
@@ -115,6 +125,8 @@ static struct command read_command_line(int argc, char **argv)
 			settings.processors = (unsigned)number(optarg, CPU_SETSIZE);
 		else if (option == 'b')
 			settings.plant = plant_by_name(optarg);
+		else if (option == 'd')
+			settings.shared = true;
 		else
 			exit(2);
 	}
@@ -152,11 +164,11 @@ static void tell_progress(long elapsed)
 static void run(const struct command *command, struct random *random)
 {
 	long begun = now_ms(), told = begun, total = (long)(command->minutes * 60000), left;
-	long each = total / (command->variant < 0 ? VARIANTS : 1);
-	unsigned n = command->variant < 0 ? VARIANTS : 1;
+	unsigned n = command->variant < 0 ? variants_here() : 1;
+	long each = total / n;
 
 	while ((left = begun + total - now_ms()) > 0) {
-		int variant = command->variant < 0 ? (int)(rounds % VARIANTS) : command->variant;
+		int variant = command->variant < 0 ? (int)(rounds % n) : command->variant;
 		long ms = each < ROUND_MS ? each : ROUND_MS;
 
 		acts[variant] += round_run(variants[variant], (unsigned)(rounds / n), random_next(random),

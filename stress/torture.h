@@ -60,6 +60,7 @@ extern struct settings {
 	unsigned patience;   /* seconds without any progress before the watchdog complains */
 	unsigned processors; /* to run on; 0: changes from pass to pass */
 	unsigned threads;    /* 0: changes from pass to pass */
+	bool shared;         /* in namespaces that OS processes share */
 } settings;
 
 /* Once in `one_in` times, if that is what was planted. */
@@ -79,8 +80,8 @@ struct book {
 	const char *name; /* NULL: anonymous */
 	ksem_id_t id;
 	struct ksem *pin;
-	unsigned initial;  /* permits at the start of the round */
-	unsigned most;     /* permits that there can ever be */
+	unsigned initial;   /* permits at the start of the round */
+	unsigned most;      /* permits that there can ever be */
 	atomic_llong there; /* permits posted, or being posted, and not known to be taken; relaxed: orders nothing */
 };
 
@@ -89,6 +90,7 @@ extern struct round {
 	struct conditions conditions;
 	uint64_t seed;
 	struct ksem_ns *ns;
+	char *dir;                /* of the namespace; NULL: none */
 	struct ksem_proc *root;   /* holds all books; the other processes are its forks */
 	struct ksem_proc *shared; /* of many threads */
 	struct book books[BOOKS_MAX];
