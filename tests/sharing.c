@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 
+#include "share/kept.h"
 #include "share/page.h"
 
 #define PATIENCE 20000 /* ms, for what must come */
@@ -199,6 +200,56 @@ static void a_name_that_another_process_took_away_is_not_found_again(void **stat
 	assert_int_equal(semaphores_in(world.ns), 2);
 	OK(ksem_close(world.proc, old));
 	assert_int_equal(semaphores_in(world.ns), 1);
+	world_end(&world);
+}
+
+/* How many pages of files in the directory are mapped here. */
+static unsigned pages_mapped(void)
+{
+	char line[512];
+	unsigned count = 0;
+	FILE *maps = fopen("/proc/self/maps", "r");
+
+	MUST(maps);
+	while (fgets(line, sizeof(line), maps))
+		count += strstr(line, dir) != NULL;
+	fclose(maps);
+	return count;
+}
+
+/* Of what was closed last, pages stay mapped; they are used again, but never for another semaphore of the same name. */
+static void what_is_opened_again_is_mapped_still(void **state)
+{
+	struct world world = enter();
+	char name[16];
+	ksem_id_t id, again;
+
+	(void)state;
+	OK(ksem_open(world.proc, "/name", O_CREAT, 0600, 3, &id));
+	OK(ksem_close(world.proc, id));
+	for (int i = 0; i < 1000; i++) {
+		OK(ksem_open(world.proc, "/name", 0, 0, 0, &again));
+		assert_true(again == id);
+		OK(ksem_post(world.proc, id));
+		OK(ksem_close(world.proc, id));
+		FAILS(EINVAL, ksem_post(world.proc, id));
+	}
+	assert_int_equal(pages_mapped(), 1);
+	ends_well(start_process(unlink_and_make_anew));
+	OK(ksem_open(world.proc, "/name", 0, 0, 0, &again));
+	assert_true(again != id);
+	assert_int_equal(value_of(world.proc, again), 7);
+	OK(ksem_close(world.proc, again));
+	OK(ksem_unlink(world.proc, "/name"));
+	FAILS(ENOENT, ksem_open(world.proc, "/name", 0, 0, 0, &id));
+	for (int round = 0; round < 3; round++) { /* more than are kept */
+		for (int i = 0; i < 3 * KEPT_PAGES; i++) {
+			snprintf(name, sizeof(name), "/%d", i);
+			OK(ksem_open(world.proc, name, O_CREAT, 0600, (unsigned)i, &id));
+			assert_int_equal(value_of(world.proc, id), i);
+			OK(ksem_close(world.proc, id));
+		}
+	}
 	world_end(&world);
 }
 
@@ -655,6 +706,7 @@ int main(void)
 		shared_test(processes_meet_by_name_and_hand_over),
 		shared_test(an_anonymous_semaphore_is_inherited_over_fork),
 		shared_test(a_name_that_another_process_took_away_is_not_found_again),
+		shared_test(what_is_opened_again_is_mapped_still),
 		shared_test(the_limit_is_for_all_processes),
 		shared_test(opening_a_name_that_this_process_holds_makes_no_system_call),
 		shared_test(kill_exec_and_exit_drop_references),

@@ -32,6 +32,7 @@ int sharing_new(const char *dir, struct sharing **sharing)
 		memory_free(new);
 		return error;
 	}
+	memset(&new->kept, 0, sizeof(new->kept));
 	ids_init(&new->held);
 	*sharing = new;
 	return 0;
@@ -42,6 +43,7 @@ void sharing_free(struct sharing *sharing)
 	struct reclaim garbage = RECLAIM_NONE;
 
 	ids_retire(ids_take_all(&sharing->held), &garbage);
+	kept_drop_all(&sharing->kept, &garbage);
 	reclaim_free(garbage);
 	directory_close(&sharing->directory);
 	memory_free(sharing);
@@ -137,6 +139,8 @@ static int enter_file(struct ksem_ns *ns, struct ids *ids, const struct making *
 		name = NULL;
 	}
 	enter(ns, ksem, name);
+	if (file->kept)
+		kept_use(&sharing->kept, file->page, garbage);
 	*entered = ksem;
 	return 0;
 
@@ -270,7 +274,7 @@ static int find_file(struct ksem_ns *ns, const struct making *making, bool exclu
 
 	if (exclusive)
 		return directory_has(directory, making->name, making->length) ? EEXIST : ENOENT; /* whatever it is */
-	error = directory_find(directory, making->name, making->length, &file);
+	error = directory_find(directory, making->name, making->length, &ns->sharing->kept, &file);
 	if (error)
 		return error;
 	if (!namespace_permits(&file.owner, file.mode, making->owner))
@@ -328,7 +332,11 @@ void sharing_tell(struct ksem_ns *ns, struct ksem *ksem)
 void sharing_end(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
 {
 	forget(ns, ksem, garbage);
-	shared_end(ksem, garbage);
+	shared_end(ksem);
+	if (object_is_named(ksem) && is_current(ksem))
+		kept_add(&ns->sharing->kept, shared_of(ksem), garbage);
+	else
+		kept_not(shared_of(ksem), garbage);
 }
 
 int sharing_kill(struct ksem *ksem)
@@ -341,7 +349,7 @@ static int unlink_locked(struct ksem_ns *ns, const struct ksem_cred *cred, const
 {
 	const struct directory *directory = &ns->sharing->directory;
 	struct file file;
-	int error = directory_find(directory, bytes, length, &file);
+	int error = directory_find(directory, bytes, length, &ns->sharing->kept, &file);
 
 	if (error)
 		return error;
@@ -352,6 +360,8 @@ static int unlink_locked(struct ksem_ns *ns, const struct ksem_cred *cred, const
 		error = directory_unlink(directory, bytes, length);
 		if (error)
 			fetch_sub_rel(&file.page->unlinking, 1); /* KSEM_ORD_18 release */
+		else
+			kept_drop(&ns->sharing->kept, file.page, garbage);
 	}
 	file_close(&file);
 	find_held(ns, bytes, length, garbage);

@@ -13,10 +13,12 @@
 
 #include "registry/namespace.h"
 #include "share/directory.h"
+#include "share/kept.h"
 
 struct sharing {
 	struct directory directory;
-	struct ids held; /* under the namespace's lock: one reference each */
+	struct kept kept; /* under the namespace's lock */
+	struct ids held;  /* under the namespace's lock: one reference each */
 };
 
 /* For a namespace in that directory. 0, ENOMEM, or the kernel's answer for the directory. */

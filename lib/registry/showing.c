@@ -111,7 +111,7 @@ static int visit_name(const char *name, size_t length, void *arg)
 	int error = 0;
 
 	fork_gate_enter();
-	found = directory_find(&visiting->ns->sharing->directory, name, length, &file) == 0;
+	found = directory_find(&visiting->ns->sharing->directory, name, length, NULL, &file) == 0;
 	if (found) {
 		describe_file(visiting->ns, &file, &info);
 		memcpy(info.name, name, length);

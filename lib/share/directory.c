@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "share/kept.h"
 #include "share/page.h"
 
 #define DEFAULT_PATH "/dev/shm/ksem"
@@ -202,7 +203,7 @@ static int error_of(int error)
 	}
 }
 
-static int map(int fd, struct file *file)
+static int map(int fd, const struct kept *kept, struct file *file)
 {
 	struct stat status;
 
@@ -210,7 +211,10 @@ static int map(int fd, struct file *file)
 		return errno;
 	if (!S_ISREG(status.st_mode) || status.st_size != PAGE_BYTES)
 		return EINVAL;
-	file->page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	file->page = kept ? kept_find(kept, status.st_dev, status.st_ino) : NULL;
+	file->kept = file->page;
+	if (!file->page)
+		file->page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (file->page == MAP_FAILED)
 		return error_of(errno);
 	file->device = status.st_dev;
@@ -223,7 +227,8 @@ void file_close(struct file *file)
 {
 	int saved = errno;
 
-	munmap(file->page, PAGE_BYTES);
+	if (!file->kept)
+		munmap(file->page, PAGE_BYTES);
 	errno = saved;
 }
 
@@ -234,7 +239,8 @@ static bool is_semaphore(struct file *file)
 	return page_is_semaphore(file->page) && file->id != 0;
 }
 
-int directory_find(const struct directory *directory, const char *name, size_t length, struct file *file)
+int directory_find(const struct directory *directory, const char *name, size_t length, const struct kept *kept,
+		   struct file *file)
 {
 	char path[KSEM_NAME_MAX + 2];
 	int saved = errno;
@@ -246,7 +252,7 @@ int directory_find(const struct directory *directory, const char *name, size_t l
 	if (fd < 0) {
 		error = error_of(errno);
 	} else {
-		error = map(fd, file);
+		error = map(fd, kept, file);
 		close(fd);
 		if (!error && !is_semaphore(file)) {
 			file_close(file);
@@ -294,7 +300,7 @@ static int fill(int fd, const struct ksem_cred *owner, mode_t mode, uint32_t val
 	int error = posix_fallocate(fd, 0, PAGE_BYTES);
 
 	if (!error)
-		error = map(fd, file);
+		error = map(fd, NULL, file);
 	if (error)
 		return error;
 	file->id = id_of(file->number);

@@ -26,6 +26,7 @@
 #include "ksem/ksem.h"
 
 struct page;
+struct kept;
 
 struct directory {
 	int fd;
@@ -36,6 +37,7 @@ struct directory {
 /* What a semaphore's file is. */
 struct file {
 	struct page *page; /* mapped */
+	bool kept;         /* before, and to stay so (kept.h) */
 	dev_t device;
 	ino_t number;
 	struct ksem_cred owner;
@@ -61,10 +63,11 @@ void directory_after_fork(struct directory *directory);
 bool directory_is_present(const struct directory *directory, uint64_t presence);
 
 /*
- * Opens the semaphore that has the name. ENOENT; EPERM; EINVAL: what is there is no semaphore; ELOOP: a symbolic link;
- * ENOMEM, EMFILE, ...
+ * Opens the semaphore that has the name; its page may be among those kept (NULL: none are). ENOENT; EPERM; EINVAL:
+ * what is there is no semaphore; ELOOP: a symbolic link; ENOMEM, EMFILE, ...
  */
-int directory_find(const struct directory *directory, const char *name, size_t length, struct file *file);
+int directory_find(const struct directory *directory, const char *name, size_t length, const struct kept *kept,
+		   struct file *file);
 
 /* Is there anything of that name? */
 bool directory_has(const struct directory *directory, const char *name, size_t length);
@@ -75,7 +78,7 @@ bool directory_has(const struct directory *directory, const char *name, size_t l
 int directory_make(const struct directory *directory, const char *name, size_t length, const struct ksem_cred *owner,
 		   mode_t mode, uint32_t value, struct file *file);
 
-/* Ends the mapping of a file that nobody else has seen. */
+/* Ends the mapping of a file that nobody else has seen, but for a kept one. */
 void file_close(struct file *file);
 
 /* Takes the name away. ENOENT, EPERM. */

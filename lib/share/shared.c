@@ -31,13 +31,9 @@ void shared_discard(struct ksem *ksem)
 	memory_free(ksem);
 }
 
-void shared_end(struct ksem *ksem, struct reclaim *garbage)
+void shared_end(struct ksem *ksem)
 {
-	struct shared *shared = shared_of(ksem);
-
-	page_leave(shared->page, shared->holder);
-	reclaim_add_mapping(garbage, &shared->mapping, shared->page, PAGE_BYTES);
-	reclaim_add(garbage, &ksem->retired, sizeof(*shared));
+	page_leave(shared_of(ksem)->page, shared_of(ksem)->holder);
 }
 
 void shared_tell_refs(struct ksem *ksem)

@@ -44,8 +44,8 @@ struct ksem *shared_new(struct ksem_ns *ns, struct directory *directory, const s
 /* Undoes it, while nobody else has seen it. The file stays mapped. */
 void shared_discard(struct ksem *ksem);
 
-/* Its end in this process: gives the record back, and all its memory to the list. */
-void shared_end(struct ksem *ksem, struct reclaim *garbage);
+/* Its end in this process: gives the record back. Its memory and its mapping are the caller's to give back (kept.h). */
+void shared_end(struct ksem *ksem);
 
 /* Says in the page how many references this process has. Under the namespace's lock. */
 void shared_tell_refs(struct ksem *ksem);

@@ -6,6 +6,7 @@
 #include "tool.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -150,8 +151,10 @@ int show(void)
 		die(FAILED, "no memory");
 	count = print_all(memory);
 	fclose(memory);
+	if (count > 0)
+		fputs(text, stdout);
+	free(text);
 	if (count == 0)
 		die(FAILED, "%s: not found, or not to be opened", options.name);
-	fputs(text, stdout);
 	return DONE;
 }
