@@ -45,6 +45,7 @@ struct job {
 	int threads;
 	long count;        /* of semaphores */
 	bool random;       /* which of them */
+	bool held;         /* OPEN: it is open already */
 	long operations;   /* at least 1 */
 	bool distribution; /* HANDOVER, PARK, PARK_BOTH: each of them is timed, and goes to the histogram */
 	int processors[PROCESSORS_MAX], processor_count; /* those that this program may use */

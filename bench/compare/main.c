@@ -118,6 +118,7 @@ static void add_cases(void)
 	}
 	add_case("create", (struct job){.scenario = CREATE});
 	add_case("open", (struct job){.scenario = OPEN});
+	add_case("open_held", (struct job){.scenario = OPEN, .held = true});
 }
 
 static void add_peer(const struct peer *peer)

@@ -423,8 +423,11 @@ static double open_existing(const struct job *job)
 	double each;
 
 	peer_open();
-	peer_close();
+	if (!job->held)
+		peer_close();
 	each = alone(job, open_body);
+	if (job->held)
+		peer_close();
 	peer_unlink();
 	return each;
 }

@@ -74,6 +74,8 @@ void results_print_targets(const struct results *results)
 	     results_median(r, "processes", GLIBC), 0.5);
 	line("post + wait, one thread, shared by processes / glibc", results_median(r, "pair_1", SHARED),
 	     results_median(r, "pair_1", GLIBC), 1);
+	line("open + close of a shared name that is held / glibc", results_median(r, "open_held", SHARED),
+	     results_median(r, "open_held", GLIBC), 0.05);
 	line("open + close of a shared name that isn't held / glibc", results_median(r, "open", SHARED),
 	     results_median(r, "open", GLIBC), 1);
 }
