@@ -262,6 +262,15 @@ void crew_ask_to_rest(bool asked)
 	pthread_mutex_unlock(&rest.mutex);
 }
 
+bool crew_has_left(void)
+{
+	for (unsigned i = 1; i <= round_now.conditions.threads; i++) {
+		if (atomic_load(&workers[i].state) != STATE_LEFT)
+			return false;
+	}
+	return true;
+}
+
 void crew_join(void)
 {
 	for (unsigned i = 1; i <= round_now.conditions.threads; i++)

@@ -10,8 +10,8 @@
  * and initial + in - out is the value, for each semaphore. That such a point is reached at all is itself a check: a
  * lost wake leaves a waiter beside a permit, and the look is repeated until the watchdog complains of it.
  *
- * At the end the sleepers are woken, by as many permits posted at once; then the namespace must hold no semaphore but
- * the round's.
+ * At the end the sleepers are woken, by as many permits posted at once, until all threads have left; then the namespace
+ * must hold no semaphore but the round's.
  */
 #include "torture.h"
 
@@ -129,15 +129,15 @@ static void begin(const struct variant *variant, uint64_t seed)
 	crew_start();
 }
 
-/* Permits for all who sleep; they take these as a sign to leave. */
+/* Permits for all who sleep beside none; they take these as a sign to leave. */
 static void wake_sleepers(void)
 {
 	for (unsigned i = 0; i < atomic_load(&round_now.n_books); i++) {
 		struct book *book = &round_now.books[i];
-		unsigned waiters = info_of(round_now.root, book->id).waiters;
+		struct ksem_info info = info_of(round_now.root, book->id);
 
-		if (waiters)
-			book_post(&workers[0], book, (struct via){round_now.root}, waiters);
+		if (info.waiters > 0 && info.value == 0)
+			book_post(&workers[0], book, (struct via){round_now.root}, info.waiters);
 	}
 }
 
@@ -154,8 +154,11 @@ static void end(void)
 	struct look found;
 
 	atomic_store(&round_now.stop, true);
-	wake_sleepers();
 	crew_ask_to_rest(false);
+	while (!crew_has_left()) { /* a thread that a late handler woke may sleep once more */
+		wake_sleepers();
+		nanosleep(&(struct timespec){0, 200000}, NULL);
+	}
 	crew_join();
 	while (!look(&found)) /* at once: there are no threads */
 		;

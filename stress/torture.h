@@ -172,6 +172,7 @@ bool crew_has_fifo(void), crew_has_idle(void);
 void crew_start(void);
 void crew_disturb(void); /* one random disturbance of one thread; replaces it if it has left */
 void crew_ask_to_rest(bool rest);
+bool crew_has_left(void); /* all threads */
 void crew_join(void);
 unsigned long crew_acts(void);
 unsigned long crew_progress(void); /* rises with every act, rest, permit, handler, and step of the conductor */
