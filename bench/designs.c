@@ -63,8 +63,8 @@ static struct {
 	"xorl %%ecx, %%ecx\n\t"
 #define ABORT KSEM_INLINE_ABORT(".byte 0x0f, 0xb9, 0x3d\n\t.long 0x53053053", "jmp")
 
-#define AS_IT_IS(change)   KSEM_INLINE_DESCRIPTOR ANNOUNCE PROCESSOR LOOK change ABORT
-#define OWNED(change)      KSEM_INLINE_DESCRIPTOR ANNOUNCE OWNER LOOK change ABORT
+#define AS_IT_IS(change)   KSEM_INLINE_DESCRIPTOR("3", "1", "2") ANNOUNCE PROCESSOR LOOK change ABORT
+#define OWNED(change)      KSEM_INLINE_DESCRIPTOR("3", "1", "2") ANNOUNCE OWNER LOOK change ABORT
 #define UNANNOUNCED(change) PROCESSOR LOOK change
 #define COUNTS(change)     BARE change
 /* clang-format on */

@@ -3,6 +3,7 @@
  * The fast paths, called CALLS times each, for instructions.sh to count their instructions under valgrind.
  *   instructions cells      a semaphore whose permits are in cells
  *   instructions central    one whose permits are in its word
+ *   instructions unserved   the same, where there are no sequences
  *
  * valgrind knows no restartable sequences. It runs one thread at a time on one processor, though, so a sequence that it
  * runs is never interrupted: the program says that it is on processor 0, and nothing needs to restart it.
@@ -26,7 +27,7 @@ static struct ksem *pin;
 
 #if KSEM_INLINE_WORKS && defined(__x86_64__)
 
-static void use_cells(void)
+static void use_sequences(void)
 {
 	char *thread;
 
@@ -36,6 +37,10 @@ static void use_cells(void)
 	rseq_cells = aligned_alloc(KSEM_CACHE_LINE, 1 << KSEM_INLINE_STRIDE);
 	memset(rseq_cells, 0, 1 << KSEM_INLINE_STRIDE);
 	ksem_inline_1 = (struct ksem_inline){rseq_cells, rseq_area, rseq_processors};
+}
+
+static void use_cells(void)
+{
 	store_rlx(&pin->sem.cells, 8);
 	store_rlx(&pin->sem.word, count_with_mode(count_new(0), COUNT_PERCPU));
 	store_rlx(cells_of(0, 8), 1); /* one permit */
@@ -43,9 +48,13 @@ static void use_cells(void)
 
 #else
 
-static void use_cells(void)
+static void use_sequences(void)
 {
 	exit(77);
+}
+
+static void use_cells(void)
+{
 }
 
 #endif
@@ -91,7 +100,9 @@ __attribute__((noinline)) static void measure_inline(void)
 
 int main(int argc, char **argv)
 {
-	if (argc != 2 || (strcmp(argv[1], "cells") != 0 && strcmp(argv[1], "central") != 0))
+	bool cells = argc == 2 && strcmp(argv[1], "cells") == 0, central = argc == 2 && strcmp(argv[1], "central") == 0;
+
+	if (!cells && !central && !(argc == 2 && strcmp(argv[1], "unserved") == 0))
 		return 2;
 	must(ksem_ns_create(NULL, &ns));
 	must(ksem_proc_create(ns, NULL, &proc));
@@ -99,7 +110,9 @@ int main(int argc, char **argv)
 	must(ksem_pin(proc, id, &pin));
 	must(ksem_trywait(proc, id));
 	must(ksem_post(proc, id)); /* the thread's first calls */
-	if (strcmp(argv[1], "cells") == 0)
+	if (cells || central)
+		use_sequences();
+	if (cells)
 		use_cells();
 	measure();
 	measure_trywait();

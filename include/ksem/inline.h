@@ -95,12 +95,12 @@ extern struct ksem_inline ksem_inline_1 __attribute__((weak));
  * holds the difference. Since a put only writes the one half and a take the other, a put needn't wait until the take
  * before it has reached memory, nor a take for a put.
  */
-#define KSEM_INLINE_DESCRIPTOR                \
-	".pushsection __rseq_cs, \"aw?\"\n\t" \
-	".balign 32\n"                        \
-	"3:\n\t"                              \
-	".long 0, 0\n\t"                      \
-	".quad 1f, 2f - 1f, 4f\n\t"           \
+#define KSEM_INLINE_DESCRIPTOR(label, from, to)                    \
+	".pushsection __rseq_cs, \"aw?\"\n\t"                      \
+	".balign 32\n"                                             \
+	label ":\n\t"                                              \
+	".long 0, 0\n\t"                                           \
+	".quad " from "f, " to "f - " from "f, 4f\n\t"             \
 	".popsection\n\t"
 
 /* The signature is what the kernel looks for before 4. */
@@ -117,22 +117,27 @@ extern struct ksem_inline ksem_inline_1 __attribute__((weak));
 
 #if defined(__x86_64__)
 
-#define KSEM_INLINE_SEQUENCE(find, sem, change)              \
-	KSEM_INLINE_DESCRIPTOR                               \
+#define KSEM_INLINE_BEGIN(find)                              \
+	KSEM_INLINE_DESCRIPTOR("3", "1", "2")                \
 	"leaq 3b(%%rip), %%rax\n\t"                          \
 	"movq %%rax, %%fs:8(%[area])\n"                      \
 	"1:\n\t"                                             \
 	"movl %%fs:4(%[area]), %%eax\n\t"                    \
 	"cmpl %[processors], %%eax\n\t"                      \
 	"jae %l[refused]\n\t"                                \
-	find                                                 \
-	"cmpb %[percpu], %c[word_at] + 7(" sem ")\n\t"       \
-	"jne %l[refused]\n\t"                                \
+	find
+
+#define KSEM_INLINE_IS_PERCPU(sem) \
+	"cmpb %[percpu], %c[word_at] + 7(" sem ")\n\t"
+
+#define KSEM_INLINE_OR_REFUSE "jne %l[refused]\n\t"
+
+#define KSEM_INLINE_CELL(sem)                                \
 	"movzwl %c[word_at] + 8(" sem "), %%ecx\n\t"         \
 	"shlq %[stride], %%rax\n\t"                          \
-	"addq %[cells], %%rax\n\t"                           \
-	change                                               \
-	KSEM_INLINE_ABORT(".byte 0x0f, 0xb9, 0x3d\n\t.long 0x53053053", "jmp")
+	"addq %[cells], %%rax\n\t"
+
+#define KSEM_INLINE_END KSEM_INLINE_ABORT(".byte 0x0f, 0xb9, 0x3d\n\t.long 0x53053053", "jmp")
 
 #define KSEM_INLINE_FIND                              \
 	"movq %[table], %%r9\n\t"                     \
@@ -165,9 +170,8 @@ extern struct ksem_inline ksem_inline_1 __attribute__((weak));
 
 #else /* arm64 */
 
-/* The acquire orders the place of the cells after the mode; the releases, puts and takes for who reads the cells. */
-#define KSEM_INLINE_SEQUENCE(find, sem, change)      \
-	KSEM_INLINE_DESCRIPTOR                       \
+#define KSEM_INLINE_BEGIN(find)                      \
+	KSEM_INLINE_DESCRIPTOR("3", "1", "2")        \
 	"adrp x9, 3b\n\t"                            \
 	"add x9, x9, :lo12:3b\n\t"                   \
 	"str x9, [%[area], 8]\n"                     \
@@ -175,16 +179,22 @@ extern struct ksem_inline ksem_inline_1 __attribute__((weak));
 	"ldr w9, [%[area], 4]\n\t"                   \
 	"cmp w9, %w[processors]\n\t"                 \
 	"b.hs %l[refused]\n\t"                       \
-	find                                         \
+	find
+
+/* The acquire orders the place of the cells after the mode; the releases, puts and takes for who reads the cells. */
+#define KSEM_INLINE_IS_PERCPU(sem)                   \
 	"add x10, " sem ", %c[word_at] + 7\n\t"      \
 	"ldarb w11, [x10]\n\t"                       \
-	"cmp w11, %[percpu]\n\t"                     \
-	"b.ne %l[refused]\n\t"                       \
+	"cmp w11, %[percpu]\n\t"
+
+#define KSEM_INLINE_OR_REFUSE "b.ne %l[refused]\n\t"
+
+#define KSEM_INLINE_CELL(sem)                        \
 	"ldrh w11, [x10, 1]\n\t"                     \
 	"add x10, %[cells], x9, lsl %[stride]\n\t"   \
-	"add x10, x10, x11, lsl 3\n\t"               \
-	change                                       \
-	KSEM_INLINE_ABORT(".inst 0xd428bc00", "b")
+	"add x10, x10, x11, lsl 3\n\t"
+
+#define KSEM_INLINE_END KSEM_INLINE_ABORT(".inst 0xd428bc00", "b")
 
 #define KSEM_INLINE_FIND                    \
 	"ldr x12, %[table]\n\t"             \
@@ -220,6 +230,14 @@ extern struct ksem_inline ksem_inline_1 __attribute__((weak));
 #define KSEM_INLINE_CLOBBERS "memory", "cc", "x9", "x10", "x11", "x12", "x13"
 
 #endif
+
+#define KSEM_INLINE_SEQUENCE(find, sem, change)      \
+	KSEM_INLINE_BEGIN(find)                      \
+	KSEM_INLINE_IS_PERCPU(sem)                   \
+	KSEM_INLINE_OR_REFUSE                        \
+	KSEM_INLINE_CELL(sem)                        \
+	change                                       \
+	KSEM_INLINE_END
 
 /* clang-format on */
 

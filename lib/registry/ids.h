@@ -7,8 +7,8 @@
  * nearly every entry stands in its home. One that finds its home taken goes to `spill`, which is addressed by a hash,
  * probed in order, and at most half full; where it is empty a look-up doesn't go there.
  *
- * A post or take of a permit in a cell is a look-up and the change of the cell in one restartable sequence (ids_put,
- * ids_take), which is its own read section (os/rseq.h).
+ * A post or take as it is most often is a look-up and the change of a cell, or of the word, in one restartable sequence
+ * (ids_put, ids_take; sem/sequence.h), which is its own read section.
  *
  * Changes are made under the process's lock. Other readers need an RCU read section around the look-up and the use of
  * what it found. A table that is too small, too large or too scattered is replaced whole (KSEM_ORD_2 publishes tables
@@ -20,6 +20,7 @@
 
 #include "base/atomic.h"
 #include "object/object.h"
+#include "sem/sequence.h"
 
 typedef struct ksem *ids_entry; /* &ids_absent: none; in spill NULL where there was none ever */
 
@@ -41,10 +42,11 @@ struct ids {
 	_Alignas(KSEM_CACHE_LINE) size_t count; /* under the process's lock: entries; apart from what readers read */
 };
 
-#define IDS_FIND_INPUTS(ids, wanted)                                                    \
-	RSEQ_INPUTS, [word_at] "i"(offsetof(struct ksem, sem.word)),                    \
-		KSEM_INLINE_FIND_INPUTS((ids)->table, offsetof(struct ids_table, mask), \
-					offsetof(struct ids_table, home), wanted, offsetof(struct ksem, id))
+#define IDS_FIND_INPUTS(ids, wanted)                                                                          \
+	RSEQ_INPUTS, [word_at] "i"(offsetof(struct ksem, sem.word)),                                          \
+		KSEM_INLINE_FIND_INPUTS((ids)->table, offsetof(struct ids_table, mask),                       \
+					offsetof(struct ids_table, home), wanted, offsetof(struct ksem, id)), \
+		SEQUENCE_INPUTS(PERCPU_SAMPLE_PERIOD)
 
 void ids_init(struct ids *ids);
 
@@ -63,17 +65,18 @@ static inline struct ksem *ids_find(const struct ids *ids, ksem_id_t id)
 }
 
 /*
- * One permit into, or out of, this processor's cell of the semaphore of that id. False: look it up, and do it
- * otherwise.
+ * One permit into, or out of, the semaphore of that id: by this processor's cell, or by the word. False: look it up,
+ * and do it otherwise.
  */
 static inline bool ids_put(const struct ids *ids, ksem_id_t id)
 {
 #if KSEM_INLINE_WORKS
-	__asm__ goto(KSEM_INLINE_SEQUENCE(KSEM_INLINE_FIND, KSEM_INLINE_FOUND, KSEM_INLINE_PUT)
+	__asm__ goto(SEQUENCE(KSEM_INLINE_FIND, KSEM_INLINE_FOUND, KSEM_INLINE_PUT, SEQUENCE_WORD_PUT)
 		     :
 		     : IDS_FIND_INPUTS(ids, id)
 		     : KSEM_INLINE_CLOBBERS
-		     : refused);
+		     : refused, done);
+done:
 	return true;
 refused:
 #endif
@@ -84,11 +87,12 @@ refused:
 static inline bool ids_take(const struct ids *ids, ksem_id_t id)
 {
 #if KSEM_INLINE_WORKS
-	__asm__ goto(KSEM_INLINE_SEQUENCE(KSEM_INLINE_FIND, KSEM_INLINE_FOUND, KSEM_INLINE_TAKE)
+	__asm__ goto(SEQUENCE(KSEM_INLINE_FIND, KSEM_INLINE_FOUND, KSEM_INLINE_TAKE, SEQUENCE_WORD_TAKE)
 		     :
 		     : IDS_FIND_INPUTS(ids, id)
 		     : KSEM_INLINE_CLOBBERS
-		     : refused);
+		     : refused, done);
+done:
 	return true;
 refused:
 #endif

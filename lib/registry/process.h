@@ -28,7 +28,7 @@ static inline struct ksem *process_find(const struct ksem_proc *proc, ksem_id_t 
 	return ids_find(&proc->ids, id);
 }
 
-/* One permit into, or out of, a cell of the semaphore of that id. False: find it, and do it otherwise. */
+/* One permit into, or out of, the semaphore of that id. False: find it, and do it otherwise. */
 static inline bool process_put(struct ksem_proc *proc, ksem_id_t id)
 {
 	return ids_put(&proc->ids, id);

@@ -12,7 +12,7 @@
 #define FEW_CHANGES  2000 /* sequences between becoming percpu and a revocation, which costs as much as these saved */
 #define BACK_OFF_MAX 10   /* after so many doublings it loses its cells */
 
-_Thread_local uint32_t percpu_takes;
+__attribute__((used)) _Thread_local uint32_t percpu_takes;
 
 /* ---- Visiting: working on cells other than in a sequence. In a read section. ---- */
 

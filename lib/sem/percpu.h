@@ -91,7 +91,8 @@ static inline bool percpu_is(const struct semaphore *sem)
 
 #define PERCPU_SAMPLE_PERIOD 16 /* takes of a thread from words to one sample */
 
-extern HIDDEN _Thread_local uint32_t percpu_takes; /* owner only, and its signal handlers: it needn't be exact */
+/* Owner only, and its signal handlers: it needn't be exact. sequence.h knows it by its name. */
+extern HIDDEN _Thread_local uint32_t percpu_takes;
 
 /* Before a take from the word: every so often, considers making the semaphore percpu. */
 void percpu_sample(struct semaphore *sem);

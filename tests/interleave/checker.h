@@ -44,12 +44,14 @@ uint64_t memory_add(void *address, size_t size, uint64_t value, enum order order
 void memory_fence(const char *function); /* sequentially consistent */
 
 /*
- * A load or store without a point before it. A load's address may have been computed from values that came with these
+ * An access without a point before it. A load's address may have been computed from values that came with these
  * views (arm64 orders it after them); what came with the loaded value goes to `with`. NULL: none.
  */
 uint64_t memory_load_now(const void *address, size_t size, enum order order, const struct view *before,
 			 struct view *with, const char *function);
 void memory_store_now(void *address, size_t size, uint64_t value, enum order order, const char *function);
+bool memory_cas_now(void *address, size_t size, void *expected, uint64_t value, enum order success, enum order failure,
+		    const char *function);
 
 /* The value as the kernel finds it: the latest. */
 uint64_t memory_latest(const void *address, size_t size);

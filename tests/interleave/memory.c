@@ -570,6 +570,13 @@ static void replace(struct location *location, uint64_t value, enum order order)
 bool memory_cas(void *address, size_t size, void *expected, uint64_t value, enum order success, enum order failure,
 		const char *function)
 {
+	point();
+	return memory_cas_now(address, size, expected, value, success, failure, function);
+}
+
+bool memory_cas_now(void *address, size_t size, void *expected, uint64_t value, enum order success, enum order failure,
+		    const char *function)
+{
 	uint64_t wanted = raw_read((uintptr_t)expected, size), found;
 	struct location *location;
 	struct store *store;
@@ -584,7 +591,6 @@ bool memory_cas(void *address, size_t size, void *expected, uint64_t value, enum
 		memcpy((void *)address, &value, size);
 		return true;
 	}
-	point();
 	memory_tick();
 	location = locate(address, size);
 	store = choose_store(location, address, size, failure, &wanted);

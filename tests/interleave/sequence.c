@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Restartable sequences: an interpreter for the few instructions that the sequences of <ksem/inline.h> are made of, of
- * both processors. What it doesn't know it refuses, so a sequence that changes is either still explored or ends the
- * test; there is no model beside it to keep in step.
+ * Restartable sequences: an interpreter for the few instructions that the sequences of <ksem/inline.h> and
+ * sem/sequence.h are made of, of both processors. What it doesn't know it refuses, so a sequence that changes is either
+ * still explored or ends the test; there is no model beside it to keep in step.
  *
- * Each load and store is a point, at which the thread may be preempted; if the sequence was aborted there, it is
- * refused. Orders: on x86-64 each load is an acquire and each store a release; on arm64 as the instruction says, and a
- * load is ordered after those that its address was computed from.
+ * Each access to memory is a point, at which the thread may be preempted; so is each instruction that follows a change
+ * and is still covered by the descriptor that was announced last, of which there should be none. If the sequence was
+ * aborted at one that is covered, it is refused.
+ *
+ * Orders: on x86-64 each load is an acquire and each store a release; on arm64 as the instruction says, and a load is
+ * ordered after those that its address was computed from.
  */
 #include "checker.h"
 
@@ -19,7 +22,8 @@
 #include "sequence.h"
 #include "sequence_text.h"
 
-#define MOST_STEPS 48
+#define MOST_STEPS 64
+#define LABELS     10
 #define REGISTERS  32
 
 /* Operands that have a name in the text. NONE: a number. */
@@ -34,6 +38,8 @@ enum operand_name {
 	PERCPU,
 	STRIDE,
 	MOST,
+	TO_SAMPLE,
+	TAKES,
 	WORD_AT,
 	MASK_AT,
 	HOMES_AT,
@@ -41,21 +47,39 @@ enum operand_name {
 	OPERAND_NAMES
 };
 
-static const char *const name_texts[OPERAND_NAMES] = {"",           "area",    "sem",      "table",  "id",
-						      "processors", "cells",   "percpu",   "stride", "most",
-						      "word_at",    "mask_at", "homes_at", "id_at"};
+static const char *const name_texts[OPERAND_NAMES] = {
+	"",       "area", "sem",       "table", "id",      "processors", "cells",    "percpu",
+	"stride", "most", "to_sample", "takes", "word_at", "mask_at",    "homes_at", "id_at"};
 
 struct operand {
-	enum { NOTHING, REGISTER, NUMBER, MEMORY, ELSEWHERE } kind;
+	enum { NOTHING, REGISTER, NUMBER, MEMORY, DESCRIPTOR, ELSEWHERE, LABEL, REFUSED, DONE } kind;
 	unsigned width;               /* of a register; 0: as the instruction */
 	int reg;                      /* or the base of a memory operand; -1: none */
 	int index;                    /* -1: none */
 	unsigned scale;               /* of the index, a shift */
 	enum operand_name name, base; /* named part of a number or displacement; named base */
-	int64_t number;
+	int64_t number;               /* of a label or descriptor, its own */
 };
 
-enum what { IGNORE, MOVE, COMPARE, ADD, SUB, AND, SHIFT, INCREMENT, IF_NOT_BELOW, IF_NOT_EQUAL, IF_EQUAL };
+enum what {
+	IGNORE,
+	ADDRESS,
+	MOVE,
+	MOVE_EXCLUSIVE,
+	COMPARE,
+	TEST,
+	ADD,
+	SUB,
+	AND,
+	SHIFT,
+	INCREMENT,
+	EXCHANGE,
+	IF_NOT_BELOW,
+	IF_NOT_EQUAL,
+	IF_EQUAL,
+	IF_ZERO,
+	ALWAYS
+};
 
 struct instruction {
 	const char *text;
@@ -67,39 +91,51 @@ struct instruction {
 /* clang-format off */
 
 static const struct instruction x86_64[] = {
-	{"leaq", IGNORE, 8, RELAXED}, /* the descriptor's address */
+	{"leaq", ADDRESS, 8, RELAXED},
 	{"movl", MOVE, 4, ACQUIRE},
 	{"movq", MOVE, 8, ACQUIRE},
 	{"movzwl", MOVE, 2, ACQUIRE},
 	{"cmpb", COMPARE, 1, ACQUIRE},
 	{"cmpl", COMPARE, 4, ACQUIRE},
 	{"cmpq", COMPARE, 8, ACQUIRE},
+	{"testl", TEST, 4, ACQUIRE},
 	{"addq", ADD, 8, ACQUIRE},
 	{"subl", SUB, 4, ACQUIRE},
 	{"andq", AND, 8, ACQUIRE},
 	{"shlq", SHIFT, 8, ACQUIRE},
 	{"incl", INCREMENT, 4, ACQUIRE},
+	{"lock cmpxchgq", EXCHANGE, 8, ACQ_REL},
 	{"jae", IF_NOT_BELOW, 0, RELAXED},
 	{"jne", IF_NOT_EQUAL, 0, RELAXED},
 	{"je", IF_EQUAL, 0, RELAXED},
+	{"jmp", ALWAYS, 0, RELAXED},
 	{NULL, IGNORE, 0, RELAXED},
 };
 
 static const struct instruction arm64[] = {
-	{"adrp", IGNORE, 0, RELAXED}, /* the descriptor's address */
+	{"adrp", ADDRESS, 8, RELAXED}, /* all of it */
+	{"mov", MOVE, 0, RELAXED},
+	{"mrs", MOVE, 0, RELAXED},
 	{"ldr", MOVE, 0, RELAXED},
 	{"ldrh", MOVE, 2, RELAXED},
 	{"ldarb", MOVE, 1, ACQUIRE},
 	{"ldrb", MOVE, 1, RELAXED},
 	{"str", MOVE, 0, RELAXED},
 	{"stlr", MOVE, 0, RELEASE},
+	{"ldxr", MOVE_EXCLUSIVE, 0, RELAXED},
+	{"ldaxr", MOVE_EXCLUSIVE, 0, ACQUIRE},
+	{"stxr", EXCHANGE, 8, RELAXED},
+	{"stlxr", EXCHANGE, 8, RELEASE},
 	{"cmp", COMPARE, 0, RELAXED},
+	{"tst", TEST, 0, RELAXED},
 	{"add", ADD, 0, RELAXED},
 	{"sub", SUB, 0, RELAXED},
 	{"and", AND, 0, RELAXED},
 	{"b.hs", IF_NOT_BELOW, 0, RELAXED},
 	{"b.ne", IF_NOT_EQUAL, 0, RELAXED},
 	{"b.eq", IF_EQUAL, 0, RELAXED},
+	{"cbz", IF_ZERO, 0, RELAXED},
+	{"b", ALWAYS, 0, RELAXED},
 	{NULL, IGNORE, 0, RELAXED},
 };
 
@@ -112,9 +148,16 @@ struct step {
 	bool stores;
 };
 
+/* What a descriptor covers. */
+struct range {
+	unsigned from, to;
+};
+
 struct sequence {
 	struct step steps[MOST_STEPS];
 	unsigned n;
+	unsigned labels[LABELS];      /* the steps that follow them */
+	struct range covered[LABELS]; /* by the descriptor of that label: labels, until all is read */
 };
 
 static struct sequence sequences[2][2][2]; /* processor, by id, take */
@@ -199,7 +242,8 @@ static void read_sum(const char **text, struct operand *operand)
 			continue;
 		}
 		skip_blanks(text);
-		if (!isdigit((unsigned char)**text))
+		accept(text, "$");
+		if (!isdigit((unsigned char)**text) && **text != '-')
 			unknown(*text);
 		operand->number += strtol(*text, &end, 10);
 		*text = end;
@@ -231,12 +275,43 @@ static void read_address(const char **text, struct operand *operand, const char 
 		unknown(*text);
 }
 
+/* A label, of what is before (3b) or behind (7f), or one in C. False: something else. */
+static bool read_place(const char **text, struct operand *operand)
+{
+	bool rest = accept(text, ":lo12:"); /* arm64: of an address that is known whole */
+
+	if (accept(text, "%l[refused]")) {
+		operand->kind = REFUSED;
+	} else if (accept(text, "%l[done]")) {
+		operand->kind = DONE;
+	} else if (isdigit((unsigned char)(*text)[0]) && ((*text)[1] == 'b' || (*text)[1] == 'f')) {
+		operand->kind = rest ? ELSEWHERE : (*text)[1] == 'b' ? DESCRIPTOR : LABEL;
+		operand->number = (*text)[0] - '0';
+		*text += 2;
+		accept(text, "(%%rip)");
+	} else {
+		return false;
+	}
+	return true;
+}
+
 static void read_operand(const char **text, struct operand *operand)
 {
 	*operand = (struct operand){.reg = -1, .index = -1};
-	if (accept(text, "%l[refused]") || accept(text, "3b(%%rip)") || accept(text, ":lo12:3b") ||
-	    accept(text, "3b")) {
+	skip_blanks(text);
+	if (read_place(text, operand))
+		return;
+	if (accept(text, "percpu_takes@gottpoff(%%rip)") || accept(text, "[x13, :gottprel_lo12:percpu_takes]")) {
+		operand->kind = NUMBER; /* the address, as if the thread pointer were 0 */
+		operand->name = TAKES;
+		return;
+	}
+	if (accept(text, ":gottprel:percpu_takes")) {
 		operand->kind = ELSEWHERE;
+		return;
+	}
+	if (accept(text, "tpidr_el0")) {
+		operand->kind = NUMBER;
 		return;
 	}
 	if (accept(text, "[")) {
@@ -264,7 +339,8 @@ static void read_operand(const char **text, struct operand *operand)
 static void read_line(const char *line, struct sequence *sequence, const struct instruction *known)
 {
 	struct step *step = &sequence->steps[sequence->n];
-	size_t length = strcspn(line, " \t");
+	size_t prefix = strncmp(line, "lock ", 5) == 0 ? 5 : 0;
+	size_t length = prefix + strcspn(line + prefix, " \t");
 	const char *text = line + length;
 
 	while (known->text && (strlen(known->text) != length || strncmp(known->text, line, length) != 0))
@@ -285,10 +361,26 @@ static void read_line(const char *line, struct sequence *sequence, const struct 
 	sequence->n++;
 }
 
-/* Without what goes to other sections, and the labels of where it begins and ends. */
+/* A line of another section, of which descriptors count. */
+static void read_elsewhere(const char *line, struct sequence *sequence, int *label)
+{
+	unsigned from, to, again, abort;
+	int all = 0;
+
+	if (isdigit((unsigned char)line[0]) && line[1] == ':')
+		*label = line[0] - '0';
+	if (strncmp(line, ".quad", 5) != 0)
+		return;
+	if (sscanf(line, ".quad %1uf, %1uf - %1uf, %1uf%n", &from, &to, &again, &abort, &all) != 4 || line[all] ||
+	    again != from || abort != 4)
+		unknown(line);
+	sequence->covered[*label] = (struct range){from, to};
+}
+
 static void read_text(const char *text, struct sequence *sequence)
 {
 	bool elsewhere = false;
+	int label = 0;
 
 	while (*text) {
 		char line[128];
@@ -304,9 +396,16 @@ static void read_text(const char *text, struct sequence *sequence)
 			elsewhere = true;
 		else if (strncmp(line + length, ".popsection", 11) == 0)
 			elsewhere = false;
-		else if (!elsewhere && line[length] && !isdigit((unsigned char)line[length]))
+		else if (elsewhere)
+			read_elsewhere(line + length, sequence, &label);
+		else if (isdigit((unsigned char)line[length]) && line[length + 1] == ':')
+			sequence->labels[line[length] - '0'] = sequence->n;
+		else if (line[length])
 			read_line(line + length, sequence, is_arm64 ? arm64 : x86_64);
 	}
+	for (int i = 0; i < LABELS; i++)
+		sequence->covered[i] = (struct range){sequence->labels[sequence->covered[i].from],
+						      sequence->labels[sequence->covered[i].to]};
 }
 
 void sequences_start(void)
@@ -331,12 +430,24 @@ void sequences_of_arm64(bool yes)
 /* ---- Running ---- */
 
 struct run {
+	const struct sequence *sequence;
+	unsigned at;          /* the step that it is at */
+	struct range covered; /* by the descriptor that it announced last */
+	bool changed;         /* it has made a change */
+	uint64_t exclusive;   /* arm64: what was loaded by an exclusive load, */
+	bool acquired;        /* and whether that was an acquire */
 	uint64_t registers[REGISTERS];
-	struct view came_with[REGISTERS]; /* arm64: what the value came with */
 	bool came[REGISTERS];
 	uint64_t named[OPERAND_NAMES];
-	uint64_t left, right; /* compared last */
+	uint64_t left, right;             /* compared last */
+	struct view came_with[REGISTERS]; /* arm64: what the value came with */
 };
+
+/* Or else it was aborted where it is. */
+static bool goes_on(const struct run *run)
+{
+	return run->at < run->covered.from || run->at >= run->covered.to || sequence_goes_on();
+}
 
 static uint64_t low(uint64_t value, unsigned width)
 {
@@ -377,8 +488,12 @@ static uint64_t load(struct run *run, const struct operand *at, unsigned width, 
 			run->came[to] = false;
 		return processor_of_thread();
 	}
+	if ((uintptr_t)address == run->named[TAKES]) { /* the thread's own */
+		memcpy(&value, address, width);
+		return value;
+	}
 	point();
-	if (!sequence_goes_on())
+	if (!goes_on(run))
 		return 0; /* and no more is done */
 	if (is_arm64) {
 		came_also_with(run, &before, &any, at->reg);
@@ -415,24 +530,63 @@ static uint64_t value_of(struct run *run, const struct operand *operand, unsigne
 		return low(run->named[operand->name] + (uint64_t)operand->number, width);
 	case MEMORY:
 		return load(run, operand, width, order, to);
+	case DESCRIPTOR:
+		return (uint64_t)operand->number;
 	case NOTHING:
 	case ELSEWHERE:
+	case LABEL:
+	case REFUSED:
+	case DONE:
 		break;
 	}
 	return 0;
 }
 
-/* The one store; false: aborted before. */
+/* False: aborted before. */
 static bool store(struct run *run, const struct operand *to, uint64_t value, unsigned width, enum order order)
 {
+	void *address = (void *)(uintptr_t)address_of(run, to);
+
 	if (to->base == AREA) {
-		sequence_begin(); /* announced */
+		sequence_begin();
+		run->covered = run->sequence->covered[value]; /* announced */
+		return true;
+	}
+	if ((uintptr_t)address == run->named[TAKES]) {
+		memcpy(address, &value, width);
 		return true;
 	}
 	point();
-	if (!sequence_goes_on())
+	if (!goes_on(run))
 		return false;
-	memory_store_now((void *)(uintptr_t)address_of(run, to), width, value, is_arm64 ? order : RELEASE, "sequence");
+	memory_store_now(address, width, value, is_arm64 ? order : RELEASE, "sequence");
+	run->changed = true;
+	return true;
+}
+
+/*
+ * A compare-and-swap; or arm64's exclusive store, which is taken for one, with its load: that may succeed where the
+ * processor's would not, never the other way round. False: aborted before.
+ */
+static bool exchange(struct run *run, const struct step *step)
+{
+	const struct operand *status = is_arm64 ? &step->operands[0] : NULL;
+	const struct operand *from = &step->operands[is_arm64 ? 1 : 0], *to = &step->operands[is_arm64 ? 2 : 1];
+	uint64_t *expected = is_arm64 ? &run->exclusive : &run->registers[0];
+	bool acquires = !is_arm64 || run->acquired, releases = step->instruction->order != RELAXED;
+	enum order success = acquires ? (releases ? ACQ_REL : ACQUIRE) : releases ? RELEASE : RELAXED;
+	bool done;
+
+	point();
+	if (!goes_on(run))
+		return false;
+	done = memory_cas_now((void *)(uintptr_t)address_of(run, to), 8, expected, run->registers[from->reg], success,
+			      acquires ? ACQUIRE : RELAXED, "sequence");
+	run->changed = done;
+	run->left = !done;
+	run->right = 0;
+	if (status)
+		run->registers[status->reg] = !done;
 	return true;
 }
 
@@ -494,35 +648,72 @@ static bool move(struct run *run, const struct step *step, unsigned width)
 		return store(run, to, value_of(run, from, width, RELAXED, -1), width, step->instruction->order);
 	value = value_of(run, from, width, step->instruction->order, to->reg);
 	run->registers[to->reg] = value;
+	if (from->kind == NUMBER)
+		run->came[to->reg] = false;
 	if (step->n == 3) /* arm64: the base moves on */
 		run->registers[from->reg] += (uint64_t)step->operands[2].number;
 	return true;
 }
 
-/* False: refused. */
+/* To the place that the last operand names, if so. */
+static bool jump_if(struct run *run, const struct step *step, bool so)
+{
+	const struct operand *to = &step->operands[step->n - 1];
+
+	if (!so)
+		return true;
+	if (to->kind == DONE)
+		run->at = run->sequence->n - 1;
+	else if (to->kind == LABEL)
+		run->at = run->sequence->labels[to->number] - 1;
+	return to->kind != REFUSED;
+}
+
+/* False: refused, or aborted. */
 static bool do_step(struct run *run, const struct step *step)
 {
 	const struct instruction *instruction = step->instruction;
 	const struct operand *first = &step->operands[0], *second = &step->operands[1];
+	const struct operand *result = is_arm64 ? first : second, *from = is_arm64 ? second : first;
 	unsigned width = instruction->width ? instruction->width : first->width ? first->width : 8;
 
-	if (second->kind == ELSEWHERE || (step->n == 3 && step->operands[2].kind == ELSEWHERE))
-		return true; /* the descriptor's address */
+	if (step->n == 3 && step->operands[2].kind == ELSEWHERE)
+		return true; /* the rest of an address */
 	switch (instruction->what) {
 	case IGNORE:
 		return true;
+	case ADDRESS:
+		run->registers[result->reg] =
+			from->kind == MEMORY ? address_of(run, from) : value_of(run, from, width, RELAXED, -1);
+		return true;
 	case MOVE:
 		return move(run, step, width);
+	case MOVE_EXCLUSIVE:
+		move(run, step, width);
+		run->exclusive = run->registers[first->reg];
+		run->acquired = instruction->order == ACQUIRE;
+		return true;
 	case COMPARE: /* AT&T's order is the other one */
 		run->left = value_of(run, is_arm64 ? first : second, width, instruction->order, -1);
 		run->right = value_of(run, is_arm64 ? second : first, width, instruction->order, -1);
 		return true;
+	case TEST:
+		run->left = value_of(run, first, width, instruction->order, -1) &
+			    value_of(run, second, width, instruction->order, -1);
+		run->right = 0;
+		return true;
+	case EXCHANGE:
+		return exchange(run, step);
 	case IF_NOT_BELOW:
-		return run->left < run->right;
+		return jump_if(run, step, run->left >= run->right);
 	case IF_NOT_EQUAL:
-		return run->left == run->right;
+		return jump_if(run, step, run->left != run->right);
 	case IF_EQUAL:
-		return run->left != run->right;
+		return jump_if(run, step, run->left == run->right);
+	case IF_ZERO:
+		return jump_if(run, step, value_of(run, first, width, RELAXED, -1) == 0);
+	case ALWAYS:
+		return jump_if(run, step, true);
 	default:
 		calculate(run, step, width);
 		return true;
@@ -539,8 +730,8 @@ int sequence_run(void *sem, void *table, uint64_t id, int take)
 		spend(EVENTS);
 		return 0;
 	}
-	memset(run.came, 0, sizeof(run.came));
-	memset(run.registers, 0, sizeof(run.registers));
+	memset(&run, 0, offsetof(struct run, came_with));
+	run.sequence = sequence;
 	memcpy(run.named,
 	       (uint64_t[OPERAND_NAMES]){[SEM] = (uintptr_t)sem,
 					 [TABLE] = (uintptr_t)table,
@@ -550,14 +741,19 @@ int sequence_run(void *sem, void *table, uint64_t id, int take)
 					 [PERCPU] = KSEM_INLINE_PERCPU,
 					 [STRIDE] = KSEM_INLINE_STRIDE,
 					 [MOST] = KSEM_INLINE_CELL_MAX,
+					 [TO_SAMPLE] = PERCPU_SAMPLE_PERIOD - 1,
+					 [TAKES] = (uintptr_t)&percpu_takes,
 					 [WORD_AT] = table ? offsetof(struct ksem, sem.word) :
 							     offsetof(struct semaphore, word),
 					 [MASK_AT] = offsetof(struct ids_table, mask),
 					 [HOMES_AT] = offsetof(struct ids_table, home),
 					 [ID_AT] = offsetof(struct ksem, id)},
 	       sizeof(run.named));
-	for (unsigned i = 0; done && i < sequence->n; i++)
-		done = do_step(&run, &sequence->steps[i]) && sequence_goes_on();
+	for (; done && run.at < sequence->n; run.at++) {
+		if (run.changed && run.at >= run.covered.from && run.at < run.covered.to)
+			point();
+		done = goes_on(&run) && do_step(&run, &sequence->steps[run.at]);
+	}
 	sequence_end();
 	return done;
 }

@@ -132,7 +132,8 @@ inline rcu_leave()
 
 /*
  * `change` is put or taken: `more` is 1 or -1. [lib/sem/percpu.h: percpu_is, percpu_put, percpu_take]
- * [include/ksem/inline.h: KSEM_INLINE_SEQUENCE, KSEM_INLINE_PUT, KSEM_INLINE_TAKE]
+ * [include/ksem/inline.h: KSEM_INLINE_SEQUENCE, KSEM_INLINE_BEGIN, KSEM_INLINE_IS_PERCPU, KSEM_INLINE_CELL]
+ * [include/ksem/inline.h: KSEM_INLINE_PUT, KSEM_INLINE_TAKE] [lib/sem/sequence.h: SEQUENCE]
  */
 #ifdef NO_GUARD
 #define GUARDED true
@@ -320,6 +321,7 @@ inline sum_of()
 
 /*
  * [lib/sem/semaphore.h: semaphore_post] [lib/sem/semaphore.c: semaphore_post_word] [lib/sem/count.h: count_post]
+ * [lib/sem/sequence.h: SEQUENCE_WORD, SEQUENCE_WORD_PUT]
  * [lib/sem/percpu.h: percpu_counts_for_limit] [lib/sem/percpu.c: percpu_post_much, post_draining]
  */
 inline post(n)
@@ -393,6 +395,7 @@ inline clear()
 
 /*
  * [lib/sem/semaphore.h: semaphore_take, semaphore_take_or_enlist] [lib/sem/semaphore.c: semaphore_take_word]
+ * [lib/sem/sequence.h: SEQUENCE_WORD, SEQUENCE_WORD_TAKE]
  * [lib/sem/count.h: count_take, count_enlist]
  */
 inline take(enlists)

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A restartable sequence for a post or take that begins with a look-up: of one permit in this processor's cell, as in
+ * <ksem/inline.h>, or else in the word, where it is central, nobody waits, and nobody else changes it just now. So a
+ * call by id needs no other read section for either.
+ *
+ * A sequence may make one change, and end with it, or it could be restarted after it. There are two such ends here, so
+ * there are two sequences, from 1 to 2 and from 5 to 6, and the second begins inside of the first: at the instruction
+ * behind the one that announces it. One or the other is announced at each instruction from 1 on, and covers it; so
+ * what was found stays there, and if the kernel interferes the call is refused.
+ *
+ * The word's change is the compare-and-swap of semaphore_post_one and semaphore_take_one, KSEM_ORD_1. A take counts
+ * itself in percpu_takes, and is refused if it is one to sample.
+ *
+ * Text and nothing else, for sequences are read as well as run (tests/interleave). registry/ids.h runs them.
+ */
+#ifndef KSEM_SEM_SEQUENCE_H
+#define KSEM_SEM_SEQUENCE_H
+
+/* clang-format off */
+
+#define SEQUENCE(find, sem, in_cell, in_word)        \
+	KSEM_INLINE_DESCRIPTOR("8", "5", "6")        \
+	KSEM_INLINE_BEGIN(find)                      \
+	KSEM_INLINE_IS_PERCPU(sem)                   \
+	SEQUENCE_IF_EQUAL " 7f\n\t"                  \
+	SEQUENCE_WORD(sem, in_word)                  \
+	"7:\n\t"                                     \
+	KSEM_INLINE_CELL(sem)                        \
+	in_cell                                      \
+	KSEM_INLINE_END
+
+/* The operand beside those of <ksem/inline.h>. */
+#define SEQUENCE_INPUTS(period_) [to_sample] "i"((period_)-1)
+
+#if defined(__x86_64__)
+
+#define SEQUENCE_IF_EQUAL "je"
+
+#define SEQUENCE_WORD(sem, change)                       \
+	"leaq 8b(%%rip), %%rax\n\t"                      \
+	"movq %%rax, %%fs:8(%[area])\n"                  \
+	"5:\n\t"                                         \
+	"movq %c[word_at](" sem "), %%rax\n\t"           \
+	change                                           \
+	"lock cmpxchgq %%rcx, %c[word_at](" sem ")\n"    \
+	"6:\n\t"                                         \
+	"je %l[done]\n\t"                                \
+	"jmp %l[refused]\n"
+
+#define SEQUENCE_WORD_PUT               \
+	"movl $-1, %%ecx\n\t"           \
+	"cmpq %%rcx, %%rax\n\t"         \
+	"jae %l[refused]\n\t"           \
+	"leaq 1(%%rax), %%rcx\n\t"
+
+#define SEQUENCE_WORD_TAKE              \
+	"movq percpu_takes@gottpoff(%%rip), %%rdx\n\t" \
+	"movl %%fs:(%%rdx), %%ecx\n\t"  \
+	"incl %%ecx\n\t"                \
+	"testl %[to_sample], %%ecx\n\t" \
+	"je %l[refused]\n\t"            \
+	"movl %%ecx, %%fs:(%%rdx)\n\t"  \
+	"leaq -1(%%rax), %%rcx\n\t"     \
+	"movl $-1, %%edx\n\t"           \
+	"cmpq %%rdx, %%rcx\n\t"         \
+	"jae %l[refused]\n\t"
+
+#elif defined(__aarch64__)
+
+#define SEQUENCE_IF_EQUAL "b.eq"
+
+#define SEQUENCE_WORD(sem, change)                 \
+	"adrp x9, 8b\n\t"                          \
+	"add x9, x9, :lo12:8b\n\t"                 \
+	"str x9, [%[area], 8]\n"                   \
+	"5:\n\t"                                   \
+	"add x10, " sem ", %c[word_at]\n\t"        \
+	change                                     \
+	"6:\n\t"                                   \
+	"cbz w11, %l[done]\n\t"                    \
+	"b %l[refused]\n"
+
+#define SEQUENCE_WORD_PUT               \
+	"ldxr x9, [x10]\n\t"            \
+	"mov w11, -1\n\t"               \
+	"cmp x9, x11\n\t"               \
+	"b.hs %l[refused]\n\t"          \
+	"add x9, x9, 1\n\t"             \
+	"stlxr w11, x9, [x10]\n"
+
+#define SEQUENCE_WORD_TAKE              \
+	"adrp x13, :gottprel:percpu_takes\n\t"              \
+	"ldr x13, [x13, :gottprel_lo12:percpu_takes]\n\t"   \
+	"mrs x11, tpidr_el0\n\t"        \
+	"add x13, x13, x11\n\t"         \
+	"ldr w9, [x13]\n\t"             \
+	"add w9, w9, 1\n\t"             \
+	"tst w9, %[to_sample]\n\t"      \
+	"b.eq %l[refused]\n\t"          \
+	"str w9, [x13]\n\t"             \
+	"ldaxr x9, [x10]\n\t"           \
+	"sub x9, x9, 1\n\t"             \
+	"mov w11, -1\n\t"               \
+	"cmp x9, x11\n\t"               \
+	"b.hs %l[refused]\n\t"          \
+	"stxr w11, x9, [x10]\n"
+
+#endif
+
+/* clang-format on */
+
+#endif
