@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 
 #include "base/rcu.h"
+#include "object/object.h"
 #include "object/reclaim.h"
 #include "os/membarrier.h"
 #include "sem/semaphore.h"
@@ -81,6 +82,30 @@ static void done_with(struct semaphore *sem)
 
 	if (cells)
 		cells_give(cells);
+}
+
+static void a_semaphore_that_is_used_much_by_id_becomes_percpu(void **state)
+{
+	struct ksem_proc *proc;
+	struct ksem_ns *ns;
+	struct ksem *pin;
+	ksem_id_t id;
+
+	(void)state;
+	skip_without_sequences();
+	OK(ksem_ns_create(NULL, &ns));
+	OK(ksem_proc_create(ns, NULL, &proc));
+	OK(ksem_init(proc, 1, &id));
+	OK(ksem_pin(proc, id, &pin));
+	for (int i = 0; i < 10000; i++) {
+		OK(ksem_wait(proc, id));
+		OK(ksem_post(proc, id));
+	}
+	assert_int_equal(mode_of(&pin->sem), COUNT_PERCPU);
+	ksem_unpin(pin);
+	OK(ksem_destroy(proc, id));
+	OK(ksem_proc_exit(proc));
+	OK(ksem_ns_destroy(ns));
 }
 
 static void a_semaphore_that_is_used_much_becomes_percpu_and_keeps_its_value(void **state)
@@ -640,6 +665,7 @@ static void permits_are_conserved_where_there_are_more_takers_than_permits(void 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		test(a_semaphore_that_is_used_much_by_id_becomes_percpu),
 		test(a_semaphore_that_is_used_much_becomes_percpu_and_keeps_its_value),
 		test(posts_of_a_percpu_semaphore_go_to_the_cell_until_it_is_full),
 		test(a_permit_in_another_processor_s_cell_is_found),

@@ -185,13 +185,16 @@ static void set_at_sequences(void)
 	}
 }
 
+/* Of one inside of another, the one inside. */
 static const struct descriptor *sequence_of(uint64_t ip)
 {
+	const struct descriptor *found = NULL;
+
 	for (struct descriptor *d = __start___rseq_cs; d < __stop___rseq_cs; d++) {
-		if (ip - d->start < d->length)
-			return d;
+		if (ip - d->start < d->length && (!found || d->length < found->length))
+			found = d;
 	}
-	return NULL;
+	return found;
 }
 
 /* ---- A call that may stop nobody: anew for each instruction. ---- */
@@ -248,9 +251,28 @@ static void sequence_is_done(void)
 		wrong("a sequence was over before its store");
 }
 
-/* Where the instructions of the first sequence that the call comes to are. How many. */
-static unsigned instructions_of_sequence(uint64_t *at, const struct descriptor **sequence)
+/* An instruction, and the sequence that the thread is in there; NULL: it has just done what that one does. */
+struct place {
+	uint64_t at;
+	const struct descriptor *sequence;
+};
+
+/* Makes that step, with no sequence announced, so that it goes through. The others rest. */
+static void step_in_sequence(const struct descriptor **sequence)
 {
+	const struct descriptor *next;
+
+	stepper_forget_sequence(&run.victim);
+	stepper_step(&run.victim);
+	next = sequence_of(run.victim.ip);
+	if (next && next->start == run.victim.ip)
+		*sequence = next; /* the last step announced it */
+}
+
+/* The places of the first sequence that the call comes to, and of one that begins inside of that. How many. */
+static unsigned places_of_sequence(struct place *places)
+{
+	const struct descriptor *first, *sequence;
 	unsigned n = 0;
 
 	to_the_call();
@@ -258,18 +280,37 @@ static unsigned instructions_of_sequence(uint64_t *at, const struct descriptor *
 	if (good() && run.victim.breakpoints > 0)
 		stepper_run(&run.victim);
 	stepper_clear_all(&run.victim);
-	*sequence = good() && run.stage->mark == 1 ? sequence_of(run.victim.ip) : NULL;
-	if (*sequence) {
-		stepper_forget_sequence(&run.victim); /* so that steps go through it; the others rest */
-		for (; good() && run.victim.ip - (*sequence)->start < (*sequence)->length && n < SEQUENCE_MAX; n++) {
-			at[n] = run.victim.ip;
-			stepper_step(&run.victim);
+	first = sequence = good() && run.stage->mark == 1 ? sequence_of(run.victim.ip) : NULL;
+	if (first) {
+		while (good() && run.victim.ip - sequence->start < sequence->length && n < SEQUENCE_MAX) {
+			places[n++] = (struct place){run.victim.ip, sequence};
+			step_in_sequence(&sequence);
 		}
-		if (run.scenario->state == CELLS)
+		if (run.scenario->state == CELLS || (run.scenario->state == WORD && sequence != first)) {
+			places[n++] = (struct place){run.victim.ip, NULL};
 			sequence_is_done();
+		}
 	}
 	to_the_end();
 	return n;
+}
+
+/* What it has done is done. */
+static void stop_after_sequence(uint64_t at, const struct descriptor *sequence)
+{
+	to_the_call();
+	stepper_set(&run.victim, at);
+	stepper_run(&run.victim);
+	stepper_clear_all(&run.victim);
+	if (good() && run.stage->mark == 1) {
+		others_go_on();
+		stepper_set(&run.victim, sequence->abort);
+		stepper_run(&run.victim);
+		stepper_clear_all(&run.victim);
+		if (run.victim.ip == sequence->abort)
+			wrong("a sequence was restarted after its store");
+	}
+	to_the_end();
 }
 
 static void stop_inside_sequence(uint64_t at, const struct descriptor *sequence)
@@ -296,12 +337,15 @@ static void stop_inside_sequence(uint64_t at, const struct descriptor *sequence)
 
 static void stop_inside_sequences(void)
 {
-	const struct descriptor *sequence;
-	uint64_t at[SEQUENCE_MAX];
-	unsigned n = instructions_of_sequence(at, &sequence);
+	struct place places[SEQUENCE_MAX + 1];
+	unsigned n = places_of_sequence(places);
 
-	for (unsigned i = 0; i < n && good(); i++)
-		stop_inside_sequence(at[i], sequence);
+	for (unsigned i = 0; i < n && good(); i++) {
+		if (places[i].sequence)
+			stop_inside_sequence(places[i].at, places[i].sequence);
+		else if (!run.forgets)
+			stop_after_sequence(places[i].at, places[i - 1].sequence);
+	}
 }
 
 static void anew_for_each_instruction(void)

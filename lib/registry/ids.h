@@ -71,7 +71,7 @@ static inline struct ksem *ids_find(const struct ids *ids, ksem_id_t id)
 static inline bool ids_put(const struct ids *ids, ksem_id_t id)
 {
 #if KSEM_INLINE_WORKS
-	__asm__ goto(SEQUENCE(KSEM_INLINE_FIND, KSEM_INLINE_FOUND, KSEM_INLINE_PUT, SEQUENCE_WORD_PUT)
+	__asm__ goto(SEQUENCE(KSEM_INLINE_FIND, KSEM_INLINE_FOUND, KSEM_INLINE_PUT, SEQUENCE_WORD_PUT, "")
 		     :
 		     : IDS_FIND_INPUTS(ids, id)
 		     : KSEM_INLINE_CLOBBERS
@@ -87,11 +87,12 @@ refused:
 static inline bool ids_take(const struct ids *ids, ksem_id_t id)
 {
 #if KSEM_INLINE_WORKS
-	__asm__ goto(SEQUENCE(KSEM_INLINE_FIND, KSEM_INLINE_FOUND, KSEM_INLINE_TAKE, SEQUENCE_WORD_TAKE)
-		     :
-		     : IDS_FIND_INPUTS(ids, id)
-		     : KSEM_INLINE_CLOBBERS
-		     : refused, done);
+	__asm__ goto(
+		SEQUENCE(KSEM_INLINE_FIND, KSEM_INLINE_FOUND, KSEM_INLINE_TAKE, SEQUENCE_WORD_TAKE, SEQUENCE_COUNT_TAKE)
+		:
+		: IDS_FIND_INPUTS(ids, id)
+		: KSEM_INLINE_CLOBBERS
+		: refused, done);
 done:
 	return true;
 refused:

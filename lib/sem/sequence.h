@@ -9,8 +9,8 @@
  * behind the one that announces it. One or the other is announced at each instruction from 1 on, and covers it; so
  * what was found stays there, and if the kernel interferes the call is refused.
  *
- * The word's change is the compare-and-swap of semaphore_post_one and semaphore_take_one, KSEM_ORD_1. A take counts
- * itself in percpu_takes, and is refused if it is one to sample.
+ * The word's change is the compare-and-swap of semaphore_post_one and semaphore_take_one, KSEM_ORD_1. After it (`then`)
+ * a take counts itself in percpu_takes; one that is to be sampled is refused.
  *
  * Text and nothing else, for sequences are read as well as run (tests/interleave). registry/ids.h runs them.
  */
@@ -19,12 +19,12 @@
 
 /* clang-format off */
 
-#define SEQUENCE(find, sem, in_cell, in_word)        \
+#define SEQUENCE(find, sem, in_cell, in_word, then)  \
 	KSEM_INLINE_DESCRIPTOR("8", "5", "6")        \
 	KSEM_INLINE_BEGIN(find)                      \
 	KSEM_INLINE_IS_PERCPU(sem)                   \
 	SEQUENCE_IF_EQUAL " 7f\n\t"                  \
-	SEQUENCE_WORD(sem, in_word)                  \
+	SEQUENCE_WORD(sem, in_word, then)            \
 	"7:\n\t"                                     \
 	KSEM_INLINE_CELL(sem)                        \
 	in_cell                                      \
@@ -37,7 +37,7 @@
 
 #define SEQUENCE_IF_EQUAL "je"
 
-#define SEQUENCE_WORD(sem, change)                       \
+#define SEQUENCE_WORD(sem, change, then)                 \
 	"leaq 8b(%%rip), %%rax\n\t"                      \
 	"movq %%rax, %%fs:8(%[area])\n"                  \
 	"5:\n\t"                                         \
@@ -45,8 +45,9 @@
 	change                                           \
 	"lock cmpxchgq %%rcx, %c[word_at](" sem ")\n"    \
 	"6:\n\t"                                         \
-	"je %l[done]\n\t"                                \
-	"jmp %l[refused]\n"
+	"jne %l[refused]\n\t"                            \
+	then                                             \
+	"jmp %l[done]\n"
 
 #define SEQUENCE_WORD_PUT               \
 	"movl $-1, %%ecx\n\t"           \
@@ -55,22 +56,24 @@
 	"leaq 1(%%rax), %%rcx\n\t"
 
 #define SEQUENCE_WORD_TAKE              \
-	"movq percpu_takes@gottpoff(%%rip), %%rdx\n\t" \
-	"movl %%fs:(%%rdx), %%ecx\n\t"  \
-	"incl %%ecx\n\t"                \
-	"testl %[to_sample], %%ecx\n\t" \
-	"je %l[refused]\n\t"            \
-	"movl %%ecx, %%fs:(%%rdx)\n\t"  \
 	"leaq -1(%%rax), %%rcx\n\t"     \
 	"movl $-1, %%edx\n\t"           \
 	"cmpq %%rdx, %%rcx\n\t"         \
-	"jae %l[refused]\n\t"
+	"jae %l[refused]\n\t"           \
+	"movq percpu_takes@gottpoff(%%rip), %%rdx\n\t" \
+	"movl %%fs:(%%rdx), %%r8d\n\t"  \
+	"incl %%r8d\n\t"                \
+	"testl %[to_sample], %%r8d\n\t" \
+	"je %l[refused]\n\t"
+
+#define SEQUENCE_COUNT_TAKE             \
+	"movl %%r8d, %%fs:(%%rdx)\n\t"
 
 #elif defined(__aarch64__)
 
 #define SEQUENCE_IF_EQUAL "b.eq"
 
-#define SEQUENCE_WORD(sem, change)                 \
+#define SEQUENCE_WORD(sem, change, then)           \
 	"adrp x9, 8b\n\t"                          \
 	"add x9, x9, :lo12:8b\n\t"                 \
 	"str x9, [%[area], 8]\n"                   \
@@ -78,8 +81,9 @@
 	"add x10, " sem ", %c[word_at]\n\t"        \
 	change                                     \
 	"6:\n\t"                                   \
-	"cbz w11, %l[done]\n\t"                    \
-	"b %l[refused]\n"
+	"cbnz w11, %l[refused]\n\t"                \
+	then                                       \
+	"b %l[done]\n"
 
 #define SEQUENCE_WORD_PUT               \
 	"ldxr x9, [x10]\n\t"            \
@@ -94,17 +98,19 @@
 	"ldr x13, [x13, :gottprel_lo12:percpu_takes]\n\t"   \
 	"mrs x11, tpidr_el0\n\t"        \
 	"add x13, x13, x11\n\t"         \
-	"ldr w9, [x13]\n\t"             \
-	"add w9, w9, 1\n\t"             \
-	"tst w9, %[to_sample]\n\t"      \
+	"ldr w12, [x13]\n\t"            \
+	"add w12, w12, 1\n\t"           \
+	"tst w12, %[to_sample]\n\t"     \
 	"b.eq %l[refused]\n\t"          \
-	"str w9, [x13]\n\t"             \
 	"ldaxr x9, [x10]\n\t"           \
 	"sub x9, x9, 1\n\t"             \
 	"mov w11, -1\n\t"               \
 	"cmp x9, x11\n\t"               \
 	"b.hs %l[refused]\n\t"          \
 	"stxr w11, x9, [x10]\n"
+
+#define SEQUENCE_COUNT_TAKE             \
+	"str w12, [x13]\n\t"
 
 #endif
 

@@ -77,7 +77,7 @@ enum what {
 	IF_NOT_BELOW,
 	IF_NOT_EQUAL,
 	IF_EQUAL,
-	IF_ZERO,
+	IF_NOT_ZERO,
 	ALWAYS
 };
 
@@ -134,7 +134,7 @@ static const struct instruction arm64[] = {
 	{"b.hs", IF_NOT_BELOW, 0, RELAXED},
 	{"b.ne", IF_NOT_EQUAL, 0, RELAXED},
 	{"b.eq", IF_EQUAL, 0, RELAXED},
-	{"cbz", IF_ZERO, 0, RELAXED},
+	{"cbnz", IF_NOT_ZERO, 0, RELAXED},
 	{"b", ALWAYS, 0, RELAXED},
 	{NULL, IGNORE, 0, RELAXED},
 };
@@ -710,8 +710,8 @@ static bool do_step(struct run *run, const struct step *step)
 		return jump_if(run, step, run->left != run->right);
 	case IF_EQUAL:
 		return jump_if(run, step, run->left == run->right);
-	case IF_ZERO:
-		return jump_if(run, step, value_of(run, first, width, RELAXED, -1) == 0);
+	case IF_NOT_ZERO:
+		return jump_if(run, step, value_of(run, first, width, RELAXED, -1) != 0);
 	case ALWAYS:
 		return jump_if(run, step, true);
 	default:
