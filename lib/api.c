@@ -301,7 +301,7 @@ PUBLIC int ksem_pinned_trywait(struct ksem *sem)
 		return shared_take(sem);
 	if (likely(percpu_take(&sem->sem)) || likely(semaphore_take_one(&sem->sem)))
 		return 0;
-	return semaphore_take_word(&sem->sem, false);
+	return semaphore_take_word(&sem->sem);
 }
 
 PUBLIC int ksem_pinned_clockwait(struct ksem *sem, clockid_t clock, const struct timespec *deadline)

@@ -250,7 +250,7 @@ static void fill_cell(unsigned permits)
 	MUST(count_value(semaphore_word(&cast.pin->sem)) <= 1);
 	if (count_value(semaphore_word(&cast.pin->sem)) == 1) {
 		MUST(ksem_post(cast.proc, cast.id) == 0); /* into the cell, and then the word's is taken */
-		MUST(semaphore_take_word(&cast.pin->sem, false) == 0);
+		MUST(semaphore_take_word(&cast.pin->sem) == 0);
 	}
 	for (; value < permits; value++)
 		MUST(ksem_post(cast.proc, cast.id) == 0);

@@ -72,8 +72,8 @@ static int park(struct ksem *ksem, const struct deadline *deadline)
 }
 
 /*
- * Of a semaphore that OS processes share: a keep for this thread, counted with those of the others. In a read section.
- * EINVAL: it is being ended.
+ * Of a semaphore that OS processes share: a keep for this thread, counted with those of the others (EAGAIN), in place
+ * of being enlisted, which comes later. In a read section. EINVAL: it is being ended.
  */
 static int begin_shared(struct ksem *ksem)
 {
@@ -83,7 +83,7 @@ static int begin_shared(struct ksem *ksem)
 		return error;
 	fetch_add_rlx(&shared_of(ksem)->sleeping, 1); /* relaxed: read in a fork's child only */
 	own.ksem = ksem;
-	return 0;
+	return EAGAIN;
 }
 
 /* The wait, and the end of the keep. */
@@ -102,16 +102,27 @@ static int wait_shared(struct ksem *ksem, const struct deadline *deadline)
 	return error;
 }
 
-static int wait_pinned_shared(struct ksem *ksem, const struct deadline *deadline)
+/* One try to take a permit, by a thread that may spin for it: as spin_take. In a read section, or pinned. */
+static int try_take(struct spin *spin, struct ksem *ksem)
 {
-	int error = shared_take(ksem);
+	return unlikely(object_is_shared(ksem)) ? shared_spin_take(spin, ksem) : spin_take(spin, &ksem->sem);
+}
 
-	if (likely(error != EAGAIN))
-		return error;
-	rcu_enter();
-	error = begin_shared(ksem);
-	rcu_leave();
-	return error ? error : wait_shared(ksem, deadline);
+static bool try_again(struct spin *spin, struct ksem *ksem)
+{
+	return unlikely(object_is_shared(ksem)) ? shared_spin_again(spin, ksem) : spin_again(spin, &ksem->sem.spin);
+}
+
+/* After EAGAIN: enlists, of a semaphore that OS processes share begins to; the wait follows. In a read section. */
+static int begin(struct ksem *ksem)
+{
+	return unlikely(object_is_shared(ksem)) ? begin_shared(ksem) : take_or_enlist(ksem);
+}
+
+/* The wait of a thread that has begun it so. */
+static int finish(struct ksem *ksem, bool shared, const struct deadline *deadline)
+{
+	return unlikely(shared) ? wait_shared(ksem, deadline) : park(ksem, deadline);
 }
 
 int waiting_pinned(struct ksem *ksem, const struct deadline *deadline)
@@ -119,16 +130,14 @@ int waiting_pinned(struct ksem *ksem, const struct deadline *deadline)
 	struct spin spin = {0};
 	int error;
 
-	if (unlikely(object_is_shared(ksem)))
-		return wait_pinned_shared(ksem, deadline);
-	while (unlikely((error = spin_take(&spin, &ksem->sem)) == EAGAIN) && spin_again(&spin, &ksem->sem.spin))
+	while (unlikely((error = try_take(&spin, ksem)) == EAGAIN) && try_again(&spin, ksem))
 		spin_rest(&spin);
 	if (likely(error != EAGAIN))
 		return error;
 	rcu_enter();
-	error = take_or_enlist(ksem);
+	error = begin(ksem);
 	rcu_leave();
-	return error == EAGAIN ? park(ksem, deadline) : error;
+	return error == EAGAIN ? finish(ksem, object_is_shared(ksem), deadline) : error;
 }
 
 /* Counts the thread in the process; false: that is leaving. In a read section. */
@@ -152,28 +161,26 @@ int waiting_by_id(struct ksem_proc *proc, ksem_id_t id, const struct deadline *d
 {
 	struct spin spin = {0};
 	struct ksem *ksem;
-	bool counted = false, shared;
+	bool counted = false, shared = false;
 	int error;
 
 	for (;;) {
 		rcu_enter();
 		ksem = process_find(proc, id);
-		shared = likely(ksem != NULL) && object_is_shared(ksem);
-		error = unlikely(!ksem) ? EINVAL : shared ? shared_take(ksem) : spin_take(&spin, &ksem->sem);
-		if (likely(error != EAGAIN) || shared || !spin_again(&spin, &ksem->sem.spin))
+		error = unlikely(!ksem) ? EINVAL : try_take(&spin, ksem);
+		if (likely(error != EAGAIN) || !try_again(&spin, ksem))
 			break;
-		rcu_leave(); /* a thread that spins keeps nobody's memory */
+		rcu_leave(); /* a thread that spins keeps nobody's memory for long */
 		spin_rest(&spin);
 	}
 	if (unlikely(error == EAGAIN)) {
+		shared = object_is_shared(ksem);
 		counted = begin_wait(proc);
-		error = !counted ? EINVAL : shared ? begin_shared(ksem) : take_or_enlist(ksem);
+		error = counted ? begin(ksem) : EINVAL;
 	}
 	rcu_leave();
-	if (shared && counted && error == 0)
-		error = wait_shared(ksem, deadline);
-	else if (error == EAGAIN)
-		error = park(ksem, deadline);
+	if (error == EAGAIN)
+		error = finish(ksem, shared, deadline);
 	if (counted)
 		end_wait(proc);
 	return error;

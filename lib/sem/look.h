@@ -16,10 +16,10 @@
 /* The miss path of spin_take, once the thread spins. */
 int spin_look(struct spin *spin, struct semaphore *sem);
 
-/* As semaphore_take; *spin begins as all 0. */
+/* As semaphore_take_soon; *spin begins as all 0. */
 static inline int spin_take(struct spin *spin, struct semaphore *sem)
 {
-	return likely(spin->budget == 0) ? semaphore_take(sem) : spin_look(spin, sem);
+	return likely(spin->budget == 0) ? semaphore_take_soon(sem) : spin_look(spin, sem);
 }
 
 /*

@@ -8,7 +8,6 @@
 #include <time.h>
 
 #include "base/compiler.h"
-#include "sem/spin.h"
 
 /* A word in which nobody has set what isn't set here. */
 static count_t known(count_t c)
@@ -60,18 +59,27 @@ int plain_take(struct plain *sem)
 	return 0;
 }
 
+int plain_spin_take(struct spin *spin, struct plain *sem)
+{
+	int error;
+
+	if (spin->budget > 0) {
+		for (int i = 0; i < SPIN_LOOKS && count_value(plain_word(sem)) == 0; i++)
+			cpu_relax();
+	}
+	error = plain_take(sem);
+	if (error == 0)
+		spin_paid(spin, &sem->spin);
+	return error;
+}
+
 int plain_take_spinning(struct plain *sem)
 {
 	struct spin spin = {0};
 	int error;
 
-	while (unlikely((error = plain_take(sem)) == EAGAIN) && spin_again(&spin, &sem->spin)) {
-		for (int i = 0; i < SPIN_LOOKS && count_value(plain_word(sem)) == 0; i++)
-			cpu_relax();
+	while (unlikely((error = plain_spin_take(&spin, sem)) == EAGAIN) && spin_again(&spin, &sem->spin))
 		spin_rest(&spin);
-	}
-	if (error == 0)
-		spin_paid(&spin, &sem->spin);
 	return error;
 }
 

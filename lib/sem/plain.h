@@ -23,6 +23,7 @@
 #include "base/compiler.h"
 #include "os/futex.h"
 #include "sem/count.h"
+#include "sem/spin.h"
 
 #define PLAIN_LOOK 1 /* s */
 
@@ -64,6 +65,9 @@ static inline bool plain_take_one(struct plain *sem)
 
 	return likely(c - 1 < COUNT_VALUE_MAX) && likely(cas_acq(&sem->word, &c, c - 1)); /* KSEM_ORD_1 acquire */
 }
+
+/* The same, by a thread that spins (spin.h), which begins with *spin all 0. */
+int plain_spin_take(struct spin *spin, struct plain *sem);
 
 /* The same, after spinning for one if that pays. */
 int plain_take_spinning(struct plain *sem);

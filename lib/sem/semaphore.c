@@ -62,25 +62,19 @@ int semaphore_post_word(struct semaphore *sem, uint32_t n)
 	}
 }
 
-int semaphore_take_word(struct semaphore *sem, bool enlist)
+/* Takes a permit, or else enlists, or is answered EAGAIN. */
+static int take(struct semaphore *sem, bool enlist)
 {
-	count_t c, next;
-	bool fenced = false;
+	count_t c = load_acq(&sem->word); /* KSEM_ORD_1 acquire: an EAGAIN was posted to, and taken from, before */
+	count_t next;
 	int error;
 
-	percpu_sample(sem);
-	c = load_acq(&sem->word); /* KSEM_ORD_1 acquire: an EAGAIN was posted to, and taken from, before */
 	for (;;) {
 		error = count_take(c, &next);
 		if (unlikely(error == EAGAIN && count_mode(c) != COUNT_CENTRAL)) {
 			if (percpu_take_or_settle(sem))
 				return 0;
 			c = load_acq(&sem->word); /* KSEM_ORD_1 acquire */
-			continue;
-		}
-		if (unlikely(error == EAGAIN && !enlist && !fenced)) {
-			c = look_again(sem);
-			fenced = true;
 			continue;
 		}
 		if (unlikely(error && !(error == EAGAIN && enlist)))
@@ -90,6 +84,30 @@ int semaphore_take_word(struct semaphore *sem, bool enlist)
 		if (likely(cas_acq(&sem->word, &c, next))) /* KSEM_ORD_1 acquire */
 			return error;
 	}
+}
+
+int semaphore_take_word(struct semaphore *sem)
+{
+	int error;
+
+	percpu_sample(sem);
+	error = take(sem, false);
+	if (likely(error != EAGAIN))
+		return error;
+	fence_acq_rel(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
+	return take(sem, false);
+}
+
+int semaphore_take_word_soon(struct semaphore *sem)
+{
+	percpu_sample(sem);
+	return take(sem, false);
+}
+
+int semaphore_take_or_enlist(struct semaphore *sem)
+{
+	percpu_sample(sem);
+	return take(sem, true);
 }
 
 int semaphore_value(struct semaphore *sem, uint32_t *value)

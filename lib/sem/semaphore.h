@@ -29,9 +29,10 @@
 #include "sem/park.h"
 #include "sem/percpu.h"
 
-/* The same as the two below, by the word. semaphore_take_word with `enlist`: semaphore_take_or_enlist. */
+/* The same as those below, by the word. */
 int semaphore_post_word(struct semaphore *sem, uint32_t n);
-int semaphore_take_word(struct semaphore *sem, bool enlist);
+int semaphore_take_word(struct semaphore *sem);
+int semaphore_take_word_soon(struct semaphore *sem);
 
 /*
  * The most usual post and take by the word: of one permit, where it is central, nobody waits, and nobody else changes
@@ -66,7 +67,18 @@ static inline int semaphore_take(struct semaphore *sem)
 {
 	if (percpu_is(sem) ? percpu_take(sem) : semaphore_take_one(sem))
 		return 0;
-	return semaphore_take_word(sem, false);
+	return semaphore_take_word(sem);
+}
+
+/*
+ * The same, by a thread that will try again: its EAGAIN may not have seen what the thread did to other semaphores just
+ * before, and costs no fence.
+ */
+static inline int semaphore_take_soon(struct semaphore *sem)
+{
+	if (percpu_is(sem) ? percpu_take(sem) : semaphore_take_one(sem))
+		return 0;
+	return semaphore_take_word_soon(sem);
 }
 
 /* 0: *value is what it was at an instant of the call; EINVAL: dead. */
@@ -76,10 +88,7 @@ int semaphore_value(struct semaphore *sem, uint32_t *value);
  * Instead of semaphore_take. 0: took a permit; EAGAIN: enlisted, the thread must leave before it does anything else;
  * EINVAL: dead.
  */
-static inline int semaphore_take_or_enlist(struct semaphore *sem)
-{
-	return semaphore_take_word(sem, true);
-}
+int semaphore_take_or_enlist(struct semaphore *sem);
 
 /*
  * The end of being enlisted: with a permit (0), or without if there is none and the thread gives up (ECANCELED).

@@ -76,9 +76,14 @@ bool spin_again(struct spin *spin, atomic(uint8_t) *hint)
 		if (!spin_can())
 			return false;
 		spin->budget = budget_of(hint);
-		spin->begin = spin->budget ? now() : 0;
 		return spin->budget > 0;
 	}
+	if (spin->rounds < SPIN_UNTIMED) {
+		spin->rounds++;
+		return true;
+	}
+	if (spin->begin == 0)
+		spin->begin = now();
 	spin->spent = now() - spin->begin;
 	if (spin->spent < spin->budget)
 		return true;

@@ -9,7 +9,10 @@
  * where there are more threads than processors, or permits come seldom, waiters sleep at once. With one processor
  * nobody spins.
  *
- * The caller loops: a look (look.h, plain.c), and while that is EAGAIN and spin_again says so, spin_rest.
+ * The first looks, some hundred nanoseconds, are counted, not timed: reading the clock takes longer than a hand-over
+ * between two running threads needs.
+ *
+ * The caller loops: a look (look.h, plain.h), and while that is EAGAIN and spin_again says so, spin_rest.
  */
 #ifndef KSEM_SEM_SPIN_H
 #define KSEM_SEM_SPIN_H
@@ -24,11 +27,13 @@
 #define SPIN_MAX   (160 * SPIN_UNIT) /* ns */
 #define SPIN_ALONE 1000              /* ns; after that, giving the processor to others in between */
 
-#define SPIN_LOOKS 4 /* between two readings of the clock */
+#define SPIN_LOOKS   16 /* a round */
+#define SPIN_UNTIMED 2  /* rounds before the clock is read; after each later one it is */
 
 struct spin {
-	int64_t begin, spent; /* ns */
+	int64_t begin, spent; /* ns; begin 0: not timed yet */
 	unsigned budget;      /* ns; 0: not begun */
+	unsigned rounds;      /* that weren't timed */
 };
 
 /* Is there another processor that could post meanwhile? */

@@ -109,10 +109,8 @@ int shared_wait(struct ksem *ksem, const struct deadline *deadline)
 {
 	struct shared *shared = shared_of(ksem);
 	struct plain *sem = &shared->page->sem;
-	int error = plain_take_spinning(sem);
+	int error;
 
-	if (error != EAGAIN)
-		return error;
 	holder_begin_wait(shared->holder);
 	error = plain_take_or_enlist(sem);
 	if (error == EAGAIN)

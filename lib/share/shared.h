@@ -75,12 +75,23 @@ static inline int shared_take(struct ksem *ksem)
 	return likely(shared_take_one(ksem)) ? 0 : shared_take_slowly(ksem);
 }
 
+/* As spin_take and spin_again (sem/look.h, sem/spin.h): what comes before shared_wait. */
+static inline int shared_spin_take(struct spin *spin, struct ksem *ksem)
+{
+	return plain_spin_take(spin, &shared_of(ksem)->page->sem);
+}
+
+static inline bool shared_spin_again(struct spin *spin, struct ksem *ksem)
+{
+	return spin_again(spin, &shared_of(ksem)->page->sem.spin);
+}
+
 int shared_value(struct ksem *ksem, uint32_t *value);
 
 /* Waiters that live. */
 uint32_t shared_waiters(struct ksem *ksem);
 
-/* The wait itself, of a thread that keeps the semaphore. 0, EINVAL, ETIMEDOUT, EINTR. */
+/* The wait itself, of a thread that keeps the semaphore, and has spun. 0, EINVAL, ETIMEDOUT, EINTR. */
 int shared_wait(struct ksem *ksem, const struct deadline *deadline);
 
 /* In a fork's child: whose thread waits here or not. */

@@ -305,7 +305,7 @@ void kernel_begin(void)
 int spin_look(struct spin *spin, struct semaphore *sem)
 {
 	(void)spin;
-	return semaphore_take(sem);
+	return semaphore_take_soon(sem);
 }
 
 bool spin_can(void)

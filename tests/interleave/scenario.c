@@ -249,7 +249,7 @@ static void begin_world(void)
 		values[which] = value_at_first(&now->begin[which]);
 	}
 	for (unsigned i = 1; now->sampled && i < 16; i++)
-		semaphore_take_word(&pinned[1]->sem, false); /* for the threads, which begin as this one is */
+		semaphore_take_word(&pinned[1]->sem); /* for the threads, which begin as this one is */
 	processes = now->processes ? PROCESSES : 1;
 	if (processes > 1)
 		must(ksem_proc_fork(procs[0], &procs[1]));

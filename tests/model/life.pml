@@ -172,7 +172,7 @@ proctype waiter() RUNS
 #endif
 		fi
 	}
-	atomic { /* [lib/sem/semaphore.c: semaphore_take_word] [lib/sem/count.h: count_enlist] */
+	atomic { /* [lib/sem/semaphore.c: take] [lib/sem/count.h: count_enlist] */
 		TOUCH;
 		if
 #ifdef ENLIST_DEAD

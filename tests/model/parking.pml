@@ -197,7 +197,7 @@ next:		atomic { posted_value = 0; posted_waiters = 0; more = 0; found = 0; seen 
 }
 
 /*
- * Enlists, sleeps, leaves. [lib/sem/semaphore.c: semaphore_take_word, semaphore_leave]
+ * Enlists, sleeps, leaves. [lib/sem/semaphore.c: take, semaphore_leave]
  * [lib/sem/count.h: count_take, count_enlist, count_take_enlisted, count_give_up, count_delist]
  * [lib/registry/waiting.c: waiting_pinned, take_or_enlist, park, leave]
  */

@@ -394,7 +394,7 @@ inline clear()
 }
 
 /*
- * [lib/sem/semaphore.h: semaphore_take, semaphore_take_or_enlist] [lib/sem/semaphore.c: semaphore_take_word]
+ * [lib/sem/semaphore.h: semaphore_take] [lib/sem/semaphore.c: take, semaphore_take_word, semaphore_take_or_enlist]
  * [lib/sem/sequence.h: SEQUENCE_WORD, SEQUENCE_WORD_TAKE]
  * [lib/sem/count.h: count_take, count_enlist]
  */
