@@ -10,6 +10,9 @@
  *   designs/owner         a cell of a thread's own, so that no processor is asked for; a semaphore that two threads use
  *                         would have to move its permits between them
  *   designs/unannounced   sequences that don't announce themselves: the rest of them. The kernel couldn't restart them
+ *   designs/unchecked     sequences that take the number of the processor as it is: what a chunk of closed cells below the
+ *                         first processor's, for threads that the kernel doesn't serve, would allow pinned calls
+ *   designs/in_register   sequences that count in a register, and end with a store of it
  *   designs/bare          the two counts alone: not even looking whether permits are in cells
  *   designs/section       two counts, and a read section of RCU around each, as a look-up outside of sequences needs
  */
@@ -51,6 +54,23 @@ static struct {
 	"cmpl %[processors], %%eax\n\t"     \
 	"jae %l[refused]\n\t"               \
 	"shlq %[stride], %%rax\n\t"
+#define UNCHECKED_PROCESSOR                 \
+	"movl %%fs:4(%[area]), %%eax\n\t"   \
+	"shlq %[stride], %%rax\n\t"
+#define IN_REGISTER_PUT                     \
+	"movl (%%rax, %%rcx, 8), %%edx\n\t"    \
+	"movl %%edx, %%r8d\n\t"             \
+	"subl 4(%%rax, %%rcx, 8), %%r8d\n\t"   \
+	"cmpl %[most], %%r8d\n\t"           \
+	"jae %l[refused]\n\t"               \
+	"incl %%edx\n\t"                    \
+	"movl %%edx, (%%rax, %%rcx, 8)\n"
+#define IN_REGISTER_TAKE                    \
+	"movl 4(%%rax, %%rcx, 8), %%edx\n\t"   \
+	"cmpl (%%rax, %%rcx, 8), %%edx\n\t"    \
+	"je %l[refused]\n\t"                \
+	"incl %%edx\n\t"                    \
+	"movl %%edx, 4(%%rax, %%rcx, 8)\n"
 #define OWNER                               \
 	"xorl %%eax, %%eax\n\t"
 #define LOOK                                                    \
@@ -65,6 +85,7 @@ static struct {
 
 #define AS_IT_IS(change)   KSEM_INLINE_DESCRIPTOR("3", "1", "2") ANNOUNCE PROCESSOR LOOK change ABORT
 #define OWNED(change)      KSEM_INLINE_DESCRIPTOR("3", "1", "2") ANNOUNCE OWNER LOOK change ABORT
+#define UNCHECKED(change)  KSEM_INLINE_DESCRIPTOR("3", "1", "2") ANNOUNCE UNCHECKED_PROCESSOR LOOK change ABORT
 #define UNANNOUNCED(change) PROCESSOR LOOK change
 #define COUNTS(change)     BARE change
 /* clang-format on */
@@ -117,6 +138,8 @@ DESIGN(two_counts, AS_IT_IS(KSEM_INLINE_PUT), AS_IT_IS(KSEM_INLINE_TAKE), , )
 DESIGN(one_count, AS_IT_IS(ONE_COUNT_PUT), AS_IT_IS(ONE_COUNT_TAKE), , )
 DESIGN(owner, OWNED(KSEM_INLINE_PUT), OWNED(KSEM_INLINE_TAKE), , )
 DESIGN(unannounced, UNANNOUNCED(KSEM_INLINE_PUT), UNANNOUNCED(KSEM_INLINE_TAKE), , )
+DESIGN(unchecked, UNCHECKED(KSEM_INLINE_PUT), UNCHECKED(KSEM_INLINE_TAKE), , )
+DESIGN(in_register, AS_IT_IS(IN_REGISTER_PUT), AS_IT_IS(IN_REGISTER_TAKE), , )
 DESIGN(bare, COUNTS(KSEM_INLINE_PUT), COUNTS(KSEM_INLINE_TAKE), , )
 DESIGN(section, AS_IT_IS(KSEM_INLINE_PUT), AS_IT_IS(KSEM_INLINE_TAKE), urcu_bp_read_lock(), urcu_bp_read_unlock())
 
@@ -137,7 +160,8 @@ void add_designs(void)
 		{.name = "designs/locked", .run = locked},           {.name = "designs/two_counts", .run = two_counts},
 		{.name = "designs/one_count", .run = one_count},     {.name = "designs/owner", .run = owner},
 		{.name = "designs/unannounced", .run = unannounced}, {.name = "designs/bare", .run = bare},
-		{.name = "designs/section", .run = section},
+		{.name = "designs/section", .run = section},         {.name = "designs/unchecked", .run = unchecked},
+		{.name = "designs/in_register", .run = in_register},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)

@@ -521,7 +521,7 @@ static void a_permit_too_many_is_caught(void **state)
 
 static void a_sequence_that_is_gone_on_with_is_caught(void **state)
 {
-	static const struct scenario twin = {"a sequence that isn't restarted", post_pinned, CELLS, PLENTY, 1};
+	static const struct scenario twin = {"a sequence that isn't restarted", post_pinned, CELLS, DRY, 1};
 
 	(void)state;
 	must_be_caught(&twin, true, "the permits don't add up");

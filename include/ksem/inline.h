@@ -78,7 +78,7 @@ extern struct ksem_inline ksem_inline_1 __attribute__((weak));
 /* clang-format off */
 
 /*
- * A restartable sequence ends with one store. If the thread is preempted, migrated or takes a signal before that, the
+ * A restartable sequence ends with one store, or one instruction that changes memory. If the thread is preempted, migrated or takes a signal before that, the
  * kernel makes it leave at 4, and nothing has happened. So on one processor sequences exclude each other without a
  * locked instruction, and who wants to be sure that none is under way anywhere asks the kernel (membarrier).
  *
@@ -150,19 +150,16 @@ extern struct ksem_inline ksem_inline_1 __attribute__((weak));
 
 #define KSEM_INLINE_PUT                     \
 	"movl (%%rax, %%rcx, 8), %%edx\n\t"    \
-	"movl %%edx, %%r8d\n\t"             \
-	"subl 4(%%rax, %%rcx, 8), %%r8d\n\t"   \
-	"cmpl %[most], %%r8d\n\t"           \
+	"subl 4(%%rax, %%rcx, 8), %%edx\n\t"   \
+	"cmpl %[most], %%edx\n\t"           \
 	"jae %l[refused]\n\t"               \
-	"incl %%edx\n\t"                    \
-	"movl %%edx, (%%rax, %%rcx, 8)\n"
+	"incl (%%rax, %%rcx, 8)\n"
 
 #define KSEM_INLINE_TAKE                    \
 	"movl 4(%%rax, %%rcx, 8), %%edx\n\t"   \
 	"cmpl (%%rax, %%rcx, 8), %%edx\n\t"    \
 	"je %l[refused]\n\t"                \
-	"incl %%edx\n\t"                    \
-	"movl %%edx, 4(%%rax, %%rcx, 8)\n"
+	"incl 4(%%rax, %%rcx, 8)\n"
 
 #define KSEM_INLINE_INPUTS(area_, processors_, cells_) \
 	[area] "r"(area_), [processors] "m"(processors_), [cells] "m"(cells_), KSEM_INLINE_CONSTANTS

@@ -25,10 +25,10 @@
 #define SPIN_UNIT  125               /* ns: what budgets are counted in */
 #define SPIN_MIN   250               /* ns; less isn't worth it */
 #define SPIN_MAX   (160 * SPIN_UNIT) /* ns */
-#define SPIN_ALONE 1000              /* ns; after that, giving the processor to others in between */
+#define SPIN_ALONE 500               /* ns that are timed; after that, giving the processor to others in between */
 
 #define SPIN_LOOKS   16 /* a round */
-#define SPIN_UNTIMED 2  /* rounds before the clock is read; after each later one it is */
+#define SPIN_UNTIMED 1  /* rounds before the clock is read; after each later one it is */
 
 struct spin {
 	int64_t begin, spent; /* ns; begin 0: not timed yet */

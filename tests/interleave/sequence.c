@@ -590,6 +590,18 @@ static bool exchange(struct run *run, const struct step *step)
 	return true;
 }
 
+/*
+ * x86-64: of memory, in one instruction; here its load and its store are two points, which is more than can happen.
+ * False: aborted before.
+ */
+static bool increment_memory(struct run *run, const struct step *step, unsigned width)
+{
+	const struct operand *at = &step->operands[0];
+	uint64_t value = load(run, at, width, step->instruction->order, -1);
+
+	return store(run, at, low(value + 1, width), width, RELEASE);
+}
+
 static uint64_t compute(enum what what, uint64_t left, uint64_t right)
 {
 	switch (what) {
@@ -714,6 +726,11 @@ static bool do_step(struct run *run, const struct step *step)
 		return jump_if(run, step, value_of(run, first, width, RELAXED, -1) != 0);
 	case ALWAYS:
 		return jump_if(run, step, true);
+	case INCREMENT:
+		if (first->kind == MEMORY)
+			return increment_memory(run, step, width);
+		calculate(run, step, width);
+		return true;
 	default:
 		calculate(run, step, width);
 		return true;
