@@ -10,8 +10,8 @@
  *   designs/owner         a cell of a thread's own, so that no processor is asked for; a semaphore that two threads use
  *                         would have to move its permits between them
  *   designs/unannounced   sequences that don't announce themselves: the rest of them. The kernel couldn't restart them
- *   designs/unchecked     sequences that take the number of the processor as it is: what a chunk of closed cells below the
- *                         first processor's, for threads that the kernel doesn't serve, would allow pinned calls
+ *   designs/unchecked     sequences that take the number of the processor as it is: what a chunk of closed cells below
+ *                         the first processor's, for threads that the kernel doesn't serve, would allow pinned calls
  *   designs/in_register   sequences that count in a register, and end with a store of it
  *   designs/bare          the two counts alone: not even looking whether permits are in cells
  *   designs/section       two counts, and a read section of RCU around each, as a look-up outside of sequences needs

@@ -78,9 +78,10 @@ extern struct ksem_inline ksem_inline_1 __attribute__((weak));
 /* clang-format off */
 
 /*
- * A restartable sequence ends with one store, or one instruction that changes memory. If the thread is preempted, migrated or takes a signal before that, the
- * kernel makes it leave at 4, and nothing has happened. So on one processor sequences exclude each other without a
- * locked instruction, and who wants to be sure that none is under way anywhere asks the kernel (membarrier).
+ * A restartable sequence ends with one store, or one instruction that changes memory. If the thread is preempted,
+ * migrated or takes a signal before that, the kernel makes it leave at 4, and nothing has happened. So on one processor
+ * sequences exclude each other without a locked instruction, and who wants to be sure that none is under way anywhere
+ * asks the kernel (membarrier).
  *
  * KSEM_INLINE_SEQUENCE announces itself; makes sure that the thread is one whose sequences the kernel restarts; finds
  * the semaphore (`find`, which may be empty) whose address is then in `sem`; checks that the word, `word_at` bytes on,
