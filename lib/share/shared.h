@@ -5,8 +5,8 @@
  * The word of that struct ksem is dead from the start: a sequence that finds it by its id ends there, and only then is
  * it asked whether it is a shared one.
  *
- * A thread that waits keeps the semaphore by a keep (life.h), counted in `sleeping` too: a fork's child hasn't got
- * these threads.
+ * A thread that waits, once it has spun, keeps the semaphore by a keep (life.h), counted in `sleeping` too: a fork's
+ * child hasn't got these threads.
  */
 #ifndef KSEM_SHARE_SHARED_H
 #define KSEM_SHARE_SHARED_H
