@@ -311,7 +311,7 @@ static void give_lost_cells(void)
 static void lose_cells(struct semaphore *sem)
 {
 	make_percpu(sem, 0);
-	for (int i = 0; i < 1000000 && load_rlx(&sem->cells) > 0; i++) {
+	for (int i = 0; i < 10000000 && load_rlx(&sem->cells) > 0; i++) {
 		OK(semaphore_post(sem, 1));
 		if (mode_of(sem) == COUNT_PERCPU) {
 			run_on(i % 2);
@@ -363,6 +363,36 @@ static void lost_cells_come_back_after_an_epoch(void **state)
 	assert_int_equal(mode_of(&sem), COUNT_PERCPU);
 	assert_int_equal(value_now(&sem), 1);
 	done_with(&sem);
+}
+
+/* After a revocation that came at once: the takes until a semaphore with so many permits is percpu again. */
+static unsigned takes_until_percpu_again(uint32_t permits)
+{
+	struct semaphore sem;
+	unsigned takes = 0;
+
+	run_on(0);
+	make_percpu(&sem, 0);
+	OK(semaphore_post(&sem, 1));
+	run_on(1);
+	OK(semaphore_take(&sem));
+	FAILS(EAGAIN, semaphore_take(&sem));
+	OK(semaphore_post(&sem, permits));
+	for (; takes < 1000000 && mode_of(&sem) != COUNT_PERCPU; takes++) {
+		OK(semaphore_take(&sem));
+		OK(semaphore_post(&sem, 1));
+	}
+	assert_int_equal(mode_of(&sem), COUNT_PERCPU);
+	assert_int_equal(value_now(&sem), permits);
+	done_with(&sem);
+	return takes;
+}
+
+static void after_a_revocation_one_permit_needs_more_takes_than_two(void **state)
+{
+	(void)state;
+	skip_without_sequences();
+	assert_true(takes_until_percpu_again(1) > 8 * takes_until_percpu_again(2));
 }
 
 static void a_fork_s_child_has_the_permits_in_cells(void **state)
@@ -677,6 +707,7 @@ int main(void)
 		test(more_semaphores_than_cells_all_work),
 		test(a_semaphore_that_does_not_profit_loses_its_cells),
 		test(lost_cells_come_back_after_an_epoch),
+		test(after_a_revocation_one_permit_needs_more_takes_than_two),
 		test(a_fork_s_child_has_the_permits_in_cells),
 		cmocka_unit_test_teardown(a_revocation_restarts_sequences_before_cells_are_drained, kernel_again),
 		cmocka_unit_test_teardown(while_a_visitor_is_stopped_it_does_not_become_percpu_again, kernel_again),

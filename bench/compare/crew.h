@@ -51,7 +51,7 @@ static inline void must_run_anywhere(const struct job *job)
 static inline void work(int amount)
 {
 	for (int i = 0; i < amount; i++)
-		__asm__ volatile("" ::: "memory");
+		__asm__ volatile("" : "+r"(i) : : "memory");
 }
 
 /* ---- Threads that begin together. ---- */

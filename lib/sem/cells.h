@@ -33,10 +33,10 @@ _Static_assert(CELLS_PER_CHUNK - 1 == INT16_MAX, "every number is a cells_t");
 struct cells_control {
 	_Alignas(KSEM_CACHE_LINE) atomic(uint32_t) visitors; /* atomic, as are the rest but next; see percpu.h */
 	atomic(uint32_t) preparer;                           /* 1: a thread prepares, or takes them away */
-	atomic(uint32_t) let_pass;                           /* samples to let pass before it may become percpu again */
-	atomic(uint32_t) back_off;                           /* a power of two */
-	atomic(uint64_t) changes;                            /* of all the cells, when it last became percpu */
-	atomic(cells_t) next;                                /* in a stack, or of whoever took them off it */
+	atomic(uint32_t) let_pass; /* samples to let pass, weighed, before it may become percpu */
+	atomic(uint32_t) back_off; /* a power of two */
+	atomic(uint64_t) changes;  /* of all the cells, when it last became percpu */
+	atomic(cells_t) next;      /* in a stack, or of whoever took them off it */
 };
 
 /* Gets ready, if this machine can. Once, under a lock of the caller's; costs nothing the second time. */

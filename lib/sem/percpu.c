@@ -11,6 +11,8 @@
 
 #define FEW_CHANGES  2000 /* sequences between becoming percpu and a revocation, which costs as much as these saved */
 #define BACK_OFF_MAX 10   /* after so many doublings it loses its cells */
+#define PASS_MORE    64   /* what a sample counts for that finds more than one permit */
+#define PASS_ONE     1    /* and one that finds the last */
 
 __attribute__((used)) _Thread_local uint32_t percpu_takes;
 
@@ -67,8 +69,8 @@ static void note_revocation(cells_t cells)
 		back_off /= 2;
 	else if (back_off < 1u << BACK_OFF_MAX)
 		back_off = back_off ? 2 * back_off : 1;
-	store_rlx(&control->back_off, back_off); /* relaxed: as above */
-	store_rlx(&control->let_pass, back_off); /* relaxed: as above */
+	store_rlx(&control->back_off, back_off);             /* relaxed: as above */
+	store_rlx(&control->let_pass, back_off * PASS_MORE); /* relaxed: as above */
 }
 
 /* As a visitor: ends the revocation that is under way, if one is. */
@@ -319,11 +321,12 @@ static void earn(struct semaphore *sem, cells_t have)
 static void consider(struct semaphore *sem, cells_t cells)
 {
 	struct cells_control *control = cells_control(cells);
-	uint32_t let_pass = load_rlx(&control->let_pass); /* relaxed: a number to go by */
+	uint32_t let_pass = load_rlx(&control->let_pass);                             /* relaxed: a number to go by */
+	uint32_t pass = count_value(load_rlx(&sem->word)) > 1 ? PASS_MORE : PASS_ONE; /* relaxed: as above */
 	uint32_t nobody = 0;
 
 	if (let_pass > 0) {
-		store_rlx(&control->let_pass, let_pass - 1); /* relaxed: as above */
+		store_rlx(&control->let_pass, let_pass > pass ? let_pass - pass : 0); /* relaxed: as above */
 		return;
 	}
 	if (!cas_acq(&control->preparer, &nobody, 1)) /* KSEM_ORD_11 acquire */

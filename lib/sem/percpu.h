@@ -38,7 +38,8 @@
  *
  * What profits: a semaphore of which takes from the word are sampled often gets cells. A revocation that came after few
  * sequences doubles the number of samples that it takes to become percpu again; one after many halves it. One for which
- * it was doubled BACK_OFF_MAX times doesn't profit, and loses its cells.
+ * it was doubled BACK_OFF_MAX times doesn't profit, and loses its cells. Samples that took the last permit count for
+ * much less: where processors compete for one permit, the next that finds none in its cell revokes.
  */
 #ifndef KSEM_SEM_PERCPU_H
 #define KSEM_SEM_PERCPU_H

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/compiler.h"
+#include "sem/backoff.h"
 
 /* A word in which nobody has set what isn't set here. */
 static count_t known(count_t c)
@@ -29,17 +30,22 @@ void plain_init(struct plain *sem, uint32_t value)
 
 int plain_post(struct plain *sem, uint32_t n, uint32_t most, enum futex_scope scope, bool *nobody)
 {
-	count_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
-	count_t next;
+	count_t c, next;
+	unsigned pauses = 0;
 
-	do {
-		int error = count_post(known(c), n, &next);
+	for (;;) {
+		int error;
 
+		c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
+		error = count_post(known(c), n, &next);
 		if (unlikely(error))
 			return error;
 		if (unlikely(count_value(next) > most))
 			return EOVERFLOW;
-	} while (unlikely(!cas_rel(&sem->word, &c, next))); /* KSEM_ORD_1 release */
+		if (likely(cas_rel(&sem->word, &c, next))) /* KSEM_ORD_1 release */
+			break;
+		backoff(&pauses);
+	}
 	if (unlikely(count_waiters(next) > 0) && n > 0)
 		*nobody = futex_wake_in(scope, value_half(sem), count_to_wake(next, 0)) <= 0;
 	return 0;
@@ -47,16 +53,20 @@ int plain_post(struct plain *sem, uint32_t n, uint32_t most, enum futex_scope sc
 
 int plain_take(struct plain *sem)
 {
-	count_t c = load_acq(&sem->word); /* KSEM_ORD_1 acquire: an EAGAIN was posted to, and taken from, before */
-	count_t next;
+	count_t c, next;
+	unsigned pauses = 0;
 
-	do {
-		int error = count_take(known(c), &next);
+	for (;;) {
+		int error;
 
+		c = load_acq(&sem->word); /* KSEM_ORD_1 acquire: an EAGAIN was posted to, and taken from, before */
+		error = count_take(known(c), &next);
 		if (unlikely(error))
 			return error;
-	} while (unlikely(!cas_acq(&sem->word, &c, next))); /* KSEM_ORD_1 acquire */
-	return 0;
+		if (likely(cas_acq(&sem->word, &c, next))) /* KSEM_ORD_1 acquire */
+			return 0;
+		backoff(&pauses);
+	}
 }
 
 int plain_spin_take(struct spin *spin, struct plain *sem)

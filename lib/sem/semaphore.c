@@ -9,6 +9,7 @@
 #include "sem/semaphore.h"
 
 #include "base/rcu.h"
+#include "sem/backoff.h"
 
 /* The word, for an answer that changes nothing: not before this thread's own puts and takes elsewhere are seen. */
 static count_t look_again(const struct semaphore *sem)
@@ -35,6 +36,7 @@ int semaphore_post_word(struct semaphore *sem, uint32_t n)
 {
 	count_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
 	count_t next;
+	unsigned pauses = 0;
 	bool fenced = false;
 	int error;
 
@@ -51,14 +53,16 @@ int semaphore_post_word(struct semaphore *sem, uint32_t n)
 			error = percpu_post_much(sem, n);
 			if (error != EAGAIN)
 				return error;
-			c = load_rlx(&sem->word); /* relaxed: as above */
 		} else if (unlikely(count_waiters(c) > 0)) {
 			if (post_to_waiters(sem, c, next))
 				return 0;
-			c = load_rlx(&sem->word);                   /* relaxed: as above */
+			backoff(&pauses);
 		} else if (likely(cas_rel(&sem->word, &c, next))) { /* KSEM_ORD_1 release */
 			return 0;
+		} else {
+			backoff(&pauses);
 		}
+		c = load_rlx(&sem->word); /* relaxed: as above */
 	}
 }
 
@@ -67,6 +71,7 @@ static int take(struct semaphore *sem, bool enlist)
 {
 	count_t c = load_acq(&sem->word); /* KSEM_ORD_1 acquire: an EAGAIN was posted to, and taken from, before */
 	count_t next;
+	unsigned pauses = 0;
 	int error;
 
 	for (;;) {
@@ -74,15 +79,16 @@ static int take(struct semaphore *sem, bool enlist)
 		if (unlikely(error == EAGAIN && count_mode(c) != COUNT_CENTRAL)) {
 			if (percpu_take_or_settle(sem))
 				return 0;
-			c = load_acq(&sem->word); /* KSEM_ORD_1 acquire */
-			continue;
+		} else {
+			if (unlikely(error && !(error == EAGAIN && enlist)))
+				return error;
+			if (unlikely(error))
+				count_enlist(c, &next);            /* can't fail: not dead, no permit, central */
+			if (likely(cas_acq(&sem->word, &c, next))) /* KSEM_ORD_1 acquire */
+				return error;
+			backoff(&pauses);
 		}
-		if (unlikely(error && !(error == EAGAIN && enlist)))
-			return error;
-		if (unlikely(error))
-			count_enlist(c, &next);            /* can't fail: not dead, no permit, central */
-		if (likely(cas_acq(&sem->word, &c, next))) /* KSEM_ORD_1 acquire */
-			return error;
+		c = load_acq(&sem->word); /* KSEM_ORD_1 acquire */
 	}
 }
 

@@ -76,7 +76,7 @@ static inline int semaphore_take(struct semaphore *sem)
  */
 static inline int semaphore_take_soon(struct semaphore *sem)
 {
-	if (percpu_is(sem) ? percpu_take(sem) : semaphore_take_one(sem))
+	if (percpu_is(sem) && percpu_take(sem))
 		return 0;
 	return semaphore_take_word_soon(sem);
 }
