@@ -242,6 +242,10 @@ static void what_is_opened_again_is_mapped_still(void **state)
 	OK(ksem_close(world.proc, again));
 	OK(ksem_unlink(world.proc, "/name"));
 	FAILS(ENOENT, ksem_open(world.proc, "/name", 0, 0, 0, &id));
+	OK(ksem_open(world.proc, "/short", O_CREAT, 0600, 0, &id));
+	OK(ksem_close(world.proc, id));
+	MUST(truncate(path_of("/short"), 0) == 0);
+	FAILS(EINVAL, ksem_open(world.proc, "/short", 0, 0, 0, &id)); /* and doesn't touch the page */
 	for (int round = 0; round < 3; round++) { /* more than are kept */
 		for (int i = 0; i < 3 * KEPT_PAGES; i++) {
 			snprintf(name, sizeof(name), "/%d", i);
@@ -263,14 +267,172 @@ static void the_limit_is_for_all_processes(void **state)
 	OK(ksem_open(other.proc, "/2", O_CREAT, 0600, 0, &id));
 	OK(ksem_init(one.proc, 0, &anonymous));
 	FAILS(ENFILE, ksem_open(one.proc, "/3", O_CREAT, 0600, 0, &id));
-	OK(ksem_open(other.proc, "/3", O_CREAT, 0600, 0, &id));
+	FAILS(ENFILE, ksem_open(other.proc, "/3", O_CREAT, 0600, 0, &id));
 	FAILS(ENFILE, ksem_init(other.proc, 0, &id));
-	OK(ksem_open(one.proc, "/3", O_CREAT, 0600, 0, &id));
+	OK(ksem_open(one.proc, "/2", O_CREAT, 0600, 0, &id));
 	OK(ksem_unlink(one.proc, "/1"));
 	OK(ksem_unlink(one.proc, "/2"));
-	world_end(&one);
+	FAILS(ENFILE, ksem_init(other.proc, 0, &id)); /* all three are held, without names */
+	world_end(&one);                              /* it held /1 and the anonymous one alone, /2 not alone */
 	OK(ksem_init(other.proc, 0, &id));
+	OK(ksem_open(other.proc, "/3", O_CREAT, 0600, 0, &id));
+	FAILS(ENFILE, ksem_init(other.proc, 0, &id));
 	world_end(&other);
+}
+
+static int told[2]; /* by the other process that it holds the semaphore: a pipe */
+
+static void say_and_stay(void)
+{
+	MUST(write(told[1], "", 1) == 1);
+	for (;;)
+		pause();
+}
+
+static void hold_an_anonymous_one(void)
+{
+	struct world world = enter();
+	ksem_id_t id;
+
+	MUST(ksem_init(world.proc, 0, &id) == 0);
+	say_and_stay();
+}
+
+static void hold_a_named_one(void)
+{
+	struct world world = enter();
+	ksem_id_t id;
+
+	MUST(ksem_open(world.proc, "/name", 0, 0, 0, &id) == 0);
+	say_and_stay();
+}
+
+static pid_t start_holder(void (*hold)(void))
+{
+	pid_t child;
+	char byte;
+
+	MUST(pipe(told) == 0);
+	child = start_process(hold);
+	MUST(read(told[0], &byte, 1) == 1);
+	close(told[0]);
+	close(told[1]);
+	return child;
+}
+
+static void what_others_hold_without_a_name_counts_until_they_end(void **state)
+{
+	struct world world = enter_limited(2);
+	ksem_id_t id, second;
+	pid_t child;
+
+	(void)state;
+	OK(ksem_open(world.proc, "/name", O_CREAT, 0600, 0, &id));
+	child = start_holder(hold_an_anonymous_one);
+	FAILS(ENFILE, ksem_init(world.proc, 0, &second));
+	kill_and_reap(child);
+	OK(ksem_init(world.proc, 0, &second));
+	OK(ksem_destroy(world.proc, second));
+
+	child = start_holder(hold_a_named_one);
+	OK(ksem_unlink(world.proc, "/name"));
+	OK(ksem_close(world.proc, id));
+	OK(ksem_init(world.proc, 0, &second));
+	FAILS(ENFILE, ksem_init(world.proc, 0, &id));
+	kill_and_reap(child);
+	OK(ksem_init(world.proc, 0, &id));
+	world_end(&world);
+}
+
+static void drop_the_inherited_one_when_told(void)
+{
+	char byte;
+
+	MUST(write(told[1], "", 1) == 1);
+	MUST(read(told[0], &byte, 1) == 1);
+	MUST(ksem_destroy(inherited.proc, inherited_id) == 0);
+	MUST(write(told[1], "", 1) == 1);
+	for (;;)
+		pause();
+}
+
+static void what_is_inherited_counts_once_and_as_long_as_anybody_has_it(void **state)
+{
+	ksem_id_t second, third;
+	int ends[2];
+	pid_t child;
+	char byte;
+
+	(void)state;
+	inherited = enter_limited(2);
+	OK(ksem_init(inherited.proc, 0, &inherited_id));
+	MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+	told[0] = told[1] = ends[1];
+	child = start_process(drop_the_inherited_one_when_told);
+	MUST(read(ends[0], &byte, 1) == 1);
+	OK(ksem_init(inherited.proc, 0, &second));
+	FAILS(ENFILE, ksem_init(inherited.proc, 0, &third));
+	OK(ksem_destroy(inherited.proc, inherited_id));
+	FAILS(ENFILE, ksem_init(inherited.proc, 0, &third)); /* the child has it */
+	MUST(write(ends[0], "", 1) == 1);
+	MUST(read(ends[0], &byte, 1) == 1);
+	OK(ksem_init(inherited.proc, 0, &third)); /* it dropped it, and lives */
+	kill_and_reap(child);
+	close(ends[0]);
+	close(ends[1]);
+	world_end(&inherited);
+}
+
+/* The locks of both lie between each other, and with gaps. */
+static void the_limit_is_exact_however_the_files_lie(void **state)
+{
+	enum { MANY = 60, LIMIT = 50 };
+	struct world worlds[2] = {enter(), enter()}, limited = enter_limited(LIMIT);
+	ksem_id_t ids[MANY], id;
+	unsigned left = MANY;
+
+	(void)state;
+	for (int i = 0; i < MANY; i++)
+		OK(ksem_init(worlds[i % 3 == 0].proc, 0, &ids[i]));
+	for (int i = 0; i < MANY; i += 4) {
+		OK(ksem_destroy(worlds[i % 3 == 0].proc, ids[i]));
+		left--;
+	}
+	assert_int_equal(left, 45);
+	for (; left < LIMIT; left++)
+		OK(ksem_init(limited.proc, 0, &id));
+	FAILS(ENFILE, ksem_init(limited.proc, 0, &id));
+	OK(ksem_destroy(worlds[0].proc, ids[1]));
+	OK(ksem_init(limited.proc, 0, &id));
+	FAILS(ENFILE, ksem_open(limited.proc, "/name", O_CREAT, 0600, 0, &id));
+	world_end(&worlds[0]);
+	world_end(&worlds[1]);
+	world_end(&limited);
+}
+
+static void many_that_were_found_by_name_are_counted_by_it(void **state)
+{
+	enum { MANY = 1100 };
+	struct world world = enter_limited(MANY), other = enter();
+	char name[20];
+	ksem_id_t id;
+
+	(void)state;
+	for (int i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "/%d", i);
+		OK(ksem_open(other.proc, name, O_CREAT, 0600, 0, &id));
+		OK(ksem_open(world.proc, name, 0, 0, 0, &id));
+	}
+	FAILS(ENFILE, ksem_init(world.proc, 0, &id));
+	OK(ksem_unlink(world.proc, "/0"));
+	FAILS(ENFILE, ksem_init(world.proc, 0, &id)); /* held */
+	world_end(&other);
+	FAILS(ENFILE, ksem_init(world.proc, 0, &id));
+	world_end(&world);
+	world = enter_limited(MANY);
+	OK(ksem_init(world.proc, 0, &id)); /* for /0, which nobody holds now */
+	FAILS(ENFILE, ksem_init(world.proc, 0, &id));
+	world_end(&world);
 }
 
 static void open_and_close_under_seccomp(void)
@@ -631,6 +793,13 @@ static void as_nobody(void)
 	MUST(ksem_unlink(world.proc, "/all") == EPERM); /* the directory is sticky */
 	MUST(ksem_open(world.proc, "/all", 0, 0, 0, &id) == 0);
 	MUST(ksem_open(world.proc, "/theirs", O_CREAT, 0600, 0, &id) == 0);
+
+	/* Also where it is mapped still. */
+	MUST(ksem_close(world.proc, id) == 0);
+	MUST(chmod(path_of("/theirs"), 0) == 0);
+	MUST(ksem_open(world.proc, "/theirs", 0, 0, 0, &id) == EPERM);
+	MUST(chmod(path_of("/theirs"), 0600) == 0);
+	MUST(ksem_open(world.proc, "/theirs", 0, 0, 0, &id) == 0);
 	MUST(ksem_unlink(world.proc, "/theirs") == 0);
 }
 
@@ -708,6 +877,10 @@ int main(void)
 		shared_test(a_name_that_another_process_took_away_is_not_found_again),
 		shared_test(what_is_opened_again_is_mapped_still),
 		shared_test(the_limit_is_for_all_processes),
+		shared_test(what_others_hold_without_a_name_counts_until_they_end),
+		shared_test(what_is_inherited_counts_once_and_as_long_as_anybody_has_it),
+		shared_test(the_limit_is_exact_however_the_files_lie),
+		shared_test(many_that_were_found_by_name_are_counted_by_it),
 		shared_test(opening_a_name_that_this_process_holds_makes_no_system_call),
 		shared_test(kill_exec_and_exit_drop_references),
 		shared_test(a_killed_waiter_is_counted_no_more_and_costs_nothing),

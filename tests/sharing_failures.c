@@ -16,6 +16,8 @@
 #include <sys/vfs.h>
 
 #include "failing_memory.h"
+#include "registry/sharing.h"
+#include "share/holds.h"
 
 #define UNTOUCHED 77 /* what output arguments hold before a call; errno too */
 
@@ -69,7 +71,7 @@ static struct ksem_proc *other; /* a process of another user's */
 
 struct view {
 	unsigned descriptors, files, mappings;
-	uint64_t sems, values, refs;
+	uint64_t sems, values, refs, counted;
 };
 
 static unsigned entries_in(const char *path)
@@ -111,8 +113,10 @@ static struct view view_now(void)
 {
 	struct view view = {0};
 
-	if (world.ns)
+	if (world.ns) {
 		OK(ksem_ns_foreach(world.ns, add_to_view, &view));
+		OK(holds_count(&world.ns->sharing->directory, UINT64_MAX, &view.counted));
+	}
 	view.descriptors = entries_in("/proc/self/fd");
 	view.files = entries_in(world.dir);
 	view.mappings = mappings_of(world.dir);
@@ -131,6 +135,7 @@ static void is_as_before(const struct view *before, bool failed)
 	assert_int_equal(now.sems, before->sems);
 	assert_int_equal(now.values, before->values);
 	assert_int_equal(now.refs, before->refs);
+	assert_int_equal(now.counted, before->counted);
 }
 
 /* ---- The calls. ---- */

@@ -7,8 +7,9 @@
  * holders then go by the directory. Unlinkers exclude each other for as long (directory_lock), so that the file that
  * goes is the one whose page was told.
  *
- * The limit is for all processes: the names of the directory, and what this process holds without a name, make it up.
- * What others hold without a name can't be seen.
+ * The limit is for all processes: names of the directory, and what processes hold without a name (share/holds.h), make
+ * it up. Near it, makers and unlinkers exclude each other. A process that holds HOLDS_MOST takes no hold on more that
+ * it finds by name: each hold is one more lock for the kernel to look at.
  */
 #include "registry/sharing.h"
 
@@ -18,7 +19,10 @@
 #include "base/rcu.h"
 #include "os/fork.h"
 #include "registry/names.h"
+#include "share/holds.h"
 #include "share/shared.h"
+
+#define HOLDS_MOST 1024
 
 int sharing_new(const char *dir, struct sharing **sharing)
 {
@@ -105,6 +109,11 @@ static struct ksem *find_held(struct ksem_ns *ns, const char *bytes, size_t leng
 /* Enters a new one, for which everything is there; `name` may be NULL. */
 static void enter(struct ksem_ns *ns, struct ksem *ksem, struct name *name)
 {
+	struct shared *shared = shared_of(ksem);
+
+	shared->counted = !object_is_named(ksem) || ns->sharing->held.count < HOLDS_MOST;
+	if (shared->counted && object_is_named(ksem)) /* an anonymous one has it since it was made */
+		holds_add(shared->directory, shared->number);
 	ids_add(&ns->sharing->held, ksem);
 	ns->objects++;
 	ksem->name = name;
@@ -153,27 +162,14 @@ no_object:
 
 /* ---- Making. ---- */
 
-static uint64_t count_nameless(struct ksem_ns *ns)
-{
-	struct ids_table *table = load_rlx(&ns->sharing->held.table); /* relaxed: changed under the lock only */
-	size_t cursor = 0;
-	uint64_t count = 0;
-	struct ksem *ksem;
-	uint32_t refs;
-
-	while ((ksem = ids_next(table, &cursor, &refs)))
-		count += sharing_is_nameless(ksem);
-	return count;
-}
-
 /* At the limit: ENFILE, unless there is the name. */
 static int check_limit(struct ksem_ns *ns, const struct making *making)
 {
 	const struct directory *directory = &ns->sharing->directory;
 	uint64_t count;
-	int error = directory_count(directory, &count);
+	int error = holds_count(directory, ns->slots.max, &count);
 
-	if (error || count + count_nameless(ns) < ns->slots.max)
+	if (error || count < ns->slots.max)
 		return error;
 	return making->name && directory_has(directory, making->name, making->length) ? EEXIST : ENFILE;
 }
@@ -181,8 +177,7 @@ static int check_limit(struct ksem_ns *ns, const struct making *making)
 static int make_file(struct ksem_ns *ns, const struct making *making, struct file *file)
 {
 	const struct directory *directory = &ns->sharing->directory;
-	uint64_t at_most = directory_count_at_most(directory);
-	bool near = at_most >= ns->slots.max || at_most + ns->sharing->held.count >= ns->slots.max;
+	bool near = directory_count_at_most(directory) >= ns->slots.max;
 	int error = 0;
 
 	if (near) {
@@ -192,6 +187,8 @@ static int make_file(struct ksem_ns *ns, const struct making *making, struct fil
 	if (!error)
 		error = directory_make(directory, making->name, making->length, making->owner, making->mode,
 				       making->value, file);
+	if (!error && !making->name)
+		holds_add(directory, file->number);
 	if (near)
 		directory_unlock(directory);
 	return error;
@@ -209,6 +206,8 @@ static int make_locked(struct ksem_ns *ns, const struct making *making, struct i
 	if (error) {
 		if (making->name)
 			directory_unlink(&ns->sharing->directory, making->name, making->length);
+		else
+			holds_remove(&ns->sharing->directory, file.number);
 		file_close(&file);
 	}
 	return error;
@@ -332,6 +331,8 @@ void sharing_tell(struct ksem_ns *ns, struct ksem *ksem)
 void sharing_end(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
 {
 	forget(ns, ksem, garbage);
+	if (shared_of(ksem)->counted && !ids_find(&ns->sharing->held, ksem->id)) /* not had again meanwhile */
+		holds_remove(shared_of(ksem)->directory, shared_of(ksem)->number);
 	shared_end(ksem);
 	if (object_is_named(ksem) && is_current(ksem))
 		kept_add(&ns->sharing->kept, shared_of(ksem), garbage);
@@ -392,6 +393,8 @@ void sharing_after_fork(struct ksem_ns *ns, const struct ksem *waits_on, struct 
 
 	directory_after_fork(&ns->sharing->directory);
 	while ((ksem = ids_next(table, &cursor, &refs))) {
+		if (shared_of(ksem)->counted)
+			holds_add(shared_of(ksem)->directory, shared_of(ksem)->number);
 		shared_after_fork(ksem, ksem == waits_on);
 		/* relaxed: as above. Kept by threads that the child hasn't got */
 		if (load_rlx(&ksem->life) == 0 && namespace_end(ns, ksem, garbage)) /* relaxed: as above */

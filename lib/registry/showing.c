@@ -102,7 +102,7 @@ static void describe_file(struct ksem_ns *ns, const struct file *file, struct ks
 }
 
 /* What can't be opened isn't shown: no semaphore, or another's. */
-static int visit_name(const char *name, size_t length, void *arg)
+static int visit_name(const char *name, size_t length, ino_t number, void *arg)
 {
 	struct visiting *visiting = arg;
 	struct ksem_info info = {0};
@@ -110,6 +110,7 @@ static int visit_name(const char *name, size_t length, void *arg)
 	bool found;
 	int error = 0;
 
+	(void)number;
 	fork_gate_enter();
 	found = directory_find(&visiting->ns->sharing->directory, name, length, NULL, &file) == 0;
 	if (found) {

@@ -27,7 +27,6 @@
 
 #define DEFAULT_PATH "/dev/shm/ksem"
 #define LOCK_TRIES   200
-#define TMPFS_DIRENT 20 /* bytes of a directory's size for each entry, on tmpfs; an empty one has two */
 #define ESCAPE       '%'
 
 /* ---- Presence. ---- */
@@ -203,24 +202,71 @@ static int error_of(int error)
 	}
 }
 
+static uint32_t hash_of(const char *name, size_t length)
+{
+	uint32_t hash = UINT32_C(2166136261); /* FNV-1a */
+
+	for (size_t i = 0; i < length; i++)
+		hash = (hash ^ (uint8_t)name[i]) * UINT32_C(16777619);
+	return hash;
+}
+
+/* Whoever the contract lets use the semaphore may read and write the file; it has no classes that shut others out. */
+static mode_t mode_of_file(mode_t mode)
+{
+	mode_t others = mode & S_IWOTH ? S_IROTH | S_IWOTH : 0;
+	mode_t group = mode & S_IWGRP || others ? S_IRGRP | S_IWGRP : 0;
+	mode_t user = mode & S_IWUSR || group ? S_IRUSR | S_IWUSR : 0;
+
+	return user | group | others;
+}
+
+static bool is_a_page(const struct stat *status)
+{
+	return S_ISREG(status->st_mode) && status->st_size == PAGE_BYTES;
+}
+
+static void describe(struct file *file, const struct stat *status, struct page *kept)
+{
+	file->page = kept;
+	file->kept = kept;
+	file->device = status->st_dev;
+	file->number = status->st_ino;
+	file->owner = (struct ksem_cred){status->st_uid, status->st_gid};
+}
+
 static int map(int fd, const struct kept *kept, struct file *file)
 {
 	struct stat status;
 
 	if (fstat(fd, &status) != 0)
 		return errno;
-	if (!S_ISREG(status.st_mode) || status.st_size != PAGE_BYTES)
+	if (!is_a_page(&status))
 		return EINVAL;
-	file->page = kept ? kept_find(kept, status.st_dev, status.st_ino) : NULL;
-	file->kept = file->page;
+	describe(file, &status, kept ? kept_find(kept, status.st_dev, status.st_ino) : NULL);
 	if (!file->page)
 		file->page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (file->page == MAP_FAILED)
-		return error_of(errno);
-	file->device = status.st_dev;
-	file->number = status.st_ino;
-	file->owner = (struct ksem_cred){status.st_uid, status.st_gid};
-	return 0;
+	return file->page == MAP_FAILED ? error_of(errno) : 0;
+}
+
+/*
+ * The file of the path, if its page is kept, without opening it again: the kernel let this process, and nobody has
+ * changed whom it lets. False: open it.
+ */
+static bool find_kept(const struct directory *directory, const char *path, const struct kept *kept, struct file *file)
+{
+	struct stat status;
+	struct page *page;
+
+	if (!kept || !kept_may_have(kept, file->name_hash) ||
+	    fstatat(directory->fd, path, &status, AT_SYMLINK_NOFOLLOW) != 0)
+		return false;
+	page = kept_find(kept, status.st_dev, status.st_ino);
+	if (!page || !is_a_page(&status) ||
+	    (status.st_mode & ~(mode_t)S_IFMT) != mode_of_file(load_rlx(&page->mode))) /* relaxed: constant */
+		return false;
+	describe(file, &status, page);
+	return true;
 }
 
 void file_close(struct file *file)
@@ -239,25 +285,32 @@ static bool is_semaphore(struct file *file)
 	return page_is_semaphore(file->page) && file->id != 0;
 }
 
+static int open_file(const struct directory *directory, const char *path, const struct kept *kept, struct file *file)
+{
+	int fd = openat(directory->fd, path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int error;
+
+	if (fd < 0)
+		return error_of(errno);
+	error = map(fd, kept, file);
+	close(fd);
+	return error;
+}
+
 int directory_find(const struct directory *directory, const char *name, size_t length, const struct kept *kept,
 		   struct file *file)
 {
 	char path[KSEM_NAME_MAX + 2];
 	int saved = errno;
-	int fd, error;
+	int error;
 
 	if (!to_file(name, length, path))
 		return ENOENT;
-	fd = openat(directory->fd, path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0) {
-		error = error_of(errno);
-	} else {
-		error = map(fd, kept, file);
-		close(fd);
-		if (!error && !is_semaphore(file)) {
-			file_close(file);
-			error = EINVAL;
-		}
+	file->name_hash = hash_of(name, length);
+	error = find_kept(directory, path, kept, file) ? 0 : open_file(directory, path, kept, file);
+	if (!error && !is_semaphore(file)) {
+		file_close(file);
+		error = EINVAL;
 	}
 	errno = saved;
 	return error;
@@ -283,16 +336,6 @@ static ksem_id_t id_of(ino_t number)
 	clock_gettime(CLOCK_REALTIME, &now);
 	milliseconds = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 	return milliseconds << 24 | (number & 0xFFFFFF);
-}
-
-/* Whoever the contract lets use the semaphore may read and write the file; it has no classes that shut others out. */
-static mode_t mode_of_file(mode_t mode)
-{
-	mode_t others = mode & S_IWOTH ? S_IROTH | S_IWOTH : 0;
-	mode_t group = mode & S_IWGRP || others ? S_IRGRP | S_IWGRP : 0;
-	mode_t user = mode & S_IWUSR || group ? S_IRUSR | S_IWUSR : 0;
-
-	return user | group | others;
 }
 
 static int fill(int fd, const struct ksem_cred *owner, mode_t mode, uint32_t value, struct file *file)
@@ -337,6 +380,7 @@ int directory_make(const struct directory *directory, const char *name, size_t l
 
 	if (name && !to_file(name, length, path))
 		return EINVAL;
+	file->name_hash = name ? hash_of(name, length) : 0;
 	fd = make_nameless(directory);
 	if (fd < 0) {
 		error = error_of(errno);
@@ -382,8 +426,8 @@ static DIR *open_all(const struct directory *directory)
 	return all;
 }
 
-int directory_for_all(const struct directory *directory, int (*visit)(const char *name, size_t length, void *arg),
-		      void *arg)
+int directory_for_all(const struct directory *directory,
+		      int (*visit)(const char *name, size_t length, ino_t number, void *arg), void *arg)
 {
 	int saved = errno;
 	DIR *all = open_all(directory);
@@ -398,7 +442,7 @@ int directory_for_all(const struct directory *directory, int (*visit)(const char
 		size_t length = from_file(entry->d_name, name);
 
 		if (length > 0)
-			result = visit(name, length, arg);
+			result = visit(name, length, entry->d_ino, arg);
 	}
 	if (all)
 		closedir(all);
@@ -406,28 +450,15 @@ int directory_for_all(const struct directory *directory, int (*visit)(const char
 	return result;
 }
 
+/* On tmpfs every semaphore, with a name or without, is a file of the whole file system. */
 uint64_t directory_count_at_most(const struct directory *directory)
 {
 	struct statfs system;
-	struct stat status;
 	int saved = errno;
 	uint64_t count = UINT64_MAX;
 
-	if (fstatfs(directory->fd, &system) == 0 && system.f_type == TMPFS_MAGIC && fstat(directory->fd, &status) == 0)
-		count = (uint64_t)status.st_size / TMPFS_DIRENT;
+	if (fstatfs(directory->fd, &system) == 0 && system.f_type == TMPFS_MAGIC && system.f_files > 0)
+		count = system.f_files - system.f_ffree;
 	errno = saved;
 	return count;
-}
-
-static int count_one(const char *name, size_t length, void *arg)
-{
-	(void)name, (void)length;
-	++*(uint64_t *)arg;
-	return 0;
-}
-
-int directory_count(const struct directory *directory, uint64_t *count)
-{
-	*count = 0;
-	return directory_for_all(directory, count_one, count);
 }

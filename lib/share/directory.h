@@ -14,6 +14,7 @@
  *
  * Presence: an OS process that uses the namespace has a lock on one byte, at a random place, of the directory itself.
  * The kernel takes it away however the process ends, and when it executes another program. A fork's child gets its own.
+ * Other bytes say which semaphores it has (holds.h).
  */
 #ifndef KSEM_SHARE_DIRECTORY_H
 #define KSEM_SHARE_DIRECTORY_H
@@ -43,6 +44,7 @@ struct file {
 	struct ksem_cred owner;
 	ksem_id_t id; /* read once: who may write the page may change it */
 	mode_t mode;
+	uint32_t name_hash; /* by which it was opened or made; 0: by none */
 };
 
 /*
@@ -88,12 +90,14 @@ int directory_unlink(const struct directory *directory, const char *name, size_t
 void directory_lock(const struct directory *directory);
 void directory_unlock(const struct directory *directory);
 
-/* How many names there are, at most (UINT64_MAX: unknown); and exactly (0, or ENOMEM, EMFILE). */
+/* How many semaphores there are at most, with names and without; UINT64_MAX: unknown. How many exactly: holds.h. */
 uint64_t directory_count_at_most(const struct directory *directory);
-int directory_count(const struct directory *directory, uint64_t *count);
 
-/* Calls visit for each name, until it returns other than 0, and returns that; or ENOMEM, EMFILE. */
-int directory_for_all(const struct directory *directory, int (*visit)(const char *name, size_t length, void *arg),
-		      void *arg);
+/*
+ * Calls visit for each name, with its file's number, until it returns other than 0, and returns that; or ENOMEM,
+ * EMFILE.
+ */
+int directory_for_all(const struct directory *directory,
+		      int (*visit)(const char *name, size_t length, ino_t number, void *arg), void *arg);
 
 #endif

@@ -18,6 +18,15 @@ void kept_add(struct kept *kept, struct shared *shared, struct reclaim *garbage)
 	kept->all[kept->latest] = shared;
 }
 
+bool kept_may_have(const struct kept *kept, uint32_t name_hash)
+{
+	for (int i = 0; i < KEPT_PAGES; i++) {
+		if (kept->all[i] && kept->all[i]->name_hash == name_hash)
+			return true;
+	}
+	return false;
+}
+
 struct page *kept_find(const struct kept *kept, dev_t device, ino_t number)
 {
 	for (int i = 0; i < KEPT_PAGES; i++) {

@@ -26,6 +26,9 @@ void kept_not(struct shared *shared, struct reclaim *garbage);
 /* Keeps its page instead. The one that was kept longest goes to the list. */
 void kept_add(struct kept *kept, struct shared *shared, struct reclaim *garbage);
 
+/* Can it be that one is here that was found by a name of this hash? */
+bool kept_may_have(const struct kept *kept, uint32_t name_hash);
+
 /* The page of that file; NULL: not here. */
 struct page *kept_find(const struct kept *kept, dev_t device, ino_t number);
 

@@ -19,6 +19,7 @@ struct ksem *shared_new(struct ksem_ns *ns, struct directory *directory, const s
 	shared->page = file->page;
 	shared->device = file->device;
 	shared->number = file->number;
+	shared->name_hash = file->name_hash;
 	shared->directory = directory;
 	shared->holder = page_enter(file->page, directory);
 	shared_tell_refs(&shared->ksem);

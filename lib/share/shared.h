@@ -23,7 +23,9 @@ struct shared {
 	struct directory *directory;
 	dev_t device;
 	ino_t number;
+	uint32_t name_hash;        /* constant: of the name by which it was found; 0: by none */
 	bool forgotten;            /* under the namespace's lock: out of its tables */
+	bool counted;              /* the same: this process has its hold (holds.h) */
 	atomic(uint32_t) sleeping; /* atomic: keeps of threads that wait */
 	atomic(uint32_t) tidied;   /* atomic: the second in which dead waiters were last looked for */
 };

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Holds: an OS process that has a semaphore of the directory has a lock on one byte of the directory itself, that of
+ * the number of the semaphore's file. So anybody can count the semaphores that have no name any more, or never had one,
+ * and the kernel takes the lock away however the process ends.
+ *
+ * Locks are the kernel's open file description locks, for reading: any number of processes have one on the same byte,
+ * and adjacent ones of a process are one to the kernel.
+ */
+#ifndef KSEM_SHARE_HOLDS_H
+#define KSEM_SHARE_HOLDS_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "share/directory.h"
+
+/* If the kernel gives no lock, the semaphore isn't counted while it has no name. Both leave errno alone. */
+void holds_add(const struct directory *directory, ino_t number);
+void holds_remove(const struct directory *directory, ino_t number);
+
+/*
+ * How many semaphores there are: with names, and without but held. Where there are `enough`, perhaps not all of them.
+ * 0, ENOMEM, EMFILE, ...
+ */
+int holds_count(const struct directory *directory, uint64_t enough, uint64_t *count);
+
+#endif
