@@ -134,6 +134,7 @@ _Noreturn void leave_execution(void); /* on the driver's own stack */
 
 void kernel_start(void);    /* once */
 void kernel_begin(void);    /* an execution */
+void kernel_wakes_any(void); /* until the next: also who sleeps where no memory is any more, which is nobody */
 void scheduler_begin(void); /* likewise */
 void sequences_start(void);
 

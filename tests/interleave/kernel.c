@@ -41,6 +41,13 @@ void memory_free(void *block)
 
 /* ---- Futexes ---- */
 
+static bool wakes_any;
+
+void kernel_wakes_any(void)
+{
+	wakes_any = true;
+}
+
 static int model_wait(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline)
 {
 	static const int errors[] = {[WOKEN] = 0, [TIMED_OUT] = ETIMEDOUT, [INTERRUPTED] = EINTR};
@@ -72,7 +79,8 @@ static int model_wake(atomic(uint32_t) *word, uint32_t n)
 		return 0;
 	point();
 	memory_tick();
-	memory_latest(word, sizeof(*word)); /* it must be there */
+	if (!wakes_any)
+		memory_latest(word, sizeof(*word)); /* it must be there */
 	found = futex_sleepers(word, sleepers);
 	for (; found > 0 && n > 0; found--, n--, woken++) {
 		unsigned which = found > n ? choose(found, "who is woken") : 0;
@@ -298,6 +306,7 @@ void kernel_begin(void)
 	memset(&begun, 0, sizeof(begun));
 	memset(&over, 0, sizeof(over));
 	memset(mutexes, 0, sizeof(mutexes));
+	wakes_any = false;
 }
 
 /* ---- What is not explored: spinning (nobody does), the fork gate, names ---- */

@@ -16,6 +16,7 @@
 #include "ksem/ksem.h"
 #include "registry/namespace.h"
 #include "registry/process.h"
+#include "words.h"
 
 static const struct scenario *now;
 static struct ksem_ns *ns;
@@ -26,6 +27,7 @@ static struct ksem *pinned[SEMAPHORES];
 static struct ksem *objects[SEMAPHORES];
 static ksem_id_t another; /* told by a store that orders nothing */
 static const struct timespec never = {1, 0};
+static bool took[THREADS]; /* by its last call, a permit */
 
 static void must(int error)
 {
@@ -56,7 +58,9 @@ static void post(unsigned which, bool by_id, unsigned count)
 	struct call *call = begin_call(POST, which, by_id, count);
 	int error;
 
-	if (count > 1)
+	if (now->plain)
+		error = words_post(which, count);
+	else if (count > 1)
 		error = ksem_pinned_post_many(pinned[which], count);
 	else
 		error = by_id ? ksem_post(proc_now(), ids[which]) : ksem_pinned_post(pinned[which]);
@@ -66,8 +70,14 @@ static void post(unsigned which, bool by_id, unsigned count)
 static void try_wait(unsigned which, bool by_id)
 {
 	struct call *call = begin_call(TRYWAIT, which, by_id, 0);
+	int error;
 
-	history_end(call, by_id ? ksem_trywait(proc_now(), ids[which]) : ksem_pinned_trywait(pinned[which]), 0);
+	if (now->plain)
+		error = words_trywait(which);
+	else
+		error = by_id ? ksem_trywait(proc_now(), ids[which]) : ksem_pinned_trywait(pinned[which]);
+	took[current_thread()] = error == 0;
+	history_end(call, error, 0);
 }
 
 static void wait_for_it(unsigned which, bool by_id, bool timed)
@@ -75,11 +85,14 @@ static void wait_for_it(unsigned which, bool by_id, bool timed)
 	struct call *call = begin_call(WAIT, which, by_id, 0);
 	int error;
 
-	if (timed)
+	if (now->plain)
+		error = words_wait(which, timed);
+	else if (timed)
 		error = by_id ? ksem_clockwait(proc_now(), ids[which], CLOCK_MONOTONIC, &never) :
 				ksem_pinned_clockwait(pinned[which], CLOCK_MONOTONIC, &never);
 	else
 		error = by_id ? ksem_wait(proc_now(), ids[which]) : ksem_pinned_wait(pinned[which]);
+	took[current_thread()] = error == 0;
 	history_end(call, error, 0);
 }
 
@@ -87,8 +100,13 @@ static void get_value(unsigned which, bool by_id)
 {
 	struct call *call = begin_call(GETVALUE, which, by_id, 0);
 	unsigned value = 0;
-	int error = by_id ? ksem_getvalue(proc_now(), ids[which], &value) : ksem_pinned_getvalue(pinned[which], &value);
+	int error;
 
+	if (now->plain)
+		error = words_getvalue(which, &value);
+	else
+		error = by_id ? ksem_getvalue(proc_now(), ids[which], &value) :
+				ksem_pinned_getvalue(pinned[which], &value);
 	history_end(call, error, value);
 }
 
@@ -96,7 +114,7 @@ static void destroy(unsigned which)
 {
 	struct call *call = begin_call(DESTROY, which, true, 0);
 
-	history_end(call, ksem_destroy(proc_now(), ids[which]), 0);
+	history_end(call, now->plain ? words_kill(which) : ksem_destroy(proc_now(), ids[which]), 0);
 }
 
 /* What a pin of its own keeps alive is used once. */
@@ -176,6 +194,10 @@ static void make_call(const char *letter)
 	case 'l':
 		look_for_another();
 		break;
+	case 'f':
+		if (took[current_thread()])
+			words_free(which);
+		break;
 	case 'G':
 		rcu_wait_epoch();
 		break;
@@ -238,6 +260,18 @@ static unsigned value_at_first(const struct beginning *begin)
 	return value;
 }
 
+static void begin_words(void)
+{
+	unsigned values[SEMAPHORES];
+
+	processes = 1;
+	for (unsigned which = 0; which < SEMAPHORES; which++) {
+		values[which] = now->begin[which].value;
+		words_begin(which, values[which]);
+	}
+	history_begin(values, processes);
+}
+
 static void begin_world(void)
 {
 	unsigned values[SEMAPHORES];
@@ -268,6 +302,23 @@ static unsigned count_threads(bool (*are)(unsigned thread), unsigned threads)
 	return n;
 }
 
+static int value_at_end(unsigned which, unsigned *value)
+{
+	int error;
+
+	if (now->plain)
+		return words_getvalue(which, value);
+	error = ksem_getvalue(procs[0], ids[which], value);
+	if (error && processes > 1) /* this one destroyed it, the other did not */
+		error = ksem_getvalue(procs[1], ids[which], value);
+	return error;
+}
+
+static unsigned waiters_at_end(unsigned which)
+{
+	return count_waiters(now->plain ? words_now(which) : semaphore_word(&objects[which]->sem));
+}
+
 static void judge_semaphore(unsigned which, unsigned threads)
 {
 	unsigned posted, taken, perhaps, value = 0;
@@ -276,14 +327,16 @@ static void judge_semaphore(unsigned which, unsigned threads)
 	int64_t due;
 	int error;
 
+	if (now->plain && words_freed(which))
+		return;
 	if (history_destroyed(which)) {
+		if (sleepers > 0)
+			fail("%u threads sleep on what was destroyed", sleepers);
 		if (now->unpinned && load_rlx(&objects[which]->sem.cells) > 0) /* blocks stay, also those that ended */
 			fail("a semaphore that ended has cells");
 		return;
 	}
-	error = ksem_getvalue(procs[0], ids[which], &value);
-	if (error && processes > 1) /* this one destroyed it, the other did not */
-		error = ksem_getvalue(procs[1], ids[which], &value);
+	error = value_at_end(which, &value);
 	if (error)
 		fail("the value at the end: error %d", error);
 	history_permits(which, &posted, &taken, &perhaps);
@@ -292,8 +345,8 @@ static void judge_semaphore(unsigned which, unsigned threads)
 		fail("%lld permits are due at the end, %u are there", (long long)due, value);
 	if (sleepers > 0 && value > perhaps)
 		fail("%u threads sleep beside %u permits", sleepers, value);
-	if (stopped == 0 && count_waiters(semaphore_word(&objects[which]->sem)) != sleepers)
-		fail("%u waiters are counted, %u wait", count_waiters(semaphore_word(&objects[which]->sem)), sleepers);
+	if (stopped == 0 && waiters_at_end(which) != sleepers)
+		fail("%u waiters are counted, %u wait", waiters_at_end(which), sleepers);
 }
 
 void scenario_run(const struct scenario *scenario, const struct bounds *bounds)
@@ -302,13 +355,17 @@ void scenario_run(const struct scenario *scenario, const struct bounds *bounds)
 	enum outcome outcome;
 
 	now = scenario;
+	memset(took, 0, sizeof(took));
 	for (; plan.threads < 4 && scenario->scripts[plan.threads]; plan.threads++) {
 		const char *processors = scenario->processors;
 
 		plan.processor[plan.threads + 1] =
 			processors ? (unsigned)(processors[plan.threads] - '0') : PROCESSORS + plan.threads;
 	}
-	begin_world();
+	if (now->plain)
+		begin_words();
+	else
+		begin_world();
 	outcome = run_threads(&plan);
 	if (outcome == CUT)
 		return;
