@@ -68,6 +68,30 @@ struct crew {
 	int64_t took;
 };
 
+#define APART  128 /* bytes: processors fetch lines in pairs */
+#define SPARES 16  /* whose references are no addresses have no more */
+
+/*
+ * The crew's next semaphore, in cache lines of its own, whatever the peer's allocator does: with two in one line, what
+ * is posted to the one brings the other along, in some programs and not in others.
+ */
+static inline void crew_make(struct crew *crew, int which, unsigned value)
+{
+	peer_ref spare[SPARES], sem = peer_make(value);
+	int spares = 0;
+
+	for (int i = 0; i < which && spares < SPARES; i++) {
+		if ((uintptr_t)sem / APART != (uintptr_t)crew->sems[i] / APART)
+			continue;
+		spare[spares++] = sem;
+		sem = peer_make(value);
+		i = -1;
+	}
+	crew->sems[which] = sem;
+	while (spares > 0)
+		peer_end(spare[--spares]);
+}
+
 struct member {
 	struct crew *crew;
 	int number;

@@ -60,7 +60,7 @@ static double pair(const struct job *job)
 	struct crew crew = crew_of(job, job->threads, true, pair_body);
 	double time;
 
-	crew.sems[0] = peer_make((unsigned)job->threads);
+	crew_make(&crew, 0, (unsigned)job->threads);
 	time = crew_run(&crew);
 	peer_end(crew.sems[0]);
 	return time / (double)(job->operations * job->threads);
@@ -94,8 +94,8 @@ static double handover(const struct job *job, struct histogram *latencies)
 	struct crew crew = crew_of(job, 2, true, handover_body);
 	double time;
 
-	crew.sems[0] = peer_make(0);
-	crew.sems[1] = peer_make(0);
+	crew_make(&crew, 0, 0);
+	crew_make(&crew, 1, 0);
 	crew.latencies = latencies;
 	time = crew_run(&crew);
 	peer_end(crew.sems[0]);
@@ -159,7 +159,7 @@ static double crowd(const struct job *job)
 	struct crew crew = crew_of(job, CROWD_THREADS, false, crowd_body);
 	double time;
 
-	crew.sems[0] = peer_make(2);
+	crew_make(&crew, 0, 2);
 	time = crew_run(&crew);
 	peer_end(crew.sems[0]);
 	return time / (double)(job->operations * CROWD_THREADS);
@@ -189,8 +189,8 @@ static double pipeline(const struct job *job)
 	struct crew crew = crew_of(job, 2, true, pipeline_body);
 	double time;
 
-	crew.sems[0] = peer_make(0);
-	crew.sems[1] = peer_make(PLACES);
+	crew_make(&crew, 0, 0);
+	crew_make(&crew, 1, PLACES);
 	time = crew_run(&crew);
 	peer_end(crew.sems[0]);
 	peer_end(crew.sems[1]);
@@ -230,7 +230,7 @@ static double batch(const struct job *job)
 	double time;
 
 	for (int i = 0; i < 3; i++)
-		crew.sems[i] = peer_make(0);
+		crew_make(&crew, i, 0);
 	time = crew_run(&crew);
 	for (int i = 0; i < 3; i++)
 		peer_end(crew.sems[i]);
@@ -306,7 +306,7 @@ static double park(const struct job *job, struct histogram *latencies)
 
 	must(own != NULL, "calloc");
 	for (int i = 0; i < 3; i++)
-		crew.sems[i] = peer_make(0);
+		crew_make(&crew, i, 0);
 	crew.latencies = own;
 	crew_run(&crew);
 	for (int i = 0; i < 3; i++)
