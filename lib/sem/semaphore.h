@@ -54,10 +54,19 @@ static inline bool semaphore_take_one(struct semaphore *sem)
 	return likely(cas_acq(&sem->word, &c, c - 1)); /* KSEM_ORD_1 acquire */
 }
 
+/*
+ * Where sequences work, callers by id have tried just that by one (sequence.h). If it failed because another processor
+ * changes the word, one more try at once would only take the line from it.
+ */
+static inline bool semaphore_untried(void)
+{
+	return rseq_processors == 0;
+}
+
 /* 0, EINVAL: dead, EOVERFLOW. */
 static inline int semaphore_post(struct semaphore *sem, uint32_t n)
 {
-	if (n == 1 && (percpu_is(sem) ? percpu_put(sem) : semaphore_post_one(sem)))
+	if (n == 1 && (percpu_is(sem) ? percpu_put(sem) : semaphore_untried() && semaphore_post_one(sem)))
 		return 0;
 	return semaphore_post_word(sem, n);
 }
@@ -65,7 +74,7 @@ static inline int semaphore_post(struct semaphore *sem, uint32_t n)
 /* 0: took a permit; EAGAIN: none; EINVAL: dead. */
 static inline int semaphore_take(struct semaphore *sem)
 {
-	if (percpu_is(sem) ? percpu_take(sem) : semaphore_take_one(sem))
+	if (percpu_is(sem) ? percpu_take(sem) : semaphore_untried() && semaphore_take_one(sem))
 		return 0;
 	return semaphore_take_word(sem);
 }
