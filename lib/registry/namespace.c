@@ -199,8 +199,10 @@ void namespace_unpin(struct ksem *ksem)
 
 void namespace_forget(struct ksem_ns *ns, struct ksem *ksem)
 {
-	if (ns->sharing)
-		return; /* it is dead, and counts no more */
+	if (ns->sharing) {
+		sharing_forget(ns, ksem);
+		return;
+	}
 	pthread_mutex_lock(&ns->lock);
 	slots_give(&ns->slots, ksem->id);
 	pthread_mutex_unlock(&ns->lock);

@@ -328,11 +328,25 @@ void sharing_tell(struct ksem_ns *ns, struct ksem *ksem)
 
 /* ---- Ending. ---- */
 
+static void count_no_more(struct shared *shared)
+{
+	if (shared->counted)
+		holds_remove(shared->directory, shared->number);
+	shared->counted = false;
+}
+
+void sharing_forget(struct ksem_ns *ns, struct ksem *ksem)
+{
+	pthread_mutex_lock(&ns->lock);
+	count_no_more(shared_of(ksem));
+	pthread_mutex_unlock(&ns->lock);
+}
+
 void sharing_end(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
 {
 	forget(ns, ksem, garbage);
-	if (shared_of(ksem)->counted && !ids_find(&ns->sharing->held, ksem->id)) /* not had again meanwhile */
-		holds_remove(shared_of(ksem)->directory, shared_of(ksem)->number);
+	if (!ids_find(&ns->sharing->held, ksem->id)) /* not had again meanwhile */
+		count_no_more(shared_of(ksem));
 	shared_end(ksem);
 	if (object_is_named(ksem) && is_current(ksem))
 		kept_add(&ns->sharing->kept, shared_of(ksem), garbage);

@@ -39,6 +39,9 @@ bool sharing_drop(struct ksem_ns *ns, struct ksem *ksem, life_t less);
 /* After references were added. */
 void sharing_tell(struct ksem_ns *ns, struct ksem *ksem);
 
+/* As namespace_forget. */
+void sharing_forget(struct ksem_ns *ns, struct ksem *ksem);
+
 /* What namespace_end does for a shared one. Under the lock. */
 void sharing_end(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage);
 
