@@ -4,7 +4,7 @@
  * again at once take the cache line from each other with every try. One that waits a moment lets the other do several
  * operations on a line that it has, and then has it for several itself.
  *
- * The wait doubles with each failure of one call, up to about a microsecond; so it delays nobody for long, and whoever
+ * The wait doubles with each failure of one call, up to one or two microseconds; so it delays nobody for long, and whoever
  * is alone never.
  */
 #ifndef KSEM_SEM_BACKOFF_H
@@ -12,8 +12,8 @@
 
 #include "base/compiler.h"
 
-#define BACKOFF_FIRST 8  /* pauses of the processor */
-#define BACKOFF_MOST  32 /* the same */
+#define BACKOFF_FIRST 16 /* pauses of the processor */
+#define BACKOFF_MOST  64 /* the same */
 
 /* *pauses is 0 before a call's first failure. */
 static inline void backoff(unsigned *pauses)

@@ -18,7 +18,7 @@ int spin_look(struct spin *spin, struct semaphore *sem)
 		count_t c = semaphore_word(sem);
 
 		if (count_value(c) > 0 || count_is_dead(c))
-			error = semaphore_take_soon(sem);
+			error = semaphore_take_one(sem) ? 0 : semaphore_take_soon(sem);
 		else
 			cpu_relax();
 	}
