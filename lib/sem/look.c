@@ -7,20 +7,26 @@
 #include <errno.h>
 
 #include "base/compiler.h"
+#include "sem/backoff.h"
 
 #define LAST_LOOKS 64
 
 int spin_look(struct spin *spin, struct semaphore *sem)
 {
+	unsigned pauses = 0;
 	int error = EAGAIN;
 
 	for (int i = 0; i < SPIN_LOOKS && error == EAGAIN; i++) {
 		count_t c = semaphore_word(sem);
 
-		if (count_value(c) > 0 || count_is_dead(c))
-			error = semaphore_take_one(sem) ? 0 : semaphore_take_soon(sem);
-		else
+		if (count_value(c) == 0 && !count_is_dead(c))
 			cpu_relax();
+		else if (!semaphore_takes_one(c))
+			error = semaphore_take_soon(sem);
+		else if (cas_acq(&sem->word, &c, c - 1)) /* KSEM_ORD_1 acquire */
+			error = 0;
+		else
+			backoff(&pauses);
 	}
 	if (error == 0)
 		spin_paid(spin, &sem->spin);
