@@ -282,6 +282,8 @@ static void prepare_state(void)
 {
 	switch (scenario->state) {
 	case WORD:
+		percpu_takes = 0; /* the victim's take is none to sample */
+		break;
 	case EMPTY:
 		break;
 	case SLEPT_ON:
