@@ -314,9 +314,9 @@ static pid_t start_holder(void (*hold)(void))
 
 	MUST(pipe(told) == 0);
 	child = start_process(hold);
+	close(told[1]); /* so that the end of the child ends the read */
 	MUST(read(told[0], &byte, 1) == 1);
 	close(told[0]);
-	close(told[1]);
 	return child;
 }
 
@@ -410,29 +410,108 @@ static void the_limit_is_exact_however_the_files_lie(void **state)
 	world_end(&limited);
 }
 
-static void many_that_were_found_by_name_are_counted_by_it(void **state)
+/* More than others can count. */
+static void what_this_process_has_counts_however_much_it_is(void **state)
 {
-	enum { MANY = 1100 };
-	struct world world = enter_limited(MANY), other = enter();
-	char name[20];
+	enum { LIMIT = 4200 };
+	struct world world = enter_limited(LIMIT);
 	ksem_id_t id;
+	int error = 0, made = 0;
 
 	(void)state;
-	for (int i = 0; i < MANY; i++) {
-		snprintf(name, sizeof(name), "/%d", i);
-		OK(ksem_open(other.proc, name, O_CREAT, 0600, 0, &id));
-		OK(ksem_open(world.proc, name, 0, 0, 0, &id));
-	}
+	for (; made < LIMIT + 10 && !(error = ksem_open(world.proc, "/name", O_CREAT, 0600, 0, &id)); made++)
+		OK(ksem_unlink(world.proc, "/name"));
+	assert_int_equal(error, ENFILE);
+	assert_int_equal(made, LIMIT);
+	OK(ksem_close(world.proc, id));
+	OK(ksem_init(world.proc, 0, &id));
 	FAILS(ENFILE, ksem_init(world.proc, 0, &id));
-	OK(ksem_unlink(world.proc, "/0"));
-	FAILS(ENFILE, ksem_init(world.proc, 0, &id)); /* held */
+	world_end(&world);
+}
+
+static void hold_the_inherited_one(void)
+{
+	char byte;
+
+	MUST(write(told[1], "", 1) == 1);
+	MUST(read(told[0], &byte, 1) == 1);
+}
+
+static void what_is_pinned_counts_though_the_last_reference_went_elsewhere(void **state)
+{
+	struct world other = enter_limited(1);
+	struct ksem *pin;
+	ksem_id_t second;
+	int ends[2];
+	pid_t child;
+	char byte;
+
+	(void)state;
+	inherited = enter_limited(1);
+	OK(ksem_init(inherited.proc, 0, &inherited_id));
+	OK(ksem_pin(inherited.proc, inherited_id, &pin));
+	MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+	told[0] = told[1] = ends[1];
+	child = start_process(hold_the_inherited_one);
+	MUST(read(ends[0], &byte, 1) == 1);
+	OK(ksem_destroy(inherited.proc, inherited_id)); /* the child holds it */
+	MUST(write(ends[0], "", 1) == 1);
+	ends_well(child);
+	OK(ksem_pinned_post(pin));
+	FAILS(ENFILE, ksem_init(inherited.proc, 0, &second));
+	FAILS(ENFILE, ksem_init(other.proc, 0, &second));
+	ksem_unpin(pin);
+	OK(ksem_init(other.proc, 0, &second));
+	close(ends[0]);
+	close(ends[1]);
 	world_end(&other);
-	FAILS(ENFILE, ksem_init(world.proc, 0, &id));
-	world_end(&world);
-	world = enter_limited(MANY);
-	OK(ksem_init(world.proc, 0, &id)); /* for /0, which nobody holds now */
-	FAILS(ENFILE, ksem_init(world.proc, 0, &id));
-	world_end(&world);
+	world_end(&inherited);
+}
+
+#define CROWDED 20 /* semaphores that there may be */
+
+static void make_till_it_is_full(void)
+{
+	struct world world = enter_limited(CROWDED);
+	unsigned char made = 0;
+	ksem_id_t id;
+
+	while (ksem_init(world.proc, 0, &id) == 0)
+		made++;
+	MUST(write(told[1], &made, 1) == 1);
+	for (;;)
+		pause();
+}
+
+static void makers_who_come_at_once_keep_the_limit(void **state)
+{
+	enum { MAKERS = 4, ROUNDS = 30 };
+	pid_t makers[MAKERS];
+
+	(void)state;
+	for (int round = 0; round < ROUNDS; round++) {
+		struct world world = enter_limited(CROWDED);
+		unsigned all = 0;
+		ksem_id_t id;
+
+		MUST(pipe(told) == 0);
+		for (int i = 0; i < MAKERS; i++)
+			makers[i] = start_process(make_till_it_is_full);
+		for (int i = 0; i < MAKERS; i++) {
+			unsigned char made;
+
+			MUST(read(told[0], &made, 1) == 1);
+			all += made;
+		}
+		while (ksem_init(world.proc, 0, &id) == 0) /* who was refused for another that was refused, too */
+			all++;
+		assert_int_equal(all, CROWDED);
+		for (int i = 0; i < MAKERS; i++)
+			kill_and_reap(makers[i]);
+		close(told[0]);
+		close(told[1]);
+		world_end(&world);
+	}
 }
 
 static void open_and_close_under_seccomp(void)
@@ -880,7 +959,9 @@ int main(void)
 		shared_test(what_others_hold_without_a_name_counts_until_they_end),
 		shared_test(what_is_inherited_counts_once_and_as_long_as_anybody_has_it),
 		shared_test(the_limit_is_exact_however_the_files_lie),
-		shared_test(many_that_were_found_by_name_are_counted_by_it),
+		shared_test(what_this_process_has_counts_however_much_it_is),
+		shared_test(what_is_pinned_counts_though_the_last_reference_went_elsewhere),
+		shared_test(makers_who_come_at_once_keep_the_limit),
 		shared_test(opening_a_name_that_this_process_holds_makes_no_system_call),
 		shared_test(kill_exec_and_exit_drop_references),
 		shared_test(a_killed_waiter_is_counted_no_more_and_costs_nothing),

@@ -7,9 +7,13 @@
  * holders then go by the directory. Unlinkers exclude each other for as long (directory_lock), so that the file that
  * goes is the one whose page was told.
  *
- * The limit is for all processes: names of the directory, and what processes hold without a name (share/holds.h), make
- * it up. Near it, makers and unlinkers exclude each other. A process that holds HOLDS_MOST takes no hold on more that
- * it finds by name: each hold is one more lock for the kernel to look at.
+ * The limit is for all processes: names of the directory, and what processes hold without a name (share/holds.h),
+ * make it up. A maker makes its semaphore first, whole but for its name, and holds it; if there may be too many then,
+ * it counts, to the exclusion of others, and takes it back if there are. So of makers who come at once the last sees
+ * all the others.
+ *
+ * A process that has HOLDS_MOST holds takes no more: each may be one more lock for the kernel to look at. Of what it
+ * has beyond those, it alone counts what has no name.
  */
 #include "registry/sharing.h"
 
@@ -22,7 +26,7 @@
 #include "share/holds.h"
 #include "share/shared.h"
 
-#define HOLDS_MOST 1024
+#define HOLDS_MOST 4096
 
 int sharing_new(const char *dir, struct sharing **sharing)
 {
@@ -38,6 +42,7 @@ int sharing_new(const char *dir, struct sharing **sharing)
 	}
 	memset(&new->kept, 0, sizeof(new->kept));
 	ids_init(&new->held);
+	new->counted = 0;
 	*sharing = new;
 	return 0;
 }
@@ -106,15 +111,28 @@ static struct ksem *find_held(struct ksem_ns *ns, const char *bytes, size_t leng
 	return NULL;
 }
 
-/* Enters a new one, for which everything is there; `name` may be NULL. */
-static void enter(struct ksem_ns *ns, struct ksem *ksem, struct name *name)
+static void count_no_more(struct ksem_ns *ns, struct shared *shared)
 {
+	if (!shared->counted)
+		return;
+	holds_remove(shared->directory, shared->number);
+	shared->counted = false;
+	ns->sharing->counted--;
+}
+
+/* Enters a new one, for which everything is there, and which has its hold if it was made; `name` may be NULL. */
+static void enter(struct ksem_ns *ns, struct ksem *ksem, struct name *name, bool made)
+{
+	struct sharing *sharing = ns->sharing;
 	struct shared *shared = shared_of(ksem);
 
-	shared->counted = !object_is_named(ksem) || ns->sharing->held.count < HOLDS_MOST;
-	if (shared->counted && object_is_named(ksem)) /* an anonymous one has it since it was made */
+	shared->counted = sharing->counted < HOLDS_MOST;
+	sharing->counted += shared->counted;
+	if (shared->counted && !made)
 		holds_add(shared->directory, shared->number);
-	ids_add(&ns->sharing->held, ksem);
+	else if (!shared->counted && made)
+		holds_remove(shared->directory, shared->number);
+	ids_add(&sharing->held, ksem);
 	ns->objects++;
 	ksem->name = name;
 	if (!name)
@@ -127,7 +145,7 @@ static void enter(struct ksem_ns *ns, struct ksem *ksem, struct name *name)
  * For a file that this process has mapped: a semaphore that it hasn't got yet. The name is NULL where it wouldn't stay.
  */
 static int enter_file(struct ksem_ns *ns, struct ids *ids, const struct making *making, const struct file *file,
-		      struct ksem **entered, struct reclaim *garbage)
+		      bool made, struct ksem **entered, struct reclaim *garbage)
 {
 	struct sharing *sharing = ns->sharing;
 	struct name *name = NULL;
@@ -147,7 +165,7 @@ static int enter_file(struct ksem_ns *ns, struct ids *ids, const struct making *
 		memory_free(name);
 		name = NULL;
 	}
-	enter(ns, ksem, name);
+	enter(ns, ksem, name, made);
 	if (file->kept)
 		kept_use(&sharing->kept, file->page, garbage);
 	*entered = ksem;
@@ -162,35 +180,62 @@ no_object:
 
 /* ---- Making. ---- */
 
-/* At the limit: ENFILE, unless there is the name. */
-static int check_limit(struct ksem_ns *ns, const struct making *making)
+/* What this process has, and others can't count. */
+static uint64_t count_own(struct ksem_ns *ns)
 {
-	const struct directory *directory = &ns->sharing->directory;
-	uint64_t count;
-	int error = holds_count(directory, ns->slots.max, &count);
+	struct ids_table *table = load_rlx(&ns->sharing->held.table); /* relaxed: changed under the lock only */
+	size_t cursor = 0;
+	uint64_t count = 0;
+	struct ksem *ksem;
+	uint32_t refs;
 
-	if (error || count < ns->slots.max)
-		return error;
-	return making->name && directory_has(directory, making->name, making->length) ? EEXIST : ENFILE;
+	while ((ksem = ids_next(table, &cursor, &refs)))
+		count += !shared_of(ksem)->counted && sharing_is_nameless(ksem);
+	return count;
+}
+
+/* With the one that is being made. */
+static int check_limit(struct ksem_ns *ns)
+{
+	uint64_t most = ns->slots.max, count;
+	int error = holds_count(&ns->sharing->directory, most + 1, &count);
+
+	return error || count + count_own(ns) <= most ? error : ENFILE;
+}
+
+struct admitting {
+	struct ksem_ns *ns;
+	bool held, locked;
+};
+
+/* A new one: holds it, and makes sure that there aren't too many. */
+static int admit(const struct file *file, void *arg)
+{
+	struct admitting *admitting = arg;
+	const struct directory *directory = &admitting->ns->sharing->directory;
+
+	holds_add(directory, file->number);
+	admitting->held = true;
+	if (directory_count_at_most(directory) <= admitting->ns->slots.max)
+		return 0;
+	directory_lock(directory);
+	admitting->locked = true;
+	return check_limit(admitting->ns);
 }
 
 static int make_file(struct ksem_ns *ns, const struct making *making, struct file *file)
 {
 	const struct directory *directory = &ns->sharing->directory;
-	bool near = directory_count_at_most(directory) >= ns->slots.max;
-	int error = 0;
+	const struct wanted wanted = {making->name, making->length, making->owner, making->mode, making->value};
+	struct admitting admitting = {.ns = ns};
+	int error = directory_make(directory, &wanted, admit, &admitting, file);
 
-	if (near) {
-		directory_lock(directory);
-		error = check_limit(ns, making);
-	}
-	if (!error)
-		error = directory_make(directory, making->name, making->length, making->owner, making->mode,
-				       making->value, file);
-	if (!error && !making->name)
-		holds_add(directory, file->number);
-	if (near)
+	if (error && admitting.held)
+		holds_remove(directory, file->number);
+	if (admitting.locked)
 		directory_unlock(directory);
+	if (error == ENFILE && admitting.held && making->name && directory_has(directory, making->name, making->length))
+		return EEXIST;
 	return error;
 }
 
@@ -202,12 +247,11 @@ static int make_locked(struct ksem_ns *ns, const struct making *making, struct i
 
 	if (error)
 		return error;
-	error = enter_file(ns, ids, making, &file, made, garbage);
+	error = enter_file(ns, ids, making, &file, true, made, garbage);
 	if (error) {
 		if (making->name)
 			directory_unlink(&ns->sharing->directory, making->name, making->length);
-		else
-			holds_remove(&ns->sharing->directory, file.number);
+		holds_remove(&ns->sharing->directory, file.number);
 		file_close(&file);
 	}
 	return error;
@@ -261,7 +305,7 @@ static int meet(struct ksem_ns *ns, const struct making *making, struct file *fi
 	}
 	if (ksem)
 		forget(ns, ksem, garbage); /* it is being ended */
-	return enter_file(ns, NULL, making, file, found, garbage);
+	return enter_file(ns, NULL, making, file, false, found, garbage);
 }
 
 static int find_file(struct ksem_ns *ns, const struct making *making, bool exclusive, struct ksem **found,
@@ -328,25 +372,34 @@ void sharing_tell(struct ksem_ns *ns, struct ksem *ksem)
 
 /* ---- Ending. ---- */
 
-static void count_no_more(struct shared *shared)
-{
-	if (shared->counted)
-		holds_remove(shared->directory, shared->number);
-	shared->counted = false;
-}
-
 void sharing_forget(struct ksem_ns *ns, struct ksem *ksem)
 {
+	bool dead = count_is_dead(plain_word(&shared_of(ksem)->page->sem));
+
 	pthread_mutex_lock(&ns->lock);
-	count_no_more(shared_of(ksem));
+	if (dead) /* else other processes have it, and this one may have it pinned */
+		count_no_more(ns, shared_of(ksem));
 	pthread_mutex_unlock(&ns->lock);
+}
+
+/* The hold of one that ends goes, or to the one that this process has of the same file, which came meanwhile. */
+static void end_hold(struct ksem_ns *ns, struct shared *shared)
+{
+	struct ksem *ksem = ids_find(&ns->sharing->held, shared->ksem.id);
+	struct shared *next = ksem && shared_of(ksem)->number == shared->number ? shared_of(ksem) : NULL;
+
+	if (!next) {
+		count_no_more(ns, shared);
+	} else if (shared->counted) {
+		ns->sharing->counted -= next->counted;
+		next->counted = true;
+	}
 }
 
 void sharing_end(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
 {
 	forget(ns, ksem, garbage);
-	if (!ids_find(&ns->sharing->held, ksem->id)) /* not had again meanwhile */
-		count_no_more(shared_of(ksem));
+	end_hold(ns, shared_of(ksem));
 	shared_end(ksem);
 	if (object_is_named(ksem) && is_current(ksem))
 		kept_add(&ns->sharing->kept, shared_of(ksem), garbage);

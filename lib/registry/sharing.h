@@ -19,6 +19,7 @@ struct sharing {
 	struct directory directory;
 	struct kept kept; /* under the namespace's lock */
 	struct ids held;  /* under the namespace's lock: one reference each */
+	unsigned counted; /* under the namespace's lock: of those, which others can count (share/holds.h) */
 };
 
 /* For a namespace in that directory. 0, ENOMEM, or the kernel's answer for the directory. */

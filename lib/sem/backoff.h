@@ -4,8 +4,8 @@
  * again at once take the cache line from each other with every try. One that waits a moment lets the other do several
  * operations on a line that it has, and then has it for several itself.
  *
- * The wait doubles with each failure of one call, up to one or two microseconds; so it delays nobody for long, and
- * whoever is alone never.
+ * The wait doubles with each failure of one call, up to a microsecond or some, as long as the processor's pauses are;
+ * so it delays nobody for long, and whoever is alone never.
  */
 #ifndef KSEM_SEM_BACKOFF_H
 #define KSEM_SEM_BACKOFF_H

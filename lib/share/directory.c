@@ -250,8 +250,8 @@ static int map(int fd, const struct kept *kept, struct file *file)
 }
 
 /*
- * The file of the path, if its page is kept, without opening it again: the kernel let this process, and nobody has
- * changed whom it lets. False: open it.
+ * The file of the path, if its page is kept, without opening it again: if the kernel would let this process. False:
+ * open it.
  */
 static bool find_kept(const struct directory *directory, const char *path, const struct kept *kept, struct file *file)
 {
@@ -262,8 +262,7 @@ static bool find_kept(const struct directory *directory, const char *path, const
 	    fstatat(directory->fd, path, &status, AT_SYMLINK_NOFOLLOW) != 0)
 		return false;
 	page = kept_find(kept, status.st_dev, status.st_ino);
-	if (!page || !is_a_page(&status) ||
-	    (status.st_mode & ~(mode_t)S_IFMT) != mode_of_file(load_rlx(&page->mode))) /* relaxed: constant */
+	if (!page || !is_a_page(&status) || faccessat(directory->fd, path, R_OK | W_OK, AT_EACCESS) != 0)
 		return false;
 	describe(file, &status, page);
 	return true;
@@ -371,23 +370,25 @@ static int give_name(const struct directory *directory, int fd, const char *path
 	return error_of(errno);
 }
 
-int directory_make(const struct directory *directory, const char *name, size_t length, const struct ksem_cred *owner,
-		   mode_t mode, uint32_t value, struct file *file)
+int directory_make(const struct directory *directory, const struct wanted *wanted,
+		   int (*admit)(const struct file *file, void *arg), void *arg, struct file *file)
 {
 	char path[KSEM_NAME_MAX + 2];
 	int saved = errno;
 	int fd, error;
 
-	if (name && !to_file(name, length, path))
+	if (wanted->name && !to_file(wanted->name, wanted->length, path))
 		return EINVAL;
-	file->name_hash = name ? hash_of(name, length) : 0;
+	file->name_hash = wanted->name ? hash_of(wanted->name, wanted->length) : 0;
 	fd = make_nameless(directory);
 	if (fd < 0) {
 		error = error_of(errno);
 	} else {
-		error = fill(fd, owner, mode, value, file);
-		if (!error && name) {
-			error = give_name(directory, fd, path);
+		error = fill(fd, wanted->owner, wanted->mode, wanted->value, file);
+		if (!error) {
+			error = admit(file, arg);
+			if (!error && wanted->name)
+				error = give_name(directory, fd, path);
 			if (error)
 				file_close(file);
 		}

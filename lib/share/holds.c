@@ -3,8 +3,10 @@
  * Holds: see holds.h.
  *
  * Counting goes over the locked ranges, of all processes, in the order of their bytes, and then over the names, of
- * which those count that stand in no range. The kernel tells of one lock at a time, in no useful order, and never of
- * those of the description that asks: so another is opened to ask.
+ * which those count that stand in no range. The kernel tells of one lock at a time, in no useful order: of any within
+ * the bytes that it is asked for, so what is left on both sides of that is asked for next. It never tells of those of
+ * the description that asks: so another is opened to ask. It looks at all locks of the directory each time, which is
+ * why there are limits to how many a process makes (registry/sharing.c) and to how many are asked for.
  */
 #include "share/holds.h"
 
@@ -21,12 +23,12 @@
 
 struct range {
 	off_t first, last;
+	bool locked; /* or not known */
 };
 
 struct ranges {
-	struct range *all; /* in order, apart from each other */
+	struct range *all;
 	size_t count, room;
-	uint64_t bytes;
 };
 
 static off_t byte_of(ino_t number)
@@ -39,7 +41,8 @@ static void set(const struct directory *directory, short type, ino_t number)
 	struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = byte_of(number), .l_len = 1};
 	int saved = errno;
 
-	fcntl(directory->fd, F_OFD_SETLK, &lock);
+	if (directory->presence != 0) /* else the description may be another process's, too */
+		fcntl(directory->fd, F_OFD_SETLK, &lock);
 	errno = saved;
 }
 
@@ -53,7 +56,7 @@ void holds_remove(const struct directory *directory, ino_t number)
 	set(directory, F_UNLCK, number);
 }
 
-/* A locked range within that one, or what begins in it of one. 0; ENOENT: there is none; ... */
+/* What is locked of a range within that one. 0; ENOENT: nothing is; ... */
 static int any_in(int fd, struct range within, struct range *found)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = within.first};
@@ -64,23 +67,10 @@ static int any_in(int fd, struct range within, struct range *found)
 	if (lock.l_type == F_UNLCK)
 		return ENOENT;
 	found->first = lock.l_start > within.first ? lock.l_start : within.first;
-	found->last = lock.l_len == 0 ? HOLDS_END : lock.l_start + lock.l_len - 1;
+	found->last = within.last;
+	if (lock.l_len != 0 && lock.l_start + (lock.l_len - 1) < within.last)
+		found->last = lock.l_start + (lock.l_len - 1);
 	return 0;
-}
-
-/* The lowest from that byte on, as any_in. */
-static int lowest_from(int fd, off_t first, struct range *lowest)
-{
-	struct range within = {first, HOLDS_END}, found = {0};
-	int error = any_in(fd, within, &found);
-
-	if (error)
-		return error;
-	do {
-		*lowest = found;
-		within.last = found.first - 1;
-	} while (within.last >= first && (error = any_in(fd, within, &found)) == 0);
-	return error == ENOENT ? 0 : error;
 }
 
 static int add_range(struct ranges *ranges, struct range range)
@@ -98,22 +88,55 @@ static int add_range(struct ranges *ranges, struct range range)
 		ranges->room = room;
 	}
 	ranges->all[ranges->count++] = range;
-	ranges->bytes += (uint64_t)(range.last - range.first) + 1;
 	return 0;
 }
 
-/* All ranges, or as many as are enough. */
-static int list(int fd, uint64_t enough, struct ranges *ranges)
+static struct range take_range(struct ranges *ranges)
 {
-	struct range range = {.last = HOLDS_BEGIN - 1};
-	int error = 0;
+	return ranges->all[--ranges->count];
+}
 
-	while (!error && range.last < HOLDS_END && ranges->bytes < enough) {
-		error = lowest_from(fd, range.last + 1, &range);
-		if (!error)
-			error = add_range(ranges, range);
+struct counting {
+	struct ranges locked; /* in order, apart from each other */
+	struct ranges to_do;  /* the lowest last */
+	uint64_t bytes;       /* locked */
+	uint64_t names;       /* whose files stand in no range */
+};
+
+/* Of a range, of which nothing is known yet: what to do next. */
+static int split(int fd, struct range range, struct ranges *to_do)
+{
+	struct range found = {0};
+	int error = any_in(fd, range, &found);
+
+	if (error)
+		return error == ENOENT ? 0 : error;
+	if (found.last < range.last)
+		error = add_range(to_do, (struct range){found.last + 1, range.last, false});
+	if (!error)
+		error = add_range(to_do, (struct range){found.first, found.last, true});
+	if (!error && found.first > range.first)
+		error = add_range(to_do, (struct range){range.first, found.first - 1, false});
+	return error;
+}
+
+/* All locked ranges, or as many as are enough. */
+static int list(int fd, uint64_t enough, struct counting *counting)
+{
+	int error = add_range(&counting->to_do, (struct range){HOLDS_BEGIN, HOLDS_END, false});
+
+	while (!error && counting->to_do.count > 0 && counting->bytes < enough &&
+	       counting->locked.count < HOLDS_RANGES) {
+		struct range range = take_range(&counting->to_do);
+
+		if (range.locked) {
+			counting->bytes += (uint64_t)(range.last - range.first) + 1;
+			error = add_range(&counting->locked, range);
+		} else {
+			error = split(fd, range, &counting->to_do);
+		}
 	}
-	return error == ENOENT ? 0 : error;
+	return error;
 }
 
 static bool has(const struct ranges *ranges, off_t byte)
@@ -131,17 +154,12 @@ static bool has(const struct ranges *ranges, off_t byte)
 	return low < ranges->count && ranges->all[low].first <= byte;
 }
 
-struct counting {
-	struct ranges ranges;
-	uint64_t names; /* whose files stand in no range */
-};
-
 static int count_name(const char *name, size_t length, ino_t number, void *arg)
 {
 	struct counting *counting = arg;
 
 	(void)name, (void)length;
-	counting->names += !has(&counting->ranges, byte_of(number));
+	counting->names += !has(&counting->locked, byte_of(number));
 	return 0;
 }
 
@@ -150,14 +168,15 @@ int holds_count(const struct directory *directory, uint64_t enough, uint64_t *co
 	struct counting counting = {.names = 0};
 	int saved = errno;
 	int fd = openat(directory->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int error = fd < 0 ? errno : list(fd, enough, &counting.ranges);
+	int error = fd < 0 ? errno : list(fd, enough, &counting);
 
 	if (fd >= 0)
 		close(fd);
 	errno = saved;
 	if (!error)
 		error = directory_for_all(directory, count_name, &counting);
-	memory_free(counting.ranges.all);
-	*count = counting.ranges.bytes + counting.names;
+	memory_free(counting.locked.all);
+	memory_free(counting.to_do.all);
+	*count = counting.bytes + counting.names;
 	return error;
 }

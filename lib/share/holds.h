@@ -15,13 +15,18 @@
 
 #include "share/directory.h"
 
-/* If the kernel gives no lock, the semaphore isn't counted while it has no name. Both leave errno alone. */
+#define HOLDS_RANGES 4096
+
+/*
+ * If the kernel gives no lock, the semaphore isn't counted while it has no name; if it can't take one away, it is until
+ * the directory is closed. Both leave errno alone.
+ */
 void holds_add(const struct directory *directory, ino_t number);
 void holds_remove(const struct directory *directory, ino_t number);
 
 /*
- * How many semaphores there are: with names, and without but held. Where there are `enough`, perhaps not all of them.
- * 0, ENOMEM, EMFILE, ...
+ * How many semaphores there are: with names, and without but held. Where there are `enough`, or the locked bytes lie in
+ * very many places (HOLDS_RANGES), perhaps not all of them. 0, ENOMEM, EMFILE, ...
  */
 int holds_count(const struct directory *directory, uint64_t enough, uint64_t *count);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Plain semaphores of a scenario (sem/plain.h), called as lib/share/ and lib/posix/ call them, in memory that goes when
- * the scenario says so.
+ * Plain semaphores of a scenario (sem/plain.h), called as lib/share/ and lib/posix/ call them, but with futexes of one
+ * process, in memory that goes when the scenario says so.
  */
 #ifndef KSEM_TESTS_INTERLEAVE_WORDS_H
 #define KSEM_TESTS_INTERLEAVE_WORDS_H
