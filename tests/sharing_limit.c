@@ -5,6 +5,7 @@
  */
 #include "sharing.h"
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 static void the_limit_is_for_all_processes(void **state)
@@ -108,6 +109,19 @@ static void drop_the_inherited_one_when_told(void)
 		pause();
 }
 
+/* One that says when it is ready, and is told through ends[0] to go on. */
+static pid_t start_partner(void (*act)(void), int ends[2])
+{
+	pid_t child;
+	char byte;
+
+	MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+	told[0] = told[1] = ends[1];
+	child = start_process(act);
+	MUST(read(ends[0], &byte, 1) == 1);
+	return child;
+}
+
 static void what_is_inherited_counts_once_and_as_long_as_anybody_has_it(void **state)
 {
 	ksem_id_t second, third;
@@ -118,10 +132,7 @@ static void what_is_inherited_counts_once_and_as_long_as_anybody_has_it(void **s
 	(void)state;
 	inherited = enter_limited(2);
 	OK(ksem_init(inherited.proc, 0, &inherited_id));
-	MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
-	told[0] = told[1] = ends[1];
-	child = start_process(drop_the_inherited_one_when_told);
-	MUST(read(ends[0], &byte, 1) == 1);
+	child = start_partner(drop_the_inherited_one_when_told, ends);
 	OK(ksem_init(inherited.proc, 0, &second));
 	FAILS(ENFILE, ksem_init(inherited.proc, 0, &third));
 	OK(ksem_destroy(inherited.proc, inherited_id));
@@ -196,16 +207,12 @@ static void what_is_pinned_counts_though_the_last_reference_went_elsewhere(void 
 	ksem_id_t second;
 	int ends[2];
 	pid_t child;
-	char byte;
 
 	(void)state;
 	inherited = enter_limited(1);
 	OK(ksem_init(inherited.proc, 0, &inherited_id));
 	OK(ksem_pin(inherited.proc, inherited_id, &pin));
-	MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
-	told[0] = told[1] = ends[1];
-	child = start_process(hold_the_inherited_one);
-	MUST(read(ends[0], &byte, 1) == 1);
+	child = start_partner(hold_the_inherited_one, ends);
 	OK(ksem_destroy(inherited.proc, inherited_id)); /* the child holds it */
 	MUST(write(ends[0], "", 1) == 1);
 	ends_well(child);
@@ -217,6 +224,39 @@ static void what_is_pinned_counts_though_the_last_reference_went_elsewhere(void 
 	close(ends[0]);
 	close(ends[1]);
 	world_end(&other);
+	world_end(&inherited);
+}
+
+/* Where it can have no locks: no descriptor was left for a description of the directory of its own. */
+static void make_till_it_is_full_without_locks(void)
+{
+	struct rlimit files;
+	ksem_id_t id;
+	int made = 0;
+
+	MUST(getrlimit(RLIMIT_NOFILE, &files) == 0);
+	files.rlim_cur = files.rlim_max;
+	MUST(setrlimit(RLIMIT_NOFILE, &files) == 0);
+	while (ksem_init(inherited.proc, 0, &id) == 0)
+		MUST(++made < 10);
+	MUST(made == 4); /* and the one that both have */
+}
+
+static void a_process_without_locks_keeps_the_limit(void **state)
+{
+	struct rlimit files, none;
+	pid_t child;
+
+	(void)state;
+	MUST(getrlimit(RLIMIT_NOFILE, &files) == 0);
+	inherited = enter_limited(5);
+	OK(ksem_init(inherited.proc, 0, &inherited_id));
+	none = files;
+	none.rlim_cur = 0;
+	MUST(setrlimit(RLIMIT_NOFILE, &none) == 0);
+	child = start_process(make_till_it_is_full_without_locks);
+	MUST(setrlimit(RLIMIT_NOFILE, &files) == 0);
+	ends_well(child);
 	world_end(&inherited);
 }
 
@@ -275,6 +315,7 @@ int main(void)
 		shared_test(the_limit_is_exact_however_the_files_lie),
 		shared_test(what_this_process_has_counts_however_much_it_is),
 		shared_test(what_is_pinned_counts_though_the_last_reference_went_elsewhere),
+		shared_test(a_process_without_locks_keeps_the_limit),
 		shared_test(makers_who_come_at_once_keep_the_limit),
 	};
 

@@ -12,6 +12,7 @@
 #define KSEM_BASE_MEMORY_H
 
 #include <stddef.h>
+#include <string.h>
 
 struct memory_ops {
 	/* Zeroed memory at a multiple of align (a power of two), or NULL. */
@@ -23,5 +24,26 @@ extern struct memory_ops memory_ops; /* constant once a thread uses the library 
 
 void *memory_alloc(size_t size, size_t align);
 void memory_free(void *block); /* NULL: nothing */
+
+/*
+ * An array of `count` elements of that size with room for one more: itself, or a larger one in its place, of *room.
+ * NULL: no memory, and it is as it was.
+ */
+static inline void *memory_grow(void *array, size_t count, size_t *room, size_t size)
+{
+	size_t more = *room ? 2 * *room : 64;
+	void *larger;
+
+	if (count < *room)
+		return array;
+	larger = memory_alloc(more * size, _Alignof(max_align_t));
+	if (!larger)
+		return NULL;
+	if (count > 0)
+		memcpy(larger, array, count * size);
+	memory_free(array);
+	*room = more;
+	return larger;
+}
 
 #endif

@@ -13,6 +13,7 @@
 
 #include <pthread.h>
 
+#include "object/making.h"
 #include "object/object.h"
 #include "registry/ids.h"
 #include "registry/slots.h"
@@ -37,15 +38,6 @@ int namespace_destroy(struct ksem_ns *ns);
 /* Processes come and go. One that has gone is freed after an epoch, with the garbage that it leaves. */
 void namespace_add(struct ksem_ns *ns, struct ksem_proc *proc);
 void namespace_remove(struct ksem_ns *ns, struct ksem_proc *proc, struct reclaim *garbage);
-
-/* What a new semaphore is to be. name NULL: anonymous. */
-struct making {
-	const struct ksem_cred *owner;
-	const char *name;
-	size_t length;
-	mode_t mode;
-	uint32_t value;
-};
 
 /*
  * Makes a semaphore with one reference and enters it in the namespace, having made room for it in the process's ids.

@@ -120,17 +120,15 @@ static void count_no_more(struct ksem_ns *ns, struct shared *shared)
 	ns->sharing->counted--;
 }
 
-/* Enters a new one, for which everything is there, and which has its hold if it was made; `name` may be NULL. */
-static void enter(struct ksem_ns *ns, struct ksem *ksem, struct name *name, bool made)
+/* Enters a new one, for which everything is there; `name` may be NULL. `held`: who made it has its hold. */
+static void enter(struct ksem_ns *ns, struct ksem *ksem, struct name *name, bool held)
 {
 	struct sharing *sharing = ns->sharing;
 	struct shared *shared = shared_of(ksem);
 
-	shared->counted = sharing->counted < HOLDS_MOST;
+	shared->counted = sharing->counted < HOLDS_MOST && (held || holds_add(shared->directory, shared->number));
 	sharing->counted += shared->counted;
-	if (shared->counted && !made)
-		holds_add(shared->directory, shared->number);
-	else if (!shared->counted && made)
+	if (!shared->counted && held)
 		holds_remove(shared->directory, shared->number);
 	ids_add(&sharing->held, ksem);
 	ns->objects++;
@@ -145,7 +143,7 @@ static void enter(struct ksem_ns *ns, struct ksem *ksem, struct name *name, bool
  * For a file that this process has mapped: a semaphore that it hasn't got yet. The name is NULL where it wouldn't stay.
  */
 static int enter_file(struct ksem_ns *ns, struct ids *ids, const struct making *making, const struct file *file,
-		      bool made, struct ksem **entered, struct reclaim *garbage)
+		      bool held, struct ksem **entered, struct reclaim *garbage)
 {
 	struct sharing *sharing = ns->sharing;
 	struct name *name = NULL;
@@ -165,7 +163,7 @@ static int enter_file(struct ksem_ns *ns, struct ids *ids, const struct making *
 		memory_free(name);
 		name = NULL;
 	}
-	enter(ns, ksem, name, made);
+	enter(ns, ksem, name, held);
 	if (file->kept)
 		kept_use(&sharing->kept, file->page, garbage);
 	*entered = ksem;
@@ -180,27 +178,35 @@ no_object:
 
 /* ---- Making. ---- */
 
-/* What this process has, and others can't count. */
-static uint64_t count_own(struct ksem_ns *ns)
+struct uncounted {
+	const struct ids_table *table;
+	size_t cursor;
+};
+
+/* What this process has without a name, and others can't count. */
+static bool next_uncounted(void *arg, ino_t *number)
 {
-	struct ids_table *table = load_rlx(&ns->sharing->held.table); /* relaxed: changed under the lock only */
-	size_t cursor = 0;
-	uint64_t count = 0;
+	struct uncounted *uncounted = arg;
 	struct ksem *ksem;
 	uint32_t refs;
 
-	while ((ksem = ids_next(table, &cursor, &refs)))
-		count += !shared_of(ksem)->counted && sharing_is_nameless(ksem);
-	return count;
+	while ((ksem = ids_next(uncounted->table, &uncounted->cursor, &refs))) {
+		*number = shared_of(ksem)->number;
+		if (!shared_of(ksem)->counted && sharing_is_nameless(ksem))
+			return true;
+	}
+	return false;
 }
 
-/* With the one that is being made. */
-static int check_limit(struct ksem_ns *ns)
+/* With the one that is being made: held, or counted here. */
+static int check_limit(struct ksem_ns *ns, bool held)
 {
+	struct sharing *sharing = ns->sharing;
+	struct uncounted own = {.table = load_rlx(&sharing->held.table)}; /* relaxed: changed under the lock only */
 	uint64_t most = ns->slots.max, count;
-	int error = holds_count(&ns->sharing->directory, most + 1, &count);
+	int error = holds_count(&sharing->directory, most + 1, next_uncounted, &own, &count);
 
-	return error || count + count_own(ns) <= most ? error : ENFILE;
+	return error || count + !held <= most ? error : ENFILE;
 }
 
 struct admitting {
@@ -214,27 +220,27 @@ static int admit(const struct file *file, void *arg)
 	struct admitting *admitting = arg;
 	const struct directory *directory = &admitting->ns->sharing->directory;
 
-	holds_add(directory, file->number);
-	admitting->held = true;
+	admitting->held = holds_add(directory, file->number);
 	if (directory_count_at_most(directory) <= admitting->ns->slots.max)
 		return 0;
 	directory_lock(directory);
 	admitting->locked = true;
-	return check_limit(admitting->ns);
+	return check_limit(admitting->ns, admitting->held);
 }
 
-static int make_file(struct ksem_ns *ns, const struct making *making, struct file *file)
+static int make_file(struct ksem_ns *ns, const struct making *making, struct file *file, bool *held)
 {
 	const struct directory *directory = &ns->sharing->directory;
-	const struct wanted wanted = {making->name, making->length, making->owner, making->mode, making->value};
 	struct admitting admitting = {.ns = ns};
-	int error = directory_make(directory, &wanted, admit, &admitting, file);
+	int error = directory_make(directory, making, admit, &admitting, file);
 
+	*held = admitting.held;
 	if (error && admitting.held)
 		holds_remove(directory, file->number);
 	if (admitting.locked)
 		directory_unlock(directory);
-	if (error == ENFILE && admitting.held && making->name && directory_has(directory, making->name, making->length))
+	if (error == ENFILE && admitting.locked && making->name &&
+	    directory_has(directory, making->name, making->length))
 		return EEXIST;
 	return error;
 }
@@ -243,11 +249,12 @@ static int make_locked(struct ksem_ns *ns, const struct making *making, struct i
 		       struct reclaim *garbage)
 {
 	struct file file;
-	int error = make_file(ns, making, &file);
+	bool held;
+	int error = make_file(ns, making, &file, &held);
 
 	if (error)
 		return error;
-	error = enter_file(ns, ids, making, &file, true, made, garbage);
+	error = enter_file(ns, ids, making, &file, held, made, garbage);
 	if (error) {
 		if (making->name)
 			directory_unlink(&ns->sharing->directory, making->name, making->length);
@@ -460,8 +467,10 @@ void sharing_after_fork(struct ksem_ns *ns, const struct ksem *waits_on, struct 
 
 	directory_after_fork(&ns->sharing->directory);
 	while ((ksem = ids_next(table, &cursor, &refs))) {
-		if (shared_of(ksem)->counted)
-			holds_add(shared_of(ksem)->directory, shared_of(ksem)->number);
+		if (shared_of(ksem)->counted && !holds_add(shared_of(ksem)->directory, shared_of(ksem)->number)) {
+			shared_of(ksem)->counted = false;
+			ns->sharing->counted--;
+		}
 		shared_after_fork(ksem, ksem == waits_on);
 		/* relaxed: as above. Kept by threads that the child hasn't got */
 		if (load_rlx(&ksem->life) == 0 && namespace_end(ns, ksem, garbage)) /* relaxed: as above */

@@ -45,24 +45,10 @@ struct visiting {
 	size_t count, room;
 };
 
-static bool grow_seen(struct visiting *visiting)
-{
-	size_t room = visiting->room ? 2 * visiting->room : 64;
-	ksem_id_t *seen = memory_alloc(room * sizeof(*seen), _Alignof(ksem_id_t));
-
-	if (!seen)
-		return false;
-	if (visiting->count > 0)
-		memcpy(seen, visiting->seen, visiting->count * sizeof(*seen));
-	memory_free(visiting->seen);
-	visiting->seen = seen;
-	visiting->room = room;
-	return true;
-}
-
 /* ENOMEM. */
 static int note_seen(struct visiting *visiting, ksem_id_t id)
 {
+	ksem_id_t *seen;
 	bool held;
 
 	pthread_mutex_lock(&visiting->ns->lock);
@@ -70,8 +56,10 @@ static int note_seen(struct visiting *visiting, ksem_id_t id)
 	pthread_mutex_unlock(&visiting->ns->lock);
 	if (!held)
 		return 0;
-	if (visiting->count == visiting->room && !grow_seen(visiting))
+	seen = memory_grow(visiting->seen, visiting->count, &visiting->room, sizeof(*seen));
+	if (!seen)
 		return ENOMEM;
+	visiting->seen = seen;
 	visiting->seen[visiting->count++] = id;
 	return 0;
 }

@@ -370,24 +370,24 @@ static int give_name(const struct directory *directory, int fd, const char *path
 	return error_of(errno);
 }
 
-int directory_make(const struct directory *directory, const struct wanted *wanted,
+int directory_make(const struct directory *directory, const struct making *making,
 		   int (*admit)(const struct file *file, void *arg), void *arg, struct file *file)
 {
 	char path[KSEM_NAME_MAX + 2];
 	int saved = errno;
 	int fd, error;
 
-	if (wanted->name && !to_file(wanted->name, wanted->length, path))
+	if (making->name && !to_file(making->name, making->length, path))
 		return EINVAL;
-	file->name_hash = wanted->name ? hash_of(wanted->name, wanted->length) : 0;
+	file->name_hash = making->name ? hash_of(making->name, making->length) : 0;
 	fd = make_nameless(directory);
 	if (fd < 0) {
 		error = error_of(errno);
 	} else {
-		error = fill(fd, wanted->owner, wanted->mode, wanted->value, file);
+		error = fill(fd, making->owner, making->mode, making->value, file);
 		if (!error) {
 			error = admit(file, arg);
-			if (!error && wanted->name)
+			if (!error && making->name)
 				error = give_name(directory, fd, path);
 			if (error)
 				file_close(file);

@@ -24,7 +24,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-#include "ksem/ksem.h"
+#include "object/making.h"
 
 struct page;
 struct kept;
@@ -74,20 +74,11 @@ int directory_find(const struct directory *directory, const char *name, size_t l
 /* Is there anything of that name? */
 bool directory_has(const struct directory *directory, const char *name, size_t length);
 
-/* What a new semaphore is to be. */
-struct wanted {
-	const char *name; /* NULL: none */
-	size_t length;
-	const struct ksem_cred *owner;
-	mode_t mode;
-	uint32_t value;
-};
-
 /*
  * Makes one, if `admit` lets it: 0, when it is whole but for its name. EEXIST; EPERM: it can't be given to that owner;
  * ENOSPC; ENOMEM; EMFILE, ...; what admit says.
  */
-int directory_make(const struct directory *directory, const struct wanted *wanted,
+int directory_make(const struct directory *directory, const struct making *making,
 		   int (*admit)(const struct file *file, void *arg), void *arg, struct file *file);
 
 /* Ends the mapping of a file that nobody else has seen, but for a kept one. */

@@ -12,8 +12,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -36,19 +34,21 @@ static off_t byte_of(ino_t number)
 	return HOLDS_BEGIN | ((off_t)number & (HOLDS_BEGIN - 1));
 }
 
-static void set(const struct directory *directory, short type, ino_t number)
+static bool set(const struct directory *directory, short type, ino_t number)
 {
 	struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = byte_of(number), .l_len = 1};
 	int saved = errno;
 
-	if (directory->presence != 0) /* else the description may be another process's, too */
-		fcntl(directory->fd, F_OFD_SETLK, &lock);
+	/* without a presence, the description may be another process's, too */
+	bool is = directory->presence != 0 && fcntl(directory->fd, F_OFD_SETLK, &lock) == 0;
+
 	errno = saved;
+	return is;
 }
 
-void holds_add(const struct directory *directory, ino_t number)
+bool holds_add(const struct directory *directory, ino_t number)
 {
-	set(directory, F_RDLCK, number);
+	return set(directory, F_RDLCK, number);
 }
 
 void holds_remove(const struct directory *directory, ino_t number)
@@ -75,18 +75,11 @@ static int any_in(int fd, struct range within, struct range *found)
 
 static int add_range(struct ranges *ranges, struct range range)
 {
-	if (ranges->count == ranges->room) {
-		size_t room = ranges->room ? 2 * ranges->room : 64;
-		struct range *all = memory_alloc(room * sizeof(*all), _Alignof(struct range));
+	struct range *all = memory_grow(ranges->all, ranges->count, &ranges->room, sizeof(*all));
 
-		if (!all)
-			return ENOMEM;
-		if (ranges->count > 0)
-			memcpy(all, ranges->all, ranges->count * sizeof(*all));
-		memory_free(ranges->all);
-		ranges->all = all;
-		ranges->room = room;
-	}
+	if (!all)
+		return ENOMEM;
+	ranges->all = all;
 	ranges->all[ranges->count++] = range;
 	return 0;
 }
@@ -100,7 +93,7 @@ struct counting {
 	struct ranges locked; /* in order, apart from each other */
 	struct ranges to_do;  /* the lowest last */
 	uint64_t bytes;       /* locked */
-	uint64_t names;       /* whose files stand in no range */
+	uint64_t others;      /* whose files stand in no range */
 };
 
 /* Of a range, of which nothing is known yet: what to do next. */
@@ -159,13 +152,15 @@ static int count_name(const char *name, size_t length, ino_t number, void *arg)
 	struct counting *counting = arg;
 
 	(void)name, (void)length;
-	counting->names += !has(&counting->locked, byte_of(number));
+	counting->others += !has(&counting->locked, byte_of(number));
 	return 0;
 }
 
-int holds_count(const struct directory *directory, uint64_t enough, uint64_t *count)
+int holds_count(const struct directory *directory, uint64_t enough, bool (*next)(void *arg, ino_t *number), void *arg,
+		uint64_t *count)
 {
-	struct counting counting = {.names = 0};
+	struct counting counting = {.others = 0};
+	ino_t number;
 	int saved = errno;
 	int fd = openat(directory->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int error = fd < 0 ? errno : list(fd, enough, &counting);
@@ -175,8 +170,10 @@ int holds_count(const struct directory *directory, uint64_t enough, uint64_t *co
 	errno = saved;
 	if (!error)
 		error = directory_for_all(directory, count_name, &counting);
+	while (!error && next(arg, &number))
+		count_name(NULL, 0, number, &counting);
 	memory_free(counting.locked.all);
 	memory_free(counting.to_do.all);
-	*count = counting.bytes + counting.names;
+	*count = counting.bytes + counting.others;
 	return error;
 }

@@ -10,6 +10,7 @@
 #ifndef KSEM_SHARE_HOLDS_H
 #define KSEM_SHARE_HOLDS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -18,16 +19,18 @@
 #define HOLDS_RANGES 4096
 
 /*
- * If the kernel gives no lock, the semaphore isn't counted while it has no name; if it can't take one away, it is until
- * the directory is closed. Both leave errno alone.
+ * False: the kernel gives no lock, so that others can't count the semaphore while it has no name. One that the kernel
+ * can't take away stays until the directory is closed. Both leave errno alone.
  */
-void holds_add(const struct directory *directory, ino_t number);
+bool holds_add(const struct directory *directory, ino_t number);
 void holds_remove(const struct directory *directory, ino_t number);
 
 /*
- * How many semaphores there are: with names, and without but held. Where there are `enough`, or the locked bytes lie in
- * very many places (HOLDS_RANGES), perhaps not all of them. 0, ENOMEM, EMFILE, ...
+ * How many semaphores there are: with names, and without but held; and of those without names that `next` tells of, by
+ * the numbers of their files, until it is false, the ones that nobody holds. Where there are `enough`, or the locked
+ * bytes lie in very many places (HOLDS_RANGES), perhaps not all of them. 0, ENOMEM, EMFILE, ...
  */
-int holds_count(const struct directory *directory, uint64_t enough, uint64_t *count);
+int holds_count(const struct directory *directory, uint64_t enough, bool (*next)(void *arg, ino_t *number), void *arg,
+		uint64_t *count);
 
 #endif
