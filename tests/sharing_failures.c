@@ -371,6 +371,12 @@ static void calls_meet_the_failure_of_each_allocation(void **state)
 	meets(true, 0);
 }
 
+static void the_same_of_allocations_where_the_limit_is_near(void **state)
+{
+	(void)state;
+	meets(true, 4);
+}
+
 static void letting_go_does_not_fail(void **state)
 {
 	ksem_id_t named, nameless;
@@ -415,6 +421,7 @@ int main(void)
 		failing_test(calls_meet_the_failure_of_each_system_call),
 		failing_test(the_same_where_the_limit_is_near),
 		failing_test(calls_meet_the_failure_of_each_allocation),
+		failing_test(the_same_of_allocations_where_the_limit_is_near),
 		failing_test(letting_go_does_not_fail),
 	};
 

@@ -211,16 +211,6 @@ static uint32_t hash_of(const char *name, size_t length)
 	return hash;
 }
 
-/* Whoever the contract lets use the semaphore may read and write the file; it has no classes that shut others out. */
-static mode_t mode_of_file(mode_t mode)
-{
-	mode_t others = mode & S_IWOTH ? S_IROTH | S_IWOTH : 0;
-	mode_t group = mode & S_IWGRP || others ? S_IRGRP | S_IWGRP : 0;
-	mode_t user = mode & S_IWUSR || group ? S_IRUSR | S_IWUSR : 0;
-
-	return user | group | others;
-}
-
 static bool is_a_page(const struct stat *status)
 {
 	return S_ISREG(status->st_mode) && status->st_size == PAGE_BYTES;
@@ -335,6 +325,16 @@ static ksem_id_t id_of(ino_t number)
 	clock_gettime(CLOCK_REALTIME, &now);
 	milliseconds = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 	return milliseconds << 24 | (number & 0xFFFFFF);
+}
+
+/* Whoever the contract lets use the semaphore may read and write the file; it has no classes that shut others out. */
+static mode_t mode_of_file(mode_t mode)
+{
+	mode_t others = mode & S_IWOTH ? S_IROTH | S_IWOTH : 0;
+	mode_t group = mode & S_IWGRP || others ? S_IRGRP | S_IWGRP : 0;
+	mode_t user = mode & S_IWUSR || group ? S_IRUSR | S_IWUSR : 0;
+
+	return user | group | others;
 }
 
 static int fill(int fd, const struct ksem_cred *owner, mode_t mode, uint32_t value, struct file *file)
