@@ -270,9 +270,11 @@ PUBLIC int ksem_pinned_post(struct ksem *sem)
 	if (unlikely(!sem))
 		return EINVAL;
 	if (unlikely(object_is_shared(sem)))
-		return shared_post(sem, 1);
-	if (likely(percpu_put(&sem->sem)) || likely(semaphore_post_one(&sem->sem)))
+		return likely(shared_post_one(sem)) ? apart(0) : shared_post(sem, 1);
+	if (likely(percpu_put(&sem->sem)))
 		return 0;
+	if (likely(semaphore_post_one(&sem->sem)))
+		return apart(0);
 	return semaphore_post_word(&sem->sem, 1);
 }
 
@@ -287,10 +289,11 @@ PUBLIC int ksem_pinned_wait(struct ksem *sem)
 {
 	if (unlikely(!sem))
 		return EINVAL;
-	if (unlikely(object_is_shared(sem)) ? shared_take_one(sem) :
-					      likely(percpu_take(&sem->sem)) || likely(semaphore_take_one(&sem->sem)))
+	if (unlikely(object_is_shared(sem)))
+		return likely(shared_take_one(sem)) ? apart(0) : waiting_pinned(sem, NULL);
+	if (likely(percpu_take(&sem->sem)))
 		return 0;
-	return waiting_pinned(sem, NULL);
+	return likely(semaphore_take_one(&sem->sem)) ? apart(0) : waiting_pinned(sem, NULL);
 }
 
 PUBLIC int ksem_pinned_trywait(struct ksem *sem)
@@ -298,10 +301,10 @@ PUBLIC int ksem_pinned_trywait(struct ksem *sem)
 	if (unlikely(!sem))
 		return EINVAL;
 	if (unlikely(object_is_shared(sem)))
-		return shared_take(sem);
-	if (likely(percpu_take(&sem->sem)) || likely(semaphore_take_one(&sem->sem)))
+		return likely(shared_take_one(sem)) ? apart(0) : shared_take(sem);
+	if (likely(percpu_take(&sem->sem)))
 		return 0;
-	return semaphore_take_word(&sem->sem);
+	return likely(semaphore_take_one(&sem->sem)) ? apart(0) : semaphore_take_word(&sem->sem);
 }
 
 PUBLIC int ksem_pinned_clockwait(struct ksem *sem, clockid_t clock, const struct timespec *deadline)

@@ -4,15 +4,12 @@
  *   instructions cells      a semaphore whose permits are in cells
  *   instructions central    one whose permits are in its word
  *   instructions unserved   the same, where there are no sequences
+ *   instructions shared     one that OS processes share
  *
  * valgrind knows no restartable sequences. It runs one thread at a time on one processor, though, so a sequence that it
  * runs is never interrupted: the program says that it is on processor 0, and nothing needs to restart it.
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <ksem/ksem.h>
+#include "support.h"
 
 #include "instructions_inline.h"
 #include "os/rseq.h"
@@ -59,58 +56,55 @@ static void use_cells(void)
 
 #endif
 
-static void must(int error)
-{
-	if (error) {
-		fprintf(stderr, "instructions: a call failed: %d\n", error);
-		exit(1);
-	}
-}
-
 /* The calls that are counted are those from here. */
 __attribute__((noinline)) static void measure(void)
 {
 	for (int i = 0; i < CALLS; i++) {
-		must(ksem_post(proc, id));
-		must(ksem_wait(proc, id));
-		must(ksem_pinned_post(pin));
-		must(ksem_pinned_wait(pin));
+		MUST(ksem_post(proc, id) == 0);
+		MUST(ksem_wait(proc, id) == 0);
+		MUST(ksem_pinned_post(pin) == 0);
+		MUST(ksem_pinned_wait(pin) == 0);
 	}
 }
 
 __attribute__((noinline)) static void measure_trywait(void)
 {
 	for (int i = 0; i < CALLS; i++) {
-		must(ksem_post(proc, id));
-		must(ksem_trywait(proc, id));
-		must(ksem_pinned_post(pin));
-		must(ksem_pinned_trywait(pin));
+		MUST(ksem_post(proc, id) == 0);
+		MUST(ksem_trywait(proc, id) == 0);
+		MUST(ksem_pinned_post(pin) == 0);
+		MUST(ksem_pinned_trywait(pin) == 0);
 	}
 }
 
 __attribute__((noinline)) static void measure_inline(void)
 {
 	for (int i = 0; i < CALLS; i++) {
-		must(inline_post(proc, id));
-		must(inline_wait(proc, id));
-		must(inline_pinned_post(pin));
-		must(inline_pinned_wait(pin));
+		MUST(inline_post(proc, id) == 0);
+		MUST(inline_wait(proc, id) == 0);
+		MUST(inline_pinned_post(pin) == 0);
+		MUST(inline_pinned_wait(pin) == 0);
 	}
 }
 
 int main(int argc, char **argv)
 {
-	bool cells = argc == 2 && strcmp(argv[1], "cells") == 0, central = argc == 2 && strcmp(argv[1], "central") == 0;
+	const char *way = argc == 2 ? argv[1] : "";
+	bool cells = strcmp(way, "cells") == 0, central = strcmp(way, "central") == 0;
+	bool unserved = strcmp(way, "unserved") == 0, shared = strcmp(way, "shared") == 0;
+	struct ksem_ns_options options = {.size = sizeof(options)};
 
-	if (!cells && !central && !(argc == 2 && strcmp(argv[1], "unserved") == 0))
+	if (!cells && !central && !unserved && !shared)
 		return 2;
-	must(ksem_ns_create(NULL, &ns));
-	must(ksem_proc_create(ns, NULL, &proc));
-	must(ksem_init(proc, 1, &id));
-	must(ksem_pin(proc, id, &pin));
-	must(ksem_trywait(proc, id));
-	must(ksem_post(proc, id)); /* the thread's first calls */
-	if (cells || central)
+	if (shared)
+		options.dir = shared_directory_new();
+	MUST(ksem_ns_create(&options, &ns) == 0);
+	MUST(ksem_proc_create(ns, NULL, &proc) == 0);
+	MUST(ksem_init(proc, 1, &id) == 0);
+	MUST(ksem_pin(proc, id, &pin) == 0);
+	MUST(ksem_trywait(proc, id) == 0);
+	MUST(ksem_post(proc, id) == 0); /* the thread's first calls */
+	if (!unserved)
 		use_sequences();
 	if (cells)
 		use_cells();

@@ -286,7 +286,7 @@ static unsigned places_of_sequence(struct place *places)
 			places[n++] = (struct place){run.victim.ip, sequence};
 			step_in_sequence(&sequence);
 		}
-		if (run.scenario->state == CELLS || (run.scenario->state == WORD && sequence != first)) {
+		if (run.scenario->state == CELLS || (run.scenario->state <= SHARED && sequence != first)) {
 			places[n++] = (struct place){run.victim.ip, NULL};
 			sequence_is_done();
 		}
@@ -376,7 +376,12 @@ static void once_for_a_while(void)
 
 static void stage_init(struct stage *stage)
 {
+	static const char *directory;
+
+	if (!directory)
+		directory = shared_directory_new();
 	memset(stage, 0, sizeof(*stage));
+	strcpy(stage->directory, directory);
 	for (unsigned i = 0; i < WORKERS; i++)
 		sem_init(&stage->play[i], 1, 0);
 	sem_init(&stage->ready, 1, 0);

@@ -19,6 +19,7 @@
 /* What the semaphore is like before the call. */
 enum state {
 	WORD,     /* two permits, in its word */
+	SHARED,   /* the same, of a semaphore that OS processes share */
 	CELLS,    /* two permits, in the cell of the victim's processor */
 	FAR,      /* one permit, in the cell of another */
 	DRAINING, /* two permits in that, and a taker has begun to drain it */
@@ -65,6 +66,7 @@ struct scenario {
 
 struct stage {
 	/* By the test. */
+	char directory[64]; /* for a semaphore that OS processes share */
 	enum cue cue;
 	atomic_bool over; /* the cast shall end */
 	sem_t attached, play[WORKERS];

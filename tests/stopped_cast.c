@@ -284,6 +284,7 @@ static void prepare_state(void)
 	case WORD:
 		percpu_takes = 0; /* the victim's take is none to sample */
 		break;
+	case SHARED:
 	case EMPTY:
 		break;
 	case SLEPT_ON:
@@ -382,14 +383,16 @@ static _Noreturn void be_stopped(void)
 _Noreturn void cast_play(const struct scenario *this_scenario, struct stage *this_stage)
 {
 	const struct ksem_cred root = {0, 0};
+	const struct ksem_ns_options options = {.size = sizeof(options),
+						.dir = this_scenario->state == SHARED ? this_stage->directory : NULL};
 
 	alarm(120); /* whatever hangs; `doing` says what */
 	scenario = this_scenario;
 	stage = this_stage;
 	processors_shown = scenario->spins ? 2 : 1;
 	find_processors();
-	MUST(ksem_ns_create(NULL, &cast.ns) == 0);
-	MUST(ksem_proc_create(cast.ns, &root, &cast.proc) == 0);
+	MUST(ksem_ns_create(&options, &cast.ns) == 0);
+	MUST(ksem_proc_create(cast.ns, options.dir ? NULL : &root, &cast.proc) == 0);
 	MUST(ksem_init(cast.proc, 0, &cast.aside) == 0);
 	if ((!cells_started() && scenario->state >= CELLS && scenario->state <= LOSES) ||
 	    (processors < 2 && (scenario->state == FAR || scenario->state == DRAINING))) {

@@ -261,7 +261,9 @@ static int fork_call(void)
 #define HOT(name, gives)                                                                            \
 	{"ksem_" #name ", permits in the word", name##_by_id, WORD, PLENTY, gives},                 \
 		{"ksem_" #name ", permits in cells", name##_by_id, CELLS, PLENTY, gives},           \
+		{"ksem_" #name ", shared", name##_by_id, SHARED, PLENTY, gives},                    \
 		{"ksem_pinned_" #name ", permits in the word", name##_pinned, WORD, PLENTY, gives}, \
+		{"ksem_pinned_" #name ", shared", name##_pinned, SHARED, PLENTY, gives},            \
 	{                                                                                           \
 		"ksem_pinned_" #name ", permits in cells", name##_pinned, CELLS, PLENTY, gives      \
 	}

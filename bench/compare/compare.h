@@ -59,7 +59,8 @@ struct peer {
 	double (*run)(const struct job *job, struct histogram *latencies);
 };
 
-extern const struct peer peer_ksem_id, peer_ksem_id_inline, peer_ksem_pinned, peer_ksem_inline, peer_ksem_shared;
+extern const struct peer peer_ksem_id, peer_ksem_id_inline, peer_ksem_pinned, peer_ksem_inline;
+extern const struct peer peer_ksem_shared, peer_ksem_shared_id;
 extern const struct peer peer_glibc, peer_sysv, peer_eventfd, peer_nsync;
 extern const struct peer peer_libstdcxx, peer_moodycamel, peer_boost, peer_abseil;
 extern const struct peer peer_musl, peer_libcxx; /* in helper programs */

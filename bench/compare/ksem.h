@@ -1,24 +1,60 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the ksem peers share: a namespace and a process for each of their files, and how a semaphore is used by id, or
- * by a pin (KSEM_PINNED).
+ * by a pin (KSEM_PINNED). The namespace is one that OS processes share (KSEM_SHARED), in a directory on tmpfs that goes
+ * at the end, or this one's own.
  */
 #include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+#define PEER_BATCH
 
 static struct ksem_proc *proc;
 
-static void enter(void)
-{
-	const struct ksem_ns_options options = {sizeof(options), NULL, 1 << 22, 0};
-	struct ksem_ns *ns;
+#ifdef KSEM_SHARED
 
-	if (!proc && (ksem_ns_create(&options, &ns) || ksem_proc_create(ns, NULL, &proc)))
-		abort();
+#define PEER_SHARED
+
+static char directory[] = "/dev/shm/ksem-compare-XXXXXX";
+static pid_t maker;
+
+static void leave(void)
+{
+	if (getpid() == maker)
+		rmdir(directory);
 }
 
-#define PEER_BATCH
+static const char *make_directory(void)
+{
+	maker = getpid();
+	if (!mkdtemp(directory) || atexit(leave))
+		abort();
+	return directory;
+}
+
+#define KSEM_DIRECTORY make_directory()
+#define KSEM_MAX_SEMS  0
+
+#else
+
 #define PEER_IDS
+#define KSEM_DIRECTORY NULL
+#define KSEM_MAX_SEMS  (1 << 22)
+
+#endif
+
+static void enter(void)
+{
+	struct ksem_ns_options options = {sizeof(options), NULL, KSEM_MAX_SEMS, 0};
+	struct ksem_ns *ns;
+
+	if (proc)
+		return;
+	options.dir = KSEM_DIRECTORY;
+	if (ksem_ns_create(&options, &ns) || ksem_proc_create(ns, NULL, &proc))
+		abort();
+}
 
 #ifdef KSEM_PINNED
 
@@ -90,6 +126,45 @@ static inline void peer_wait(peer_ref id)
 static inline void peer_post_many(peer_ref id, unsigned n)
 {
 	ksem_post_many(proc, id, n);
+}
+
+#endif
+
+#ifdef KSEM_SHARED
+
+static inline peer_ref peer_make_shared(unsigned value)
+{
+	return peer_make(value);
+}
+
+static inline void peer_end_shared(peer_ref sem)
+{
+	peer_end(sem);
+}
+
+#endif
+
+#ifdef PEER_OPEN
+
+static ksem_id_t opened;
+
+static inline void peer_open(void)
+{
+	enter();
+	if (ksem_open(proc, "/ksem-compare", O_CREAT, 0600, 1, &opened))
+		abort();
+}
+
+static inline void peer_close(void)
+{
+	if (ksem_close(proc, opened))
+		abort();
+}
+
+static inline void peer_unlink(void)
+{
+	if (ksem_unlink(proc, "/ksem-compare"))
+		abort();
 }
 
 #endif

@@ -152,6 +152,7 @@ static void add_peers(void)
 	add_peer(&peer_ksem_inline);
 	add_peer(&peer_ksem_id);
 	add_peer(&peer_ksem_shared);
+	add_peer(&peer_ksem_shared_id);
 	add_peer(&peer_ksem_id_inline);
 	add_peer(&peer_glibc);
 	add_peer(&peer_libstdcxx);

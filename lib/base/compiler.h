@@ -20,8 +20,23 @@
 #define HIDDEN \
 	__attribute__((visibility("hidden"))) /* of data on the fast path: the compiler then needs no address of it */
 
+/* For what compilers take for long, since they count the lines of its instructions, but isn't. */
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
+
+/*
+ * The value, to return it from here: compilers join returns that are equal, and a fast path then jumps to where the
+ * other one stands, which can take as long as one of its locked instructions does.
+ */
+#define apart(value)                                                    \
+	__extension__({                                                 \
+		int apart_ = (value);                                   \
+                                                                        \
+		__asm__ volatile("" : "+r"(apart_) : "i"(__COUNTER__)); \
+		apart_;                                                 \
+	})
 
 /* Tells the processor that the thread spins. */
 static inline void cpu_relax(void)

@@ -21,6 +21,7 @@
 #include "base/atomic.h"
 #include "object/object.h"
 #include "sem/sequence.h"
+#include "share/shared.h"
 
 typedef struct ksem *ids_entry; /* &ids_absent: none; in spill NULL where there was none ever */
 
@@ -46,7 +47,8 @@ struct ids {
 	RSEQ_INPUTS, [word_at] "i"(offsetof(struct ksem, sem.word)),                                          \
 		KSEM_INLINE_FIND_INPUTS((ids)->table, offsetof(struct ids_table, mask),                       \
 					offsetof(struct ids_table, home), wanted, offsetof(struct ksem, id)), \
-		SEQUENCE_INPUTS(PERCPU_SAMPLE_PERIOD)
+		SEQUENCE_INPUTS(PERCPU_SAMPLE_PERIOD, offsetof(struct ksem, sem.owners_byte), OBJECT_SHARED,  \
+				offsetof(struct shared, page), offsetof(struct page, sem.word))
 
 void ids_init(struct ids *ids);
 
@@ -68,10 +70,11 @@ static inline struct ksem *ids_find(const struct ids *ids, ksem_id_t id)
  * One permit into, or out of, the semaphore of that id: by this processor's cell, or by the word. False: look it up,
  * and do it otherwise.
  */
-static inline bool ids_put(const struct ids *ids, ksem_id_t id)
+static ALWAYS_INLINE bool ids_put(const struct ids *ids, ksem_id_t id)
 {
 #if KSEM_INLINE_WORKS
-	__asm__ goto(SEQUENCE(KSEM_INLINE_FIND, KSEM_INLINE_FOUND, KSEM_INLINE_PUT, SEQUENCE_WORD_PUT, "")
+	__asm__ goto(SEQUENCE(KSEM_INLINE_FIND, KSEM_INLINE_FOUND, KSEM_INLINE_PUT, SEQUENCE_WORD_PUT, "",
+			      SEQUENCE_PLAIN_PUT)
 		     :
 		     : IDS_FIND_INPUTS(ids, id)
 		     : KSEM_INLINE_CLOBBERS
@@ -84,15 +87,15 @@ refused:
 	return false;
 }
 
-static inline bool ids_take(const struct ids *ids, ksem_id_t id)
+static ALWAYS_INLINE bool ids_take(const struct ids *ids, ksem_id_t id)
 {
 #if KSEM_INLINE_WORKS
-	__asm__ goto(
-		SEQUENCE(KSEM_INLINE_FIND, KSEM_INLINE_FOUND, KSEM_INLINE_TAKE, SEQUENCE_WORD_TAKE, SEQUENCE_COUNT_TAKE)
-		:
-		: IDS_FIND_INPUTS(ids, id)
-		: KSEM_INLINE_CLOBBERS
-		: refused, done);
+	__asm__ goto(SEQUENCE(KSEM_INLINE_FIND, KSEM_INLINE_FOUND, KSEM_INLINE_TAKE, SEQUENCE_WORD_TAKE,
+			      SEQUENCE_COUNT_TAKE, SEQUENCE_PLAIN_TAKE)
+		     :
+		     : IDS_FIND_INPUTS(ids, id)
+		     : KSEM_INLINE_CLOBBERS
+		     : refused, done);
 done:
 	return true;
 refused:

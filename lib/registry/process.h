@@ -29,12 +29,12 @@ static inline struct ksem *process_find(const struct ksem_proc *proc, ksem_id_t 
 }
 
 /* One permit into, or out of, the semaphore of that id. False: find it, and do it otherwise. */
-static inline bool process_put(struct ksem_proc *proc, ksem_id_t id)
+static ALWAYS_INLINE bool process_put(struct ksem_proc *proc, ksem_id_t id)
 {
 	return ids_put(&proc->ids, id);
 }
 
-static inline bool process_take(struct ksem_proc *proc, ksem_id_t id)
+static ALWAYS_INLINE bool process_take(struct ksem_proc *proc, ksem_id_t id)
 {
 	return ids_take(&proc->ids, id);
 }

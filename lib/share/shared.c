@@ -65,7 +65,7 @@ static void tidy(struct shared *shared)
 		page_count_off_dead(shared->page, shared->directory);
 }
 
-int shared_post_slowly(struct ksem *ksem, uint32_t n)
+int shared_post(struct ksem *ksem, uint32_t n)
 {
 	struct shared *shared = shared_of(ksem);
 	bool nobody = false;
@@ -76,7 +76,7 @@ int shared_post_slowly(struct ksem *ksem, uint32_t n)
 	return error;
 }
 
-int shared_take_slowly(struct ksem *ksem)
+int shared_take(struct ksem *ksem)
 {
 	int error = plain_take(&shared_of(ksem)->page->sem);
 

@@ -55,26 +55,19 @@ void shared_tell_refs(struct ksem *ksem);
 /* References in all processes. */
 uint32_t shared_refs(struct ksem *ksem);
 
-/* What the two below do where it isn't as usual. */
-int shared_post_slowly(struct ksem *ksem, uint32_t n);
-int shared_take_slowly(struct ksem *ksem);
-
 /* As the calls of the contract. In a read section, or pinned. */
-static inline int shared_post(struct ksem *ksem, uint32_t n)
+int shared_post(struct ksem *ksem, uint32_t n);
+int shared_take(struct ksem *ksem);
+
+/* What they do mostly. False: nothing was done (sem/plain.h). */
+static inline bool shared_post_one(struct ksem *ksem)
 {
-	if (likely(n == 1) && likely(plain_post_one(&shared_of(ksem)->page->sem, COUNT_VALUE_MAX)))
-		return 0;
-	return shared_post_slowly(ksem, n);
+	return plain_post_one(&shared_of(ksem)->page->sem, COUNT_VALUE_MAX);
 }
 
 static inline bool shared_take_one(struct ksem *ksem)
 {
 	return plain_take_one(&shared_of(ksem)->page->sem);
-}
-
-static inline int shared_take(struct ksem *ksem)
-{
-	return likely(shared_take_one(ksem)) ? 0 : shared_take_slowly(ksem);
 }
 
 /* As spin_take and spin_again (sem/look.h, sem/spin.h): what comes before shared_wait. */

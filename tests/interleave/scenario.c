@@ -59,7 +59,7 @@ static void post(unsigned which, bool by_id, unsigned count)
 	int error;
 
 	if (now->plain)
-		error = words_post(which, count);
+		error = by_id ? words_post_by_id(which) : words_post(which, count);
 	else if (count > 1)
 		error = ksem_pinned_post_many(pinned[which], count);
 	else
@@ -73,7 +73,7 @@ static void try_wait(unsigned which, bool by_id)
 	int error;
 
 	if (now->plain)
-		error = words_trywait(which);
+		error = by_id ? words_trywait_by_id(which) : words_trywait(which);
 	else
 		error = by_id ? ksem_trywait(proc_now(), ids[which]) : ksem_pinned_trywait(pinned[which]);
 	took[current_thread()] = error == 0;
@@ -115,6 +115,13 @@ static void destroy(unsigned which)
 	struct call *call = begin_call(DESTROY, which, true, 0);
 
 	history_end(call, now->plain ? words_kill(which) : ksem_destroy(proc_now(), ids[which]), 0);
+}
+
+static void destroy_and_free(unsigned which)
+{
+	struct call *call = begin_call(DESTROY, which, true, 0);
+
+	history_end(call, words_drop(which), 0);
 }
 
 /* What a pin of its own keeps alive is used once. */
@@ -184,6 +191,9 @@ static void make_call(const char *letter)
 		break;
 	case 'D':
 		destroy(which);
+		break;
+	case 'E':
+		destroy_and_free(which);
 		break;
 	case 'n':
 		pin_and_post(which);

@@ -8,6 +8,7 @@
  *   l look for that, by its id
  *   G a grace period, for memory that others lost   ' after a letter: on the second semaphore
  *   f free its memory, if the thread's last call took a permit                              (plain)
+ *   E destroy, and free its memory after an epoch                                           (plain)
  */
 #ifndef KSEM_TESTS_INTERLEAVE_SCENARIO_H
 #define KSEM_TESTS_INTERLEAVE_SCENARIO_H
@@ -30,7 +31,7 @@ struct scenario {
 	const char *processors; /* a digit a thread; NULL: each its own, which is none that sequences serve */
 	const char *processes;  /* a digit a thread; NULL: all are in process 0. 1 is its fork */
 	struct beginning begin[2];
-	bool plain;    /* the semaphores are those of words.h; the letters p t w c v 2 D f */
+	bool plain;    /* the semaphores are those of words.h; the letters p t w c v 2 P T D E f */
 	bool unpinned; /* the driver keeps no pins: destroy ends the semaphore */
 	bool sampled;  /* each thread's first take from a word is a sample */
 	unsigned may_stop;

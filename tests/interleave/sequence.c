@@ -23,7 +23,7 @@
 #include "sequence_text.h"
 
 #define MOST_STEPS 64
-#define LABELS     10
+#define LABELS     13
 #define REGISTERS  32
 
 /* Operands that have a name in the text. NONE: a number. */
@@ -44,12 +44,17 @@ enum operand_name {
 	MASK_AT,
 	HOMES_AT,
 	ID_AT,
+	KIND_AT,
+	PLAIN,
+	PLAIN_AT,
+	PLAIN_WORD_AT,
 	OPERAND_NAMES
 };
 
-static const char *const name_texts[OPERAND_NAMES] = {
-	"",       "area", "sem",       "table", "id",      "processors", "cells",    "percpu",
-	"stride", "most", "to_sample", "takes", "word_at", "mask_at",    "homes_at", "id_at"};
+static const char *const name_texts[OPERAND_NAMES] = {"",           "area",    "sem",     "table",    "id",
+						      "processors", "cells",   "percpu",  "stride",   "most",
+						      "to_sample",  "takes",   "word_at", "mask_at",  "homes_at",
+						      "id_at",      "kind_at", "plain",   "plain_at", "plain_word_at"};
 
 struct operand {
 	enum { NOTHING, REGISTER, NUMBER, MEMORY, DESCRIPTOR, ELSEWHERE, LABEL, REFUSED, DONE } kind;
@@ -98,6 +103,7 @@ static const struct instruction x86_64[] = {
 	{"cmpb", COMPARE, 1, ACQUIRE},
 	{"cmpl", COMPARE, 4, ACQUIRE},
 	{"cmpq", COMPARE, 8, ACQUIRE},
+	{"testb", TEST, 1, ACQUIRE},
 	{"testl", TEST, 4, ACQUIRE},
 	{"addq", ADD, 8, ACQUIRE},
 	{"subl", SUB, 4, ACQUIRE},
@@ -275,20 +281,40 @@ static void read_address(const char **text, struct operand *operand, const char 
 		unknown(*text);
 }
 
+/* The number of a label, which `end` follows; -1: it is something else. */
+static int read_label(const char **text, const char *end)
+{
+	char *rest;
+	long number;
+
+	if (!isdigit((unsigned char)(*text)[0]))
+		return -1;
+	number = strtol(*text, &rest, 10);
+	if (strncmp(rest, end, strlen(end)) != 0)
+		return -1;
+	if (number >= LABELS)
+		unknown(*text);
+	*text = rest + strlen(end);
+	return (int)number;
+}
+
 /* A label, of what is before (3b) or behind (7f), or one in C. False: something else. */
 static bool read_place(const char **text, struct operand *operand)
 {
 	bool rest = accept(text, ":lo12:"); /* arm64: of an address that is known whole */
+	int label;
 
 	if (accept(text, "%l[refused]")) {
 		operand->kind = REFUSED;
 	} else if (accept(text, "%l[done]")) {
 		operand->kind = DONE;
-	} else if (isdigit((unsigned char)(*text)[0]) && ((*text)[1] == 'b' || (*text)[1] == 'f')) {
-		operand->kind = rest ? ELSEWHERE : (*text)[1] == 'b' ? DESCRIPTOR : LABEL;
-		operand->number = (*text)[0] - '0';
-		*text += 2;
+	} else if ((label = read_label(text, "b")) >= 0) {
+		operand->kind = rest ? ELSEWHERE : DESCRIPTOR;
+		operand->number = label;
 		accept(text, "(%%rip)");
+	} else if ((label = read_label(text, "f")) >= 0) {
+		operand->kind = LABEL;
+		operand->number = label;
 	} else {
 		return false;
 	}
@@ -365,14 +391,14 @@ static void read_line(const char *line, struct sequence *sequence, const struct 
 static void read_elsewhere(const char *line, struct sequence *sequence, int *label)
 {
 	unsigned from, to, again, abort;
-	int all = 0;
+	int all = 0, number = read_label(&line, ":");
 
-	if (isdigit((unsigned char)line[0]) && line[1] == ':')
-		*label = line[0] - '0';
+	if (number >= 0)
+		*label = number;
 	if (strncmp(line, ".quad", 5) != 0)
 		return;
-	if (sscanf(line, ".quad %1uf, %1uf - %1uf, %1uf%n", &from, &to, &again, &abort, &all) != 4 || line[all] ||
-	    again != from || abort != 4)
+	if (sscanf(line, ".quad %2uf, %2uf - %2uf, %2uf%n", &from, &to, &again, &abort, &all) != 4 || line[all] ||
+	    again != from || abort != 4 || from >= LABELS || to >= LABELS)
 		unknown(line);
 	sequence->covered[*label] = (struct range){from, to};
 }
@@ -384,24 +410,26 @@ static void read_text(const char *text, struct sequence *sequence)
 
 	while (*text) {
 		char line[128];
+		const char *rest;
 		size_t length = strcspn(text, "\n");
+		int number;
 
 		if (length >= sizeof(line))
 			unknown(text);
 		memcpy(line, text, length);
 		line[length] = '\0';
 		text += length + (text[length] == '\n');
-		length = strspn(line, " \t");
-		if (strncmp(line + length, ".pushsection", 12) == 0)
+		rest = line + strspn(line, " \t");
+		if (strncmp(rest, ".pushsection", 12) == 0)
 			elsewhere = true;
-		else if (strncmp(line + length, ".popsection", 11) == 0)
+		else if (strncmp(rest, ".popsection", 11) == 0)
 			elsewhere = false;
 		else if (elsewhere)
-			read_elsewhere(line + length, sequence, &label);
-		else if (isdigit((unsigned char)line[length]) && line[length + 1] == ':')
-			sequence->labels[line[length] - '0'] = sequence->n;
-		else if (line[length])
-			read_line(line + length, sequence, is_arm64 ? arm64 : x86_64);
+			read_elsewhere(rest, sequence, &label);
+		else if ((number = read_label(&rest, ":")) >= 0)
+			sequence->labels[number] = sequence->n;
+		else if (*rest)
+			read_line(rest, sequence, is_arm64 ? arm64 : x86_64);
 	}
 	for (int i = 0; i < LABELS; i++)
 		sequence->covered[i] = (struct range){sequence->labels[sequence->covered[i].from],
@@ -500,7 +528,8 @@ static uint64_t load(struct run *run, const struct operand *at, unsigned width, 
 		came_also_with(run, &before, &any, at->index);
 		memset(&with, 0, sizeof(with));
 	}
-	if (at->name == MASK_AT || at->name == ID_AT) { /* constants of what was published */
+	if (at->name == MASK_AT || at->name == ID_AT || at->name == KIND_AT ||
+	    at->name == PLAIN_AT) { /* constants of what was published */
 		struct view saved = *memory_view(current_thread());
 
 		if (any)
@@ -764,7 +793,11 @@ int sequence_run(void *sem, void *table, uint64_t id, int take)
 							     offsetof(struct semaphore, word),
 					 [MASK_AT] = offsetof(struct ids_table, mask),
 					 [HOMES_AT] = offsetof(struct ids_table, home),
-					 [ID_AT] = offsetof(struct ksem, id)},
+					 [ID_AT] = offsetof(struct ksem, id),
+					 [KIND_AT] = offsetof(struct ksem, sem.owners_byte),
+					 [PLAIN] = OBJECT_SHARED,
+					 [PLAIN_AT] = offsetof(struct shared, page),
+					 [PLAIN_WORD_AT] = offsetof(struct page, sem.word)},
 	       sizeof(run.named));
 	for (; done && run.at < sequence->n; run.at++) {
 		if (run.changed && run.at >= run.covered.from && run.at < run.covered.to)

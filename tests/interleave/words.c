@@ -7,17 +7,47 @@
 #include <errno.h>
 
 #include "base/memory.h"
+#include "base/rcu.h"
 #include "checker.h"
 #include "history.h"
+#include "object/reclaim.h"
+#include "registry/ids.h"
 #include "sem/plain.h"
+#include "share/shared.h"
 
-static struct plain *plains[SEMAPHORES]; /* NULL: freed */
+static struct page *pages[SEMAPHORES];
+static struct plain *plains[SEMAPHORES]; /* in them; NULL: freed */
+static struct ids ids;
+
+static ksem_id_t id_of(unsigned which)
+{
+	return which + 1;
+}
+
+static void enter(unsigned which)
+{
+	struct shared *shared = memory_alloc(sizeof(*shared), KSEM_CACHE_LINE);
+	struct reclaim old = RECLAIM_NONE;
+
+	object_init(&shared->ksem, NULL, &(struct ksem_cred){0, 0}, OBJECT_SHARED, 0600, 0);
+	semaphore_kill(&shared->ksem.sem);
+	shared->ksem.id = id_of(which);
+	shared->page = pages[which];
+	if (ids_reserve(&ids, &old))
+		fail("no memory for a table");
+	ids_add(&ids, &shared->ksem);
+	reclaim_free(old);
+}
 
 void words_begin(unsigned which, unsigned value)
 {
-	plains[which] = memory_alloc(sizeof(*plains[which]), KSEM_CACHE_LINE);
+	pages[which] = memory_alloc(sizeof(*pages[which]), KSEM_CACHE_LINE);
+	plains[which] = &pages[which]->sem;
 	plain_init(plains[which], value);
 	memory_name(&plains[which]->word, which == 0 ? "word" : "word'");
+	if (which == 0)
+		ids_init(&ids);
+	enter(which);
 	kernel_wakes_any();
 }
 
@@ -71,12 +101,57 @@ int words_kill(unsigned which)
 	return plain_kill(plains[which]);
 }
 
+int words_post_by_id(unsigned which)
+{
+	struct ksem *ksem;
+	bool nobody;
+	int error = EINVAL;
+
+	if (ids_put(&ids, id_of(which)))
+		return 0;
+	rcu_enter();
+	ksem = ids_find(&ids, id_of(which));
+	if (ksem)
+		error = plain_post(&shared_of(ksem)->page->sem, 1, COUNT_VALUE_MAX, FUTEX_PRIVATE, &nobody);
+	rcu_leave();
+	return error;
+}
+
+int words_trywait_by_id(unsigned which)
+{
+	struct ksem *ksem;
+	int error = EINVAL;
+
+	if (ids_take(&ids, id_of(which)))
+		return 0;
+	rcu_enter();
+	ksem = ids_find(&ids, id_of(which));
+	if (ksem)
+		error = shared_take(ksem);
+	rcu_leave();
+	return error;
+}
+
+int words_drop(unsigned which)
+{
+	struct reclaim garbage = RECLAIM_NONE;
+	struct ksem *ksem = ids_find(&ids, id_of(which));
+	int error = words_kill(which);
+
+	if (error)
+		return error;
+	plains[which] = NULL;
+	ids_remove(&ids, ksem, &garbage);
+	reclaim_add(&garbage, &ksem->retired, sizeof(struct shared));
+	reclaim_add(&garbage, (struct retired *)pages[which], sizeof(*pages[which]));
+	reclaim_free(garbage);
+	return 0;
+}
+
 void words_free(unsigned which)
 {
-	struct plain *sem = plains[which];
-
 	plains[which] = NULL;
-	memory_free(sem);
+	memory_free(pages[which]);
 }
 
 bool words_freed(unsigned which)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Plain semaphores of a scenario (sem/plain.h), called as lib/share/ and lib/posix/ call them, but with futexes of one
- * process, in memory that goes when the scenario says so.
+ * process, in memory that goes when the scenario says so. By id, they are what processes share (share/shared.h), in a
+ * table, and the memory is the page.
  */
 #ifndef KSEM_TESTS_INTERLEAVE_WORDS_H
 #define KSEM_TESTS_INTERLEAVE_WORDS_H
@@ -17,6 +18,12 @@ int words_trywait(unsigned which);
 int words_wait(unsigned which, bool timed);
 int words_getvalue(unsigned which, unsigned *value);
 int words_kill(unsigned which);
+
+int words_post_by_id(unsigned which);
+int words_trywait_by_id(unsigned which);
+
+/* Kills, and if it can be, drops it from the table; its memory goes after an epoch. */
+int words_drop(unsigned which);
 
 void words_free(unsigned which);
 bool words_freed(unsigned which);

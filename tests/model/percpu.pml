@@ -395,7 +395,7 @@ inline clear()
 
 /*
  * [lib/sem/semaphore.h: semaphore_take] [lib/sem/semaphore.c: take, semaphore_take_word, semaphore_take_or_enlist]
- * [lib/sem/sequence.h: SEQUENCE_WORD, SEQUENCE_WORD_TAKE]
+ * [lib/sem/sequence.h: SEQUENCE_WORD, SEQUENCE_WORD_TAKE, SEQUENCE_PLAIN_TAKE]
  * [lib/sem/count.h: count_take, count_enlist]
  */
 inline take(enlists)

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The same by id.
+ */
+#include <ksem/ksem.h>
+
+#define PEER      peer_ksem_shared_id
+#define PEER_NAME "ksem, shared, by id"
+#define KSEM_SHARED
+
+#include "ksem.h"
+#include "scenarios.h"
