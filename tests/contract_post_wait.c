@@ -66,6 +66,25 @@ static void post_over_KSEM_VALUE_MAX_is_EOVERFLOW(void **state)
 	FAILS(EOVERFLOW, post(t));
 }
 
+static void values_go_on_over_INT32_MAX(void **state)
+{
+	struct target *t = *state;
+	const unsigned around = INT32_MAX;
+
+	renew(t, around - 2);
+	for (unsigned n = around - 1; n <= around + 3; n++) {
+		OK(post(t));
+		assert_int_equal(value(t), n);
+	}
+	for (unsigned n = around + 2; n >= around - 2; n--) {
+		if (n % 2)
+			OK(wait_for_one(t));
+		else
+			OK(trywait(t));
+		assert_int_equal(value(t), n);
+	}
+}
+
 static void post_many_adds_all_or_nothing(void **state)
 {
 	static const struct {
@@ -444,6 +463,7 @@ int main(void)
 		both(getvalue_is_the_value_and_takes_nothing),
 		both(trywait_of_0_is_EAGAIN),
 		both(post_over_KSEM_VALUE_MAX_is_EOVERFLOW),
+		both(values_go_on_over_INT32_MAX),
 		both(post_many_adds_all_or_nothing),
 		both(post_many_of_0_does_nothing),
 		both(a_post_lets_one_waiter_go_on),

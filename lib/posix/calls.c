@@ -59,7 +59,7 @@ PUBLIC int sem_post(sem_t *sem)
 	struct standard *own = standard_of(sem);
 	bool nobody;
 
-	if (likely(plain_post_one(&own->plain, SEM_VALUE_MAX)))
+	if (likely(plain_post_one(&own->plain)))
 		return 0;
 	return answer(plain_post(&own->plain, 1, SEM_VALUE_MAX, scope_of(own), &nobody));
 }

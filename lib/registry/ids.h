@@ -47,8 +47,8 @@ struct ids {
 	RSEQ_INPUTS, [word_at] "i"(offsetof(struct ksem, sem.word)),                                          \
 		KSEM_INLINE_FIND_INPUTS((ids)->table, offsetof(struct ids_table, mask),                       \
 					offsetof(struct ids_table, home), wanted, offsetof(struct ksem, id)), \
-		SEQUENCE_INPUTS(PERCPU_SAMPLE_PERIOD, offsetof(struct ksem, sem.owners_byte), OBJECT_SHARED,  \
-				offsetof(struct shared, page), offsetof(struct page, sem.word))
+		SEQUENCE_INPUTS(COUNT_USUAL, PERCPU_SAMPLE_PERIOD, offsetof(struct ksem, sem.owners_byte),    \
+				OBJECT_SHARED, offsetof(struct shared, sem), offsetof(struct plain, word))
 
 void ids_init(struct ids *ids);
 

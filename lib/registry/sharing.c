@@ -90,7 +90,7 @@ static bool is_current(struct ksem *ksem)
 
 bool sharing_is_nameless(struct ksem *ksem)
 {
-	return (!object_is_named(ksem) || !is_current(ksem)) && !count_is_dead(plain_word(&shared_of(ksem)->page->sem));
+	return (!object_is_named(ksem) || !is_current(ksem)) && !count_is_dead(plain_word(shared_of(ksem)->sem));
 }
 
 /* The semaphore that this process has by the name, and others still have; NULL: none. */
@@ -381,7 +381,7 @@ void sharing_tell(struct ksem_ns *ns, struct ksem *ksem)
 
 void sharing_forget(struct ksem_ns *ns, struct ksem *ksem)
 {
-	bool dead = count_is_dead(plain_word(&shared_of(ksem)->page->sem));
+	bool dead = count_is_dead(plain_word(shared_of(ksem)->sem));
 
 	pthread_mutex_lock(&ns->lock);
 	if (dead) /* else other processes have it, and this one may have it pinned */
@@ -416,7 +416,7 @@ void sharing_end(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
 
 int sharing_kill(struct ksem *ksem)
 {
-	return shared_refs(ksem) > 1 ? 0 : plain_kill(&shared_of(ksem)->page->sem);
+	return shared_refs(ksem) > 1 ? 0 : plain_kill(shared_of(ksem)->sem);
 }
 
 static int unlink_locked(struct ksem_ns *ns, const struct ksem_cred *cred, const char *bytes, size_t length,

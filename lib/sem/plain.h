@@ -52,18 +52,18 @@ int plain_take(struct plain *sem);
  * The most usual post and take: of one permit, where nobody waits, and nobody else changes the word just now. False:
  * nothing was done, and the call above does it or says why not.
  */
-static inline bool plain_post_one(struct plain *sem, uint32_t most)
+static inline bool plain_post_one(struct plain *sem)
 {
 	count_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
 
-	return likely(c < most) && likely(cas_rel(&sem->word, &c, c + 1)); /* KSEM_ORD_1 release */
+	return likely(c < COUNT_USUAL) && likely(cas_rel(&sem->word, &c, c + 1)); /* KSEM_ORD_1 release */
 }
 
 static inline bool plain_take_one(struct plain *sem)
 {
 	count_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
 
-	return likely(c - 1 < COUNT_VALUE_MAX) && likely(cas_acq(&sem->word, &c, c - 1)); /* KSEM_ORD_1 acquire */
+	return likely(c - 1 < COUNT_USUAL) && likely(cas_acq(&sem->word, &c, c - 1)); /* KSEM_ORD_1 acquire */
 }
 
 /* The same, by a thread that spins (spin.h), which begins with *spin all 0. */

@@ -42,13 +42,13 @@ static inline bool semaphore_post_one(struct semaphore *sem)
 {
 	count_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
 
-	return likely(c < COUNT_VALUE_MAX) && likely(cas_rel(&sem->word, &c, c + 1)); /* KSEM_ORD_1 release */
+	return likely(c < COUNT_USUAL) && likely(cas_rel(&sem->word, &c, c + 1)); /* KSEM_ORD_1 release */
 }
 
 /* Is it so, by that word? Counts the take (percpu.h); false also if it is one to sample. */
 static inline bool semaphore_takes_one(count_t c)
 {
-	return likely(c - 1 < COUNT_VALUE_MAX) && likely(percpu_needs_no_sample());
+	return likely(c - 1 < COUNT_USUAL) && likely(percpu_needs_no_sample());
 }
 
 static inline bool semaphore_take_one(struct semaphore *sem)

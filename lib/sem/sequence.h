@@ -37,9 +37,9 @@
 	KSEM_INLINE_END
 
 /* The operands beside those of <ksem/inline.h>. */
-#define SEQUENCE_INPUTS(period_, kind_at_, plain_, plain_at_, plain_word_at_)                                       \
-	[to_sample] "i"((period_)-1), [kind_at] "i"(kind_at_), [plain] "i"(plain_), [plain_at] "i"(plain_at_),      \
-		[plain_word_at] "i"(plain_word_at_)
+#define SEQUENCE_INPUTS(usual_, period_, kind_at_, plain_, plain_at_, plain_word_at_)             \
+	[usual] "i"(usual_), [to_sample] "i"((period_)-1), [kind_at] "i"(kind_at_),               \
+		[plain] "i"(plain_), [plain_at] "i"(plain_at_), [plain_word_at] "i"(plain_word_at_)
 
 #define SEQUENCE_PLAIN_PUT SEQUENCE_WORD_PUT
 
@@ -76,15 +76,13 @@
 	"jmp %l[done]\n"
 
 #define SEQUENCE_WORD_PUT               \
-	"movl $-1, %%ecx\n\t"           \
-	"cmpq %%rcx, %%rax\n\t"         \
+	"cmpq %[usual], %%rax\n\t"      \
 	"jae %l[refused]\n\t"           \
 	"leaq 1(%%rax), %%rcx\n\t"
 
 #define SEQUENCE_PLAIN_TAKE             \
 	"leaq -1(%%rax), %%rcx\n\t"     \
-	"movl $-1, %%edx\n\t"           \
-	"cmpq %%rdx, %%rcx\n\t"         \
+	"cmpq %[usual], %%rcx\n\t"      \
 	"jae %l[refused]\n\t"
 
 #define SEQUENCE_WORD_TAKE              \
@@ -133,7 +131,7 @@
 
 #define SEQUENCE_WORD_PUT               \
 	"ldxr x9, [x10]\n\t"            \
-	"mov w11, -1\n\t"               \
+	"mov w11, %[usual]\n\t"         \
 	"cmp x9, x11\n\t"               \
 	"b.hs %l[refused]\n\t"          \
 	"add x9, x9, 1\n\t"             \
@@ -142,7 +140,7 @@
 #define SEQUENCE_PLAIN_TAKE             \
 	"ldaxr x9, [x10]\n\t"           \
 	"sub x9, x9, 1\n\t"             \
-	"mov w11, -1\n\t"               \
+	"mov w11, %[usual]\n\t"         \
 	"cmp x9, x11\n\t"               \
 	"b.hs %l[refused]\n\t"          \
 	"stxr w11, x9, [x10]\n"

@@ -17,6 +17,7 @@ struct ksem *shared_new(struct ksem_ns *ns, struct directory *directory, const s
 	semaphore_kill(&shared->ksem.sem);
 	shared->ksem.id = file->id;
 	shared->page = file->page;
+	shared->sem = &file->page->sem;
 	shared->device = file->device;
 	shared->number = file->number;
 	shared->name_hash = file->name_hash;
@@ -69,7 +70,7 @@ int shared_post(struct ksem *ksem, uint32_t n)
 {
 	struct shared *shared = shared_of(ksem);
 	bool nobody = false;
-	int error = plain_post(&shared->page->sem, n, COUNT_VALUE_MAX, FUTEX_SHARED, &nobody);
+	int error = plain_post(shared->sem, n, COUNT_VALUE_MAX, FUTEX_SHARED, &nobody);
 
 	if (unlikely(nobody))
 		tidy(shared);
@@ -78,12 +79,12 @@ int shared_post(struct ksem *ksem, uint32_t n)
 
 int shared_take(struct ksem *ksem)
 {
-	int error = plain_take(&shared_of(ksem)->page->sem);
+	int error = plain_take(shared_of(ksem)->sem);
 
 	if (likely(error != EAGAIN))
 		return error;
 	fence_acq_rel(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
-	return plain_take(&shared_of(ksem)->page->sem);
+	return plain_take(shared_of(ksem)->sem);
 }
 
 int shared_value(struct ksem *ksem, uint32_t *value)
@@ -91,7 +92,7 @@ int shared_value(struct ksem *ksem, uint32_t *value)
 	count_t word;
 
 	fence_acq_rel(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
-	word = plain_word(&shared_of(ksem)->page->sem);
+	word = plain_word(shared_of(ksem)->sem);
 	if (count_is_dead(word))
 		return EINVAL;
 	*value = count_value(word);
@@ -103,13 +104,13 @@ uint32_t shared_waiters(struct ksem *ksem)
 	struct shared *shared = shared_of(ksem);
 
 	page_count_off_dead(shared->page, shared->directory);
-	return count_waiters(plain_word(&shared->page->sem));
+	return count_waiters(plain_word(shared->sem));
 }
 
 int shared_wait(struct ksem *ksem, const struct deadline *deadline)
 {
 	struct shared *shared = shared_of(ksem);
-	struct plain *sem = &shared->page->sem;
+	struct plain *sem = shared->sem;
 	int error;
 
 	holder_begin_wait(shared->holder);
@@ -132,6 +133,6 @@ void shared_after_fork(struct ksem *ksem, bool waiting)
 	shared_tell_refs(ksem);
 	if (waiting) {
 		holder_begin_wait(shared->holder);
-		plain_add_waiter(&shared->page->sem);
+		plain_add_waiter(shared->sem);
 	}
 }

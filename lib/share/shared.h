@@ -18,7 +18,8 @@
 struct shared {
 	struct ksem ksem;
 	struct mapping mapping; /* as ksem.retired */
-	struct page *page;      /* constant after creation, as are device, number and directory */
+	struct page *page;      /* constant after creation, as are sem, device, number and directory */
+	struct plain *sem;      /* the page's */
 	struct holder *holder;  /* constant, but in a fork's child: this process's record */
 	struct directory *directory;
 	dev_t device;
@@ -62,23 +63,23 @@ int shared_take(struct ksem *ksem);
 /* What they do mostly. False: nothing was done (sem/plain.h). */
 static inline bool shared_post_one(struct ksem *ksem)
 {
-	return plain_post_one(&shared_of(ksem)->page->sem, COUNT_VALUE_MAX);
+	return plain_post_one(shared_of(ksem)->sem);
 }
 
 static inline bool shared_take_one(struct ksem *ksem)
 {
-	return plain_take_one(&shared_of(ksem)->page->sem);
+	return plain_take_one(shared_of(ksem)->sem);
 }
 
 /* As spin_take and spin_again (sem/look.h, sem/spin.h): what comes before shared_wait. */
 static inline int shared_spin_take(struct spin *spin, struct ksem *ksem)
 {
-	return plain_spin_take(spin, &shared_of(ksem)->page->sem);
+	return plain_spin_take(spin, shared_of(ksem)->sem);
 }
 
 static inline bool shared_spin_again(struct spin *spin, struct ksem *ksem)
 {
-	return spin_again(spin, &shared_of(ksem)->page->sem.spin);
+	return spin_again(spin, &shared_of(ksem)->sem->spin);
 }
 
 int shared_value(struct ksem *ksem, uint32_t *value);

@@ -48,13 +48,14 @@ enum operand_name {
 	PLAIN,
 	PLAIN_AT,
 	PLAIN_WORD_AT,
+	USUAL,
 	OPERAND_NAMES
 };
 
-static const char *const name_texts[OPERAND_NAMES] = {"",           "area",    "sem",     "table",    "id",
-						      "processors", "cells",   "percpu",  "stride",   "most",
-						      "to_sample",  "takes",   "word_at", "mask_at",  "homes_at",
-						      "id_at",      "kind_at", "plain",   "plain_at", "plain_word_at"};
+static const char *const name_texts[OPERAND_NAMES] = {
+	"",         "area",   "sem",     "table",     "id",       "processors",    "cells",
+	"percpu",   "stride", "most",    "to_sample", "takes",    "word_at",       "mask_at",
+	"homes_at", "id_at",  "kind_at", "plain",     "plain_at", "plain_word_at", "usual"};
 
 struct operand {
 	enum { NOTHING, REGISTER, NUMBER, MEMORY, DESCRIPTOR, ELSEWHERE, LABEL, REFUSED, DONE } kind;
@@ -796,8 +797,9 @@ int sequence_run(void *sem, void *table, uint64_t id, int take)
 					 [ID_AT] = offsetof(struct ksem, id),
 					 [KIND_AT] = offsetof(struct ksem, sem.owners_byte),
 					 [PLAIN] = OBJECT_SHARED,
-					 [PLAIN_AT] = offsetof(struct shared, page),
-					 [PLAIN_WORD_AT] = offsetof(struct page, sem.word)},
+					 [PLAIN_AT] = offsetof(struct shared, sem),
+					 [PLAIN_WORD_AT] = offsetof(struct plain, word),
+					 [USUAL] = COUNT_USUAL},
 	       sizeof(run.named));
 	for (; done && run.at < sequence->n; run.at++) {
 		if (run.changed && run.at >= run.covered.from && run.at < run.covered.to)

@@ -33,6 +33,7 @@ static void enter(unsigned which)
 	semaphore_kill(&shared->ksem.sem);
 	shared->ksem.id = id_of(which);
 	shared->page = pages[which];
+	shared->sem = &pages[which]->sem;
 	if (ids_reserve(&ids, &old))
 		fail("no memory for a table");
 	ids_add(&ids, &shared->ksem);
@@ -56,7 +57,7 @@ int words_post(unsigned which, unsigned count)
 	struct plain *sem = plains[which];
 	bool nobody;
 
-	if (count == 1 && plain_post_one(sem, COUNT_VALUE_MAX))
+	if (count == 1 && plain_post_one(sem))
 		return 0;
 	return plain_post(sem, count, COUNT_VALUE_MAX, FUTEX_PRIVATE, &nobody);
 }
@@ -112,7 +113,7 @@ int words_post_by_id(unsigned which)
 	rcu_enter();
 	ksem = ids_find(&ids, id_of(which));
 	if (ksem)
-		error = plain_post(&shared_of(ksem)->page->sem, 1, COUNT_VALUE_MAX, FUTEX_PRIVATE, &nobody);
+		error = plain_post(shared_of(ksem)->sem, 1, COUNT_VALUE_MAX, FUTEX_PRIVATE, &nobody);
 	rcu_leave();
 	return error;
 }
