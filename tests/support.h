@@ -58,6 +58,9 @@
 /* Fewer rounds where each costs more. */
 #define ROUNDS(n) (SANITIZED || EMULATED ? (n) / 10 : (n))
 
+/* The same, of rounds that make semaphores: where OS processes share them, each is a file. */
+#define ROUNDS_OF_MAKING(n) (getenv("KSEM_TEST_SHARED") ? (n) / 10 : ROUNDS(n))
+
 /* A call that must succeed, or must fail with just this error. */
 #define OK(call)           assert_int_equal((call), 0)
 #define FAILS(error, call) assert_int_equal((call), (error))
