@@ -7,7 +7,10 @@
 
 #include "support.h"
 
+#include <sys/mman.h>
 #include <sys/prctl.h>
+
+#include "share/page.h"
 
 static char *dir;
 
@@ -70,6 +73,34 @@ static inline void kill_and_reap(pid_t child)
 {
 	MUST(kill(child, SIGKILL) == 0);
 	MUST(waitpid(child, NULL, 0) == child);
+}
+
+#define PATIENCE 20000 /* ms, for what must come */
+
+static inline int wait_patiently(struct ksem_proc *proc, ksem_id_t id)
+{
+	struct timespec until = in_ms(CLOCK_MONOTONIC, PATIENCE);
+
+	return ksem_clockwait(proc, id, CLOCK_MONOTONIC, &until);
+}
+
+static inline char *path_of(const char *name)
+{
+	static char path[100];
+
+	snprintf(path, sizeof(path), "%s%s", dir, name);
+	return path;
+}
+
+/* The page of a name. */
+static inline struct page *map_page(const char *name)
+{
+	int fd = open(path_of(name), O_RDWR);
+	struct page *page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	MUST(fd >= 0 && page != MAP_FAILED);
+	close(fd);
+	return page;
 }
 
 #endif
