@@ -171,7 +171,7 @@ static int check_deadline(clockid_t clock, const struct timespec *time, struct d
 /* Evaluates a call on the semaphore itself, or `of_shared` if OS processes share that, and it is elsewhere. */
 #define ITSELF(ksem, call, of_shared) (unlikely(object_is_shared(ksem)) ? (of_shared) : (call))
 
-/* Posts other than into the cell of a semaphore that stands in its home. */
+/* Posts other than by a sequence. */
 static __attribute__((noinline)) int post_found(struct ksem_proc *proc, ksem_id_t id, unsigned int count)
 {
 	return WITH_SEMAPHORE(proc, id, ITSELF(ksem, semaphore_post(&ksem->sem, count), shared_post(ksem, count)));

@@ -13,7 +13,7 @@
 
 static void every_call_leaves_errno_alone(void **state)
 {
-	const struct ksem_ns_options options = {.size = sizeof(options), .max_sems = 2}, wrong_options = {.size = 1};
+	struct ksem_ns_options options = {.size = sizeof(options), .max_sems = 2}, wrong_options = {.size = 1};
 	const struct timespec past = {0, 0}, soon = in_ms(CLOCK_REALTIME, 5), wrong = {0, -1};
 	struct ksem_ns *ns;
 	struct ksem_proc *proc, *child;
@@ -23,6 +23,8 @@ static void every_call_leaves_errno_alone(void **state)
 	unsigned value, n = 0;
 
 	(void)state;
+	if (getenv("KSEM_TEST_SHARED"))
+		options.dir = shared_directory_new();
 	KEEPS_ERRNO(EINVAL, ksem_ns_create(&wrong_options, &ns));
 	KEEPS_ERRNO(0, ksem_ns_create(&options, &ns));
 	KEEPS_ERRNO(0, ksem_proc_create(ns, NULL, &proc));

@@ -4,8 +4,6 @@
  */
 #include "target.h"
 
-#include <sys/syscall.h>
-
 /* ---- The value ---- */
 
 static void post_adds_1_and_wait_takes_1(void **state)
@@ -388,11 +386,6 @@ static void a_signal_handler_ends_a_wait_with_EINTR(void **state)
 		renew(t, 0); /* destroys it */
 	}
 	signal(SIGUSR1, SIG_DFL);
-}
-
-static bool has_futex_waitv(void)
-{
-	return syscall(449, NULL, 0, 0, NULL, 0) != 0 && errno == EINVAL; /* else ENOSYS, or EPERM of a filter */
 }
 
 static void a_handler_installed_with_SA_RESTART_lets_the_wait_go_on(void **state)

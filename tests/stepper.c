@@ -90,6 +90,7 @@ static void until_stopped(struct stepper *stepper)
 			MUST(ptrace(PTRACE_CONT, stepper->thread, NULL, WSTOPSIG(status)) == 0);
 		} else if (got != 0) {
 			stepper->ended = true;
+			stepper->status = got == stepper->thread ? status : 0;
 			return;
 		} else if (!told && stepper_state_of(stepper->process, stepper->thread) == 'S') {
 			told = !unset_breakpoints(stepper);
@@ -186,7 +187,8 @@ bool stepper_at_futex(struct stepper *stepper)
 
 void stepper_forget_sequence(struct stepper *stepper)
 {
-	poke(stepper, registers(stepper).fs_base + (uint64_t)SEQUENCE_AT, 0);
+	if (SEQUENCE_AT)
+		poke(stepper, registers(stepper).fs_base + (uint64_t)SEQUENCE_AT, 0);
 }
 
 #else

@@ -28,7 +28,8 @@ struct stepper {
 	pid_t process, thread;
 	uint64_t ip;            /* where it is stopped */
 	bool running;           /* not stopped yet */
-	bool ended;             /* the process, instead */
+	bool ended;             /* the process, instead, */
+	int status;             /* and how, as waitpid says */
 	void (*asleep)(void *); /* is called when the thread sleeps, in a step or a run, which goes on; may be NULL */
 	void *arg;
 	unsigned breakpoints;

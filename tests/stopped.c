@@ -374,14 +374,15 @@ static void once_for_a_while(void)
 
 /* ---- The run of a scenario. ---- */
 
-static void stage_init(struct stage *stage)
+static void stage_init(struct stage *stage, bool shared)
 {
 	static const char *directory;
 
-	if (!directory)
-		directory = shared_directory_new();
 	memset(stage, 0, sizeof(*stage));
-	strcpy(stage->directory, directory);
+	if (shared && !directory)
+		directory = shared_directory_new();
+	if (shared)
+		strcpy(stage->directory, directory);
 	for (unsigned i = 0; i < WORKERS; i++)
 		sem_init(&stage->play[i], 1, 0);
 	sem_init(&stage->ready, 1, 0);
@@ -420,7 +421,7 @@ static bool play(const struct scenario *scenario, void (*how)(void), int seconds
 	if (!stage)
 		stage = mmap(NULL, sizeof(*stage), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(stage, MAP_FAILED);
-	stage_init(stage);
+	stage_init(stage, scenario->state == SHARED);
 	run.scenario = scenario;
 	run.stage = stage;
 	run.seconds = seconds;

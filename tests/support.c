@@ -210,6 +210,11 @@ void *finish(pthread_t thread)
 	return result;
 }
 
+bool has_futex_waitv(void)
+{
+	return syscall(449, NULL, 0, 0, NULL, 0) != 0 && errno == EINVAL; /* else ENOSYS, or EPERM */
+}
+
 void sleep_ms(long ms)
 {
 	struct timespec left = {ms / 1000, ms % 1000 * 1000000};

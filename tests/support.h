@@ -121,6 +121,9 @@ void until_asleep(struct ksem_proc *proc, ksem_id_t id, unsigned waiters);
 pthread_t start(void *(*body)(void *), void *arg);
 void *finish(pthread_t thread);
 
+/* Older kernels haven't got it, and filters may refuse it. */
+bool has_futex_waitv(void);
+
 void sleep_ms(long ms);
 #define TIME_MAX ((time_t)(sizeof(time_t) == 8 ? INT64_MAX : INT32_MAX))
 #define TIME_MIN (-TIME_MAX - 1)

@@ -33,32 +33,37 @@ static const char *make_directory(void)
 	return directory;
 }
 
-#define KSEM_DIRECTORY make_directory()
-#define KSEM_MAX_SEMS  0
+static struct ksem_ns_options ns_options(void)
+{
+	return (struct ksem_ns_options){sizeof(struct ksem_ns_options), make_directory(), 0, 0};
+}
 
 #else
 
 #define PEER_IDS
-#define KSEM_DIRECTORY NULL
-#define KSEM_MAX_SEMS  (1 << 22)
+
+static struct ksem_ns_options ns_options(void)
+{
+	return (struct ksem_ns_options){sizeof(struct ksem_ns_options), NULL, 1 << 22, 0};
+}
 
 #endif
 
 static void enter(void)
 {
-	struct ksem_ns_options options = {sizeof(options), NULL, KSEM_MAX_SEMS, 0};
+	struct ksem_ns_options options;
 	struct ksem_ns *ns;
 
 	if (proc)
 		return;
-	options.dir = KSEM_DIRECTORY;
+	options = ns_options();
 	if (ksem_ns_create(&options, &ns) || ksem_proc_create(ns, NULL, &proc))
 		abort();
 }
 
 #ifdef KSEM_PINNED
 
-/* What a user holds is the pin; the reference stays until the end. */
+/* What a user holds is the pin; the name and the reference are gone. */
 typedef struct ksem *peer_ref;
 
 static inline peer_ref peer_make(unsigned value)

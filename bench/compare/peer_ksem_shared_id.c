@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The same by id.
+ * ksem in a namespace that OS processes share, by id.
  */
 #include <ksem/ksem.h>
 

@@ -54,6 +54,8 @@ PUBLIC int sem_getvalue(sem_t *restrict sem, int *restrict sval)
 	return 0;
 }
 
+_Static_assert(COUNT_USUAL <= SEM_VALUE_MAX, "plain_post_one goes no further");
+
 PUBLIC int sem_post(sem_t *sem)
 {
 	struct standard *own = standard_of(sem);

@@ -67,8 +67,8 @@ static inline struct ksem *ids_find(const struct ids *ids, ksem_id_t id)
 }
 
 /*
- * One permit into, or out of, the semaphore of that id: by this processor's cell, or by the word. False: look it up,
- * and do it otherwise.
+ * One permit into, or out of, the semaphore of that id: by this processor's cell, or by the word, which may be a page's
+ * (share/page.h). False: look it up, and do it otherwise.
  */
 static ALWAYS_INLINE bool ids_put(const struct ids *ids, ksem_id_t id)
 {

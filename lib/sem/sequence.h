@@ -41,7 +41,7 @@
 	[usual] "i"(usual_), [to_sample] "i"((period_)-1), [kind_at] "i"(kind_at_),               \
 		[plain] "i"(plain_), [plain_at] "i"(plain_at_), [plain_word_at] "i"(plain_word_at_)
 
-#define SEQUENCE_PLAIN_PUT SEQUENCE_WORD_PUT
+#define SEQUENCE_WORD_PUT SEQUENCE_PLAIN_PUT
 
 #if defined(__x86_64__)
 
@@ -70,12 +70,12 @@
 	"movq %c[plain_at](" sem "), %%r8\n\t"           \
 	"movq %c[plain_word_at](%%r8), %%rax\n\t"        \
 	change                                           \
-	"lock cmpxchgq %%rcx, %c[plain_word_at](%%r8)\n"  \
+	"lock cmpxchgq %%rcx, %c[plain_word_at](%%r8)\n" \
 	"12:\n\t"                                        \
 	"jne %l[refused]\n\t"                            \
 	"jmp %l[done]\n"
 
-#define SEQUENCE_WORD_PUT               \
+#define SEQUENCE_PLAIN_PUT              \
 	"cmpq %[usual], %%rax\n\t"      \
 	"jae %l[refused]\n\t"           \
 	"leaq 1(%%rax), %%rcx\n\t"
@@ -129,7 +129,7 @@
 	"cbnz w11, %l[refused]\n\t"                \
 	"b %l[done]\n"
 
-#define SEQUENCE_WORD_PUT               \
+#define SEQUENCE_PLAIN_PUT              \
 	"ldxr x9, [x10]\n\t"            \
 	"mov w11, %[usual]\n\t"         \
 	"cmp x9, x11\n\t"               \

@@ -2,8 +2,8 @@
 /*
  * A semaphore that OS processes share, as this one has it: a struct ksem of its own, with the page (page.h) behind it.
  *
- * The word of that struct ksem is dead from the start: a sequence that finds it by its id ends there, and only then is
- * it asked whether it is a shared one.
+ * The word of that struct ksem is dead from the start: so who goes by it, as the sequences of <ksem/inline.h> do, is
+ * refused. Those of ids.h look first whether it is a shared one, and go on in the page.
  *
  * A thread that waits, once it has spun, keeps the semaphore by a keep (life.h), counted in `sleeping` too: a fork's
  * child hasn't got these threads.

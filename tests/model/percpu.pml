@@ -321,7 +321,7 @@ inline sum_of()
 
 /*
  * [lib/sem/semaphore.h: semaphore_post] [lib/sem/semaphore.c: semaphore_post_word] [lib/sem/count.h: count_post]
- * [lib/sem/sequence.h: SEQUENCE_WORD, SEQUENCE_WORD_PUT]
+ * [lib/sem/sequence.h: SEQUENCE_WORD, SEQUENCE_WORD_PUT, SEQUENCE_PLAIN_PUT]
  * [lib/sem/percpu.h: percpu_counts_for_limit] [lib/sem/percpu.c: percpu_post_much, post_draining]
  */
 inline post(n)

@@ -6,7 +6,7 @@
 #ifndef KSEM_SEM_SEQUENCE_H
 #define KSEM_SEM_SEQUENCE_H
 
-#define SEQUENCE(find, sem, in_cell, in_word, then, in_plain)            KSEM_INLINE_SEQUENCE(find, sem, in_cell)
-#define SEQUENCE_INPUTS(usual_, period, kind_at, plain, plain_at, plain_word_at) [none_either] "i"(0)
+#define SEQUENCE(find, sem, in_cell, in_word, then, in_plain) KSEM_INLINE_SEQUENCE(find, sem, in_cell)
+#define SEQUENCE_INPUTS(...)                                  [none_either] "i"(0)
 
 #endif
