@@ -39,7 +39,7 @@
 typedef uint64_t count_t;
 
 #define COUNT_VALUE_MAX   UINT32_MAX
-#define COUNT_USUAL       INT32_MAX /* how far the short ways go: what fits into an instruction, to be compared */
+#define COUNT_USUAL       INT32_MAX /* how far the short ways go: x86-64 compares with it in one instruction */
 #define COUNT_WAITER      (UINT64_C(1) << 32)
 #define COUNT_WAITERS_MAX ((UINT64_C(1) << 22) - 1)
 #define COUNT_DEAD        (UINT64_C(1) << 56)
