@@ -38,21 +38,14 @@ static void hold_and_wait(void)
 	MUST(ksem_wait(world.proc, id) == 0);
 }
 
-static void refs_become(unsigned refs)
-{
-	for (int i = 0; info_of(watcher, held).refs != refs; i++) {
-		MUST(i < PATIENCE);
-		usleep(1000);
-	}
-}
-
-static void waiters_become(unsigned waiters)
-{
-	for (int i = 0; info_of(watcher, held).waiters != waiters; i++) {
-		MUST(i < PATIENCE);
-		usleep(1000);
-	}
-}
+/* Waits until that field of what is known of it has the value. */
+#define BECOMES(field, value)                                                     \
+	do {                                                                      \
+		for (int ms = 0; info_of(watcher, held).field != (value); ms++) { \
+			MUST(ms < PATIENCE);                                      \
+			sleep_ms(1);                                              \
+		}                                                                 \
+	} while (0)
 
 static void kill_exec_and_exit_drop_references(void **state)
 {
@@ -64,14 +57,14 @@ static void kill_exec_and_exit_drop_references(void **state)
 	watcher = world.proc;
 	OK(ksem_open(world.proc, "/held", O_CREAT, 0600, 0, &held));
 	child = start_process(hold_and_sleep); /* which has a copy of our reference too */
-	refs_become(4);
+	BECOMES(refs, 4);
 	kill_and_reap(child);
-	refs_become(1);
+	BECOMES(refs, 1);
 	child = start_process(hold_and_exec);
 	MUST(waitpid(child, &status, WUNTRACED) == child && WIFSTOPPED(status));
-	refs_become(3);
+	BECOMES(refs, 3);
 	MUST(kill(child, SIGCONT) == 0);
-	refs_become(1);
+	BECOMES(refs, 1);
 	assert_int_equal(kill(child, 0), 0); /* it is there, as another program */
 	kill_and_reap(child);
 	assert_int_equal(info_of(world.proc, held).refs, 1);
@@ -90,17 +83,17 @@ static void a_killed_waiter_is_counted_no_more_and_costs_nothing(void **state)
 	for (int round = 0; round < 5; round++) {
 		for (int i = 0; i < 20; i++)
 			children[i] = start_process(hold_and_wait);
-		waiters_become(20);
+		BECOMES(waiters, 20);
 		for (int i = 0; i < 19; i++)
 			kill_and_reap(children[i]);
 		OK(ksem_post(world.proc, held)); /* the living one has it */
 		ends_well(children[19]);
 		assert_int_equal(value_of(world.proc, held), 0);
-		waiters_become(0);
+		BECOMES(waiters, 0);
 	}
 	for (int i = 0; i < 20; i++)
 		children[i] = start_process(hold_and_wait);
-	waiters_become(20);
+	BECOMES(waiters, 20);
 	for (int i = 0; i < 20; i++)
 		kill_and_reap(children[i]);
 	page = map_page("/held");
@@ -123,7 +116,7 @@ static void a_waiter_goes_on_though_the_poster_died_before_its_wake(void **state
 	watcher = world.proc;
 	OK(ksem_open(world.proc, "/held", O_CREAT, 0600, 0, &held));
 	child = start_process(hold_and_wait);
-	waiters_become(1);
+	BECOMES(waiters, 1);
 	usleep(10000);
 	page = map_page("/held");
 	fetch_add_acq_rel(&page->sem.word, 1); /* what a post does that is killed then */

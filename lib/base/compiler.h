@@ -28,7 +28,7 @@
 
 /*
  * The value, to return it from here: compilers join returns that are equal, and a fast path then jumps to where the
- * other one stands, which can take as long as one of its locked instructions does.
+ * other one stands. For two locked instructions that is a tenth more (docs/performance.md).
  */
 #define apart(value)                                                    \
 	__extension__({                                                 \

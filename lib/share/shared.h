@@ -19,7 +19,7 @@ struct shared {
 	struct ksem ksem;
 	struct mapping mapping; /* as ksem.retired */
 	struct page *page;      /* constant after creation, as are sem, device, number and directory */
-	struct plain *sem;      /* the page's */
+	struct plain *sem;      /* the page's, for those who want but one load */
 	struct holder *holder;  /* constant, but in a fork's child: this process's record */
 	struct directory *directory;
 	dev_t device;

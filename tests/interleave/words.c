@@ -17,6 +17,7 @@
 
 static struct page *pages[SEMAPHORES];
 static struct plain *plains[SEMAPHORES]; /* in them; NULL: freed */
+static struct ksem *ksems[SEMAPHORES];
 static struct ids ids;
 
 static ksem_id_t id_of(unsigned which)
@@ -38,6 +39,7 @@ static void enter(unsigned which)
 		fail("no memory for a table");
 	ids_add(&ids, &shared->ksem);
 	reclaim_free(old);
+	ksems[which] = &shared->ksem;
 }
 
 void words_begin(unsigned which, unsigned value)
@@ -64,13 +66,7 @@ int words_post(unsigned which, unsigned count)
 
 int words_trywait(unsigned which)
 {
-	struct plain *sem = plains[which];
-	int error = plain_take_one(sem) ? 0 : plain_take(sem);
-
-	if (error != EAGAIN)
-		return error;
-	fence_acq_rel();
-	return plain_take(sem);
+	return shared_take_one(ksems[which]) ? 0 : shared_take(ksems[which]);
 }
 
 int words_wait(unsigned which, bool timed)
@@ -87,14 +83,7 @@ int words_wait(unsigned which, bool timed)
 
 int words_getvalue(unsigned which, unsigned *value)
 {
-	count_t word;
-
-	fence_acq_rel();
-	word = plain_word(plains[which]);
-	if (count_is_dead(word))
-		return EINVAL;
-	*value = count_value(word);
-	return 0;
+	return shared_value(ksems[which], value);
 }
 
 int words_kill(unsigned which)
