@@ -29,16 +29,37 @@ static void create_fails(int error, struct ksem_ns_options options)
 	assert_ptr_equal(ns, untouched);
 }
 
-static void size_of_options_0_or_unknown_is_EINVAL(void **state)
+/* Those between are in tests/sized.c. */
+static void size_of_options_under_that_of_size_t_or_over_4096_is_EINVAL(void **state)
 {
-	const size_t size = sizeof(struct ksem_ns_options);
-
 	(void)state;
 	create_fails(EINVAL, (struct ksem_ns_options){.size = 0});
 	create_fails(EINVAL, (struct ksem_ns_options){.size = 1});
-	create_fails(EINVAL, (struct ksem_ns_options){.size = size - 1});
-	create_fails(EINVAL, (struct ksem_ns_options){.size = size + 1});
+	create_fails(EINVAL, (struct ksem_ns_options){.size = sizeof(size_t) - 1});
+	create_fails(EINVAL, (struct ksem_ns_options){.size = 4097});
 	create_fails(EINVAL, (struct ksem_ns_options){.size = SIZE_MAX});
+}
+
+/* As it may come from a program that knows more members, or fewer. */
+static void options_may_be_longer_or_shorter_than_the_library_knows_them(void **state)
+{
+	struct {
+		struct ksem_ns_options options;
+		uint64_t more;
+	} longer = {.options = {.size = sizeof(longer), .max_sems = 1}};
+	struct {
+		size_t size;
+		const char *dir;
+	} shorter = {.size = sizeof(shorter)};
+	struct ksem_ns *ns;
+
+	(void)state;
+	OK(ksem_ns_create(&longer.options, &ns));
+	OK(ksem_ns_destroy(ns));
+	OK(ksem_ns_create((const void *)&shorter, &ns));
+	OK(ksem_ns_destroy(ns));
+	longer.more = 1;
+	FAILS(EINVAL, ksem_ns_create(&longer.options, &ns));
 }
 
 static void max_name_under_2_or_over_KSEM_NAME_MAX_is_EINVAL(void **state)
@@ -58,7 +79,7 @@ static void a_dir_that_is_none_is_what_the_kernel_says_after_the_checks_for_EINV
 	create_fails(ENOENT, (struct ksem_ns_options){.size = size, .dir = "/dev/shm/ksem-test-none"});
 	create_fails(ENOTDIR, (struct ksem_ns_options){.size = size, .dir = "/dev/null"});
 	create_fails(ENOTSUP, (struct ksem_ns_options){.size = size, .dir = "/proc"});
-	create_fails(EINVAL, (struct ksem_ns_options){.size = size + 1, .dir = "/dev/null"});
+	create_fails(EINVAL, (struct ksem_ns_options){.size = 1, .dir = "/dev/null"});
 	create_fails(EINVAL, (struct ksem_ns_options){.size = size, .dir = "/dev/null", .max_name = 1});
 }
 
@@ -522,7 +543,8 @@ static void foreach_lets_visit_make_any_call(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(size_of_options_0_or_unknown_is_EINVAL),
+		cmocka_unit_test(size_of_options_under_that_of_size_t_or_over_4096_is_EINVAL),
+		cmocka_unit_test(options_may_be_longer_or_shorter_than_the_library_knows_them),
 		cmocka_unit_test(max_name_under_2_or_over_KSEM_NAME_MAX_is_EINVAL),
 		cmocka_unit_test(a_dir_that_is_none_is_what_the_kernel_says_after_the_checks_for_EINVAL),
 		cmocka_unit_test(max_name_bounds_the_bytes_of_a_name),

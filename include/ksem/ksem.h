@@ -42,6 +42,11 @@ struct ksem;      /* a pinned semaphore */
 
 /* ---- Namespaces. May block; not from a signal handler. ---- */
 
+/*
+ * Structs with a size grow in later versions; the caller sets size to the sizeof of the struct. A member that isn't
+ * wholly within size has its default. What lies beyond the members that the library knows must be 0. EINVAL: that isn't
+ * so, or size is under sizeof(size_t) or over 4096.
+ */
 struct ksem_ns_options {
 	size_t size;       /* sizeof(struct ksem_ns_options) */
 	const char *dir;   /* NULL: this OS process's own memory; else a directory that OS processes share */
@@ -50,7 +55,7 @@ struct ksem_ns_options {
 };
 
 /*
- * Makes an empty namespace, or enters that of a directory; NULL options: the defaults. EINVAL: size or max_name.
+ * Makes an empty namespace, or enters that of a directory; NULL options: the defaults. EINVAL: options, max_name.
  * ENOMEM. With dir also what the kernel says of it: ENOENT, ENOTDIR, EACCES, EMFILE, ...; ENOTSUP: no O_TMPFILE there.
  */
 int ksem_ns_create(const struct ksem_ns_options *options, struct ksem_ns **ns);

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #include "base/rcu.h"
+#include "base/sized.h"
 #include "os/fork.h"
 #include "registry/names.h"
 #include "registry/process.h"
@@ -74,33 +75,43 @@ __attribute__((destructor)) static void stop(void)
 		names_stop();
 }
 
-static int check_options(const struct ksem_ns_options *options)
+/* What the caller wants, in *options; NULL: the defaults. EINVAL. */
+static int read_options(const struct ksem_ns_options *wanted, struct ksem_ns_options *options)
 {
-	if (options->size != sizeof(*options))
+	static const size_t ends[] = {
+		SIZED_END(struct ksem_ns_options, size),
+		SIZED_END(struct ksem_ns_options, dir),
+		SIZED_END(struct ksem_ns_options, max_sems),
+		SIZED_END(struct ksem_ns_options, max_name),
+	};
+
+	*options = (struct ksem_ns_options){0};
+	if (wanted && sized_read(SIZED(ends), options, wanted) != 0)
 		return EINVAL;
 	if (options->max_name == 1 || options->max_name > KSEM_NAME_MAX)
 		return EINVAL;
+	if (!options->max_sems)
+		options->max_sems = MAX_SEMS_DEFAULT;
+	if (!options->max_name)
+		options->max_name = KSEM_NAME_MAX;
 	return 0;
 }
 
-int namespace_create(const struct ksem_ns_options *options, struct ksem_ns **created)
+int namespace_create(const struct ksem_ns_options *wanted, struct ksem_ns **created)
 {
-	static const struct ksem_ns_options defaults = {.size = sizeof(defaults)};
+	struct ksem_ns_options options;
 	struct ksem_ns *ns;
-	int error;
+	int error = read_options(wanted, &options);
 
-	if (!options)
-		options = &defaults;
-	error = check_options(options);
 	if (error)
 		return error;
 	ns = memory_alloc(sizeof(*ns), KSEM_CACHE_LINE);
 	if (!ns)
 		return ENOMEM;
 	pthread_mutex_init(&ns->lock, NULL);
-	slots_init(&ns->slots, options->max_sems ? options->max_sems : MAX_SEMS_DEFAULT);
-	ns->max_name = options->max_name ? options->max_name : KSEM_NAME_MAX;
-	error = options->dir ? sharing_new(options->dir, &ns->sharing) : 0;
+	slots_init(&ns->slots, options.max_sems);
+	ns->max_name = options.max_name;
+	error = options.dir ? sharing_new(options.dir, &ns->sharing) : 0;
 	if (error)
 		goto no_directory;
 	error = ENOMEM;

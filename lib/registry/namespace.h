@@ -32,7 +32,7 @@ struct ksem_ns {
 	struct ksem_ns *next, **prev; /* under namespaces_lock */
 };
 
-int namespace_create(const struct ksem_ns_options *options, struct ksem_ns **created);
+int namespace_create(const struct ksem_ns_options *wanted, struct ksem_ns **created);
 int namespace_destroy(struct ksem_ns *ns);
 
 /* Processes come and go. One that has gone is freed after an epoch, with the garbage that it leaves. */

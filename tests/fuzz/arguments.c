@@ -113,22 +113,25 @@ const struct ksem_cred *any_cred(void)
 
 const struct ksem_ns_options *any_options(void)
 {
-	static const size_t sizes[] = {sizeof(struct ksem_ns_options), 0, sizeof(struct ksem_ns_options) - 1,
-				       sizeof(struct ksem_ns_options) + 8};
+	static struct {
+		struct ksem_ns_options known;
+		uint64_t beyond;
+	} options;
+	static const size_t sizes[] = {sizeof(options.known), 0, sizeof(options.known) - 1, sizeof(options)};
 	static const uint32_t max_sems[] = {2, 0, 1, 3, 30, UINT32_MAX};
 	static const uint32_t max_names[] = {0, 2, 3, 14, 254, KSEM_NAME_MAX, 1, KSEM_NAME_MAX + 1, UINT32_MAX};
-	static struct ksem_ns_options options;
 	unsigned drawn = byte();
 
 	if (drawn == UINT8_MAX)
 		return NULL;
-	options.max_sems = max_sems[drawn % COUNT_OF(max_sems)];
+	options.known.max_sems = max_sems[drawn % COUNT_OF(max_sems)];
 	drawn = byte();
-	options.max_name = max_names[drawn % COUNT_OF(max_names)];
+	options.known.max_name = max_names[drawn % COUNT_OF(max_names)];
 	drawn = byte();
-	options.size = sizes[drawn % COUNT_OF(sizes)];
-	options.dir = drawn & 4 ? "/dev/null" : NULL;
-	return &options;
+	options.known.size = sizes[drawn % COUNT_OF(sizes)];
+	options.known.dir = drawn & 4 ? "/dev/null" : NULL;
+	options.beyond = drawn & 8 ? 1 : 0;
+	return &options.known;
 }
 
 clockid_t any_clock(void)

@@ -39,10 +39,33 @@ static int check_handle_and_output(const void *handle, const void *output)
 
 /* ---- Namespaces. ---- */
 
+static bool is_zero(const void *from, const void *to)
+{
+	for (const char *byte = from; byte < (const char *)to; byte++) {
+		if (*byte)
+			return false;
+	}
+	return true;
+}
+
+/* Takes out what isn't within their size. EINVAL. */
+static int read_options(const struct ksem_ns_options *theirs, struct ksem_ns_options *options)
+{
+	const size_t size = theirs->size;
+
+	*options = *theirs; /* fuzz/arguments.c has memory for all of it, whatever the size */
+	if ((size < sizeof(size_t) || size > 4096) && !broken(RULE_OPTIONS_SIZE))
+		return EINVAL;
+	if (size < sizeof(*options) && !broken(RULE_OPTIONS_SHORT))
+		options->max_name = 0;
+	if (size > sizeof(*options) && !is_zero(theirs + 1, (const char *)theirs + size) &&
+	    !broken(RULE_OPTIONS_BEYOND))
+		return EINVAL;
+	return 0;
+}
+
 static int check_options(const struct ksem_ns_options *options)
 {
-	if (options->size != sizeof(*options) && !broken(RULE_OPTIONS_SIZE))
-		return EINVAL;
 	if (options->max_name > KSEM_NAME_MAX && !broken(RULE_OPTIONS_NAME_LONG))
 		return EINVAL;
 	if (options->max_name == 1 && !broken(RULE_OPTIONS_NAME_SHORT))
@@ -50,23 +73,23 @@ static int check_options(const struct ksem_ns_options *options)
 	return options->dir && !broken(RULE_OPTIONS_DIR) ? ENOTDIR : 0;
 }
 
-int model_ns_create(struct model *model, const struct ksem_ns_options *options, struct model_ns **ns)
+int model_ns_create(struct model *model, const struct ksem_ns_options *theirs, struct model_ns **ns)
 {
-	static const struct ksem_ns_options defaults = {.size = sizeof(defaults)};
+	struct ksem_ns_options options = {0};
 	struct model_ns *new;
 	int error;
 
 	if (!ns)
 		return no_output();
-	if (!options)
-		options = &defaults;
-	error = check_options(options);
+	error = theirs ? read_options(theirs, &options) : 0;
+	if (!error)
+		error = check_options(&options);
 	if (error)
 		return error;
 	new = allocated(calloc(1, sizeof(*new)));
 	new->there = true;
-	new->max_sems = options->max_sems ? options->max_sems : MAX_SEMS_DEFAULT;
-	new->max_name = options->max_name ? options->max_name : KSEM_NAME_MAX;
+	new->max_sems = options.max_sems ? options.max_sems : MAX_SEMS_DEFAULT;
+	new->max_name = options.max_name ? options.max_name : KSEM_NAME_MAX;
 	new->next = model->namespaces;
 	model->namespaces = new;
 	*ns = new;

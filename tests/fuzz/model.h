@@ -56,7 +56,7 @@ struct model {
 
 void model_end(struct model *model);
 
-int model_ns_create(struct model *model, const struct ksem_ns_options *options, struct model_ns **ns);
+int model_ns_create(struct model *model, const struct ksem_ns_options *theirs, struct model_ns **ns);
 int model_ns_destroy(struct model_ns *ns);
 int model_ns_foreach(struct model_ns *ns, bool visits, unsigned stop_after, unsigned *visited);
 

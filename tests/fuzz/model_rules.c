@@ -13,6 +13,8 @@ const struct model_rule_text model_rules[RULES] = {
 	RULE(NO_NAME, "a NULL name is EINVAL"),
 	RULE(NO_DEADLINE, "a NULL deadline is EINVAL"),
 	RULE(OPTIONS_SIZE, "options of any size"),
+	RULE(OPTIONS_SHORT, "a member that isn't wholly within the size of options counts"),
+	RULE(OPTIONS_BEYOND, "options with something beyond the members that are known"),
 	RULE(OPTIONS_NAME_SHORT, "max_name 1"),
 	RULE(OPTIONS_NAME_LONG, "max_name over KSEM_NAME_MAX"),
 	RULE(OPTIONS_DIR, "dir is passed over"),
