@@ -206,20 +206,6 @@ static void a_name_that_another_process_took_away_is_not_found_again(void **stat
 	world_end(&world);
 }
 
-/* How many pages of files in the directory are mapped here. */
-static unsigned pages_mapped(void)
-{
-	char line[512];
-	unsigned count = 0;
-	FILE *maps = fopen("/proc/self/maps", "r");
-
-	MUST(maps);
-	while (fgets(line, sizeof(line), maps))
-		count += strstr(line, dir) != NULL;
-	fclose(maps);
-	return count;
-}
-
 /* Of what was closed last, pages stay mapped; they are used again, but never for another semaphore of the same name. */
 static void what_is_opened_again_is_mapped_still(void **state)
 {

@@ -103,4 +103,18 @@ static inline struct page *map_page(const char *name)
 	return page;
 }
 
+/* How many pages of files in the directory are mapped here. */
+static inline unsigned pages_mapped(void)
+{
+	char line[512];
+	unsigned count = 0;
+	FILE *maps = fopen("/proc/self/maps", "r");
+
+	MUST(maps);
+	while (fgets(line, sizeof(line), maps))
+		count += strstr(line, dir) != NULL;
+	fclose(maps);
+	return count;
+}
+
 #endif

@@ -194,9 +194,10 @@ bool namespace_end(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbag
 
 void namespace_drop(struct ksem_ns *ns, struct ksem *ksem, life_t less, struct reclaim *garbage)
 {
-	bool last = ns->sharing ? sharing_drop(ns, ksem, less) : life_drop(&ksem->life, less);
+	bool last = ns->sharing ? sharing_drop(ns, ksem, less) :
+				  life_drop(&ksem->life, less) && semaphore_abandon(&ksem->sem);
 
-	if (last && semaphore_abandon(&ksem->sem))
+	if (last)
 		namespace_end(ns, ksem, garbage);
 }
 

@@ -285,6 +285,8 @@ static int take_reference(struct ksem *ksem)
 {
 	int error = life_take(&ksem->life, life_refs(1));
 
+	if (error == EINVAL)
+		error = shared_take_back(ksem);
 	if (!error)
 		shared_tell_refs(ksem);
 	return error;
@@ -363,7 +365,7 @@ bool sharing_drop(struct ksem_ns *ns, struct ksem *ksem, life_t less)
 	bool last;
 
 	pthread_mutex_lock(&ns->lock);
-	last = life_drop(&ksem->life, less);
+	last = life_drop(&ksem->life, less) && shared_abandon(ksem);
 	if (!last)
 		shared_tell_refs(ksem);
 	pthread_mutex_unlock(&ns->lock);
@@ -458,7 +460,7 @@ int sharing_unlink(struct ksem_ns *ns, const struct ksem_cred *cred, const char 
 
 /* ---- In the child of a fork. ---- */
 
-void sharing_after_fork(struct ksem_ns *ns, const struct ksem *waits_on, struct reclaim *garbage)
+void sharing_after_fork(struct ksem_ns *ns, const struct ksem *waits_on, bool enlisted, struct reclaim *garbage)
 {
 	struct ids_table *table = load_rlx(&ns->sharing->held.table); /* relaxed: the child has one thread */
 	size_t cursor = 0;
@@ -471,9 +473,7 @@ void sharing_after_fork(struct ksem_ns *ns, const struct ksem *waits_on, struct 
 			shared_of(ksem)->counted = false;
 			ns->sharing->counted--;
 		}
-		shared_after_fork(ksem, ksem == waits_on);
-		/* relaxed: as above. Kept by threads that the child hasn't got */
-		if (load_rlx(&ksem->life) == 0 && namespace_end(ns, ksem, garbage)) /* relaxed: as above */
+		if (shared_after_fork(ksem, ksem == waits_on, enlisted) && namespace_end(ns, ksem, garbage))
 			return;
 	}
 }

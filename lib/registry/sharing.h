@@ -34,7 +34,7 @@ int sharing_make(struct ksem_ns *ns, const struct making *making, struct ids *id
 int sharing_find(struct ksem_ns *ns, const struct making *making, bool exclusive, struct ksem **found,
 		 struct reclaim *garbage);
 
-/* As life_drop, and says so in the page. */
+/* As life_drop, and says so in the page. True: the caller ends the semaphore; no thread waits on it either. */
 bool sharing_drop(struct ksem_ns *ns, struct ksem *ksem, life_t less);
 
 /* After references were added. */
@@ -61,7 +61,7 @@ bool sharing_stat(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *info)
 /* As namespace_foreach: first those with names, then what this process holds without. ENOMEM, EMFILE, ... */
 int sharing_foreach(struct ksem_ns *ns, int (*visit)(const struct ksem_info *info, void *arg), void *arg);
 
-/* In a fork's child: its one thread waits on `waits_on`, or on none (NULL). */
-void sharing_after_fork(struct ksem_ns *ns, const struct ksem *waits_on, struct reclaim *garbage);
+/* In a fork's child: its one thread waits on `waits_on`, or on none (NULL), and has enlisted there or not. */
+void sharing_after_fork(struct ksem_ns *ns, const struct ksem *waits_on, bool enlisted, struct reclaim *garbage);
 
 #endif

@@ -4,7 +4,7 @@
  *
  * A thread that waits by id leaves its read section before it sleeps. From then on its being enlisted in the word keeps
  * the semaphore, and its being counted in the process keeps the process. If all else that kept the semaphore went
- * meanwhile, the last waiter ends it.
+ * meanwhile, the last waiter ends it. Only that one takes a lock: other waits neither take one nor allocate.
  *
  * What the calling thread waits for stands in `own`: the child of a fork from a signal handler, which has this thread
  * and no other, tells by it which waiters it still has. The counts and `own` change together in a read section, in
@@ -23,6 +23,7 @@
 
 static _Thread_local struct {
 	struct ksem *ksem;      /* in whose word it is enlisted, or which it must end */
+	bool enlisted;          /* of one that OS processes share: in the page's word, too */
 	struct ksem_proc *proc; /* in which it is counted, if it waits by id */
 } own;                          /* owner only, and its signal handlers */
 
@@ -49,11 +50,22 @@ static int leave(struct ksem *ksem, bool give_up, bool *last)
 	return error;
 }
 
-/* Sleeps on a semaphore in which the thread has enlisted, until it has left. */
-static int park(struct ksem *ksem, const struct deadline *deadline)
+/* The last waiter ends a semaphore that nothing else keeps. */
+static void end_orphan(struct ksem *ksem)
 {
 	struct ksem_ns *ns = ksem->ns;
 	struct reclaim garbage = RECLAIM_NONE;
+
+	fork_gate_enter();
+	own.ksem = NULL;
+	namespace_end(ns, ksem, &garbage);
+	reclaim_free(garbage);
+	fork_gate_leave();
+}
+
+/* Sleeps on a semaphore in which the thread has enlisted, until it has left. */
+static int park(struct ksem *ksem, const struct deadline *deadline)
+{
 	bool last;
 	int woken, left;
 
@@ -61,44 +73,72 @@ static int park(struct ksem *ksem, const struct deadline *deadline)
 		woken = spin_last_look(&ksem->sem) ? EAGAIN : park_sleep(&ksem->sem, deadline);
 		left = leave(ksem, woken == ETIMEDOUT || woken == EINTR, &last);
 	} while (left == EAGAIN);
-	if (last) {
-		fork_gate_enter();
-		own.ksem = NULL;
-		namespace_end(ns, ksem, &garbage);
-		reclaim_free(garbage);
-		fork_gate_leave();
-	}
+	if (last)
+		end_orphan(ksem);
 	return left ? woken : 0;
 }
 
 /*
- * Of a semaphore that OS processes share: a keep for this thread, counted with those of the others (EAGAIN), in place
- * of being enlisted, which comes later. In a read section. EINVAL: it is being ended.
+ * Of a semaphore that OS processes share: counts this thread among those of this process that keep it (EAGAIN). It
+ * enlists in the page's word later (enlist_shared). In a read section. EINVAL: the semaphore is being ended.
  */
 static int begin_shared(struct ksem *ksem)
 {
-	int error = life_take(&ksem->life, life_keep());
+	int error = shared_enter(ksem);
 
 	if (error)
 		return error;
-	fetch_add_rlx(&shared_of(ksem)->sleeping, 1); /* relaxed: read in a fork's child only */
 	own.ksem = ksem;
 	return EAGAIN;
 }
 
-/* The wait, and the end of the keep. */
+static int enlist_shared(struct ksem *ksem)
+{
+	int error;
+
+	rcu_enter();
+	error = shared_take_or_enlist(ksem);
+	own.enlisted = error == EAGAIN;
+	rcu_leave();
+	return error;
+}
+
+/* Sleeps on a page in whose word the thread has enlisted, until it has left. */
+static int park_shared(struct ksem *ksem, const struct deadline *deadline)
+{
+	int woken, left;
+
+	do {
+		woken = shared_sleep(ksem, deadline);
+		rcu_enter();
+		left = shared_delist(ksem, woken == ETIMEDOUT || woken == EINTR);
+		own.enlisted = left == EAGAIN;
+		rcu_leave();
+	} while (left == EAGAIN);
+	return left ? woken : 0;
+}
+
+/* True: nothing else keeps the semaphore, and this thread ends it. */
+static bool leave_shared(struct ksem *ksem)
+{
+	bool last;
+
+	rcu_enter();
+	last = shared_leave(ksem);
+	if (!last)
+		own.ksem = NULL;
+	rcu_leave();
+	return last;
+}
+
 static int wait_shared(struct ksem *ksem, const struct deadline *deadline)
 {
-	struct ksem_ns *ns = ksem->ns;
-	struct reclaim garbage = RECLAIM_NONE;
-	int error = shared_wait(ksem, deadline);
+	int error = enlist_shared(ksem);
 
-	fork_gate_enter();
-	own.ksem = NULL;
-	fetch_sub_rlx(&shared_of(ksem)->sleeping, 1); /* relaxed: as above */
-	namespace_drop(ns, ksem, life_keep(), &garbage);
-	reclaim_free(garbage);
-	fork_gate_leave();
+	if (error == EAGAIN)
+		error = park_shared(ksem, deadline);
+	if (leave_shared(ksem))
+		end_orphan(ksem);
 	return error;
 }
 
@@ -113,14 +153,17 @@ static bool try_again(struct spin *spin, struct ksem *ksem)
 	return unlikely(object_is_shared(ksem)) ? shared_spin_again(spin, ksem) : spin_again(spin, &ksem->sem.spin);
 }
 
-/* After EAGAIN: enlists, of a semaphore that OS processes share begins to; the wait follows. In a read section. */
-static int begin(struct ksem *ksem)
+/*
+ * After EAGAIN: enlists, or, of a semaphore that OS processes share, begins to; the wait follows. In a read section.
+ * Apart, as finish is, so that a wait that finds a permit saves fewer registers.
+ */
+static __attribute__((noinline)) int begin(struct ksem *ksem)
 {
 	return unlikely(object_is_shared(ksem)) ? begin_shared(ksem) : take_or_enlist(ksem);
 }
 
 /* The wait of a thread that has begun it so. */
-static int finish(struct ksem *ksem, bool shared, const struct deadline *deadline)
+static __attribute__((noinline)) int finish(struct ksem *ksem, bool shared, const struct deadline *deadline)
 {
 	return unlikely(shared) ? wait_shared(ksem, deadline) : park(ksem, deadline);
 }
@@ -197,7 +240,7 @@ static void forget_waiters(struct ksem_ns *ns)
 	for (struct ksem_proc *proc = ns->procs; proc; proc = proc->next)
 		process_after_fork(proc, proc == own.proc);
 	if (ns->sharing)
-		sharing_after_fork(ns, own.ksem, &garbage);
+		sharing_after_fork(ns, own.ksem, own.enlisted, &garbage);
 	while (!ns->sharing && (ksem = slots_next(&ns->slots, &cursor))) {
 		if (semaphore_after_fork(&ksem->sem, ksem == own.ksem) && namespace_end(ns, ksem, &garbage))
 			break;

@@ -107,32 +107,87 @@ uint32_t shared_waiters(struct ksem *ksem)
 	return count_waiters(plain_word(shared->sem));
 }
 
-int shared_wait(struct ksem *ksem, const struct deadline *deadline)
+int shared_take_or_enlist(struct ksem *ksem)
 {
 	struct shared *shared = shared_of(ksem);
-	struct plain *sem = shared->sem;
 	int error;
 
 	holder_begin_wait(shared->holder);
-	error = plain_take_or_enlist(sem);
-	if (error == EAGAIN)
-		error = plain_park(sem, deadline, FUTEX_SHARED);
-	holder_end_wait(shared->holder);
+	error = plain_take_or_enlist(shared->sem);
+	if (error != EAGAIN)
+		holder_end_wait(shared->holder);
 	return error;
 }
 
-void shared_after_fork(struct ksem *ksem, bool waiting)
+int shared_sleep(struct ksem *ksem, const struct deadline *deadline)
+{
+	return plain_sleep(shared_of(ksem)->sem, deadline, FUTEX_SHARED);
+}
+
+int shared_delist(struct ksem *ksem, bool give_up)
 {
 	struct shared *shared = shared_of(ksem);
-	uint32_t sleeping = load_rlx(&shared->sleeping); /* relaxed: the child has one thread */
+	int error = plain_leave(shared->sem, give_up);
 
-	store_rlx(&shared->sleeping, waiting); /* relaxed: as above */
-	/* relaxed: as above */
-	store_rlx(&ksem->life, load_rlx(&ksem->life) - (sleeping - waiting) * life_keep()); /* relaxed: as above */
+	if (error != EAGAIN)
+		holder_end_wait(shared->holder);
+	return error;
+}
+
+int shared_enter(struct ksem *ksem)
+{
+	count_t c = load_rlx(&ksem->sem.word); /* relaxed: the compare-and-swap checks it */
+
+	do {
+		if (count_is_orphan(c))
+			return EINVAL;
+	} while (!cas_rlx(&ksem->sem.word, &c, c + COUNT_WAITER)); /* relaxed: one word decides who was first */
+	return 0;
+}
+
+bool shared_leave(struct ksem *ksem)
+{
+	count_t was = fetch_add_acq_rel(&ksem->sem.word, -COUNT_WAITER); /* KSEM_ORD_3 release, KSEM_ORD_3 acquire */
+
+	return count_is_orphan(was) && count_waiters(was) == 1;
+}
+
+bool shared_abandon(struct ksem *ksem)
+{
+	count_t c = load_rlx(&ksem->sem.word); /* relaxed: the compare-and-swap checks it */
+
+	while (!cas_acq(&ksem->sem.word, &c, c | COUNT_ORPHAN)) /* KSEM_ORD_3 acquire */
+		;
+	return count_waiters(c) == 0;
+}
+
+int shared_take_back(struct ksem *ksem)
+{
+	count_t c = load_rlx(&ksem->sem.word); /* relaxed: the compare-and-swap checks it */
+
+	do {
+		if (!count_is_orphan(c) || count_waiters(c) == 0)
+			return EINVAL;
+	} while (!cas_rlx(&ksem->sem.word, &c, c & ~COUNT_ORPHAN)); /* relaxed: one word decides who was first */
+	store_rlx(&ksem->life, life_refs(1)); /* relaxed: from 0 only the namespace's lock lets it change */
+	return 0;
+}
+
+bool shared_after_fork(struct ksem *ksem, bool waiting, bool enlisted)
+{
+	struct shared *shared = shared_of(ksem);
+	count_t word = load_rlx(&ksem->sem.word); /* relaxed: the child has one thread */
+
 	shared->holder = page_enter(shared->page, shared->directory);
+	if (count_is_orphan(word) && count_waiters(word) == 0)
+		return !waiting; /* else that thread was about to end it, and goes on */
+	store_rlx(&ksem->sem.word, count_after_fork(word, waiting)); /* relaxed: as above */
+	if (count_is_orphan(word) && !waiting)
+		return true;
 	shared_tell_refs(ksem);
-	if (waiting) {
+	if (waiting && enlisted) {
 		holder_begin_wait(shared->holder);
 		plain_add_waiter(shared->sem);
 	}
+	return false;
 }

@@ -5,8 +5,10 @@
  * The word of that struct ksem is dead from the start: so who goes by it, as the sequences of <ksem/inline.h> do, is
  * refused. Those of ids.h look first whether it is a shared one, and go on in the page.
  *
- * A thread that waits, once it has spun, keeps the semaphore by a keep (life.h), counted in `sleeping` too: a fork's
- * child hasn't got these threads.
+ * The rest of that word counts this process's threads that wait, once they have spun, and says whether anything but
+ * them keeps the semaphore (`orphan`). One word holds both, so a waiter leaves by one atomic operation, without a lock,
+ * and a fork's child finds no wait half counted. The last waiter of an orphan ends it. Who opens the file again
+ * before that takes the orphan back.
  */
 #ifndef KSEM_SHARE_SHARED_H
 #define KSEM_SHARE_SHARED_H
@@ -24,11 +26,10 @@ struct shared {
 	struct directory *directory;
 	dev_t device;
 	ino_t number;
-	uint32_t name_hash;        /* constant: of the name by which it was found; 0: by none */
-	bool forgotten;            /* under the namespace's lock: out of its tables */
-	bool counted;              /* the same: this process has its hold (holds.h) */
-	atomic(uint32_t) sleeping; /* atomic: keeps of threads that wait */
-	atomic(uint32_t) tidied;   /* atomic: the second in which dead waiters were last looked for */
+	uint32_t name_hash;      /* constant: of the name by which it was found; 0: by none */
+	bool forgotten;          /* under the namespace's lock: out of its tables */
+	bool counted;            /* the same: this process has its hold (holds.h) */
+	atomic(uint32_t) tidied; /* atomic: the second in which dead waiters were last looked for */
 };
 
 _Static_assert(offsetof(struct shared, ksem) == 0, "it is a struct ksem");
@@ -87,10 +88,31 @@ int shared_value(struct ksem *ksem, uint32_t *value);
 /* Waiters that live. */
 uint32_t shared_waiters(struct ksem *ksem);
 
-/* The wait itself, of a thread that keeps the semaphore, and has spun. 0, EINVAL, ETIMEDOUT, EINTR. */
-int shared_wait(struct ksem *ksem, const struct deadline *deadline);
+/*
+ * Around a wait, of one thread, once it has spun. Enter: 0; EINVAL: it is being ended. Leave is true where nothing else
+ * keeps the semaphore: the caller ends it.
+ */
+int shared_enter(struct ksem *ksem);
+bool shared_leave(struct ksem *ksem);
 
-/* In a fork's child: whose thread waits here or not. */
-void shared_after_fork(struct ksem *ksem, bool waiting);
+/*
+ * The wait itself, as plain_take_or_enlist, plain_sleep and plain_leave; this process's record counts the thread for as
+ * long as it is enlisted.
+ */
+int shared_take_or_enlist(struct ksem *ksem);
+int shared_sleep(struct ksem *ksem, const struct deadline *deadline);
+int shared_delist(struct ksem *ksem, bool give_up);
+
+/* Nothing but waiters keeps it any more. True: nor do they, and the caller ends it. Under the namespace's lock. */
+bool shared_abandon(struct ksem *ksem);
+
+/* One reference to what only waiters keep. EINVAL: it is being ended. Under the namespace's lock. */
+int shared_take_back(struct ksem *ksem);
+
+/*
+ * In a fork's child, whose one thread is in a wait here or not, and enlisted or not. True: it is an orphan, and the
+ * caller ends it.
+ */
+bool shared_after_fork(struct ksem *ksem, bool waiting, bool enlisted);
 
 #endif

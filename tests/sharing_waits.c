@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Waits on shared semaphores take no lock: another thread stands in the middle of an unlink, with all the locks that an
+ * unlink holds, until every wait has ended in time.
+ *
+ * The linker puts the unlinkat here before libc's (--wrap). It stops there until the test lets it go on.
+ */
+#include "sharing.h"
+
+int __real_unlinkat(int fd, const char *path, int flags);
+int __wrap_unlinkat(int fd, const char *path, int flags);
+
+static atomic(bool) stop_there, is_there;
+
+int __wrap_unlinkat(int fd, const char *path, int flags)
+{
+	if (load_seq(&stop_there)) {
+		store_rel(&is_there, true);
+		while (load_seq(&stop_there))
+			sched_yield();
+	}
+	return __real_unlinkat(fd, path, flags);
+}
+
+static struct world world;
+static ksem_id_t id;
+static struct ksem *pinned;
+
+static void *unlink_slowly(void *arg)
+{
+	(void)arg;
+	MUST(ksem_unlink(world.proc, "/unlinked") == 0);
+	return NULL;
+}
+
+/* ---- Waits, each in a thread of its own. ---- */
+
+static void *time_out(void *arg)
+{
+	struct timespec until = in_ms(CLOCK_MONOTONIC, 10);
+
+	(void)arg;
+	MUST(ksem_clockwait(world.proc, id, CLOCK_MONOTONIC, &until) == ETIMEDOUT);
+	return NULL;
+}
+
+static void *time_out_pinned(void *arg)
+{
+	struct timespec until = in_ms(CLOCK_REALTIME, 10);
+
+	(void)arg;
+	MUST(ksem_pinned_clockwait(pinned, CLOCK_REALTIME, &until) == ETIMEDOUT);
+	return NULL;
+}
+
+static void *get_a_permit(void *arg)
+{
+	(void)arg;
+	MUST(ksem_wait(world.proc, id) == 0);
+	return NULL;
+}
+
+static void *get_a_permit_pinned(void *arg)
+{
+	(void)arg;
+	MUST(ksem_pinned_wait(pinned) == 0);
+	return NULL;
+}
+
+static void on_signal(int signal)
+{
+	(void)signal;
+}
+
+static void *be_interrupted(void *arg)
+{
+	(void)arg;
+	MUST(ksem_wait(world.proc, id) == EINTR);
+	return NULL;
+}
+
+/* True: it ended in good time. */
+static bool ends(pthread_t thread)
+{
+	struct timespec until = in_ms(CLOCK_REALTIME, 3000);
+
+	return pthread_timedjoin_np(thread, NULL, &until) == 0;
+}
+
+static bool all_kinds_of_waits_end(void)
+{
+	static void *(*const posted[])(void *) = {get_a_permit, get_a_permit_pinned};
+	struct page *page = map_page("/held");
+	bool ended = true;
+	pthread_t thread;
+
+	ended &= ends(start(time_out, NULL));
+	ended &= ends(start(time_out_pinned, NULL));
+	for (size_t i = 0; i < sizeof(posted) / sizeof(*posted); i++) {
+		thread = start(posted[i], NULL);
+		while (count_waiters(plain_word(&page->sem)) == 0)
+			sched_yield();
+		OK(ksem_post(world.proc, id));
+		ended &= ends(thread);
+	}
+	thread = start(be_interrupted, NULL);
+	while (count_waiters(plain_word(&page->sem)) == 0)
+		sched_yield();
+	do {
+		OK(pthread_kill(thread, SIGUSR1));
+	} while (count_waiters(plain_word(&page->sem)) > 0 && sched_yield() == 0);
+	ended &= ends(thread);
+	munmap(page, PAGE_BYTES);
+	return ended;
+}
+
+static void waits_end_while_another_thread_unlinks(void **state)
+{
+	struct sigaction action = {.sa_handler = on_signal}, before;
+	pthread_t unlinker;
+	ksem_id_t other;
+	bool ended;
+
+	(void)state;
+	OK(sigaction(SIGUSR1, &action, &before));
+	world = enter();
+	OK(ksem_open(world.proc, "/held", O_CREAT, 0600, 0, &id));
+	OK(ksem_open(world.proc, "/unlinked", O_CREAT, 0600, 0, &other));
+	OK(ksem_pin(world.proc, id, &pinned));
+	store_rel(&stop_there, true);
+	unlinker = start(unlink_slowly, NULL);
+	while (!load_seq(&is_there))
+		sched_yield();
+	ended = all_kinds_of_waits_end();
+	store_rel(&stop_there, false);
+	finish(unlinker);
+	assert_true(ended);
+	ksem_unpin(pinned);
+	world_end(&world);
+	OK(sigaction(SIGUSR1, &before, NULL));
+}
+
+/* ---- What only waiters keep. ---- */
+
+static void *wait_for_one(void *arg)
+{
+	(void)arg;
+	MUST(wait_patiently(world.proc, id) == 0);
+	return NULL;
+}
+
+static void what_only_a_waiter_keeps_can_be_opened_again(void **state)
+{
+	ksem_id_t again;
+	pthread_t thread;
+
+	(void)state;
+	world = enter();
+	for (int round = 0; round < 100; round++) {
+		OK(ksem_open(world.proc, "/held", O_CREAT, 0600, 0, &id));
+		thread = start(wait_for_one, NULL);
+		until_waiting(world.proc, id, 1);
+		OK(ksem_close(world.proc, id));
+		FAILS(EINVAL, ksem_post(world.proc, id));
+		OK(ksem_open(world.proc, "/held", 0, 0, 0, &again));
+		assert_true(again == id);
+		assert_int_equal(info_of(world.proc, id).waiters, 1);
+		assert_int_equal(info_of(world.proc, id).refs, 1);
+		OK(ksem_post(world.proc, id));
+		if (round % 2)
+			finish(thread);
+		OK(ksem_close(world.proc, again));
+		if (round % 2 == 0)
+			finish(thread);
+	}
+	world_end(&world);
+	assert_int_equal(pages_mapped(), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		shared_test(waits_end_while_another_thread_unlinks),
+		shared_test(what_only_a_waiter_keeps_can_be_opened_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
