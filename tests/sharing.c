@@ -337,14 +337,6 @@ static void what_is_no_semaphore_is_refused(void **state)
 		write_file("/bad", whole, sizeof(whole));
 		is_refused(&world, "/bad", EINVAL);
 	}
-	{
-		char whole[PAGE_BYTES] = {0};
-
-		memcpy(whole, &good, sizeof(good)); /* says that it is the one that is held */
-		write_file("/twin", whole, sizeof(whole));
-		FAILS(EINVAL, ksem_open(world.proc, "/twin", 0, 0, 0, &id));
-		OK(ksem_unlink(world.proc, "/twin"));
-	}
 	assert_int_equal(value_of(world.proc, id), 1);
 	assert_int_equal(semaphores_in(world.ns), 1);
 	world_end(&world);

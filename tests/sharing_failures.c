@@ -48,8 +48,8 @@ static bool must_fail(int error)
 
 WRAP(open64, int, (const char *path, int flags, mode_t mode), (path, flags, mode), EMFILE, -1)
 WRAP(openat64, int, (int fd, const char *path, int flags, mode_t mode), (fd, path, flags, mode), EMFILE, -1)
-WRAP(fstat64, int, (int fd, struct stat *status), (fd, status), EIO, -1)
-WRAP(fstatat64, int, (int fd, const char *path, struct stat *status, int flags), (fd, path, status, flags), EIO, -1)
+WRAP(statx, int, (int fd, const char *path, int flags, unsigned mask, struct statx *status),
+     (fd, path, flags, mask, status), EIO, -1)
 WRAP(faccessat, int, (int fd, const char *path, int mode, int flags), (fd, path, mode, flags), EIO, -1)
 WRAP(fstatfs64, int, (int fd, struct statfs *status), (fd, status), EIO, -1)
 WRAP(mmap64, void *, (void *at, size_t size, int prot, int flags, int fd, off_t offset),

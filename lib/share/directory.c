@@ -18,6 +18,8 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -211,29 +213,58 @@ static uint32_t hash_of(const char *name, size_t length)
 	return hash;
 }
 
-static bool is_a_page(const struct stat *status)
+/*
+ * What the kernel says of a file: of `path` in the directory `fd`, itself even if it is a symbolic link, or of `fd`
+ * (path ""). 0, or the kernel's error.
+ */
+static int look(int fd, const char *path, struct statx *status)
 {
-	return S_ISREG(status->st_mode) && status->st_size == PAGE_BYTES;
+	const int flags = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
+
+	return statx(fd, path, flags, STATX_BASIC_STATS | STATX_BTIME, status) == 0 ? 0 : errno;
 }
 
-static void describe(struct file *file, const struct stat *status, struct page *kept)
+static bool is_a_page(const struct statx *status)
 {
-	file->page = kept;
-	file->kept = kept;
-	file->device = status->st_dev;
-	file->number = status->st_ino;
-	file->owner = (struct ksem_cred){status->st_uid, status->st_gid};
+	return S_ISREG(status->stx_mode) && status->stx_size == PAGE_BYTES;
+}
+
+/*
+ * When the file was made, in milliseconds, and the low bits of its number: only the kernel writes these, so nobody can
+ * give a file the id of another. tmpfs numbers its files in turn, so no two of one millisecond share those bits.
+ *
+ * Without a birth time (tmpfs of Linux before 6.0) the number alone is the id.
+ */
+static ksem_id_t id_of(const struct statx *status)
+{
+	uint64_t milliseconds;
+
+	if (!(status->stx_mask & STATX_BTIME))
+		return status->stx_ino;
+	milliseconds = (uint64_t)status->stx_btime.tv_sec * 1000 + status->stx_btime.tv_nsec / 1000000;
+	return milliseconds << 24 | (status->stx_ino & 0xFFFFFF);
+}
+
+static void describe(struct file *file, const struct statx *status)
+{
+	file->device = makedev(status->stx_dev_major, status->stx_dev_minor);
+	file->number = status->stx_ino;
+	file->owner = (struct ksem_cred){status->stx_uid, status->stx_gid};
+	file->id = id_of(status);
 }
 
 static int map(int fd, const struct kept *kept, struct file *file)
 {
-	struct stat status;
+	struct statx status;
+	int error = look(fd, "", &status);
 
-	if (fstat(fd, &status) != 0)
-		return errno;
+	if (error)
+		return error;
 	if (!is_a_page(&status))
 		return EINVAL;
-	describe(file, &status, kept ? kept_find(kept, status.st_dev, status.st_ino) : NULL);
+	describe(file, &status);
+	file->page = kept ? kept_find(kept, file->device, file->number) : NULL;
+	file->kept = file->page;
 	if (!file->page)
 		file->page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	return file->page == MAP_FAILED ? error_of(errno) : 0;
@@ -245,17 +276,14 @@ static int map(int fd, const struct kept *kept, struct file *file)
  */
 static bool find_kept(const struct directory *directory, const char *path, const struct kept *kept, struct file *file)
 {
-	struct stat status;
-	struct page *page;
+	struct statx status;
 
-	if (!kept || !kept_may_have(kept, file->name_hash) ||
-	    fstatat(directory->fd, path, &status, AT_SYMLINK_NOFOLLOW) != 0)
+	if (!kept || !kept_may_have(kept, file->name_hash) || look(directory->fd, path, &status))
 		return false;
-	page = kept_find(kept, status.st_dev, status.st_ino);
-	if (!page || !is_a_page(&status) || faccessat(directory->fd, path, R_OK | W_OK, AT_EACCESS) != 0)
-		return false;
-	describe(file, &status, page);
-	return true;
+	describe(file, &status);
+	file->page = kept_find(kept, file->device, file->number);
+	file->kept = file->page;
+	return file->page && is_a_page(&status) && faccessat(directory->fd, path, R_OK | W_OK, AT_EACCESS) == 0;
 }
 
 void file_close(struct file *file)
@@ -269,8 +297,7 @@ void file_close(struct file *file)
 
 static bool is_semaphore(struct file *file)
 {
-	file->id = load_rlx(&file->page->id);     /* relaxed: constant, if nobody plays tricks */
-	file->mode = load_rlx(&file->page->mode); /* relaxed: as above */
+	file->mode = load_rlx(&file->page->mode); /* relaxed: constant, if nobody plays tricks */
 	return page_is_semaphore(file->page) && file->id != 0;
 }
 
@@ -308,23 +335,12 @@ int directory_find(const struct directory *directory, const char *name, size_t l
 bool directory_has(const struct directory *directory, const char *name, size_t length)
 {
 	char path[KSEM_NAME_MAX + 2];
-	struct stat status;
+	struct statx status;
 	int saved = errno;
-	bool has = to_file(name, length, path) && fstatat(directory->fd, path, &status, AT_SYMLINK_NOFOLLOW) == 0;
+	bool has = to_file(name, length, path) && look(directory->fd, path, &status) == 0;
 
 	errno = saved;
 	return has;
-}
-
-/* No two of a directory are the same: no number of a file comes twice on tmpfs within a millisecond. */
-static ksem_id_t id_of(ino_t number)
-{
-	struct timespec now;
-	uint64_t milliseconds;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	milliseconds = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-	return milliseconds << 24 | (number & 0xFFFFFF);
 }
 
 /* Whoever the contract lets use the semaphore may read and write the file; it has no classes that shut others out. */
@@ -345,9 +361,8 @@ static int fill(int fd, const struct ksem_cred *owner, mode_t mode, uint32_t val
 		error = map(fd, NULL, file);
 	if (error)
 		return error;
-	file->id = id_of(file->number);
 	file->mode = mode;
-	page_init(file->page, file->id, value, mode);
+	page_init(file->page, value, mode);
 	if (((owner->uid != file->owner.uid || owner->gid != file->owner.gid) &&
 	     fchown(fd, owner->uid, owner->gid) != 0) ||
 	    fchmod(fd, mode_of_file(mode)) != 0)

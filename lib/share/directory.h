@@ -22,7 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/stat.h>
+#include <sys/types.h>
 
 #include "object/making.h"
 
@@ -42,8 +42,8 @@ struct file {
 	dev_t device;
 	ino_t number;
 	struct ksem_cred owner;
-	ksem_id_t id; /* read once: who may write the page may change it */
-	mode_t mode;
+	ksem_id_t id;       /* not the page's: who may write that may confuse this semaphore, but no other */
+	mode_t mode;        /* read once: who may write the page may change it */
 	uint32_t name_hash; /* by which it was opened or made; 0: by none */
 };
 

@@ -9,14 +9,14 @@
 
 #include "share/directory.h"
 
-#define PAGE_VERSION  1
+#define PAGE_VERSION  2
 #define PAGE_ORDER    UINT32_C(0x01020304)
 #define PAGE_SOMEBODY UINT64_MAX /* the presence of record 0 */
 #define TRIES         8          /* to sum up while nobody comes or goes */
 
 static const char page_magic[8] = "ksem\r\n\1";
 
-void page_init(struct page *page, ksem_id_t id, uint32_t value, mode_t mode)
+void page_init(struct page *page, uint32_t value, mode_t mode)
 {
 	struct timespec now;
 
@@ -25,7 +25,6 @@ void page_init(struct page *page, ksem_id_t id, uint32_t value, mode_t mode)
 	page->version = PAGE_VERSION;
 	page->order = PAGE_ORDER;
 	store_rlx(&page->mode, mode); /* relaxed: nobody sees the page yet */
-	store_rlx(&page->id, id);     /* relaxed: as above */
 	page->made = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 	plain_init(&page->sem, value);
 	store_rlx(&page->holders[0].presence, PAGE_SOMEBODY); /* relaxed: nobody sees the page yet */

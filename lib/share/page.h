@@ -36,13 +36,11 @@ struct holder {
 };
 
 struct page {
-	char magic[8];         /* constant once the page can be found, as are the next five */
-	uint32_t version;      /* of this layout */
-	uint32_t order;        /* of bytes: PAGE_ORDER */
-	atomic(uint32_t) mode; /* as given to open; atomic, as is id, for it is read once */
-	uint32_t unused;
-	atomic(ksem_id_t) id;
-	uint64_t made;              /* nanoseconds of CLOCK_REALTIME */
+	char magic[8];              /* constant once the page can be found, as are the next three */
+	uint32_t version;           /* of this layout */
+	uint32_t order;             /* of bytes: PAGE_ORDER */
+	atomic(uint32_t) mode;      /* as given to open; atomic, for it is read once */
+	uint64_t made;              /* constant, too: nanoseconds of CLOCK_REALTIME */
 	atomic(uint32_t) unlinking; /* atomic: how many have begun to take its name away, and not failed */
 	_Alignas(KSEM_CACHE_LINE) struct plain sem;
 	_Alignas(KSEM_CACHE_LINE) struct holder holders[PAGE_HOLDERS];
@@ -51,7 +49,7 @@ struct page {
 _Static_assert(sizeof(struct page) <= PAGE_BYTES, "a page holds it all");
 
 /* Fills a page of zeroes that nobody sees yet. */
-void page_init(struct page *page, ksem_id_t id, uint32_t value, mode_t mode);
+void page_init(struct page *page, uint32_t value, mode_t mode);
 
 /* Is this a semaphore, of this layout and these words? */
 bool page_is_semaphore(const struct page *page);
