@@ -137,7 +137,7 @@ int process_create(void);
 int process_create(void) { abort(); }
 int reclaim_add(void);
 int reclaim_add(void) { abort(); }
-char memory_ops, futex_ops, fork_in_child, names_add, slots_take, ids_add;
+char memory_ops, futex_ops, fork_hooks, names_add, slots_take, ids_add;
 #endif
 
 static int count(const struct ksem_info *info, void *arg)

@@ -55,7 +55,7 @@ static void jemalloc_free(void *block)
 }
 
 /* Before main, so that no thread ever sees one allocator's block go to the other. */
-__attribute__((constructor)) static void choose_jemalloc(void)
+__attribute__((constructor(101))) static void choose_jemalloc(void)
 {
 	size_t size = sizeof(jemalloc_arena);
 

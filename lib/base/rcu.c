@@ -16,6 +16,7 @@
 #include <pthread.h>
 
 #include "base/atomic.h"
+#include "base/cancel.h"
 
 static pthread_mutex_t epoch_lock = PTHREAD_MUTEX_INITIALIZER; /* held over a grace period */
 static atomic(uint64_t) begun, ended;                          /* atomic; changed under epoch_lock */
@@ -24,12 +25,21 @@ static atomic(uint64_t) begun, ended;                          /* atomic; change
 char rcu_tsan_readers;
 #endif
 
+/* Owner only: between before and after a fork this thread has liburcu's locks, which registering takes. */
+static _Thread_local bool forking;
+
 void rcu_meet_thread(void)
 {
 	int saved = errno;
+	int cancel = cancel_disable();
 
+	if (unlikely(forking))
+		urcu_bp_after_fork_parent();
 	urcu_bp_read_lock();
 	urcu_bp_read_unlock();
+	if (unlikely(forking))
+		urcu_bp_before_fork();
+	cancel_restore(cancel);
 	errno = saved;
 }
 
@@ -71,14 +81,17 @@ void rcu_wait_epoch(void)
 void rcu_before_fork(void)
 {
 	urcu_bp_before_fork();
+	forking = true;
 }
 
 void rcu_after_fork_parent(void)
 {
+	forking = false;
 	urcu_bp_after_fork_parent();
 }
 
 void rcu_after_fork_child(void)
 {
+	forking = false;
 	urcu_bp_after_fork_child();
 }

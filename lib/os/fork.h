@@ -5,20 +5,50 @@
  * Calls that change tables stand between fork_gate_enter() and fork_gate_leave(). A fork shuts the gate, waits until
  * nobody is inside, and opens it again on both sides; so a child finds every table whole and no lock held, whatever the
  * parent's other threads were doing. The calls that don't pass the gate (post, take, wait) leave nothing half done but
- * waiters that the child hasn't got: fork_in_child, set before main, counts them off.
+ * waiters that the child hasn't got: the child hook counts them off.
  *
- * The gate doesn't nest, and nothing of the host's runs inside it. A fork from a signal handler that interrupted a
- * thread inside the gate, or in a read section, can wait for neither: it passes by, and that child may not use the
- * library.
+ * Inside the gate cancellation is disabled. The gate doesn't nest, and nothing of the host's runs inside it.
+ *
+ * Handlers of the host. The host may have fork handlers of its own, which run between ours and the fork itself. The
+ * forking thread passes the shut gate, so its handlers may make any call. A call in the parent finds the preparations
+ * for the fork undone, and leaves them made anew. The first call in the child does what our child handler would. Our
+ * handlers are registered as early as can be, so that few of the host's run while the gate is shut: a prepare handler
+ * that was registered before ours must not wait for a lock that another thread may hold over a call of this library.
+ *
+ * Children without handlers. _Fork() and a fork that passed the gate by (below) run no handlers of ours. A page that
+ * the kernel wipes in a child tells that; the first call of such a child that passes the gate, or sleeps, repairs what
+ * it can. That is all of it if no other thread of the parent was inside the gate. vfork() is no fork: its child runs in
+ * its parent's memory and may only post.
+ *
+ * A fork from a signal handler that interrupted a thread inside the gate, or in a read section, can wait for neither:
+ * it passes by. That child may post, and end; it may not use the rest of the library.
  *
  * liburcu's own fork handlers run in the same place: its host must not run them a second time.
  */
 #ifndef KSEM_OS_FORK_H
 #define KSEM_OS_FORK_H
 
+#include <stdbool.h>
+
+/* What others do around a fork, each with the gate shut; NULL: nothing. They may wait for grace periods. */
+struct fork_hooks {
+	/* In the parent. Before a handler of the host's makes a call, `parent` follows, and `before` again after it. */
+	void (*before)(void);
+	void (*parent)(void);
+
+	/* In the child, once. False: `before` didn't run, since the child's fork ran no handlers. */
+	void (*child)(bool prepared);
+};
+
+extern const struct fork_hooks fork_hooks;
+
 void fork_gate_enter(void);
 void fork_gate_leave(void);
 
-extern void (*fork_in_child)(void); /* constant once main runs */
+/* Is this the child of a fork, in which the child hook hasn't run yet? No system call, in the usual case. */
+bool fork_is_new_child(void);
+
+/* Runs it, if so. For who won't pass the gate, but is going to sleep; outside read sections. */
+void fork_settle(void);
 
 #endif

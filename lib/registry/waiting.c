@@ -9,12 +9,15 @@
  * What the calling thread waits for stands in `own`: the child of a fork from a signal handler, which has this thread
  * and no other, tells by it which waiters it still has. The counts and `own` change together in a read section, in
  * which no fork is looked after (os/fork.h).
+ *
+ * A thread that sleeps has cancellation disabled, whatever its type: one that ended there would stay counted.
  */
 #include "registry/waiting.h"
 
 #include <errno.h>
 #include <stddef.h>
 
+#include "base/cancel.h"
 #include "base/rcu.h"
 #include "os/fork.h"
 #include "registry/sharing.h"
@@ -171,16 +174,21 @@ static __attribute__((noinline)) int finish(struct ksem *ksem, bool shared, cons
 int waiting_pinned(struct ksem *ksem, const struct deadline *deadline)
 {
 	struct spin spin = {0};
-	int error;
+	int error, cancel;
 
 	while (unlikely((error = try_take(&spin, ksem)) == EAGAIN) && try_again(&spin, ksem))
 		spin_rest(&spin);
 	if (likely(error != EAGAIN))
 		return error;
+	cancel = cancel_disable();
+	fork_settle();
 	rcu_enter();
 	error = begin(ksem);
 	rcu_leave();
-	return error == EAGAIN ? finish(ksem, object_is_shared(ksem), deadline) : error;
+	if (error == EAGAIN)
+		error = finish(ksem, object_is_shared(ksem), deadline);
+	cancel_restore(cancel);
+	return error;
 }
 
 /* Counts the thread in the process; false: that is leaving. In a read section. */
@@ -200,32 +208,55 @@ static void end_wait(struct ksem_proc *proc)
 	rcu_leave();
 }
 
-int waiting_by_id(struct ksem_proc *proc, ksem_id_t id, const struct deadline *deadline)
+/*
+ * One try by id, by a thread that may spin; EINVAL: not held. EAGAIN, with the semaphore, in the read section that this
+ * begins: another try won't do.
+ */
+static int try_by_id(struct ksem_proc *proc, ksem_id_t id, struct spin *spin, struct ksem **ksem)
 {
-	struct spin spin = {0};
-	struct ksem *ksem;
-	bool counted = false, shared = false;
 	int error;
 
 	for (;;) {
 		rcu_enter();
-		ksem = process_find(proc, id);
-		error = unlikely(!ksem) ? EINVAL : try_take(&spin, ksem);
-		if (likely(error != EAGAIN) || !try_again(&spin, ksem))
+		*ksem = process_find(proc, id);
+		error = unlikely(!*ksem) ? EINVAL : try_take(spin, *ksem);
+		if (likely(error != EAGAIN))
+			break;
+		if (unlikely(fork_is_new_child())) {
+			rcu_leave();
+			fork_settle();
+			continue;
+		}
+		if (!try_again(spin, *ksem))
 			break;
 		rcu_leave(); /* a thread that spins keeps nobody's memory for long */
-		spin_rest(&spin);
+		spin_rest(spin);
 	}
-	if (unlikely(error == EAGAIN)) {
-		shared = object_is_shared(ksem);
-		counted = begin_wait(proc);
-		error = counted ? begin(ksem) : EINVAL;
+	return error;
+}
+
+int waiting_by_id(struct ksem_proc *proc, ksem_id_t id, const struct deadline *deadline)
+{
+	struct spin spin = {0};
+	struct ksem *ksem;
+	bool counted, shared;
+	int error = try_by_id(proc, id, &spin, &ksem);
+	int cancel;
+
+	if (likely(error != EAGAIN)) {
+		rcu_leave();
+		return error;
 	}
+	cancel = cancel_disable();
+	shared = object_is_shared(ksem);
+	counted = begin_wait(proc);
+	error = counted ? begin(ksem) : EINVAL;
 	rcu_leave();
 	if (error == EAGAIN)
 		error = finish(ksem, shared, deadline);
 	if (counted)
 		end_wait(proc);
+	cancel_restore(cancel);
 	return error;
 }
 
@@ -248,12 +279,10 @@ static void forget_waiters(struct ksem_ns *ns)
 	reclaim_free(garbage);
 }
 
-static void forget_all_waiters(void)
+static void forget_all_waiters(bool prepared)
 {
+	(void)prepared;
 	namespace_for_all(forget_waiters);
 }
 
-__attribute__((constructor)) static void watch_forks(void)
-{
-	fork_in_child = forget_all_waiters;
-}
+const struct fork_hooks fork_hooks = {.child = forget_all_waiters};

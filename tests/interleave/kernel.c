@@ -345,13 +345,20 @@ bool spin_last_look(const struct semaphore *sem)
 	return false;
 }
 
-void (*fork_in_child)(void);
-
 void fork_gate_enter(void)
 {
 }
 
 void fork_gate_leave(void)
+{
+}
+
+bool fork_is_new_child(void)
+{
+	return false;
+}
+
+void fork_settle(void)
 {
 }
 
