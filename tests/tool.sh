@@ -5,7 +5,7 @@
 #   tests/tool.sh PROGRAM COMPLETION
 set -u
 ksem=$(realpath "$1") completion=$(realpath "$2")
-work=$(mktemp -d -p /dev/shm ksem-test-XXXXXX)
+work=$(mktemp -d -p "${KSEM_TEST_SHM:-/dev/shm}" ksem-test-XXXXXX)
 trap 'rm -rf "$work"' EXIT
 export KSEM_DIR=$work
 failed=0

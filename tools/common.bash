@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash
+# What tools/test, tools/run, tools/cross and tools/test-programs have in common. Each sources it from the root of the
+# tree. Its user sees: the same result whatever the caller's environment is; progress, at least every ten seconds; and
+# nothing left outside build/, also when the tool is interrupted.
+#
+#   begin_work NAME                     once, before any work
+#   follow WHAT LOG COMMAND...          runs the command, its output in LOG, and shows how far it is
+#   follow_lines WHAT LOG COMMAND...    the same, and prints each line of its output
+#   configure BUILD LOG ARGUMENT...     meson setup, unless BUILD was made by the same command before
+#   quietly LOG COMMAND...              follow, for a step that matters only if it fails
+#
+# How nothing is left behind: all temporary files of the tool and of what it starts are in $TMPDIR, under build/, and in
+# $KSEM_TEST_SHM, under /dev/shm. Each process that the tool starts inherits a variable KSEM_RUN_<name> with a value of
+# this run alone. At the end the tool stops every process that has it, then removes both directories.
+
+progress_every=5 # seconds between two lines of progress
+
+# say_usage FILE LINES: what the comment at the top of the tool says
+say_usage()
+{
+	sed -n "$2s/^# \{0,1\}//p" "$1"
+}
+
+elapsed()
+{
+	printf '%d:%02d' $((SECONDS / 60)) $((SECONDS % 60))
+}
+
+begin_work()
+{
+	run_name=$1
+	umask 022
+	export LC_ALL=C
+	unset CDPATH GREP_OPTIONS CC CXX AR LD CFLAGS CXXFLAGS CPPFLAGS LDFLAGS DESTDIR LD_PRELOAD LD_LIBRARY_PATH \
+		GLIBC_TUNABLES PKG_CONFIG PKG_CONFIG_PATH PKG_CONFIG_LIBDIR PKG_CONFIG_SYSROOT_DIR PYTHONPATH MAKEFLAGS \
+		NINJA_STATUS KSEM_DIR KSEM_TEST_SHARED KSEM_POSIX_LIBRARY KSEM_POSIX_STATS
+	mkdir -p build/tmp || exit 1
+	exec {lock_fd}>"build/$run_name.lock" || exit 1
+	flock -n "$lock_fd" || {
+		echo "tools/$run_name: another tools/$run_name is at work in this tree" >&2
+		exit 1
+	}
+	work=$PWD/build/tmp/$run_name
+	[ ! -s "$work/shm" ] || rm -rf "$(cat "$work/shm")" # of a run that was killed
+	rm -rf "$work"
+	mkdir -p "$work" || exit 1
+	export TMPDIR=$work
+	run_mark=KSEM_RUN_${run_name//-/_}=$$-$RANDOM$RANDOM
+	export "${run_mark?}"
+	shm=
+	child=
+	trap end_work EXIT
+	trap 'exit 129' HUP
+	trap 'exit 130' INT
+	trap 'exit 131' QUIT
+	trap 'exit 141' PIPE
+	trap 'exit 143' TERM
+	if [ -z "${KSEM_TEST_SHM-}" ]; then
+		shm=$(mktemp -d /dev/shm/ksem-run-XXXXXX) || exit 1
+		printf '%s' "$shm" >"$work/shm"
+		chmod 755 "$shm"
+		export KSEM_TEST_SHM=$shm
+	fi
+}
+
+# The processes of this run that are left. A process's environment is its initial one, so this shell isn't among them.
+left_processes()
+{
+	grep -lzxF "$run_mark" /proc/[0-9]*/environ 2>/dev/null | sed 's|/proc/\([0-9]*\)/environ|\1|'
+}
+
+end_work()
+{
+	local status=$? pids tries
+	trap '' HUP INT QUIT PIPE TERM
+	exec 2>/dev/null
+	[ -z "$child" ] || kill -TERM -- "-$child"
+	for tries in {1..100}; do
+		mapfile -t pids < <(left_processes)
+		[ ${#pids[@]} -gt 0 ] || break
+		case $tries in
+		1) kill -TERM "${pids[@]}" ;;
+		[5-9]? | 100) kill -KILL "${pids[@]}" ;; # the others had ten seconds
+		esac
+		sleep 0.2
+	done
+	[ -z "$child" ] || kill -KILL -- "-$child"
+	rm -rf "$work" ${shm:+"$shm"}
+	for tries in /dev/shm/sem.ksem-test-posix-*; do # of libc's semaphores, which have one place alone
+		pids=${tries#*posix-}
+		[ ! -O "$tries" ] || [ -e "/proc/${pids%%-*}" ] || rm -f "$tries"
+	done
+	rmdir build/tmp
+	exit "$status"
+}
+
+# One line of the output of what is followed: how many steps have ended, of how many; in meson's words or ninja's.
+take_line()
+{
+	local pattern='^ *\[?([0-9]+)/([0-9]+)[] ]'
+	[ -n "$1" ] || return
+	if [[ $1 =~ $pattern ]]; then
+		ended="${BASH_REMATCH[1]} of ${BASH_REMATCH[2]}"
+		case $summary$1 in
+		no*' FAIL '* | no*' TIMEOUT '* | no*' ERROR '*) echo "$what: $1" ;;
+		esac
+	fi
+	[ "$1" != 'Summary of Failures:' ] || summary=yes # which says each once more
+	if $every_line; then
+		echo "$1"
+		said=$SECONDS
+	fi
+}
+
+follow()
+{
+	every_line=false follow_command "$@"
+}
+
+follow_lines()
+{
+	every_line=true follow_command "$@"
+}
+
+follow_command()
+{
+	local what=$1 log=$2 fd line rest='' ended='' said=$SECONDS alive=true summary=no
+	shift 2
+	: >"$log"
+	exec {fd}<"$log"
+	set -m # a process group of its own: ^C at the terminal reaches this shell alone, which stops all of the group
+	"$@" >"$log" 2>&1 </dev/null {lock_fd}>&- {fd}<&- &
+	child=$!
+	set +m
+	while $alive; do
+		[ -e "/proc/$child" ] || alive=false # and then all that it wrote is read below
+		while IFS= read -r -u "$fd" line; do
+			take_line "$rest$line"
+			rest=
+		done
+		rest+=$line
+		if [ $((SECONDS - said)) -ge $progress_every ]; then
+			said=$SECONDS
+			echo "$what: ${ended:+$ended, }$(elapsed)"
+		fi
+		! $alive || sleep 0.2
+	done
+	[ -z "$rest" ] || take_line "$rest"
+	exec {fd}<&-
+	wait "$child"
+	line=$?
+	child=
+	return "$line"
+}
+
+quietly()
+{
+	local log=$1
+	shift
+	follow "${log##*/}" "$log" "$@" || {
+		tail -n 40 "$log" >&2
+		echo "tools/$run_name: $1 failed; $log has all of it" >&2
+		return 1
+	}
+}
+
+# Meson refuses a build directory that was moved or that another version made, and a compiler or options once chosen
+# stay. So a build directory has a file that says how it was made; if that isn't how it is wanted, it is made anew.
+configure()
+{
+	local build=$1 log=$2 wanted compiler
+	shift 2
+	wanted=$(
+		printf '%s\n' "$PWD" "$@"
+		meson --version
+		for compiler in "${CC-cc}" "${CXX-c++}"; do
+			"$compiler" --version 2>&1 | head -n 1
+		done
+		cat meson_options.txt
+	)
+	if [ ! -f "$build/build.ninja" ] || [ "$wanted" != "$(cat "$build/made-by" 2>/dev/null)" ]; then
+		rm -rf "$build"
+		quietly "$log" meson setup "$build" "$@" || return
+		printf '%s\n' "$wanted" >"$build/made-by"
+	fi
+}
