@@ -95,7 +95,7 @@ PUBLIC int ksem_proc_exec(struct ksem_proc *proc)
 
 PUBLIC int ksem_proc_exit(struct ksem_proc *proc)
 {
-	if (!proc)
+	if (!proc || self_is(proc))
 		return EINVAL;
 	return CONTROL(process_exit(proc));
 }
@@ -103,6 +103,11 @@ PUBLIC int ksem_proc_exit(struct ksem_proc *proc)
 PUBLIC struct ksem_proc *ksem_self(void)
 {
 	return self_process();
+}
+
+PUBLIC struct ksem_proc *ksem_private(void)
+{
+	return self_private();
 }
 
 PUBLIC int ksem_init(struct ksem_proc *proc, unsigned int value, ksem_id_t *id)
@@ -166,6 +171,34 @@ static int check_deadline(clockid_t clock, const struct timespec *time, struct d
 	deadline->clock = clock;
 	deadline->time = time->tv_sec < 0 ? (struct timespec){0, 0} : *time; /* long past either way */
 	return 0;
+}
+
+PUBLIC struct timespec ksem_deadline_after(uint64_t ns)
+{
+	const uint32_t second = UINT32_C(1000000000);
+	const time_t last = sizeof(time_t) == sizeof(int64_t) ? INT64_MAX : INT32_MAX;
+	int before = errno;
+	struct timespec time = {0, 0};
+	uint64_t seconds = ns / second;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	errno = before;
+	time.tv_nsec += (long)(ns % second);
+	if (time.tv_nsec >= (long)second) {
+		time.tv_nsec -= (long)second;
+		seconds++;
+	}
+	if (__builtin_add_overflow(time.tv_sec, seconds, &time.tv_sec))
+		time = (struct timespec){last, (long)second - 1};
+	return time;
+}
+
+#define TEXT(x)        TEXT_OF_ALL(x)
+#define TEXT_OF_ALL(x) #x
+
+PUBLIC const char *ksem_version(void)
+{
+	return TEXT(KSEM_VERSION_MAJOR) "." TEXT(KSEM_VERSION_MINOR) "." TEXT(KSEM_VERSION_PATCH);
 }
 
 /* Evaluates a call on the semaphore itself, or `of_shared` if OS processes share that, and it is elsewhere. */

@@ -65,14 +65,14 @@ everything_is_there() {
 	for page in "$source"/man/man3/*.3; do
 		ls "$prefix/share/man/man3/$(basename "$page")"* || return 1
 	done
-	ls "$prefix"/share/man/man7/ksem.7* "$prefix"/include/ksem/{ksem,inline}.h || return 1
+	ls "$prefix"/share/man/man7/ksem.7* "$prefix"/include/ksem/{ksem,inline,version}.h || return 1
 	ls "$lib/libksem.so" "$lib/libksem.so.0" "$lib/libksem.a"
 }
 
 exports_only_its_interface() {
 	nm -D --defined-only "$lib/libksem.so" |
 		awk '
-			$3 ~ /^ksem_[a-z_]*@@KSEM_0\.1$/ || $3 == "ksem_inline_1@@KSEM_0.2" { n++; next }
+			$3 ~ /^ksem_[a-z_]*@@KSEM_0\.[12]$/ || $3 == "ksem_inline_1@@KSEM_0.2" { n++; next }
 			$2 != "A" || $3 !~ /^KSEM_0\.[12](@@KSEM_0\.[12])?$/ { print; bad = 1 }
 			END { exit bad || !n }'
 }

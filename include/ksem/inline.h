@@ -245,7 +245,10 @@ extern struct ksem_inline ksem_inline_1 __attribute__((weak));
 #ifndef KSEM_INLINE_NO_CALLS
 
 #ifdef __cplusplus
+#define KSEM_INLINE_NOTHROW noexcept
 extern "C" {
+#else
+#define KSEM_INLINE_NOTHROW /* the compiler sees it */
 #endif
 
 #define KSEM_INLINE_PINNED(change)                                                                            \
@@ -266,7 +269,7 @@ extern "C" {
 		     : KSEM_INLINE_CLOBBERS                                                                    \
 		     : refused)
 
-static inline int ksem_inline_pinned_post(struct ksem *sem)
+static inline int ksem_inline_pinned_post(struct ksem *sem) KSEM_INLINE_NOTHROW
 {
 	if (!sem || !&ksem_inline_1)
 		goto refused;
@@ -276,7 +279,7 @@ refused:
 	return ksem_pinned_post(sem);
 }
 
-static inline int ksem_inline_pinned_wait(struct ksem *sem)
+static inline KSEM_RESULT int ksem_inline_pinned_wait(struct ksem *sem) KSEM_INLINE_NOTHROW
 {
 	if (!sem || !&ksem_inline_1)
 		goto refused;
@@ -286,7 +289,7 @@ refused:
 	return ksem_pinned_wait(sem);
 }
 
-static inline int ksem_inline_pinned_trywait(struct ksem *sem)
+static inline KSEM_RESULT int ksem_inline_pinned_trywait(struct ksem *sem) KSEM_INLINE_NOTHROW
 {
 	if (!sem || !&ksem_inline_1)
 		goto refused;
@@ -296,7 +299,7 @@ refused:
 	return ksem_pinned_trywait(sem);
 }
 
-static inline int ksem_inline_post(struct ksem_proc *proc, ksem_id_t id)
+static inline int ksem_inline_post(struct ksem_proc *proc, ksem_id_t id) KSEM_INLINE_NOTHROW
 {
 	if (!proc || !&ksem_inline_1)
 		goto refused;
@@ -306,7 +309,7 @@ refused:
 	return ksem_post(proc, id);
 }
 
-static inline int ksem_inline_wait(struct ksem_proc *proc, ksem_id_t id)
+static inline KSEM_RESULT int ksem_inline_wait(struct ksem_proc *proc, ksem_id_t id) KSEM_INLINE_NOTHROW
 {
 	if (!proc || !&ksem_inline_1)
 		goto refused;
@@ -316,7 +319,7 @@ refused:
 	return ksem_wait(proc, id);
 }
 
-static inline int ksem_inline_trywait(struct ksem_proc *proc, ksem_id_t id)
+static inline KSEM_RESULT int ksem_inline_trywait(struct ksem_proc *proc, ksem_id_t id) KSEM_INLINE_NOTHROW
 {
 	if (!proc || !&ksem_inline_1)
 		goto refused;

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * This OS process as a process of the contract, in the namespace that all of them share by default.
+ * This OS process as a process of the contract: one in the namespace that all OS processes share by default, and one in
+ * a namespace in its own memory.
  */
 #ifndef KSEM_REGISTRY_SELF_H
 #define KSEM_REGISTRY_SELF_H
 
 #include "registry/process.h"
 
-/* Made by the first call. NULL: it couldn't be; the next call tries again. Outside the fork gate. */
+/* Each is made by the first call. NULL: it couldn't be; the next call tries again. Outside the fork gate. */
 struct ksem_proc *self_process(void);
+struct ksem_proc *self_private(void);
+
+/* Is it one of these two? They stay for as long as the OS process. */
+bool self_is(const struct ksem_proc *proc);
 
 #endif
