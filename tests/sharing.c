@@ -348,7 +348,7 @@ static void scribble(void)
 	unsigned seed = 1;
 
 	for (;;) {
-		for (size_t at = offsetof(struct page, unlinking); at < sizeof(*page); at += sizeof(int))
+		for (size_t at = offsetof(struct page, doubt); at < sizeof(*page); at += sizeof(int))
 			*(volatile int *)((char *)page + at) = rand_r(&seed);
 	}
 }

@@ -2,18 +2,7 @@
 /*
  * Shared namespaces: see sharing.h.
  *
- * Taking a name away. The holders of the semaphore are told first, in its page, and the file goes then; so no holder
- * finds by its own table what others find no more by the directory. Who dies in between has told, and the name stays:
- * holders then go by the directory. Unlinkers exclude each other for as long (directory_lock), so that the file that
- * goes is the one whose page was told.
- *
- * The limit is for all processes: names of the directory, and what processes hold without a name (share/holds.h),
- * make it up. A maker makes its semaphore first, whole but for its name, and holds it; if there may be too many then,
- * it counts, to the exclusion of others, and takes it back if there are. So of makers who come at once the last sees
- * all the others.
- *
- * A process that has HOLDS_MOST holds takes no more: each may be one more lock for the kernel to look at. Of what it
- * has beyond those, it alone counts what has no name.
+ * A name in this process's table is believed, or looked for in the directory, as share/doubt.h says.
  */
 #include "registry/sharing.h"
 
@@ -23,6 +12,7 @@
 #include "base/rcu.h"
 #include "os/fork.h"
 #include "registry/names.h"
+#include "share/doubt.h"
 #include "share/holds.h"
 #include "share/shared.h"
 
@@ -83,31 +73,42 @@ static void forget(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbag
 	drop_name(ksem, garbage);
 }
 
-static bool is_current(struct ksem *ksem)
+/* Has it the name still by which this process knows it? 0; ENOENT; or what the directory couldn't be asked for. */
+static int ask(struct ksem *ksem)
 {
-	return load_acq(&shared_of(ksem)->page->unlinking) == 0; /* KSEM_ORD_18 acquire */
+	struct shared *shared = shared_of(ksem);
+	struct name *name = ksem->name;
+
+	if (!name)
+		return ENOENT;
+	return doubt_ask(shared->directory, shared->page, name->bytes, name->length, shared->device, shared->number);
 }
 
 bool sharing_is_nameless(struct ksem *ksem)
 {
-	return (!object_is_named(ksem) || !is_current(ksem)) && !count_is_dead(plain_word(shared_of(ksem)->sem));
+	return ask(ksem) == ENOENT && !count_is_dead(plain_word(shared_of(ksem)->sem));
 }
 
-/* The semaphore that this process has by the name, and others still have; NULL: none. */
-static struct ksem *find_held(struct ksem_ns *ns, const char *bytes, size_t length, struct reclaim *garbage)
+static struct name *name_in_table(struct ksem_ns *ns, const char *bytes, size_t length)
 {
 	struct name *name;
-	struct ksem *ksem;
 
 	rcu_enter();
 	name = names_find(ns, bytes, length);
 	rcu_leave();
-	if (!name)
-		return NULL;
-	ksem = name->ksem;
-	if (is_current(ksem))
-		return ksem;
-	drop_name(ksem, garbage);
+	return name;
+}
+
+/* The semaphore that this process has by the name, if it still is the name's, or NULL: ask the directory. */
+static struct ksem *find_held(struct ksem_ns *ns, const char *bytes, size_t length, struct reclaim *garbage)
+{
+	struct name *name = name_in_table(ns, bytes, length);
+	int error = name ? ask(name->ksem) : ENOENT;
+
+	if (!error)
+		return name->ksem;
+	if (name && error == ENOENT)
+		drop_name(name->ksem, garbage);
 	return NULL;
 }
 
@@ -120,147 +121,135 @@ static void count_no_more(struct ksem_ns *ns, struct shared *shared)
 	ns->sharing->counted--;
 }
 
-/* Enters a new one, for which everything is there; `name` may be NULL. `held`: who made it has its hold. */
-static void enter(struct ksem_ns *ns, struct ksem *ksem, struct name *name, bool held)
+/* A semaphore that this process comes to have, all allocated. */
+struct entering {
+	struct name *name; /* NULL: anonymous */
+	struct ksem *ksem;
+};
+
+/* For a file that this process has mapped. 0 or ENOMEM. */
+static int prepare(struct ksem_ns *ns, struct ids *ids, const struct making *making, const struct file *file,
+		   struct entering *entering, struct reclaim *garbage)
 {
 	struct sharing *sharing = ns->sharing;
-	struct shared *shared = shared_of(ksem);
+
+	entering->name = NULL;
+	if (making->name) {
+		entering->name = name_new(ns, NULL, making->name, making->length);
+		if (!entering->name)
+			return ENOMEM;
+	}
+	entering->ksem = shared_new(ns, &sharing->directory, file, making->name);
+	if (!entering->ksem)
+		goto no_object;
+	if (ids_reserve(&sharing->held, garbage) || (ids && ids_reserve(ids, garbage)))
+		goto no_room;
+	return 0;
+
+no_room:
+	shared_discard(entering->ksem);
+no_object:
+	memory_free(entering->name);
+	return ENOMEM;
+}
+
+static void unprepare(const struct entering *entering)
+{
+	shared_discard(entering->ksem);
+	memory_free(entering->name);
+}
+
+/* The name was just given to, or seen of, this semaphore: so it isn't that of another one any more. */
+static void enter_name(struct ksem_ns *ns, const struct entering *entering, struct reclaim *garbage)
+{
+	struct name *name = entering->name;
+	struct name *old = name_in_table(ns, name->bytes, name->length);
+
+	if (old)
+		drop_name(old->ksem, garbage);
+	entering->ksem->name = name;
+	name->ksem = entering->ksem;
+	names_add(name);
+}
+
+/* `held`: who made it has its hold. */
+static void enter(struct ksem_ns *ns, const struct entering *entering, bool held, struct reclaim *garbage)
+{
+	struct sharing *sharing = ns->sharing;
+	struct shared *shared = shared_of(entering->ksem);
 
 	shared->counted = sharing->counted < HOLDS_MOST && (held || holds_add(shared->directory, shared->number));
 	sharing->counted += shared->counted;
 	if (!shared->counted && held)
 		holds_remove(shared->directory, shared->number);
-	ids_add(&sharing->held, ksem);
+	ids_add(&sharing->held, entering->ksem);
 	ns->objects++;
-	ksem->name = name;
-	if (!name)
-		return;
-	name->ksem = ksem;
-	names_add(name);
-}
-
-/*
- * For a file that this process has mapped: a semaphore that it hasn't got yet. The name is NULL where it wouldn't stay.
- */
-static int enter_file(struct ksem_ns *ns, struct ids *ids, const struct making *making, const struct file *file,
-		      bool held, struct ksem **entered, struct reclaim *garbage)
-{
-	struct sharing *sharing = ns->sharing;
-	struct name *name = NULL;
-	struct ksem *ksem;
-
-	if (making->name) {
-		name = name_new(ns, NULL, making->name, making->length);
-		if (!name)
-			return ENOMEM;
-	}
-	ksem = shared_new(ns, &sharing->directory, file, making->name);
-	if (!ksem)
-		goto no_object;
-	if (ids_reserve(&sharing->held, garbage) || (ids && ids_reserve(ids, garbage)))
-		goto no_room;
-	if (name && !is_current(ksem)) {
-		memory_free(name);
-		name = NULL;
-	}
-	enter(ns, ksem, name, held);
-	if (file->kept)
-		kept_use(&sharing->kept, file->page, garbage);
-	*entered = ksem;
-	return 0;
-
-no_room:
-	shared_discard(ksem);
-no_object:
-	memory_free(name);
-	return ENOMEM;
+	if (entering->name)
+		enter_name(ns, entering, garbage);
 }
 
 /* ---- Making. ---- */
 
-struct uncounted {
-	const struct ids_table *table;
-	size_t cursor;
+/* What a maker has of a semaphore, until this process has it. */
+struct unfinished {
+	struct file file;
+	int made;          /* see file_make */
+	bool held, locked; /* there is a hold on it; the directory is locked */
+	struct entering entering;
 };
 
-/* What this process has without a name, and others can't count. */
-static bool next_uncounted(void *arg, ino_t *number)
-{
-	struct uncounted *uncounted = arg;
-	struct ksem *ksem;
-	uint32_t refs;
-
-	while ((ksem = ids_next(uncounted->table, &uncounted->cursor, &refs))) {
-		*number = shared_of(ksem)->number;
-		if (!shared_of(ksem)->counted && sharing_is_nameless(ksem))
-			return true;
-	}
-	return false;
-}
-
-/* With the one that is being made: held, or counted here. */
-static int check_limit(struct ksem_ns *ns, bool held)
-{
-	struct sharing *sharing = ns->sharing;
-	struct uncounted own = {.table = load_rlx(&sharing->held.table)}; /* relaxed: changed under the lock only */
-	uint64_t most = ns->slots.max, count;
-	int error = holds_count(&sharing->directory, most + 1, next_uncounted, &own, &count);
-
-	return error || count + !held <= most ? error : ENFILE;
-}
-
-struct admitting {
-	struct ksem_ns *ns;
-	bool held, locked;
-};
-
-/* A new one: holds it, and makes sure that there aren't too many. */
-static int admit(const struct file *file, void *arg)
-{
-	struct admitting *admitting = arg;
-	const struct directory *directory = &admitting->ns->sharing->directory;
-
-	admitting->held = holds_add(directory, file->number);
-	if (directory_count_at_most(directory) <= admitting->ns->slots.max)
-		return 0;
-	directory_lock(directory);
-	admitting->locked = true;
-	return check_limit(admitting->ns, admitting->held);
-}
-
-static int make_file(struct ksem_ns *ns, const struct making *making, struct file *file, bool *held)
+/* Holds it, and makes sure that there aren't too many. */
+static int admit(struct ksem_ns *ns, struct unfinished *unfinished)
 {
 	const struct directory *directory = &ns->sharing->directory;
-	struct admitting admitting = {.ns = ns};
-	int error = directory_make(directory, making, admit, &admitting, file);
 
-	*held = admitting.held;
-	if (error && admitting.held)
-		holds_remove(directory, file->number);
-	if (admitting.locked)
-		directory_unlock(directory);
-	if (error == ENFILE && admitting.locked && making->name &&
-	    directory_has(directory, making->name, making->length))
-		return EEXIST;
+	unfinished->held = holds_add(directory, unfinished->file.number);
+	if (directory_count_at_most(directory) <= ns->slots.max)
+		return 0;
+	directory_lock(directory);
+	unfinished->locked = true;
+	return sharing_check_limit(ns, unfinished->held);
+}
+
+/* Allocates all that this process needs to have it, and gives it its name. After that nothing can fail. */
+static int finish(struct ksem_ns *ns, const struct making *making, struct ids *ids, struct unfinished *unfinished,
+		  struct reclaim *garbage)
+{
+	int error = prepare(ns, ids, making, &unfinished->file, &unfinished->entering, garbage);
+
+	if (error || !making->name)
+		return error;
+	error = file_give_name(&ns->sharing->directory, unfinished->made, making->name, making->length);
+	if (error)
+		unprepare(&unfinished->entering);
 	return error;
 }
 
 static int make_locked(struct ksem_ns *ns, const struct making *making, struct ids *ids, struct ksem **made,
 		       struct reclaim *garbage)
 {
-	struct file file;
-	bool held;
-	int error = make_file(ns, making, &file, &held);
+	const struct directory *directory = &ns->sharing->directory;
+	struct unfinished unfinished = {.locked = false};
+	int error = file_make(directory, making, &unfinished.file, &unfinished.made);
 
 	if (error)
 		return error;
-	error = enter_file(ns, ids, making, &file, held, made, garbage);
-	if (error) {
-		if (making->name)
-			directory_unlink(&ns->sharing->directory, making->name, making->length);
-		holds_remove(&ns->sharing->directory, file.number);
-		file_close(&file);
+	error = admit(ns, &unfinished);
+	if (error == ENFILE && making->name && file_exists(directory, making->name, making->length))
+		error = EEXIST;
+	if (!error)
+		error = finish(ns, making, ids, &unfinished, garbage);
+	file_made(unfinished.made);
+	if (!error) {
+		enter(ns, &unfinished.entering, unfinished.held, garbage);
+		*made = unfinished.entering.ksem;
+	} else {
+		if (unfinished.held)
+			holds_remove(directory, unfinished.file.number);
+		file_close(&unfinished.file);
 	}
+	if (unfinished.locked)
+		directory_unlock(directory);
 	return error;
 }
 
@@ -297,6 +286,7 @@ static int meet(struct ksem_ns *ns, const struct making *making, struct file *fi
 		struct reclaim *garbage)
 {
 	struct ksem *ksem = ids_find(&ns->sharing->held, file->id);
+	struct entering entering;
 	int error = EINVAL;
 
 	if (ksem) {
@@ -314,7 +304,14 @@ static int meet(struct ksem_ns *ns, const struct making *making, struct file *fi
 	}
 	if (ksem)
 		forget(ns, ksem, garbage); /* it is being ended */
-	return enter_file(ns, NULL, making, file, false, found, garbage);
+	error = prepare(ns, NULL, making, file, &entering, garbage);
+	if (error)
+		return error;
+	enter(ns, &entering, false, garbage);
+	if (file->kept)
+		kept_use(&ns->sharing->kept, file->page, garbage);
+	*found = entering.ksem;
+	return 0;
 }
 
 static int find_file(struct ksem_ns *ns, const struct making *making, bool exclusive, struct ksem **found,
@@ -325,8 +322,8 @@ static int find_file(struct ksem_ns *ns, const struct making *making, bool exclu
 	int error;
 
 	if (exclusive)
-		return directory_has(directory, making->name, making->length) ? EEXIST : ENOENT; /* whatever it is */
-	error = directory_find(directory, making->name, making->length, &ns->sharing->kept, &file);
+		return file_exists(directory, making->name, making->length) ? EEXIST : ENOENT; /* whatever it is */
+	error = file_find(directory, making->name, making->length, &ns->sharing->kept, &file);
 	if (error)
 		return error;
 	if (!namespace_permits(&file.owner, file.mode, making->owner))
@@ -407,10 +404,12 @@ static void end_hold(struct ksem_ns *ns, struct shared *shared)
 
 void sharing_end(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
 {
+	bool named = object_is_named(ksem) && !sharing_is_nameless(ksem);
+
 	forget(ns, ksem, garbage);
 	end_hold(ns, shared_of(ksem));
 	shared_end(ksem);
-	if (object_is_named(ksem) && is_current(ksem))
+	if (named)
 		kept_add(&ns->sharing->kept, shared_of(ksem), garbage);
 	else
 		kept_not(shared_of(ksem), garbage);
@@ -421,40 +420,52 @@ int sharing_kill(struct ksem *ksem)
 	return shared_refs(ksem) > 1 ? 0 : plain_kill(shared_of(ksem)->sem);
 }
 
-static int unlink_locked(struct ksem_ns *ns, const struct ksem_cred *cred, const char *bytes, size_t length,
-			 struct reclaim *garbage)
+/* What stands between doubt_begin_unlink and its end. On success *file tells which file was told. */
+static int take_name_away(const struct directory *directory, const struct ksem_cred *cred, const char *bytes,
+			  size_t length, struct file *file)
 {
-	const struct directory *directory = &ns->sharing->directory;
-	struct file file;
-	int error = directory_find(directory, bytes, length, &ns->sharing->kept, &file);
+	int error = file_find(directory, bytes, length, NULL, file);
 
 	if (error)
 		return error;
-	if (!namespace_permits(&file.owner, file.mode, cred)) {
+	if (!namespace_permits(&file->owner, file->mode, cred)) {
 		error = EPERM;
 	} else {
-		fetch_add_rel(&file.page->unlinking, 1); /* KSEM_ORD_18 release */
-		error = directory_unlink(directory, bytes, length);
-		if (error)
-			fetch_sub_rel(&file.page->unlinking, 1); /* KSEM_ORD_18 release */
-		else
-			kept_drop(&ns->sharing->kept, file.page, garbage);
+		doubt_tell(file->page);
+		error = file_unlink(directory, bytes, length);
 	}
-	file_close(&file);
-	find_held(ns, bytes, length, garbage);
+	file_close(file);
 	return error;
+}
+
+/* What this process had by the name. */
+static void forget_name(struct ksem_ns *ns, const char *bytes, size_t length, const struct file *file,
+			struct reclaim *garbage)
+{
+	const struct page *page;
+
+	pthread_mutex_lock(&ns->lock);
+	find_held(ns, bytes, length, garbage);
+	page = kept_find(&ns->sharing->kept, file->device, file->number);
+	if (page)
+		kept_drop(&ns->sharing->kept, page, garbage);
+	pthread_mutex_unlock(&ns->lock);
 }
 
 int sharing_unlink(struct ksem_ns *ns, const struct ksem_cred *cred, const char *bytes, size_t length,
 		   struct reclaim *garbage)
 {
-	int error;
+	const struct directory *directory = &ns->sharing->directory;
+	struct file file;
+	int unlinking;
+	int error = doubt_begin_unlink(directory, bytes, length, &unlinking);
 
-	pthread_mutex_lock(&ns->lock);
-	directory_lock(&ns->sharing->directory);
-	error = unlink_locked(ns, cred, bytes, length, garbage);
-	directory_unlock(&ns->sharing->directory);
-	pthread_mutex_unlock(&ns->lock);
+	if (error)
+		return error;
+	error = take_name_away(directory, cred, bytes, length, &file);
+	doubt_end_unlink(unlinking);
+	if (!error)
+		forget_name(ns, bytes, length, &file, garbage);
 	return error;
 }
 

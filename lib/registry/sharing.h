@@ -4,7 +4,7 @@
  *
  * The namespace is the directory (share/directory.h). What this OS process holds of it stands in the namespace's tables
  * as other semaphores do: `held`, by id; and the names by which it opened them, so that opening one again needs no
- * system call. A name in the table is believed as long as nobody has said, in the page, that he took it away.
+ * system call. Whether a name in the table still holds: share/doubt.h.
  *
  * All of it is under the namespace's lock, which is taken here.
  */
@@ -12,7 +12,7 @@
 #define KSEM_REGISTRY_SHARING_H
 
 #include "registry/namespace.h"
-#include "share/directory.h"
+#include "share/file.h"
 #include "share/kept.h"
 
 struct sharing {
@@ -54,6 +54,12 @@ int sharing_unlink(struct ksem_ns *ns, const struct ksem_cred *cred, const char 
 
 /* Has it no name, or none any more, and lives? Under the lock. */
 bool sharing_is_nameless(struct ksem *ksem);
+
+/*
+ * Is there room for one more (limit.c), which is being made; `held`: other processes can count it? ENFILE: no. Under
+ * the lock, and the directory's.
+ */
+int sharing_check_limit(struct ksem_ns *ns, bool held);
 
 /* As namespace_stat. */
 bool sharing_stat(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *info);

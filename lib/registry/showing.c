@@ -16,7 +16,7 @@ static bool describe(struct ksem *ksem, struct ksem_info *info)
 	if (shared_value(ksem, &info->value) != 0)
 		return false;
 	info->id = ksem->id;
-	if (ksem->name && !sharing_is_nameless(ksem))
+	if (!sharing_is_nameless(ksem) && ksem->name)
 		memcpy(info->name, ksem->name->bytes, ksem->name->length);
 	info->waiters = shared_waiters(ksem);
 	info->refs = shared_refs(ksem);
@@ -100,7 +100,7 @@ static int visit_name(const char *name, size_t length, ino_t number, void *arg)
 
 	(void)number;
 	fork_gate_enter();
-	found = directory_find(&visiting->ns->sharing->directory, name, length, NULL, &file) == 0;
+	found = file_find(&visiting->ns->sharing->directory, name, length, NULL, &file) == 0;
 	if (found) {
 		describe_file(visiting->ns, &file, &info);
 		memcpy(info.name, name, length);

@@ -35,13 +35,15 @@ struct holder {
 	atomic(uint32_t) begun, ended; /* waits */
 };
 
+#define PAGE_IN_DOUBT UINT64_C(1)
+
 struct page {
-	char magic[8];              /* constant once the page can be found, as are the next three */
-	uint32_t version;           /* of this layout */
-	uint32_t order;             /* of bytes: PAGE_ORDER */
-	atomic(uint32_t) mode;      /* as given to open; atomic, for it is read once */
-	uint64_t made;              /* constant, too: nanoseconds of CLOCK_REALTIME */
-	atomic(uint32_t) unlinking; /* atomic: how many have begun to take its name away, and not failed */
+	char magic[8];          /* constant once the page can be found, as are the next three */
+	uint32_t version;       /* of this layout */
+	uint32_t order;         /* of bytes: PAGE_ORDER */
+	atomic(uint32_t) mode;  /* as given to open; atomic, for it is read once */
+	uint64_t made;          /* constant, too: nanoseconds of CLOCK_REALTIME */
+	atomic(uint64_t) doubt; /* atomic: must those who have it ask whether its name stands? (doubt.h) */
 	_Alignas(KSEM_CACHE_LINE) struct plain sem;
 	_Alignas(KSEM_CACHE_LINE) struct holder holders[PAGE_HOLDERS];
 };

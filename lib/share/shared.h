@@ -14,7 +14,7 @@
 #define KSEM_SHARE_SHARED_H
 
 #include "object/object.h"
-#include "share/directory.h"
+#include "share/file.h"
 #include "share/page.h"
 
 struct shared {

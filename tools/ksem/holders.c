@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "share/directory.h"
+#include "share/file.h"
 #include "share/page.h"
 
 static void add(struct holders *holders, const struct directory *directory, const struct page *page, int record)
@@ -35,7 +35,7 @@ void find_holders(const char *name, struct holders *holders)
 	if (!is_open)
 		must(directory_open(&directory, options.directory), options.directory);
 	is_open = true;
-	if (directory_find(&directory, name, strlen(name), NULL, &file) != 0)
+	if (file_find(&directory, name, strlen(name), NULL, &file) != 0)
 		return; /* it went meanwhile */
 	holders->made = (double)file.page->made / 1e9;
 	for (int i = 0; i < PAGE_HOLDERS; i++)
