@@ -3,9 +3,9 @@
 # What a build installs serves a program that knows nothing but pkg-config: installs it into a temporary folder, then
 # compiles and runs programs against it, from C11 and C++17, shared and static; among them the README's first and the
 # manual's. Skipped (77) for sanitized libraries, which no plain program can link.
-#   tests/package.sh BUILD SOURCE ALLOCATOR SANITIZER      the build's options of these names
+#   tests/package.sh BUILD SOURCE ALLOCATOR SANITIZER LIBRARIES     the build's options; the last is shared or both
 set -u
-build=$(realpath "$1") source=$(realpath "$2") allocator=$3 sanitizer=$4
+build=$(realpath "$1") source=$(realpath "$2") allocator=$3 sanitizer=$4 libraries=$5
 [ "$sanitizer" = none ] || exit 77
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -66,7 +66,8 @@ everything_is_there() {
 		ls "$prefix/share/man/man3/$(basename "$page")"* || return 1
 	done
 	ls "$prefix"/share/man/man7/ksem.7* "$prefix"/include/ksem/{ksem,inline,version}.h || return 1
-	ls "$lib/libksem.so" "$lib/libksem.so.0" "$lib/libksem.a"
+	ls "$lib/libksem.so" "$lib/libksem.so.0" || return 1
+	[ "$libraries" = shared ] || ls "$lib/libksem.a"
 }
 
 exports_only_its_interface() {
@@ -107,8 +108,19 @@ check 'header, libraries and manual pages are installed' everything_is_there
 check 'libksem.so exports ksem_*, versioned, and nothing else' exports_only_its_interface
 check 'libksem.so needs liburcu-bp, liburcu-cds and libc alone' needs_only "$lib/libksem.so"
 
+# A program that knows only <semaphore.h>, linked with libksem_posix.a, has our calls in it.
+posix_links_static() {
+	printf '%s\n' '#include <semaphore.h>' 'int main(void) { sem_t sem;' \
+		'return sem_init(&sem, 0, 1) || sem_wait(&sem) || sem_post(&sem); }' >"$work/posix.c"
+	# shellcheck disable=SC2086 # options are words
+	$cc $strict "$work/posix.c" -o "$work/posix" "$lib/libksem_posix.a" -pthread && "$work/posix" || return 1
+	nm "$work/posix" | grep -q ' T sem_wait$'
+}
+
 if [ -e "$posix" ]; then
 	check 'libksem_posix.so exports the calls of <semaphore.h>, and needs libc alone' posix_brings_nothing
+	[ "$libraries" = shared ] ||
+		check 'a program for <semaphore.h> links libksem_posix.a' posix_links_static
 	check 'ksem-run runs programs on libksem_posix.so' ksem_run_runs_on_it
 fi
 
@@ -217,10 +229,15 @@ if command -v "${cxx%% *}" >/dev/null; then
 fi
 check 'a C11 program with names that the library has inside, shared' \
 	builds_and_runs collide "$cc" "$work/program.c" shared -std=c11 -DCOLLIDE
-check 'a C11 program with names that the library has inside, libksem.a' \
-	builds_and_runs collide_static "$cc" "$work/program.c" static -std=c11 -DCOLLIDE
-check '... needs no libksem.so' needs_libksem "$work/collide_static" no
-if [ -n "$($cc -print-file-name=liburcu-bp.a | grep /)" ] && [ "$allocator" != jemalloc ]; then
+if [ "$libraries" = both ]; then
+	check 'a C11 program with names that the library has inside, libksem.a' \
+		builds_and_runs collide_static "$cc" "$work/program.c" static -std=c11 -DCOLLIDE
+	check '... needs no libksem.so' needs_libksem "$work/collide_static" no
+	check 'a C11 program with the calls inline, libksem.a' \
+		builds_and_runs inline_static "$cc" "$work/program.c" static -std=c11 -DINLINE -O2
+fi
+if [ "$libraries" = both ] && [ "$allocator" != jemalloc ] &&
+	[ -n "$($cc -print-file-name=liburcu-bp.a | grep /)" ]; then
 	check 'a C11 program, all static' builds_and_runs all_static "$cc" "$work/program.c" static -std=c11 -static
 fi
 
@@ -228,11 +245,88 @@ check 'a C11 program with the calls inline, shared' \
 	builds_and_runs inline_c11 "$cc" "$work/program.c" shared -std=c11 -DINLINE -O2
 check '... not optimized, not position independent' \
 	builds_and_runs inline_no_pie "$cc" "$work/program.c" shared -std=c11 -DINLINE -O0 -fno-pie -no-pie
-check '... libksem.a' builds_and_runs inline_static "$cc" "$work/program.c" static -std=c11 -DINLINE -O2
 if command -v "${cxx%% *}" >/dev/null; then
 	check 'a C++11 program with the calls inline, shared' \
 		builds_and_runs inline_cxx11 "$cxx" "$work/program.cc" shared -std=c++11 -DINLINE -O2
 fi
+
+# ---- The headers, with compilers that are strict ----
+
+cat >"$work/drops.c" <<'PROGRAM'
+#ifdef WANTS
+#define KSEM_WARN_UNUSED
+#endif
+#include <ksem/ksem.h>
+#ifdef INLINE
+#include <ksem/inline.h>
+#endif
+
+void drops(struct ksem_proc *proc, ksem_id_t id);
+void drops(struct ksem_proc *proc, ksem_id_t id)
+{
+	ksem_post(proc, id);
+	ksem_close(proc, id);
+#ifndef KEEPS
+	ksem_wait(proc, id);
+#endif
+}
+PROGRAM
+
+# Alone, each in front, and all that a caller needs with it: no other header is included.
+cat >"$work/header.c" <<'PROGRAM'
+#include <ksem/ksem.h>
+#ifdef INLINE
+#include <ksem/inline.h>
+#endif
+
+#if KSEM_VERSION_MAJOR < 0 || KSEM_VERSION_MINOR < 0 || KSEM_VERSION_PATCH < 0
+#error "no version"
+#endif
+
+int uses(struct ksem_proc *proc, ksem_id_t *id);
+int uses(struct ksem_proc *proc, ksem_id_t *id)
+{
+	int (*call)(struct ksem_proc *, ksem_id_t) = ksem_wait; /* its type may have no exceptions */
+
+	if (ksem_open(proc, "/name", O_CREAT | O_EXCL, S_IRUSR | S_IWGRP, 0, id) == EEXIST)
+		return call(proc, *id) == EINTR;
+	return ksem_post(proc, *id) || ksem_trywait(proc, *id) == EAGAIN;
+}
+#ifdef __cplusplus
+static_assert(noexcept(ksem_post(nullptr, 0)) && noexcept(ksem_unpin(nullptr)), "they don't throw");
+static_assert(!noexcept(ksem_ns_foreach(nullptr, nullptr, nullptr)), "what visit does is the caller's");
+#endif
+PROGRAM
+
+compiles() { # COMPILER LANGUAGE FILE OPTION...
+	local compiler=$1 language=$2 file=$3
+	shift 3
+	# shellcheck disable=SC2086 # options are words
+	$compiler -x "$language" $strict -Wshadow -Wundef -c -o "$work/header.o" -I"$prefix/include" "$@" "$work/$file"
+}
+
+warns() {
+	! compiles "$@"
+}
+
+for compiler in gcc clang g++ clang++; do
+	command -v $compiler >/dev/null || continue
+	case $compiler in
+	*++) language=c++ standards='c++11 c++17 c++20' ;;
+	*) language=c standards='c11 gnu17' ;;
+	esac
+	for standard in $standards; do
+		for calls in CALLED INLINE; do
+			check "the headers, $compiler -std=$standard, $calls" \
+				compiles $compiler $language header.c -std=$standard -D$calls
+		done
+	done
+	for calls in CALLED INLINE; do
+		check "results may be dropped, $compiler, $calls" compiles $compiler $language drops.c -D$calls
+		check '... but that of a wait with KSEM_WARN_UNUSED' warns $compiler $language drops.c -D$calls -DWANTS
+		check '... those of other calls still' compiles $compiler $language drops.c -D$calls -DWANTS -DKEEPS
+	done
+done
 
 # The first ```c block of the README.
 awk '/^```c$/ && !n++ { inside = 1; next } /^```/ { inside = 0 } inside' "$source/README.md" >"$work/readme.c"
