@@ -47,7 +47,7 @@
 
 /*
  * A program that defines KSEM_WARN_UNUSED before it includes this is warned where it drops the result of a call that
- * takes a permit, or of one that gives the caller something to go on with. A wait that ended with EINTR has no permit.
+ * takes a permit, or of one that makes or finds something. A wait that ended with EINTR has no permit.
  * Not by default: a program may know that no handler runs, and must build with -Werror all the same.
  */
 #if defined(KSEM_WARN_UNUSED) && defined(__GNUC__)
@@ -188,7 +188,7 @@ int ksem_clockwait(struct ksem_proc *proc, ksem_id_t id, clockid_t clock,
 struct timespec ksem_deadline_after(uint64_t ns) KSEM_NOTHROW;
 
 /* A value that the semaphore had at some instant of the call. Never blocks. EINVAL: not held. */
-int ksem_getvalue(struct ksem_proc *proc, ksem_id_t id, unsigned int *value) KSEM_NOTHROW KSEM_RESULT;
+int ksem_getvalue(struct ksem_proc *proc, ksem_id_t id, unsigned int *value) KSEM_NOTHROW;
 
 /* ---- Pinned semaphores: post and wait without a look-up. ---- */
 
@@ -207,7 +207,7 @@ int ksem_pinned_post_many(struct ksem *sem, unsigned int count) KSEM_NOTHROW;
 int ksem_pinned_wait(struct ksem *sem) KSEM_NOTHROW KSEM_RESULT;
 int ksem_pinned_trywait(struct ksem *sem) KSEM_NOTHROW KSEM_RESULT;
 int ksem_pinned_clockwait(struct ksem *sem, clockid_t clock, const struct timespec *deadline) KSEM_NOTHROW KSEM_RESULT;
-int ksem_pinned_getvalue(struct ksem *sem, unsigned int *value) KSEM_NOTHROW KSEM_RESULT;
+int ksem_pinned_getvalue(struct ksem *sem, unsigned int *value) KSEM_NOTHROW;
 
 /* ---- What tools show. May block; not from a signal handler. ---- */
 
@@ -223,7 +223,7 @@ struct ksem_info {
 };
 
 /* What is known of a semaphore. EINVAL: not held. */
-int ksem_stat(struct ksem_proc *proc, ksem_id_t id, struct ksem_info *info) KSEM_NOTHROW KSEM_RESULT;
+int ksem_stat(struct ksem_proc *proc, ksem_id_t id, struct ksem_info *info) KSEM_NOTHROW;
 
 /*
  * Calls visit for each semaphore of the namespace, and stops at, and returns, its first non-zero result. A semaphore
