@@ -3,12 +3,13 @@
  * The public calls: each checks its arguments, in the contract's order, and hands on to the registry or, with what a
  * look-up found, to the semaphore. See include/ksem/ksem.h for what they promise.
  *
- * Calls that change tables stand between `CONTROL` and the return of its result: inside the fork gate. Calls by id
- * try what a sequence can do first (registry/ids.h), and stand in an RCU read section for the rest. Pinned calls need
- * neither.
+ * Calls that change tables stand between `CONTROL` and the return of its result: inside the fork gate, which also keeps
+ * them from being cancellation points. Calls by id try what a sequence can do first (registry/ids.h), and stand in an
+ * RCU read section for the rest. Pinned calls need neither.
  */
 #include <errno.h>
 
+#include "base/cancel.h"
 #include "base/compiler.h"
 #include "base/rcu.h"
 #include "os/fork.h"
@@ -59,13 +60,37 @@ PUBLIC int ksem_ns_destroy(struct ksem_ns *ns)
 	return CONTROL(namespace_destroy(ns));
 }
 
+struct visiting {
+	int (*visit)(const struct ksem_info *info, void *arg);
+	void *arg;
+	struct cancel cancel; /* the caller's */
+};
+
+/* What is called for each semaphore is the host's: it may be a cancellation point. */
+static int visit_as_caller(const struct ksem_info *info, void *arg)
+{
+	struct visiting *visiting = arg;
+	int result;
+
+	cancel_restore(visiting->cancel);
+	result = visiting->visit(info, visiting->arg);
+	visiting->cancel = cancel_disable();
+	return result;
+}
+
 PUBLIC int ksem_ns_foreach(struct ksem_ns *ns, int (*visit)(const struct ksem_info *info, void *arg), void *arg)
 {
+	struct visiting visiting = {.visit = visit, .arg = arg};
+	int result;
+
 	if (!ns)
 		return EINVAL;
 	if (!visit)
 		return EFAULT;
-	return namespace_foreach(ns, visit, arg);
+	visiting.cancel = cancel_disable();
+	result = namespace_foreach(ns, visit_as_caller, &visiting);
+	cancel_restore(visiting.cancel);
+	return result;
 }
 
 PUBLIC int ksem_proc_create(struct ksem_ns *ns, const struct ksem_cred *cred, struct ksem_proc **proc)

@@ -444,8 +444,6 @@ static void a_cancelled_waiter_takes_its_permit_first(void **state)
 	pthread_t waiter;
 
 	(void)state;
-	if (THREAD_SANITIZED)
-		SKIP("under TSan a sleep is cut up by nanosleep (lib/os/futex.c), which is a cancellation point");
 	begin(0);
 	waiter = start(wait_and_be_cancelled, &there);
 	until_asleep(world.proc, id, 1);

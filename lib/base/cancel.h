@@ -6,25 +6,35 @@
  * back, disables cancellation for as long. A request that comes meanwhile stays pending until the caller's own state is
  * back, and is acted on at the thread's next cancellation point. So a host's callback must run with the host's state.
  *
- * While it is disabled a thread whose cancellation type is asynchronous isn't ended either.
+ * A thread whose cancellation type is asynchronous isn't ended meanwhile either. For that its type changes too: glibc
+ * (2.36) acts on a request that was sent just before the state changed, and looks at nothing but the type.
  */
 #ifndef KSEM_BASE_CANCEL_H
 #define KSEM_BASE_CANCEL_H
 
 #include <pthread.h>
 
-/* Disables cancellation. What the state was, for cancel_restore. */
-static inline int cancel_disable(void)
-{
-	int before;
+/* The thread's state and type, to be restored. */
+struct cancel {
+	int state, type;
+};
 
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+static inline struct cancel cancel_disable(void)
+{
+	struct cancel before;
+
+	pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &before.type);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before.state);
 	return before;
 }
 
-static inline void cancel_restore(int before)
+static inline void cancel_restore(struct cancel before)
 {
-	pthread_setcancelstate(before, NULL);
+	int none;
+
+	pthread_setcancelstate(before.state, &none);
+	if (before.type != PTHREAD_CANCEL_DEFERRED)
+		pthread_setcanceltype(before.type, &none);
 }
 
 #endif

@@ -31,7 +31,7 @@ static _Thread_local bool forking;
 void rcu_meet_thread(void)
 {
 	int saved = errno;
-	int cancel = cancel_disable();
+	struct cancel cancel = cancel_disable();
 
 	if (unlikely(forking))
 		urcu_bp_after_fork_parent();

@@ -30,11 +30,11 @@ static atomic(uint32_t) gate; /* atomic */
 
 /* Owner only, and its signal handlers. */
 static _Thread_local struct {
-	unsigned inside; /* 1: between enter and leave */
-	unsigned passes; /* forks that are under way and didn't shut the gate */
-	bool forking;    /* a fork of this thread has shut the gate, or is about to */
-	int cancel;      /* what leave restores */
-	int before_fork; /* what the end of the fork restores */
+	unsigned inside;           /* 1: between enter and leave */
+	unsigned passes;           /* forks that are under way and didn't shut the gate */
+	bool forking;              /* a fork of this thread has shut the gate, or is about to */
+	struct cancel cancel;      /* what leave restores */
+	struct cancel before_fork; /* what the end of the fork restores */
 } thread;
 
 enum { NEW, SETTLING, SETTLED }; /* the lowest two bits of *settled; above them the process's number, if that tells */
@@ -137,7 +137,7 @@ static void pass(void)
 
 void fork_gate_enter(void)
 {
-	int cancel = cancel_disable();
+	struct cancel cancel = cancel_disable();
 
 	if (thread.inside++ == 0)
 		thread.cancel = cancel;
@@ -151,7 +151,7 @@ void fork_gate_enter(void)
 
 void fork_gate_leave(void)
 {
-	int cancel = thread.cancel;
+	struct cancel cancel = thread.cancel;
 
 	if (unlikely(thread.forking))
 		prepare();

@@ -6,8 +6,11 @@
  * device and number. The number isn't given to another file while this one is mapped, so a name that was taken away
  * and made anew is another semaphore, at another address.
  *
- * A fork waits for the mutex, so that its child can open too; the child has what its parent had open. None of the calls
- * is a point of cancellation.
+ * A fork waits for the mutex, so that its child can open too; the child has what its parent had open. The forking
+ * thread has the mutex meanwhile, and its calls pass: the host's own fork handlers may open and close. So does a fork
+ * from a signal handler that interrupted one of these calls, whose child may go on with it.
+ *
+ * None of the calls is a point of cancellation: it is disabled in each, and from a fork's beginning to its end.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/cancel.h"
 #include "posix/file.h"
 
 /* One that this process has open. */
@@ -32,17 +36,32 @@ struct opened {
 static struct opened *all; /* under the lock */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
+/* Owner only, and its signal handlers. */
+static _Thread_local unsigned inside;      /* calls and forks under way, of which the first has the mutex */
+static _Thread_local struct cancel cancel; /* what the last of them restores */
+
 static void enter(void)
 {
+	struct cancel before = cancel_disable();
+
+	if (inside++ > 0)
+		return;
+	cancel = before;
 	pthread_mutex_lock(&lock);
 }
 
 static void leave(void)
 {
-	pthread_mutex_unlock(&lock);
+	struct cancel before = cancel;
+
+	if (inside == 1)
+		pthread_mutex_unlock(&lock);
+	if (--inside == 0)
+		cancel_restore(before);
 }
 
-static void watch_forks(void)
+/* Early, so that few handlers of the host's run while a fork has the mutex. */
+__attribute__((constructor(101))) static void watch_forks(void)
 {
 	pthread_atfork(enter, leave, leave); /* if it can't: forks beside sem_open may leave their child without it */
 }
@@ -85,11 +104,9 @@ static int find_or_add(int fd, struct opened **found)
 /* The semaphore of this file, opened once more. */
 static int have(int fd, sem_t **sem)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct opened *opened = NULL;
 	int error;
 
-	pthread_once(&once, watch_forks);
 	enter();
 	error = find_or_add(fd, &opened);
 	if (opened) {
@@ -138,7 +155,8 @@ PUBLIC sem_t *sem_open(const char *name, int oflag, ...)
 	sem_t *sem = SEM_FAILED;
 	mode_t mode = 0;
 	unsigned int value = 0;
-	int error, cancel;
+	struct cancel before;
+	int error;
 
 	if (oflag & O_CREAT) {
 		va_list more;
@@ -148,9 +166,9 @@ PUBLIC sem_t *sem_open(const char *name, int oflag, ...)
 		value = va_arg(more, unsigned int);
 		va_end(more);
 	}
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	before = cancel_disable();
 	error = open_named(name, oflag, mode, value, &sem);
-	pthread_setcancelstate(cancel, NULL);
+	cancel_restore(before);
 	if (error)
 		errno = error;
 	return sem;
@@ -170,8 +188,8 @@ PUBLIC int sem_close(sem_t *sem)
 		*link = opened->next;
 		file_unmap(opened->file);
 	}
-	leave();
 	free(last);
+	leave();
 	if (is_open)
 		return 0;
 	errno = EINVAL;
@@ -181,10 +199,12 @@ PUBLIC int sem_close(sem_t *sem)
 PUBLIC int sem_unlink(const char *name)
 {
 	struct file_path path;
+	struct cancel before = cancel_disable();
 	int error = file_path_of(name, &path);
 
 	if (!error && unlink(path.whole) != 0)
 		error = errno == EPERM ? EACCES : errno;
+	cancel_restore(before);
 	if (!error)
 		return 0;
 	errno = error == EINVAL ? ENOENT : error; /* no semaphore can have that name */

@@ -174,7 +174,8 @@ static __attribute__((noinline)) int finish(struct ksem *ksem, bool shared, cons
 int waiting_pinned(struct ksem *ksem, const struct deadline *deadline)
 {
 	struct spin spin = {0};
-	int error, cancel;
+	struct cancel cancel;
+	int error;
 
 	while (unlikely((error = try_take(&spin, ksem)) == EAGAIN) && try_again(&spin, ksem))
 		spin_rest(&spin);
@@ -241,7 +242,7 @@ int waiting_by_id(struct ksem_proc *proc, ksem_id_t id, const struct deadline *d
 	struct ksem *ksem;
 	bool counted, shared;
 	int error = try_by_id(proc, id, &spin, &ksem);
-	int cancel;
+	struct cancel cancel;
 
 	if (likely(error != EAGAIN)) {
 		rcu_leave();

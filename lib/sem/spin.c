@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/cancel.h"
 #include "base/compiler.h"
 
 #define WAITS_A_TRIAL 64 /* without a budget, to one with SPIN_MAX */
@@ -36,8 +37,10 @@ bool spin_can(void)
 
 	if (n == 0) {
 		int saved = errno;
+		struct cancel cancel = cancel_disable();
 
-		n = sysconf(_SC_NPROCESSORS_ONLN);
+		n = sysconf(_SC_NPROCESSORS_ONLN); /* reads files */
+		cancel_restore(cancel);
 		errno = saved;
 		store_rlx(&processors, n); /* relaxed: as above */
 	}
