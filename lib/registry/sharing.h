@@ -64,7 +64,10 @@ int sharing_check_limit(struct ksem_ns *ns, bool held);
 /* As namespace_stat. */
 bool sharing_stat(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *info);
 
-/* As namespace_foreach: first those with names, then what this process holds without. ENOMEM, EMFILE, ... */
+/*
+ * As namespace_foreach: first those with names, then what this process has without. ENOMEM, EMFILE, or whatever else
+ * keeps it from looking; what this process may not read is passed over.
+ */
 int sharing_foreach(struct ksem_ns *ns, int (*visit)(const struct ksem_info *info, void *arg), void *arg);
 
 /* In a fork's child: its one thread waits on `waits_on`, or on none (NULL), and has enlisted there or not. */

@@ -36,43 +36,130 @@ bool sharing_stat(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *info)
 	return alive;
 }
 
-struct visiting {
-	struct ksem_ns *ns;
-	int (*visit)(const struct ksem_info *info, void *arg);
-	void *arg;
-	ksem_id_t *
-		seen; /* those with names that this process holds: they may lose them before the nameless are visited */
-	size_t count, room;
+/* ---- All of them. ---- */
+
+struct listed {
+	ksem_id_t id; /* 0: none */
+	bool shown;
 };
 
-/* ENOMEM. */
-static int note_seen(struct visiting *visiting, ksem_id_t id)
-{
-	ksem_id_t *seen;
-	bool held;
+/* What there was as a visit of all began. In memory alone: while `visit` runs, nothing else is held. */
+struct listing {
+	struct listed *held; /* what this process has: a hash table, at most half full, of `mask` + 1 places */
+	size_t mask;
+	char *names; /* of the directory; before each its length, in a byte */
+	size_t bytes, room;
+	struct listing *outer; /* of the visit that began this one */
+};
 
-	pthread_mutex_lock(&visiting->ns->lock);
-	held = ids_find(&visiting->ns->sharing->held, id) != NULL;
-	pthread_mutex_unlock(&visiting->ns->lock);
-	if (!held)
-		return 0;
-	seen = memory_grow(visiting->seen, visiting->count, &visiting->room, sizeof(*seen));
-	if (!seen)
+/* The innermost listing of each thread, so that it goes with a thread that ends in a visit. */
+static pthread_key_t listing_key; /* constant after start */
+static bool listing_key_is_there; /* constant after start */
+
+static void listing_free(struct listing *listing)
+{
+	memory_free(listing->held);
+	memory_free(listing->names);
+	memory_free(listing);
+}
+
+static void free_listings(void *innermost)
+{
+	struct listing *listing = innermost;
+
+	while (listing) {
+		struct listing *outer = listing->outer;
+
+		listing_free(listing);
+		listing = outer;
+	}
+}
+
+__attribute__((constructor)) static void start(void)
+{
+	listing_key_is_there = pthread_key_create(&listing_key, free_listings) == 0;
+}
+
+/* NULL: no memory. */
+static struct listing *listing_begin(void)
+{
+	struct listing *listing = memory_alloc(sizeof(*listing), _Alignof(struct listing));
+
+	if (!listing || !listing_key_is_there)
+		return listing;
+	listing->outer = pthread_getspecific(listing_key);
+	if (pthread_setspecific(listing_key, listing) == 0)
+		return listing;
+	memory_free(listing);
+	return NULL;
+}
+
+static void listing_end(struct listing *listing)
+{
+	if (listing_key_is_there)
+		pthread_setspecific(listing_key, listing->outer);
+	listing_free(listing);
+}
+
+/* The place of that id, or the one for it. */
+static struct listed *place_of(const struct listing *listing, ksem_id_t id)
+{
+	size_t at = (size_t)(id * UINT64_C(0x9E3779B97F4A7C15) >> 32);
+
+	while (listing->held[at & listing->mask].id != 0 && listing->held[at & listing->mask].id != id)
+		at++;
+	return &listing->held[at & listing->mask];
+}
+
+/* Under the lock. */
+static int list_held(struct ksem_ns *ns, struct listing *listing)
+{
+	struct ids_table *table = load_rlx(&ns->sharing->held.table); /* relaxed: changed under the lock only */
+	size_t places = 1, cursor = 0;
+	struct ksem *ksem;
+	uint32_t refs;
+
+	while (places < 2 * (ns->sharing->held.count + 1))
+		places *= 2;
+	listing->held = memory_alloc(places * sizeof(*listing->held), _Alignof(struct listed));
+	if (!listing->held)
 		return ENOMEM;
-	visiting->seen = seen;
-	visiting->seen[visiting->count++] = id;
+	listing->mask = places - 1;
+	while ((ksem = ids_next(table, &cursor, &refs)))
+		place_of(listing, ksem->id)->id = ksem->id;
 	return 0;
 }
 
-static bool was_seen(const struct visiting *visiting, ksem_id_t id)
+static int list_name(const char *name, size_t length, ino_t number, void *arg)
 {
-	for (size_t i = 0; i < visiting->count; i++) {
-		if (visiting->seen[i] == id)
-			return true;
+	struct listing *listing = arg;
+
+	(void)number;
+	while (listing->room - listing->bytes < 1 + length) {
+		char *more = memory_grow(listing->names, listing->room, &listing->room, 1);
+
+		if (!more)
+			return ENOMEM;
+		listing->names = more;
 	}
-	return false;
+	listing->names[listing->bytes] = (char)length;
+	memcpy(&listing->names[listing->bytes + 1], name, length);
+	listing->bytes += 1 + length;
+	return 0;
 }
 
+/* First what this process has, then the names: so what loses its name in between is in either. */
+static int list_all(struct ksem_ns *ns, struct listing *listing)
+{
+	int error;
+
+	pthread_mutex_lock(&ns->lock);
+	error = list_held(ns, listing);
+	pthread_mutex_unlock(&ns->lock);
+	return error ? error : directory_for_all(&ns->sharing->directory, list_name, listing);
+}
+
+/* By a copy of its page, in which waiters that died are counted off. */
 static void describe_file(struct ksem_ns *ns, const struct file *file, struct ksem_info *info)
 {
 	struct directory *directory = &ns->sharing->directory;
@@ -89,58 +176,83 @@ static void describe_file(struct ksem_ns *ns, const struct file *file, struct ks
 	info->mode = file->mode;
 }
 
-/* What can't be opened isn't shown: no semaphore, or another's. */
-static int visit_name(const char *name, size_t length, ino_t number, void *arg)
+/*
+ * ENOENT: there is nothing to show any more; EINVAL: no semaphore; EACCES: this process may not read it; else it can't
+ * be told.
+ */
+static int describe_name(struct ksem_ns *ns, struct listing *listing, const char *name, size_t length,
+			 struct ksem_info *info)
 {
-	struct visiting *visiting = arg;
-	struct ksem_info info = {0};
 	struct file file;
-	bool found;
-	int error = 0;
+	struct page page;
+	int error;
 
-	(void)number;
+	memset(info, 0, sizeof(*info));
 	fork_gate_enter();
-	found = file_find(&visiting->ns->sharing->directory, name, length, NULL, &file) == 0;
-	if (found) {
-		describe_file(visiting->ns, &file, &info);
-		memcpy(info.name, name, length);
-		file_close(&file);
-		error = note_seen(visiting, info.id);
+	error = file_read(&ns->sharing->directory, name, length, &page, &file);
+	if (!error) {
+		struct listed *held = place_of(listing, file.id);
+
+		describe_file(ns, &file, info);
+		memcpy(info->name, name, length);
+		held->shown = held->id != 0;
 	}
 	fork_gate_leave();
-	return found && !error ? visiting->visit(&info, visiting->arg) : error;
+	return error;
 }
 
-/* The nameless one with the lowest id above `after`. */
-static bool describe_nameless(struct ksem_ns *ns, ksem_id_t after, struct ksem_info *info)
+/* ENOENT: this process hasn't it any more, or it has a name, or it is dead. */
+static int describe_nameless(struct ksem_ns *ns, ksem_id_t id, struct ksem_info *info)
 {
-	struct ids_table *table;
-	struct ksem *ksem, *next = NULL;
-	size_t cursor = 0;
-	uint32_t refs;
-	bool found;
+	struct ksem *ksem;
+	int error;
 
 	fork_gate_enter();
 	pthread_mutex_lock(&ns->lock);
-	table = load_rlx(&ns->sharing->held.table); /* relaxed: changed under the lock only */
-	while ((ksem = ids_next(table, &cursor, &refs))) {
-		if (ksem->id > after && (!next || ksem->id < next->id) && sharing_is_nameless(ksem))
-			next = ksem;
-	}
-	found = next && describe(next, info);
+	ksem = ids_find(&ns->sharing->held, id);
+	error = ksem && sharing_is_nameless(ksem) && describe(ksem, info) ? 0 : ENOENT;
 	pthread_mutex_unlock(&ns->lock);
 	fork_gate_leave();
-	return found;
+	return error;
+}
+
+static int visit_listed(struct ksem_ns *ns, struct listing *listing,
+			int (*visit)(const struct ksem_info *info, void *arg), void *arg)
+{
+	struct ksem_info info;
+	int result = 0;
+
+	for (size_t at = 0; result == 0 && at < listing->bytes; at += 1 + (unsigned char)listing->names[at]) {
+		result = describe_name(ns, listing, &listing->names[at + 1], (unsigned char)listing->names[at], &info);
+		if (result == 0)
+			result = visit(&info, arg);
+		else if (result == ENOENT || result == EINVAL || result == EACCES)
+			result = 0;
+	}
+	for (size_t at = 0; result == 0 && at <= listing->mask; at++) {
+		const struct listed *held = &listing->held[at];
+
+		if (held->id != 0 && !held->shown && describe_nameless(ns, held->id, &info) == 0)
+			result = visit(&info, arg);
+	}
+	return result;
 }
 
 int sharing_foreach(struct ksem_ns *ns, int (*visit)(const struct ksem_info *info, void *arg), void *arg)
 {
-	struct visiting visiting = {.ns = ns, .visit = visit, .arg = arg};
-	struct ksem_info info = {.id = 0};
-	int result = directory_for_all(&ns->sharing->directory, visit_name, &visiting);
+	struct listing *listing;
+	int result;
 
-	while (result == 0 && describe_nameless(ns, info.id, &info))
-		result = was_seen(&visiting, info.id) ? 0 : visit(&info, arg);
-	memory_free(visiting.seen);
+	fork_gate_enter(); /* in which the thread isn't cancelled */
+	listing = listing_begin();
+	result = listing ? list_all(ns, listing) : ENOMEM;
+	fork_gate_leave();
+	if (!listing)
+		return ENOMEM;
+	if (!result)
+		result = visit_listed(ns, listing, visit, arg);
+	fork_gate_enter();
+	listing_end(listing);
+	fork_gate_leave();
 	return result;
 }

@@ -167,39 +167,51 @@ static size_t from_file(const char *file, char *name)
 	return length + 1;
 }
 
-static DIR *open_all(const struct directory *directory)
+static int open_all(const struct directory *directory, DIR **all)
 {
 	int fd = openat(directory->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *all;
+	int error = 0;
 
 	if (fd < 0)
-		return NULL;
-	all = fdopendir(fd);
-	if (!all)
+		return errno;
+	*all = fdopendir(fd);
+	if (!*all) {
+		error = errno;
 		close(fd);
-	return all;
+	}
+	return error;
+}
+
+/* ENOENT: there are no more. */
+static int next_entry(DIR *all, struct dirent **entry)
+{
+	errno = 0;
+	*entry = readdir(all); /* its stream is ours alone. NOLINT(concurrency-mt-unsafe) */
+	if (*entry)
+		return 0;
+	return errno ? errno : ENOENT;
 }
 
 int directory_for_all(const struct directory *directory,
 		      int (*visit)(const char *name, size_t length, ino_t number, void *arg), void *arg)
 {
-	int saved = errno;
-	DIR *all = open_all(directory);
-	struct dirent *entry;
 	char name[KSEM_NAME_MAX + 2];
-	int result = 0;
+	struct dirent *entry;
+	int saved = errno;
+	DIR *all;
+	int result = open_all(directory, &all);
 
-	if (!all)
-		result = errno ? errno : ENOMEM;
-	/* readdir: its stream is ours alone. NOLINTNEXTLINE(concurrency-mt-unsafe) */
-	while (all && result == 0 && (entry = readdir(all))) {
-		size_t length = from_file(entry->d_name, name);
+	if (!result) {
+		while (!(result = next_entry(all, &entry))) {
+			size_t length = from_file(entry->d_name, name);
 
-		if (length > 0)
-			result = visit(name, length, entry->d_ino, arg);
-	}
-	if (all)
+			if (length > 0 && (result = visit(name, length, entry->d_ino, arg)))
+				break;
+		}
+		if (!entry && result == ENOENT)
+			result = 0;
 		closedir(all);
+	}
 	errno = saved;
 	return result;
 }

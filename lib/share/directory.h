@@ -54,8 +54,8 @@ void directory_unlock(const struct directory *directory);
 uint64_t directory_count_at_most(const struct directory *directory);
 
 /*
- * Calls visit for each name, with its file's number, until it returns other than 0, and returns that; or ENOMEM,
- * EMFILE.
+ * Calls visit for each name, with its file's number, until it returns other than 0, and returns that; or the kernel's
+ * error: EACCES, EMFILE, ENFILE, ENOMEM, ...
  */
 int directory_for_all(const struct directory *directory,
 		      int (*visit)(const char *name, size_t length, ino_t number, void *arg), void *arg);

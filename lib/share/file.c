@@ -38,11 +38,27 @@ static int error_of(int error)
 	switch (error) {
 	case EACCES:
 	case EROFS:
+	case EAGAIN: /* its owner has a lease on it */
 		return EPERM;
 	case EISDIR: /* something that isn't a file */
 	case ENXIO:
 	case ENODEV:
 	case ETXTBSY:
+		return EINVAL;
+	default:
+		return error;
+	}
+}
+
+static int error_of_reading(int error)
+{
+	switch (error) {
+	case EAGAIN: /* its owner has a lease on it */
+		return EACCES;
+	case EISDIR: /* it was another file just before */
+	case ENXIO:
+	case ENODEV:
+	case ELOOP:
 		return EINVAL;
 	default:
 		return error;
@@ -173,6 +189,51 @@ int file_find(const struct directory *directory, const char *name, size_t length
 		file_close(file);
 		error = EINVAL;
 	}
+	errno = saved;
+	return error;
+}
+
+static int read_page(int fd, struct page *page, struct file *file)
+{
+	struct statx status;
+	ssize_t bytes;
+	int error = look(fd, "", &status);
+
+	if (error)
+		return error;
+	if (!is_a_page(&status))
+		return EINVAL;
+	describe(file, &status);
+	bytes = pread(fd, page, sizeof(*page), 0);
+	if (bytes < 0)
+		return errno;
+	file->page = page;
+	return bytes == sizeof(*page) && is_semaphore(file) ? 0 : EINVAL;
+}
+
+/* Opens only what looks like a semaphore: to open a FIFO or a device would do something to it. */
+static int open_and_read(const struct directory *directory, const char *path, struct page *page, struct file *file)
+{
+	struct statx status;
+	int error = look(directory->fd, path, &status);
+	int fd;
+
+	if (error || !is_a_page(&status))
+		return error ? error : EINVAL;
+	fd = openat(directory->fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return error_of_reading(errno);
+	error = read_page(fd, page, file);
+	close(fd);
+	return error;
+}
+
+int file_read(const struct directory *directory, const char *name, size_t length, struct page *page, struct file *file)
+{
+	char path[KSEM_NAME_MAX + 2];
+	int saved = errno;
+	int error = to_file(name, length, path) ? open_and_read(directory, path, page, file) : ENOENT;
+
 	errno = saved;
 	return error;
 }

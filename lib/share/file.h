@@ -37,6 +37,13 @@ struct file {
 int file_find(const struct directory *directory, const char *name, size_t length, const struct kept *kept,
 	      struct file *file);
 
+/*
+ * The same, but *page is a copy of what the file has, and nothing is mapped or kept: nothing that others do to the
+ * file can end this process. EINVAL: no semaphore; EACCES: this process may not read it; ENOENT, EMFILE, ENFILE,
+ * ENOMEM, and whatever else the kernel says.
+ */
+int file_read(const struct directory *directory, const char *name, size_t length, struct page *page, struct file *file);
+
 /* Is there anything of that name? */
 bool file_exists(const struct directory *directory, const char *name, size_t length);
 
