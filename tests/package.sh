@@ -124,6 +124,15 @@ if [ -e "$posix" ]; then
 	check 'ksem-run runs programs on libksem_posix.so' ksem_run_runs_on_it
 fi
 
+# ---- The build ----
+
+# meson lists a test that names no suite with the project's name alone.
+every_test_is_in_a_suite() {
+	meson introspect --tests "$build" >"$work/tests" || return 1
+	grep -q '"ksem:fast"' "$work/tests" && ! grep -o '"name": "[^"]*"[^{}]*"suite": \["ksem"\]' "$work/tests"
+}
+check 'every test is in a suite: fast, slow or check' every_test_is_in_a_suite
+
 # ---- Programs ----
 
 cat >"$work/program.c" <<'PROGRAM'
