@@ -38,7 +38,7 @@ for peer in 'ksem, pinned' 'ksem, by id'; do # processes can't share them: to be
 done
 
 # Where the helper programs are not: a copy of the program alone.
-library=$(ldd "$program" | sed -n 's/.*libksem[^ ]* => \([^ ]*\) .*/\1/p')
+library=$(ldd "$program" | sed -n 's/.*libksem[^ ]* => \(.*\) (0x.*/\1/p')
 cp "$program" "$work/alone"
 LD_LIBRARY_PATH=$(dirname "$library") "$work/alone" --quick --rounds 1 --only '^pair_1$' \
 	--peers 'glibc|musl|libc[+][+]' --json "$work/json" --tsv "$work/tsv" >"$work/out" 2>"$work/err" ||

@@ -15,6 +15,7 @@
 # this run alone. At the end the tool stops every process that has it, then removes both directories.
 
 progress_every=5 # seconds between two lines of progress
+patience=8       # seconds that what was started has to end by itself, at the end
 
 # say_usage FILE LINES: what the comment at the top of the tool says
 say_usage()
@@ -70,26 +71,27 @@ left_processes()
 	grep -lzxF "$run_mark" /proc/[0-9]*/environ 2>/dev/null | sed 's|/proc/\([0-9]*\)/environ|\1|'
 }
 
+# end_work [STATUS]: by the trap on EXIT
 end_work()
 {
-	local status=$? pids tries
+	local status=${1-$?} pids since file
+	set +e
 	trap '' HUP INT QUIT PIPE TERM
 	exec 2>/dev/null
 	[ -z "$child" ] || kill -TERM -- "-$child"
-	for tries in {1..100}; do
-		mapfile -t pids < <(left_processes)
-		[ ${#pids[@]} -gt 0 ] || break
-		case $tries in
-		1) kill -TERM "${pids[@]}" ;;
-		[5-9]? | 100) kill -KILL "${pids[@]}" ;; # the others had ten seconds
-		esac
+	mapfile -t pids < <(left_processes)
+	[ ${#pids[@]} -eq 0 ] || kill -TERM "${pids[@]}"
+	since=$SECONDS
+	while [ ${#pids[@]} -gt 0 ] && [ $((SECONDS - since)) -lt $((patience + 5)) ]; do
+		[ $((SECONDS - since)) -lt "$patience" ] || kill -KILL "${pids[@]}"
 		sleep 0.2
+		mapfile -t pids < <(left_processes)
 	done
 	[ -z "$child" ] || kill -KILL -- "-$child"
 	rm -rf "$work" ${shm:+"$shm"}
-	for tries in /dev/shm/sem.ksem-test-posix-*; do # of libc's semaphores, which have one place alone
-		pids=${tries#*posix-}
-		[ ! -O "$tries" ] || [ -e "/proc/${pids%%-*}" ] || rm -f "$tries"
+	for file in /dev/shm/sem.ksem-test-posix-*; do # of libc's semaphores, which have one place alone
+		pids=${file#*posix-}
+		[ ! -O "$file" ] || [ -e "/proc/${pids%%-*}" ] || rm -f "$file"
 	done
 	rmdir build/tmp
 	exit "$status"
