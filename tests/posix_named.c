@@ -446,6 +446,61 @@ static void a_forks_child_can_open(void **state)
 	OK(sem_close(sem));
 }
 
+/* ---- Fork handlers of the host: registered before the library's, and after them. ---- */
+
+static bool handlers_open;
+static int handled; /* in the parent */
+
+static void open_in_handler(void)
+{
+	sem_t *sem;
+
+	if (!handlers_open)
+		return;
+	sem = sem_open(name, O_CREAT, 0600, 1);
+	MUST(sem != SEM_FAILED && sem_close(sem) == 0);
+	handled++;
+}
+
+static void register_handlers(void)
+{
+	pthread_atfork(open_in_handler, open_in_handler, open_in_handler);
+}
+
+__attribute__((section(".preinit_array"), used)) static void (*before_libraries)(void) = register_handlers;
+
+static void the_hosts_fork_handlers_may_open(void **state)
+{
+	sem_t *sem = open_new(1);
+	pthread_t thread;
+
+	(void)state;
+	if (!OURS || THREAD_SANITIZED || EMULATED)
+		SKIP("as above");
+	memset(&race, 0, sizeof(race));
+	thread = start(open_and_close, NULL);
+	handled = 0;
+	handlers_open = true;
+	for (int i = 0; i < ROUNDS(100); i++) {
+		pid_t child;
+
+		alarm(60); /* a fork that hangs ends the test */
+		child = fork();
+		if (child == 0) {
+			sem_t *own = sem_open(name, 0);
+
+			_exit(own == SEM_FAILED || sem_close(own) != 0);
+		}
+		child_succeeds(child);
+	}
+	handlers_open = false;
+	alarm(0);
+	assert_int_equal(handled, 4 * ROUNDS(100));
+	atomic_store(&race.round, 1);
+	finish(thread);
+	OK(sem_close(sem));
+}
+
 int main(void)
 {
 #define named_test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -464,6 +519,7 @@ int main(void)
 		named_test(processes_meet_by_name),
 		named_test(opening_is_no_point_of_cancellation),
 		named_test(a_forks_child_can_open),
+		named_test(the_hosts_fork_handlers_may_open),
 	};
 
 	directory = OURS ? shared_directory_new() : strdup("/dev/shm");
@@ -471,5 +527,7 @@ int main(void)
 		OK(chmod(directory, 01777));
 		setenv("KSEM_DIR", directory, 1);
 	}
+	(void)before_libraries;
+	register_handlers();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
