@@ -26,6 +26,7 @@
 #define fetch_add_seq(p, v) atomic_fetch_add_explicit((p), (v), memory_order_seq_cst)
 #define fetch_sub_seq(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_seq_cst)
 
+#define store_seq(p, v) atomic_store_explicit((p), (v), memory_order_seq_cst)
 #define store_rlx(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
 #define store_rel(p, v) atomic_store_explicit((p), (v), memory_order_release)
 

@@ -100,7 +100,7 @@ void reclaim_free(struct reclaim batch)
 {
 	cells_t lost;
 
-	if (!batch.head && !batch.cells && likely(!cells_many_lost()))
+	if (!batch.head && !batch.cells && !batch.mappings && likely(!cells_many_lost()))
 		return;
 	lost = cells_take_lost();
 	wait_an_epoch();

@@ -426,7 +426,7 @@ static bool describe(struct ksem *ksem, struct ksem_info *info)
 	return true;
 }
 
-bool namespace_stat(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *info)
+int namespace_stat(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *info)
 {
 	bool alive;
 
@@ -435,7 +435,7 @@ bool namespace_stat(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *inf
 	pthread_mutex_lock(&ns->lock);
 	alive = describe(ksem, info);
 	pthread_mutex_unlock(&ns->lock);
-	return alive;
+	return alive ? 0 : EINVAL;
 }
 
 int namespace_foreach(struct ksem_ns *ns, int (*visit)(const struct ksem_info *info, void *arg), void *arg)

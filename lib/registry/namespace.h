@@ -78,8 +78,8 @@ bool namespace_permits(const struct ksem_cred *owner, mode_t mode, const struct 
 int namespace_find(struct ksem_ns *ns, const struct making *making, bool exclusive, struct ksem **found,
 		   struct reclaim *garbage);
 
-/* What is known of a semaphore. False: it is dead. */
-bool namespace_stat(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *info);
+/* What is known of a semaphore. EINVAL: it is dead; ENOMEM: not all can be known. */
+int namespace_stat(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *info);
 
 int namespace_foreach(struct ksem_ns *ns, int (*visit)(const struct ksem_info *info, void *arg), void *arg);
 

@@ -354,14 +354,13 @@ int process_stat(struct ksem_proc *proc, ksem_id_t id, struct ksem_info *info)
 {
 	struct ksem_info now;
 	struct ksem *ksem;
-	bool alive;
+	int error;
 
 	pthread_mutex_lock(&proc->lock);
 	ksem = ids_find(&proc->ids, id);
-	alive = ksem && namespace_stat(proc->ns, ksem, &now);
+	error = ksem ? namespace_stat(proc->ns, ksem, &now) : EINVAL;
 	pthread_mutex_unlock(&proc->lock);
-	if (!alive)
-		return EINVAL;
-	*info = now;
-	return 0;
+	if (!error)
+		*info = now;
+	return error;
 }

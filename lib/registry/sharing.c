@@ -127,11 +127,12 @@ struct entering {
 	struct ksem *ksem;
 };
 
-/* For a file that this process has mapped. 0 or ENOMEM. */
+/* For a file that this process has mapped. 0, ENOMEM, ENOSPC. */
 static int prepare(struct ksem_ns *ns, struct ids *ids, const struct making *making, const struct file *file,
 		   struct entering *entering, struct reclaim *garbage)
 {
 	struct sharing *sharing = ns->sharing;
+	int error;
 
 	entering->name = NULL;
 	if (making->name) {
@@ -139,9 +140,10 @@ static int prepare(struct ksem_ns *ns, struct ids *ids, const struct making *mak
 		if (!entering->name)
 			return ENOMEM;
 	}
-	entering->ksem = shared_new(ns, &sharing->directory, file, making->name);
-	if (!entering->ksem)
+	error = shared_new(ns, &sharing->directory, file, making->name, &entering->ksem);
+	if (error)
 		goto no_object;
+	error = ENOMEM;
 	if (ids_reserve(&sharing->held, garbage) || (ids && ids_reserve(ids, garbage)))
 		goto no_room;
 	return 0;
@@ -150,7 +152,7 @@ no_room:
 	shared_discard(entering->ksem);
 no_object:
 	memory_free(entering->name);
-	return ENOMEM;
+	return error;
 }
 
 static void unprepare(const struct entering *entering)
@@ -417,7 +419,12 @@ void sharing_end(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
 
 int sharing_kill(struct ksem *ksem)
 {
-	return shared_refs(ksem) > 1 ? 0 : plain_kill(shared_of(ksem)->sem);
+	int error;
+
+	pthread_mutex_lock(&ksem->ns->lock);
+	error = shared_kill(ksem);
+	pthread_mutex_unlock(&ksem->ns->lock);
+	return error;
 }
 
 /* What stands between doubt_begin_unlink and its end. On success *file tells which file was told. */

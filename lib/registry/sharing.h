@@ -46,7 +46,10 @@ void sharing_forget(struct ksem_ns *ns, struct ksem *ksem);
 /* What namespace_end does for a shared one. Under the lock. */
 void sharing_end(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage);
 
-/* Ends an anonymous one in which this is the last reference of all; true: it isn't. EBUSY: a thread waits. */
+/*
+ * Ends an anonymous one, of which this is the last reference in this process, if others have none. EBUSY: a thread
+ * waits; ENOMEM.
+ */
 int sharing_kill(struct ksem *ksem);
 
 int sharing_unlink(struct ksem_ns *ns, const struct ksem_cred *cred, const char *bytes, size_t length,
@@ -62,7 +65,7 @@ bool sharing_is_nameless(struct ksem *ksem);
 int sharing_check_limit(struct ksem_ns *ns, bool held);
 
 /* As namespace_stat. */
-bool sharing_stat(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *info);
+int sharing_stat(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *info);
 
 /*
  * As namespace_foreach: first those with names, then what this process has without. ENOMEM, EMFILE, or whatever else

@@ -10,30 +10,30 @@
 #include "registry/sharing.h"
 #include "share/shared.h"
 
-static bool describe(struct ksem *ksem, struct ksem_info *info)
+/* 0; EINVAL: it is dead; ENOMEM. */
+static int describe(struct ksem *ksem, struct ksem_info *info)
 {
 	memset(info, 0, sizeof(*info));
 	if (shared_value(ksem, &info->value) != 0)
-		return false;
+		return EINVAL;
 	info->id = ksem->id;
 	if (!sharing_is_nameless(ksem) && ksem->name)
 		memcpy(info->name, ksem->name->bytes, ksem->name->length);
 	info->waiters = shared_waiters(ksem);
-	info->refs = shared_refs(ksem);
 	info->uid = ksem->owner.uid;
 	info->gid = ksem->owner.gid;
 	info->mode = object_mode(ksem);
-	return true;
+	return shared_refs(ksem, &info->refs);
 }
 
-bool sharing_stat(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *info)
+int sharing_stat(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *info)
 {
-	bool alive;
+	int error;
 
 	pthread_mutex_lock(&ns->lock);
-	alive = describe(ksem, info);
+	error = describe(ksem, info);
 	pthread_mutex_unlock(&ns->lock);
-	return alive;
+	return error;
 }
 
 /* ---- All of them. ---- */
@@ -159,18 +159,20 @@ static int list_all(struct ksem_ns *ns, struct listing *listing)
 	return error ? error : directory_for_all(&ns->sharing->directory, list_name, listing);
 }
 
-/* By a copy of its page, in which waiters that died are counted off. */
+/* By a copy of the file, in which waiters that died are counted off. */
 static void describe_file(struct ksem_ns *ns, const struct file *file, struct ksem_info *info)
 {
 	struct directory *directory = &ns->sharing->directory;
+	struct records records;
 	count_t word;
 
-	page_count_off_dead(file->page, directory);
+	records_init_copy(&records, file->page, file->bytes);
+	records_count_off_dead(&records, directory);
 	word = plain_word(&file->page->sem);
 	info->id = file->id;
 	info->value = count_value(word);
 	info->waiters = count_waiters(word);
-	info->refs = page_refs(file->page, NULL, directory);
+	records_refs(&records, directory, &info->refs); /* can't fail: nothing needs to be mapped */
 	info->uid = file->owner.uid;
 	info->gid = file->owner.gid;
 	info->mode = file->mode;
@@ -194,6 +196,7 @@ static int describe_name(struct ksem_ns *ns, struct listing *listing, const char
 		struct listed *held = place_of(listing, file.id);
 
 		describe_file(ns, &file, info);
+		file_read_end(&file, &page);
 		memcpy(info->name, name, length);
 		held->shown = held->id != 0;
 	}
@@ -201,7 +204,7 @@ static int describe_name(struct ksem_ns *ns, struct listing *listing, const char
 	return error;
 }
 
-/* ENOENT: this process hasn't it any more, or it has a name, or it is dead. */
+/* ENOENT: this process hasn't it any more, or it has a name, or it is dead; ENOMEM. */
 static int describe_nameless(struct ksem_ns *ns, ksem_id_t id, struct ksem_info *info)
 {
 	struct ksem *ksem;
@@ -210,10 +213,10 @@ static int describe_nameless(struct ksem_ns *ns, ksem_id_t id, struct ksem_info 
 	fork_gate_enter();
 	pthread_mutex_lock(&ns->lock);
 	ksem = ids_find(&ns->sharing->held, id);
-	error = ksem && sharing_is_nameless(ksem) && describe(ksem, info) ? 0 : ENOENT;
+	error = ksem && sharing_is_nameless(ksem) ? describe(ksem, info) : ENOENT;
 	pthread_mutex_unlock(&ns->lock);
 	fork_gate_leave();
-	return error;
+	return error == EINVAL ? ENOENT : error;
 }
 
 static int visit_listed(struct ksem_ns *ns, struct listing *listing,
@@ -232,8 +235,11 @@ static int visit_listed(struct ksem_ns *ns, struct listing *listing,
 	for (size_t at = 0; result == 0 && at <= listing->mask; at++) {
 		const struct listed *held = &listing->held[at];
 
-		if (held->id != 0 && !held->shown && describe_nameless(ns, held->id, &info) == 0)
+		result = held->id != 0 && !held->shown ? describe_nameless(ns, held->id, &info) : ENOENT;
+		if (result == 0)
 			result = visit(&info, arg);
+		else if (result == ENOENT)
+			result = 0;
 	}
 	return result;
 }

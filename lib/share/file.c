@@ -9,10 +9,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "share/kept.h"
 #include "share/page.h"
 
@@ -87,7 +89,8 @@ static int look(int fd, const char *path, struct statx *status)
 
 static bool is_a_page(const struct statx *status)
 {
-	return S_ISREG(status->stx_mode) && status->stx_size == PAGE_BYTES;
+	return S_ISREG(status->stx_mode) && status->stx_size >= PAGE_BYTES && status->stx_size <= FILE_BYTES &&
+	       status->stx_size % PAGE_BYTES == 0;
 }
 
 /*
@@ -110,6 +113,7 @@ static void describe(struct file *file, const struct statx *status)
 {
 	file->device = makedev(status->stx_dev_major, status->stx_dev_minor);
 	file->number = status->stx_ino;
+	file->bytes = status->stx_size;
 	file->owner = (struct ksem_cred){status->stx_uid, status->stx_gid};
 	file->id = id_of(status);
 }
@@ -193,6 +197,22 @@ int file_find(const struct directory *directory, const char *name, size_t length
 	return error;
 }
 
+/* A copy of all that is in use of a file, where that isn't one page alone. */
+static int read_all(int fd, struct file *file)
+{
+	struct page *copy = memory_alloc(file->bytes, _Alignof(struct page));
+	ssize_t bytes = copy ? pread(fd, copy, file->bytes, 0) : 0;
+	int error = !copy ? ENOMEM : bytes < 0 ? errno : bytes < PAGE_BYTES ? EINVAL : 0;
+
+	if (error) {
+		memory_free(copy);
+		return error;
+	}
+	file->page = copy;
+	file->bytes = (size_t)bytes - (size_t)bytes % PAGE_BYTES;
+	return 0;
+}
+
 static int read_page(int fd, struct page *page, struct file *file)
 {
 	struct statx status;
@@ -208,7 +228,11 @@ static int read_page(int fd, struct page *page, struct file *file)
 	if (bytes < 0)
 		return errno;
 	file->page = page;
-	return bytes == sizeof(*page) && is_semaphore(file) ? 0 : EINVAL;
+	if (bytes != sizeof(*page) || !is_semaphore(file))
+		return EINVAL;
+	if (file->bytes > sizeof(*page) * (1 + (size_t)load_rlx(&page->more)))     /* relaxed: of a copy */
+		file->bytes = sizeof(*page) * (1 + (size_t)load_rlx(&page->more)); /* relaxed: as above */
+	return file->bytes == sizeof(*page) ? 0 : read_all(fd, file);
 }
 
 /* Opens only what looks like a semaphore: to open a FIFO or a device would do something to it. */
@@ -236,6 +260,12 @@ int file_read(const struct directory *directory, const char *name, size_t length
 
 	errno = saved;
 	return error;
+}
+
+void file_read_end(struct file *file, struct page *page)
+{
+	if (file->page != page)
+		memory_free(file->page);
 }
 
 bool file_exists(const struct directory *directory, const char *name, size_t length)
@@ -277,9 +307,25 @@ static mode_t mode_of_file(mode_t mode)
 	return user | group | others;
 }
 
+/*
+ * As long as a file may be, up to FILE_BYTES. A process whose files may only be short makes semaphores for fewer
+ * processes; the kernel would kill it, by SIGXFSZ, for a longer one. EFBIG: not even one page.
+ */
+static int give_length(int fd)
+{
+	struct rlimit limit;
+	off_t bytes = FILE_BYTES;
+
+	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < FILE_BYTES)
+		bytes = (off_t)(limit.rlim_cur - limit.rlim_cur % PAGE_BYTES);
+	if (bytes == 0)
+		return EFBIG;
+	return ftruncate(fd, bytes) == 0 ? posix_fallocate(fd, 0, PAGE_BYTES) : errno;
+}
+
 static int fill(int fd, const struct ksem_cred *owner, mode_t mode, uint32_t value, struct file *file)
 {
-	int error = posix_fallocate(fd, 0, PAGE_BYTES);
+	int error = give_length(fd);
 
 	if (!error)
 		error = map(fd, NULL, file);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The file of a semaphore that OS processes share: one page (page.h).
+ * The file of a semaphore that OS processes share (page.h).
  *
  * A semaphore is made whole in a file without a name, which then gets its name by a link: nobody ever opens half of
  * one, the kernel says who was first, and a maker that dies leaves nothing. An anonymous semaphore is such a file that
@@ -20,7 +20,8 @@ struct kept;
 
 /* What a semaphore's file is. */
 struct file {
-	struct page *page; /* mapped */
+	struct page *page; /* mapped, the first page alone */
+	size_t bytes;      /* that the file has */
 	bool kept;         /* before, and to stay so (kept.h) */
 	dev_t device;
 	ino_t number;
@@ -38,11 +39,13 @@ int file_find(const struct directory *directory, const char *name, size_t length
 	      struct file *file);
 
 /*
- * The same, but *page is a copy of what the file has, and nothing is mapped or kept: nothing that others do to the
- * file can end this process. EINVAL: no semaphore; EACCES: this process may not read it; ENOENT, EMFILE, ENFILE,
- * ENOMEM, and whatever else the kernel says.
+ * The same, but file->page is a copy of what the file has, of file->bytes, and nothing is mapped or kept: nothing that
+ * others do to the file can end this process. *page is room for one page of it; file_read_end gives back what it took
+ * besides. EINVAL: no semaphore; EACCES: this process may not read it; ENOENT, EMFILE, ENFILE, ENOMEM, and whatever
+ * else the kernel says.
  */
 int file_read(const struct directory *directory, const char *name, size_t length, struct page *page, struct file *file);
+void file_read_end(struct file *file, struct page *page);
 
 /* Is there anything of that name? */
 bool file_exists(const struct directory *directory, const char *name, size_t length);

@@ -7,7 +7,7 @@
 void kept_not(struct shared *shared, struct reclaim *garbage)
 {
 	reclaim_add_mapping(garbage, &shared->mapping, shared->page, PAGE_BYTES);
-	reclaim_add(garbage, &shared->ksem.retired, sizeof(*shared));
+	shared_retire(&shared->ksem, garbage);
 }
 
 void kept_add(struct kept *kept, struct shared *shared, struct reclaim *garbage)
@@ -57,7 +57,7 @@ void kept_use(struct kept *kept, const struct page *page, struct reclaim *garbag
 	struct shared *shared = take(kept, page);
 
 	if (shared)
-		reclaim_add(garbage, &shared->ksem.retired, sizeof(*shared));
+		shared_retire(&shared->ksem, garbage);
 }
 
 void kept_drop(struct kept *kept, const struct page *page, struct reclaim *garbage)

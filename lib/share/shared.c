@@ -7,12 +7,13 @@
 #include <errno.h>
 #include <time.h>
 
-struct ksem *shared_new(struct ksem_ns *ns, struct directory *directory, const struct file *file, bool named)
+int shared_new(struct ksem_ns *ns, struct directory *directory, const struct file *file, bool named, struct ksem **made)
 {
 	struct shared *shared = memory_alloc(sizeof(*shared), KSEM_CACHE_LINE);
+	int error;
 
 	if (!shared)
-		return NULL;
+		return ENOMEM;
 	object_init(&shared->ksem, ns, &file->owner, OBJECT_SHARED | (named ? OBJECT_NAMED : 0), file->mode, 0);
 	semaphore_kill(&shared->ksem.sem);
 	shared->ksem.id = file->id;
@@ -22,36 +23,71 @@ struct ksem *shared_new(struct ksem_ns *ns, struct directory *directory, const s
 	shared->number = file->number;
 	shared->name_hash = file->name_hash;
 	shared->directory = directory;
-	shared->holder = page_enter(file->page, directory);
-	shared_tell_refs(&shared->ksem);
-	return &shared->ksem;
+	records_init(&shared->records, file->page, file->bytes);
+	error = records_enter(&shared->records, directory, directory->presence, 1, &shared->record);
+	if (error) {
+		memory_free(shared);
+		return error;
+	}
+	store_rlx(&shared->record.holder->pid, directory->process); /* relaxed: a number to show */
+	*made = &shared->ksem;
+	return 0;
 }
 
 void shared_discard(struct ksem *ksem)
 {
-	page_leave(shared_of(ksem)->page, shared_of(ksem)->holder);
+	records_leave(&shared_of(ksem)->record);
+	records_discard(&shared_of(ksem)->records);
 	memory_free(ksem);
 }
 
 void shared_end(struct ksem *ksem)
 {
-	page_leave(shared_of(ksem)->page, shared_of(ksem)->holder);
+	records_leave(&shared_of(ksem)->record);
+}
+
+void shared_retire(struct ksem *ksem, struct reclaim *garbage)
+{
+	struct shared *shared = shared_of(ksem);
+	struct page *wide = records_close(&shared->records);
+
+	if (wide)
+		reclaim_add_mapping(garbage, &shared->wide_mapping, wide, shared->records.bytes);
+	reclaim_add(garbage, &ksem->retired, sizeof(*shared));
 }
 
 void shared_tell_refs(struct ksem *ksem)
 {
-	struct holder *holder = shared_of(ksem)->holder;
+	uint32_t refs = life_count_refs(load_rlx(&ksem->life)); /* relaxed: changed under the namespace's lock */
 
-	/* relaxed: numbers to show */
-	store_rlx(&holder->refs, life_count_refs(load_rlx(&ksem->life))); /* relaxed: as above */
+	store_seq(&shared_of(ksem)->record.holder->refs, refs); /* KSEM_ORD_21 release, KSEM_ORD_21 acquire */
 }
 
-uint32_t shared_refs(struct ksem *ksem)
+int shared_refs(struct ksem *ksem, uint32_t *refs)
 {
 	struct shared *shared = shared_of(ksem);
 
-	/* relaxed: a number to show */
-	return life_count_refs(load_rlx(&ksem->life)) + page_refs(shared->page, shared->holder, shared->directory);
+	return records_refs(&shared->records, shared->directory, refs);
+}
+
+/*
+ * The reference is gone first, and others are looked for then: so two processes that drop the last two at once can't
+ * both leave the end to the other. Both may end it. One that is killed in between has no reference any more, as its
+ * record says and its presence.
+ */
+int shared_kill(struct ksem *ksem)
+{
+	struct shared *shared = shared_of(ksem);
+	bool others;
+	int error;
+
+	store_seq(&shared->record.holder->refs, 0); /* KSEM_ORD_21 release, KSEM_ORD_21 acquire */
+	error = records_have_others(&shared->records, &shared->record, shared->directory, &others);
+	if (!error && !others)
+		error = plain_kill(shared->sem);
+	if (error)
+		shared_tell_refs(ksem);
+	return error;
 }
 
 /* Looks for dead waiters; at most once a second, since each look asks the kernel for every process that waits. */
@@ -63,7 +99,7 @@ static void tidy(struct shared *shared)
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
 	if (last != (uint32_t)now.tv_sec &&
 	    cas_rlx(&shared->tidied, &last, (uint32_t)now.tv_sec)) /* relaxed: it only picks who looks */
-		page_count_off_dead(shared->page, shared->directory);
+		records_count_off_dead(&shared->records, shared->directory);
 }
 
 int shared_post(struct ksem *ksem, uint32_t n)
@@ -103,7 +139,7 @@ uint32_t shared_waiters(struct ksem *ksem)
 {
 	struct shared *shared = shared_of(ksem);
 
-	page_count_off_dead(shared->page, shared->directory);
+	records_count_off_dead(&shared->records, shared->directory);
 	return count_waiters(plain_word(shared->sem));
 }
 
@@ -112,10 +148,10 @@ int shared_take_or_enlist(struct ksem *ksem)
 	struct shared *shared = shared_of(ksem);
 	int error;
 
-	holder_begin_wait(shared->holder);
+	holder_begin_wait(shared->record.holder);
 	error = plain_take_or_enlist(shared->sem);
 	if (error != EAGAIN)
-		holder_end_wait(shared->holder);
+		holder_end_wait(shared->record.holder);
 	return error;
 }
 
@@ -130,7 +166,7 @@ int shared_delist(struct ksem *ksem, bool give_up)
 	int error = plain_leave(shared->sem, give_up);
 
 	if (error != EAGAIN)
-		holder_end_wait(shared->holder);
+		holder_end_wait(shared->record.holder);
 	return error;
 }
 
@@ -178,7 +214,8 @@ bool shared_after_fork(struct ksem *ksem, bool waiting, bool enlisted)
 	struct shared *shared = shared_of(ksem);
 	count_t word = load_rlx(&ksem->sem.word); /* relaxed: the child has one thread */
 
-	shared->holder = page_enter(shared->page, shared->directory);
+	if (records_enter(&shared->records, shared->directory, shared->directory->presence, 0, &shared->record))
+		return false;
 	if (count_is_orphan(word) && count_waiters(word) == 0)
 		return !waiting; /* else that thread was about to end it, and goes on */
 	store_rlx(&ksem->sem.word, count_after_fork(word, waiting)); /* relaxed: as above */
@@ -186,7 +223,7 @@ bool shared_after_fork(struct ksem *ksem, bool waiting, bool enlisted)
 		return true;
 	shared_tell_refs(ksem);
 	if (waiting && enlisted) {
-		holder_begin_wait(shared->holder);
+		holder_begin_wait(shared->record.holder);
 		plain_add_waiter(shared->sem);
 	}
 	return false;

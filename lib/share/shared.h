@@ -15,14 +15,16 @@
 
 #include "object/object.h"
 #include "share/file.h"
-#include "share/page.h"
+#include "share/records.h"
 
 struct shared {
 	struct ksem ksem;
 	struct mapping mapping; /* as ksem.retired */
+	struct mapping wide_mapping;
 	struct page *page;      /* constant after creation, as are sem, device, number and directory */
 	struct plain *sem;      /* the page's, for those who want but one load */
-	struct holder *holder;  /* constant, but in a fork's child: this process's record */
+	struct records records; /* of the page */
+	struct record record;   /* constant, but in a fork's child: this process's */
 	struct directory *directory;
 	dev_t device;
 	ino_t number;
@@ -40,22 +42,33 @@ static inline struct shared *shared_of(struct ksem *ksem)
 }
 
 /*
- * One with one reference, for a file that was opened or made; name and namespace's tables are the caller's. NULL:
- * ENOMEM.
+ * One with one reference, for a file that was opened or made; name and namespace's tables are the caller's. ENOMEM;
+ * ENOSPC: no record can be had for this process.
  */
-struct ksem *shared_new(struct ksem_ns *ns, struct directory *directory, const struct file *file, bool named);
+int shared_new(struct ksem_ns *ns, struct directory *directory, const struct file *file, bool named,
+	       struct ksem **made);
 
 /* Undoes it, while nobody else has seen it. The file stays mapped. */
 void shared_discard(struct ksem *ksem);
 
-/* Its end in this process: gives the record back. Its memory and its mapping are the caller's to give back (kept.h). */
+/* Its end in this process: gives the record back. Its memory and its page are the caller's to give back (kept.h). */
 void shared_end(struct ksem *ksem);
+
+/* Gives to the list what it has but for its page. */
+void shared_retire(struct ksem *ksem, struct reclaim *garbage);
 
 /* Says in the page how many references this process has. Under the namespace's lock. */
 void shared_tell_refs(struct ksem *ksem);
 
-/* References in all processes. */
-uint32_t shared_refs(struct ksem *ksem);
+/* References in all processes. ENOMEM. */
+int shared_refs(struct ksem *ksem, uint32_t *refs);
+
+/*
+ * Of the last reference in this process: ends posts and takes, if no process has another. 0; EBUSY: a thread waits;
+ * ENOMEM: it can't be found out. Where it fails the reference is as it was, else as if it had been dropped. Under the
+ * namespace's lock.
+ */
+int shared_kill(struct ksem *ksem);
 
 /* As the calls of the contract. In a read section, or pinned. */
 int shared_post(struct ksem *ksem, uint32_t n);

@@ -1,27 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Who has a semaphore open, by the records in its page (lib/share/page.h). The library's interface doesn't tell this;
- * so this program is built with what is inside of the library, and reads the layout of its own version.
+ * Who has a semaphore open, by the records in its file (lib/share/records.h). The library's interface doesn't tell
+ * this; so this program is built with what is inside of the library, and reads the layout of its own version.
  */
 #include "tool.h"
 
 #include <string.h>
 
 #include "share/file.h"
-#include "share/page.h"
+#include "share/records.h"
 
-static void add(struct holders *holders, const struct directory *directory, const struct page *page, int record)
+static void add(const struct holder *holder, void *arg)
 {
-	const struct holder *holder = &page->holders[record];
-	uint64_t presence = load_rlx(&holder->presence); /* relaxed: numbers to show, as are those below */
-	uint32_t refs = load_rlx(&holder->refs);         /* relaxed: as above */
-	uint32_t pid = load_rlx(&holder->pid);           /* relaxed: as above */
+	struct holders *holders = arg;
+	uint32_t pid = load_rlx(&holder->pid); /* relaxed: a number to show */
 
-	if (refs == 0 || presence == 0)
-		return;
-	if (record == 0)
+	if (holders->count == sizeof(holders->pids) / sizeof(*holders->pids) || pid == 0)
 		holders->more = true;
-	else if (directory_is_present(directory, presence))
+	else
 		holders->pids[holders->count++] = (pid_t)pid;
 }
 
@@ -29,18 +25,18 @@ void find_holders(const char *name, struct holders *holders)
 {
 	static struct directory directory;
 	static bool is_open;
+	struct records records;
 	struct file file;
+	struct page page;
 
 	memset(holders, 0, sizeof(*holders));
 	if (!is_open)
 		must(directory_open(&directory, options.directory), options.directory);
 	is_open = true;
-	if (file_find(&directory, name, strlen(name), NULL, &file) != 0)
+	if (file_read(&directory, name, strlen(name), &page, &file) != 0)
 		return; /* it went meanwhile */
 	holders->made = (double)file.page->made / 1e9;
-	for (int i = 0; i < PAGE_HOLDERS; i++)
-		add(holders, &directory, file.page, i);
-	file_close(&file);
+	records_init_copy(&records, file.page, file.bytes);
+	records_for_all(&records, &directory, add, holders); /* can't fail: nothing needs to be mapped */
+	file_read_end(&file, &page);
 }
-
-_Static_assert(PAGE_HOLDERS <= sizeof(((struct holders *)0)->pids) / sizeof(pid_t), "there is a place for each");

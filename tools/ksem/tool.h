@@ -52,7 +52,7 @@ struct holders {
 	double made; /* seconds of CLOCK_REALTIME; 0: unknown */
 	unsigned int count;
 	pid_t pids[128]; /* as they call themselves: in another pid namespace they have other numbers */
-	bool more;       /* there are some whose number nobody noted */
+	bool more;       /* there are some more, or some whose number nobody noted yet */
 };
 
 void find_holders(const char *name, struct holders *holders);

@@ -31,6 +31,7 @@
 
 #define store_rlx(p, v) STORE(p, v, RELAXED)
 #define store_rel(p, v) STORE(p, v, RELEASE)
+#define store_seq(p, v) STORE(p, v, SEQ_CST)
 
 #define cas_rlx(p, expected, v)     CAS(p, expected, v, RELAXED, RELAXED)
 #define cas_acq(p, expected, v)     CAS(p, expected, v, ACQUIRE, ACQUIRE)
