@@ -37,7 +37,8 @@ static bool is_legal(struct model m)
 
 static struct model without_waiter(struct model m)
 {
-	m.waiters--;
+	if (m.waiters < COUNT_WAITERS_MAX) /* else it is stuck */
+		m.waiters--;
 	if (m.orphan && m.waiters == 0)
 		m.dead = true;
 	return m;
@@ -93,9 +94,8 @@ static void check_enlist(struct model m)
 	struct model want = m;
 	count_t next = NEVER;
 
-	if (m.waiters == COUNT_WAITERS_MAX)
-		return; /* more than Linux has threads */
-	want.waiters++;
+	if (m.waiters < COUNT_WAITERS_MAX) /* else it is stuck */
+		want.waiters++;
 	check(count_enlist(word_of(m), &next), &next, m.dead ? EINVAL : m.value != 0 ? EAGAIN : 0, want);
 }
 

@@ -113,7 +113,7 @@ static bool refuse(const long *calls, unsigned n, int error)
 	       syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) == 0;
 }
 
-static int refusal; /* ENOSYS or EPERM */
+static int refusal; /* an error number */
 
 #define REFUSE(...)                                                               \
 	do {                                                                      \
@@ -137,13 +137,27 @@ static void do_nothing(int signal)
 	(void)signal;
 }
 
+/* Used this process little of its processors? It slept, mostly. */
+static bool is_idle(void)
+{
+	struct timespec used;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	return used.tv_sec == 0 && used.tv_nsec < 500 * 1000 * 1000;
+}
+
+static bool refused_later; /* after the first timed wait */
+
 static void without_futex_waitv(void)
 {
+	struct timespec past = {1, 0};
 	struct timespec soon = in_ms(CLOCK_REALTIME, 5);
 	struct sigaction action = {.sa_handler = do_nothing, .sa_flags = SA_RESTART};
 	pthread_t waiter;
 
 	begin(0);
+	if (refused_later)
+		MUST(ksem_clockwait(world.proc, id, CLOCK_REALTIME, &past) == ETIMEDOUT);
 	REFUSE(SYS_futex_waitv);
 	MUST(syscall(SYS_futex_waitv, NULL, 0, 0, NULL, 0) == -1 && errno == refusal);
 	errno = 77;
@@ -153,6 +167,7 @@ static void without_futex_waitv(void)
 	until_asleep(world.proc, id, 1);
 	MUST(ksem_post(world.proc, id) == 0);
 	MUST(finish(waiter) == NULL);
+	MUST(is_idle());
 	MUST(sigaction(SIGUSR1, &action, NULL) == 0);
 	waiter = start(clockwait_once, NULL);
 	until_asleep(world.proc, id, 1);
@@ -164,9 +179,39 @@ static void without_futex_waitv(void)
 static void timed_sleeps_work_without_futex_waitv(void **state)
 {
 	(void)state;
-	for (int i = 0; i < 2; i++) {
-		refusal = i ? ENOSYS : EPERM;
+	for (refusal = 1; refusal < EHWPOISON; refusal++) { /* any number, also one that a sleep may end with */
+		refused_later = refusal % 2;
 		in_child(without_futex_waitv);
+	}
+}
+
+/* No futex at all: a wait looks, and naps. */
+static void without_futexes(void)
+{
+	struct timespec soon = in_ms(CLOCK_REALTIME, 100), now;
+	pthread_t waiter;
+
+	begin(0);
+	REFUSE(SYS_futex_waitv, SYS_futex);
+	MUST(ksem_clockwait(world.proc, id, CLOCK_REALTIME, &soon) == ETIMEDOUT);
+	clock_gettime(CLOCK_REALTIME, &now);
+	MUST(now.tv_sec - soon.tv_sec < 5 && (now.tv_sec > soon.tv_sec || now.tv_nsec >= soon.tv_nsec));
+	waiter = start(wait_once, NULL);
+	until_asleep(world.proc, id, 1);
+	sleep_ms(50);
+	MUST(ksem_post(world.proc, id) == 0);
+	while (pthread_tryjoin_np(waiter, NULL) != 0) /* what a join sleeps by is refused too */
+		sleep_ms(1);
+	MUST(is_idle());
+	end();
+}
+
+static void waits_end_without_futexes(void **state)
+{
+	(void)state;
+	for (refusal = 1; refusal < EHWPOISON; refusal += 7) {
+		if (refusal != EINTR) /* which the library can't but believe */
+			in_child(without_futexes);
 	}
 }
 
@@ -503,6 +548,7 @@ int main(void)
 		cmocka_unit_test(permits_are_conserved_without_membarrier),
 		cmocka_unit_test(permits_are_conserved_where_a_thread_has_no_sequences),
 		cmocka_unit_test(timed_sleeps_work_without_futex_waitv),
+		cmocka_unit_test(waits_end_without_futexes),
 		cmocka_unit_test(threads_end_while_others_wait),
 		cmocka_unit_test(a_cancelled_waiter_takes_its_permit_first),
 		cmocka_unit_test(programs_start_and_are_replaced_while_others_post),

@@ -6,6 +6,7 @@
 
 #include <dlfcn.h>
 #include <limits.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 
 static void the_calls_are_those_of_this_build(void **state)
@@ -341,20 +342,15 @@ static void a_handler_ends_waits(void **state)
 	}
 }
 
-/* libc's: only the one without a deadline goes on. */
+/* Only the wait without a deadline goes on. */
 static void a_handler_with_SA_RESTART_does_not(void **state)
 {
-	if (EMULATED && OURS)
-		SKIP("no futex_waitv under qemu-user");
 	(void)state;
 	set_handler(SIGUSR1, count_signal, SA_RESTART);
-	for (int i = 0; i < 6; i++) {
+	for (int pshared = 0; pshared < 2; pshared++) {
 		pthread_t thread;
 
-		if (!OURS && i % 3 != 0)
-			continue;
-		begin(i / 3, 0);
-		test.kind = i % 3;
+		begin(pshared, 0);
 		thread = start(wait_once, NULL);
 		until_sem_waiters(&test.sem, 1);
 		disturb(thread);
@@ -364,6 +360,71 @@ static void a_handler_with_SA_RESTART_does_not(void **state)
 		finish(thread);
 		assert_int_equal(test.answer, 0);
 	}
+}
+
+/* ---- Signals at whole seconds, when programs' timers fire. ---- */
+
+#define TIMED_THREADS 48
+
+static struct {
+	sem_t sem[TIMED_THREADS / 2]; /* two threads wait on each but the first few: one */
+	atomic_int interrupted, posted_to;
+} seconds;
+
+static void nothing(int signal)
+{
+	(void)signal;
+}
+
+/* A timer that signals this thread in a second, and by so many microseconds more or less. */
+static timer_t time_this_thread(int us)
+{
+	struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR2};
+	struct itimerspec when = {{0, 0}, {0, 1000000000 + us * 1000L}};
+	timer_t timer;
+
+	event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
+	when.it_value.tv_sec = when.it_value.tv_nsec / 1000000000;
+	when.it_value.tv_nsec %= 1000000000;
+	MUST(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
+	MUST(timer_settime(timer, 0, &when, NULL) == 0);
+	return timer;
+}
+
+static void *wait_for_a_second(void *arg)
+{
+	int which = (int)(intptr_t)arg;
+	timer_t timer = time_this_thread(which * 10 - 10 * TIMED_THREADS / 3); /* some before, more after */
+
+	if (wait_somehow(&seconds.sem[which / 2], which % 3) == 0) {
+		atomic_fetch_add(&seconds.posted_to, 1);
+	} else {
+		MUST(errno == EINTR);
+		atomic_fetch_add(&seconds.interrupted, 1);
+	}
+	MUST(timer_delete(timer) == 0);
+	return NULL;
+}
+
+/* None of them is lost: a thread that sleeps in slices, and goes on when one is over, would lose some. */
+static void no_signal_is_lost_when_a_second_is_over(void **state)
+{
+	pthread_t threads[TIMED_THREADS];
+
+	(void)state;
+	set_handler(SIGUSR2, nothing, 0);
+	memset(&seconds, 0, sizeof(seconds));
+	for (int i = 0; i < TIMED_THREADS / 2; i++)
+		OK(sem_init(&seconds.sem[i], i % 4 != 0, 0));
+	for (int i = 0; i < TIMED_THREADS; i++)
+		threads[i] = start(wait_for_a_second, (void *)(intptr_t)i);
+	for (int ms = 0; ms < 5000 && atomic_load(&seconds.interrupted) < TIMED_THREADS; ms++)
+		sleep_ms(1);
+	for (int i = 0; i < TIMED_THREADS; i++) /* lets out those who still wait */
+		OK(sem_post(&seconds.sem[i / 2]));
+	for (int i = 0; i < TIMED_THREADS; i++)
+		finish(threads[i]);
+	assert_int_equal(atomic_load(&seconds.posted_to), 0);
 }
 
 static void post_both(int signal)
@@ -637,6 +698,7 @@ int main(void)
 		cmocka_unit_test(memory_may_go_right_after_the_wait),
 		cmocka_unit_test(a_handler_ends_waits),
 		cmocka_unit_test(a_handler_with_SA_RESTART_does_not),
+		cmocka_unit_test(no_signal_is_lost_when_a_second_is_over),
 		cmocka_unit_test(handlers_may_post),
 		cmocka_unit_test(a_sleeper_can_be_cancelled),
 		cmocka_unit_test(waits_are_points_of_cancellation_even_with_a_permit),

@@ -38,7 +38,7 @@ static inline int sem_value(sem_t *sem)
 static inline unsigned sem_waiters(sem_t *sem)
 {
 #ifdef KSEM_POSIX
-	return count_waiters(plain_word(&standard_of(sem)->plain));
+	return count_waiters(plain_word(standard_of(sem)));
 #else
 	(void)sem;
 	return 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What an OS process leaves behind in a namespace that it shares, when it is killed, executes another program or exits:
- * it stops nobody, and costs no more than the permit that it held. (killed.c: at each instruction.)
+ * it stops nobody, and costs no more than the permit that it held. (killed.c: at each instruction;
+ * looks.c: beside sleepers.)
  */
 #include "sharing.h"
 
@@ -106,25 +107,6 @@ static void a_killed_waiter_is_counted_no_more_and_costs_nothing(void **state)
 	world_end(&world);
 }
 
-static void a_waiter_goes_on_though_the_poster_died_before_its_wake(void **state)
-{
-	struct world world = enter();
-	struct page *page;
-	pid_t child;
-
-	(void)state;
-	watcher = world.proc;
-	OK(ksem_open(world.proc, "/held", O_CREAT, 0600, 0, &held));
-	child = start_process(hold_and_wait);
-	BECOMES(waiters, 1);
-	usleep(10000);
-	page = map_page("/held");
-	fetch_add_acq_rel(&page->sem.word, 1); /* what a post does that is killed then */
-	ends_well(child);
-	munmap(page, PAGE_BYTES);
-	world_end(&world);
-}
-
 #define PERMITS 4
 
 static void use_everything_for_ever(void)
@@ -194,7 +176,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		shared_test(kill_exec_and_exit_drop_references),
 		shared_test(a_killed_waiter_is_counted_no_more_and_costs_nothing),
-		shared_test(a_waiter_goes_on_though_the_poster_died_before_its_wake),
 		shared_test(a_process_killed_anywhere_stops_nobody_and_takes_only_what_it_held),
 	};
 

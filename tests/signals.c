@@ -102,6 +102,66 @@ static void posts_from_a_handler_interrupt_calls_of_the_same_thread(void **state
 	assert_int_equal(value_of(test.proc, test.other), atomic_load(&test.posted));
 }
 
+/* ---- Signals at whole seconds, when programs' timers fire. ---- */
+
+#define TIMED_THREADS 32
+
+static ksem_id_t timed_ids[TIMED_THREADS];
+static atomic_int timed_interrupted;
+
+/* A timer that signals this thread in a second, and by so many microseconds more or less. */
+static timer_t time_this_thread(int us)
+{
+	struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR2};
+	struct itimerspec when = {{0, 0}, {us < 0 ? 0 : 1, (us < 0 ? 1000000000 : 0) + us * 1000L}};
+	timer_t timer;
+
+	event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
+	MUST(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
+	MUST(timer_settime(timer, 0, &when, NULL) == 0);
+	return timer;
+}
+
+static void *wait_for_a_second(void *arg)
+{
+	struct timespec late = in_ms(CLOCK_REALTIME, 100000);
+	int which = (int)(intptr_t)arg;
+	timer_t timer = time_this_thread(which * 10 - 10 * TIMED_THREADS / 3); /* some before, more after */
+	int error = which % 2 ? ksem_wait(test.proc, timed_ids[which]) :
+				ksem_clockwait(test.proc, timed_ids[which], CLOCK_REALTIME, &late);
+
+	MUST(error == 0 || error == EINTR);
+	atomic_fetch_add(&timed_interrupted, error == EINTR);
+	MUST(timer_delete(timer) == 0);
+	return NULL;
+}
+
+/* None of them is lost: a thread that sleeps in slices, and goes on when one is over, would lose some. */
+static void no_signal_is_lost_when_a_second_is_over(void **state)
+{
+	pthread_t threads[TIMED_THREADS];
+	struct sigaction before;
+	int interrupted;
+
+	(void)state;
+	handle(SIGUSR2, only_note, 0, &before);
+	atomic_store(&timed_interrupted, 0);
+	for (int i = 0; i < TIMED_THREADS; i++) {
+		OK(ksem_init(test.proc, 0, &timed_ids[i]));
+		threads[i] = start(wait_for_a_second, (void *)(intptr_t)i);
+	}
+	for (int ms = 0; ms < 5000 && atomic_load(&timed_interrupted) < TIMED_THREADS; ms++)
+		sleep_ms(1);
+	interrupted = atomic_load(&timed_interrupted);
+	for (int i = 0; i < TIMED_THREADS; i++) { /* lets out those who still wait */
+		OK(ksem_post(test.proc, timed_ids[i]));
+		finish(threads[i]);
+		OK(ksem_destroy(test.proc, timed_ids[i]));
+	}
+	OK(sigaction(SIGUSR2, &before, NULL));
+	assert_int_equal(interrupted, TIMED_THREADS);
+}
+
 static void *take_all(void *arg)
 {
 	unsigned long taken = 0;
@@ -361,6 +421,7 @@ int main(void)
 		test(a_thread_s_first_call_may_be_a_post_in_a_handler),
 		test(a_handler_without_SA_RESTART_ends_every_kind_of_wait),
 		test(a_handler_with_SA_RESTART_lets_every_kind_of_wait_go_on),
+		test(no_signal_is_lost_when_a_second_is_over),
 		test(interrupted_waits_lose_no_permit_and_no_wake),
 		test(the_library_has_no_thread_of_its_own),
 	};

@@ -2,102 +2,102 @@
 /*
  * The futex system calls: see futex.h.
  *
- * A sleep without a deadline is FUTEX_WAIT, which the kernel itself restarts after a handler with SA_RESTART. A timed
- * FUTEX_WAIT isn't restarted but ends with EINTR whatever the handler's flags; futex_waitv (Linux 5.16) with one word
- * is, and its time is absolute, so that nothing is lost over a restart. Where futex_waitv is missing, a timed sleep is
- * FUTEX_WAIT_BITSET, and every handler ends it with EINTR.
+ * A sleep without a deadline is FUTEX_WAIT, which the kernel itself restarts after a handler with SA_RESTART. A sleep
+ * until a deadline is futex_timed's (timed.h).
  *
- * To futex_waitv a time is two 64-bit numbers on every processor; to futex it is two longs, and where time_t is wider
- * than those, futex_time64 is the call.
+ * A sandbox may refuse any of these calls, with any error number, even with one that means something here. So an answer
+ * that says nothing about the sleep is followed by FUTEX_WAIT_BITSET, which is what libc sleeps by; and if that says
+ * nothing either, by a nap of a millisecond: the caller then looks at the word and comes again. An EAGAIN while the
+ * word is as expected, or an ETIMEDOUT before the deadline, counts as such an answer. So a wait that can't sleep looks
+ * a thousand times a second, and is over when its deadline is.
+ *
+ * To futex a time is two longs; where time_t is wider than those, futex_time64 is the call.
  *
  * ThreadSanitizer holds a signal's handler back until the thread next calls something that it intercepts, which a
- * sleeper doesn't. So under ThreadSanitizer sleeps are cut into slices, and between them such a call is made.
+ * sleeper doesn't. So under ThreadSanitizer sleeps are cut into slices, and between them such a call is made. And it
+ * doesn't see what the kernel changes: there a post is made before its wake call.
  */
 #include "os/futex.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
-#include <stdbool.h>
+#include <poll.h>
 #include <stddef.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/compiler.h"
+#include "os/clock.h"
+#include "os/timed.h"
 
-#ifndef SYS_futex_waitv
-#define SYS_futex_waitv 449
-struct futex_waitv {
-	uint64_t val;
-	uint64_t uaddr;
-	uint32_t flags;
-	uint32_t __reserved;
-};
-#define FUTEX_32 2
-#endif
+#define NAP_NS (1000 * 1000)
 
 /* The futex call that takes a struct timespec. */
 #ifdef SYS_futex_time64 /* 32 bits */
 #define SYS_FUTEX_TIMED (sizeof(time_t) > sizeof(long) ? SYS_futex_time64 : SYS_futex)
+#define SYS_PPOLL       (sizeof(time_t) > sizeof(long) ? SYS_ppoll_time64 : SYS_ppoll)
 #else
 #define SYS_FUTEX_TIMED SYS_futex
+#define SYS_PPOLL       SYS_ppoll
 #endif
 
-struct time_of_waitv {
-	int64_t seconds, nanoseconds;
-};
-
-/* `flag`: FUTEX_PRIVATE_FLAG, or 0. */
-static int wait_bitset(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline, int flag)
+int futex_bitset(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline, int flag)
 {
 	int op = FUTEX_WAIT_BITSET | flag;
+	const struct timespec *time = deadline ? &deadline->time : NULL;
 
-	if (deadline->clock == CLOCK_REALTIME)
+	if (deadline && deadline->clock == CLOCK_REALTIME)
 		op |= FUTEX_CLOCK_REALTIME;
-	if (syscall(SYS_FUTEX_TIMED, word, op, expected, &deadline->time, NULL, FUTEX_BITSET_MATCH_ANY) == 0)
-		return 0;
-	return errno;
+	return syscall(SYS_FUTEX_TIMED, word, op, expected, time, NULL, FUTEX_BITSET_MATCH_ANY) == 0 ? 0 : errno;
 }
 
-static int wait_timed(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline, int flag)
+bool futex_is_answer(int error, const atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline)
 {
-	static atomic(bool) missing; /* only ever goes from false to true */
-	struct futex_waitv waiter = {.val = expected, .uaddr = (uintptr_t)word, .flags = FUTEX_32 | (uint32_t)flag};
-	struct time_of_waitv time = {deadline->time.tv_sec, deadline->time.tv_nsec};
+	struct timespec now;
 
-	if (!load_rlx(&missing)) { /* relaxed: a stale false costs one refused call */
-		if (syscall(SYS_futex_waitv, &waiter, 1, 0, &time, deadline->clock) >= 0)
-			return 0;
-		if (errno != ENOSYS && errno != EPERM) /* EPERM: a seccomp filter that doesn't know it */
-			return errno;
-		store_rlx(&missing, true); /* relaxed: as above */
+	if (error == EAGAIN)
+		return load_rlx(word) != expected; /* relaxed: the caller looks again */
+	if (error != ETIMEDOUT)
+		return error == 0 || error == EINTR;
+	if (!deadline)
+		return false;
+	now = clock_now(deadline->clock);
+	return !clock_is_before(&now, &deadline->time);
+}
+
+/* What is left when the kernel doesn't let the thread sleep: 0, as a stray wake; ETIMEDOUT; EINTR. */
+static int nap(const struct deadline *deadline)
+{
+	struct timespec now, time = {0, NAP_NS};
+
+	if (deadline) {
+		now = clock_now(deadline->clock);
+		time.tv_nsec = (long)clock_between(&now, &deadline->time, NAP_NS);
+		if (time.tv_nsec == 0)
+			return ETIMEDOUT;
 	}
-	return wait_bitset(word, expected, deadline, flag);
+	if (syscall(SYS_PPOLL, NULL, 0, &time, NULL, 0) == 0)
+		return 0;
+	if (errno == EINTR)
+		return EINTR;
+	return nanosleep(&time, NULL) != 0 && errno == EINTR ? EINTR : 0;
 }
 
 #ifdef KSEM_TSAN
 
-static bool earlier(const struct timespec *a, const struct timespec *b)
-{
-	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
-}
-
 /* A sleep in slices; see above. */
-static int wait_seen_by_tsan(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline, int flag)
+static int wait_once(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline, int flag)
 {
 	for (;;) {
 		struct deadline slice = {deadline ? deadline->clock : CLOCK_MONOTONIC, {0, 0}};
 		bool last;
 		int error;
 
-		clock_gettime(slice.clock, &slice.time);
-		slice.time.tv_nsec += 20 * 1000 * 1000;
-		if (slice.time.tv_nsec >= 1000 * 1000 * 1000) {
-			slice.time.tv_nsec -= 1000 * 1000 * 1000;
-			slice.time.tv_sec++;
-		}
-		last = deadline && !earlier(&slice.time, &deadline->time);
-		error = wait_timed(word, expected, last ? deadline : &slice, flag);
+		slice.time = clock_now(slice.clock);
+		slice.time = clock_after(&slice.time, 20 * 1000 * 1000);
+		last = deadline && !clock_is_before(&slice.time, &deadline->time);
+		error = futex_timed(word, expected, last ? deadline : &slice, flag);
 		nanosleep(&(struct timespec){0, 0}, NULL); /* intercepted: handlers that were held back run here */
 		if (error != ETIMEDOUT || last)
 			return error;
@@ -106,23 +106,26 @@ static int wait_seen_by_tsan(atomic(uint32_t) *word, uint32_t expected, const st
 
 #else
 
-static int wait_untimed(atomic(uint32_t) *word, uint32_t expected, int flag)
+static int wait_once(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline, int flag)
 {
+	if (deadline)
+		return futex_timed(word, expected, deadline, flag);
 	return syscall(SYS_futex, word, FUTEX_WAIT | flag, expected, NULL) == 0 ? 0 : errno;
 }
 
 #endif
 
+/* `flag`: FUTEX_PRIVATE_FLAG, or 0. */
 static int wait_by_kernel(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline, int flag)
 {
 	int saved = errno;
-	int error;
+	int error = wait_once(word, expected, deadline, flag);
 
-#ifdef KSEM_TSAN
-	error = wait_seen_by_tsan(word, expected, deadline, flag);
-#else
-	error = deadline ? wait_timed(word, expected, deadline, flag) : wait_untimed(word, expected, flag);
-#endif
+	if (unlikely(!futex_is_answer(error, word, expected, deadline))) {
+		error = futex_bitset(word, expected, deadline, flag);
+		if (!futex_is_answer(error, word, expected, deadline))
+			error = nap(deadline);
+	}
 	errno = saved;
 	return error;
 }
@@ -156,4 +159,28 @@ static int wake_shared(atomic(uint32_t) *word, uint32_t n)
 	return wake_by_kernel(word, n, 0);
 }
 
-struct futex_ops futex_ops = {wait_private, wake_private, wait_shared, wake_shared};
+#ifdef KSEM_TSAN
+
+static int add_shared(atomic(uint32_t) *word, uint32_t n, uint32_t wake)
+{
+	fetch_add_rel(word, n); /* KSEM_ORD_1 release: in the kernel's place */
+	return wake_by_kernel(word, wake, 0);
+}
+
+#else
+
+/* The kernel's addition is a full barrier, as its wake call is: KSEM_ORD_1 release. */
+static int add_shared(atomic(uint32_t) *word, uint32_t n, uint32_t wake)
+{
+	/* and wake nobody more, at the same word, where it was less than 0 by as much as can be said */
+	uint32_t op = FUTEX_OP(FUTEX_OP_ADD, n, FUTEX_OP_CMP_LT, -2048);
+	int saved = errno;
+	long woken = syscall(SYS_futex, word, FUTEX_WAKE_OP, wake < INT_MAX ? (int)wake : INT_MAX, 0L, word, op);
+
+	errno = saved;
+	return (int)woken;
+}
+
+#endif
+
+struct futex_ops futex_ops = {wait_private, wake_private, wait_shared, wake_shared, add_shared};

@@ -19,7 +19,7 @@
 #include "base/compiler.h"
 #include "posix/standard.h"
 
-static inline enum futex_scope scope_of(const struct standard *sem)
+static inline enum futex_scope scope_of(const struct plain *sem)
 {
 	return sem->shared ? FUTEX_SHARED : FUTEX_PRIVATE;
 }
@@ -36,7 +36,7 @@ PUBLIC int sem_init(sem_t *sem, int pshared, unsigned int value)
 {
 	if (value > SEM_VALUE_MAX)
 		return answer(EINVAL);
-	standard_init(standard_of(sem), value, pshared != 0);
+	plain_init(standard_of(sem), value, pshared ? FUTEX_SHARED : FUTEX_PRIVATE);
 	return 0;
 }
 
@@ -48,7 +48,7 @@ PUBLIC int sem_destroy(sem_t *sem)
 
 PUBLIC int sem_getvalue(sem_t *restrict sem, int *restrict sval)
 {
-	uint32_t now = count_value(plain_word(&standard_of(sem)->plain));
+	uint32_t now = count_value(plain_word(standard_of(sem)));
 
 	*sval = now < SEM_VALUE_MAX ? (int)now : SEM_VALUE_MAX; /* more: in what others can write */
 	return 0;
@@ -58,17 +58,17 @@ _Static_assert(COUNT_USUAL <= SEM_VALUE_MAX, "plain_post_one goes no further");
 
 PUBLIC int sem_post(sem_t *sem)
 {
-	struct standard *own = standard_of(sem);
+	struct plain *own = standard_of(sem);
 	bool nobody;
 
-	if (likely(plain_post_one(&own->plain)))
+	if (likely(plain_post_one(own)))
 		return 0;
-	return answer(plain_post(&own->plain, 1, SEM_VALUE_MAX, scope_of(own), &nobody));
+	return answer(plain_post(own, 1, SEM_VALUE_MAX, scope_of(own), &nobody));
 }
 
 PUBLIC int sem_trywait(sem_t *sem)
 {
-	return answer(plain_take(&standard_of(sem)->plain));
+	return answer(plain_take(standard_of(sem)));
 }
 
 /* ---- Waiting. ---- */
@@ -76,11 +76,11 @@ PUBLIC int sem_trywait(sem_t *sem)
 /* A sleeper was cancelled. */
 static void leave_cancelled(void *arg)
 {
-	struct standard *sem = arg;
+	struct plain *sem = arg;
 	bool nobody;
 
-	if (plain_leave(&sem->plain, true) == 0)
-		plain_post(&sem->plain, 1, COUNT_VALUE_MAX, scope_of(sem), &nobody); /* it was there before */
+	if (plain_leave(sem, true) == 0)
+		plain_post(sem, 1, COUNT_VALUE_MAX, scope_of(sem), &nobody); /* it was there before */
 }
 
 static int set_cancel_type(int type)
@@ -95,41 +95,41 @@ static int set_cancel_type(int type)
 #endif
 }
 
-static int sleep_cancellably(struct standard *sem, const struct deadline *deadline)
+static int sleep_cancellably(struct plain *sem, const struct deadline *deadline)
 {
 	int woken, type;
 
 	pthread_cleanup_push(leave_cancelled, sem);
 	type = set_cancel_type(PTHREAD_CANCEL_ASYNCHRONOUS);
-	woken = plain_sleep(&sem->plain, deadline, scope_of(sem));
+	woken = plain_sleep(sem, deadline, scope_of(sem));
 	set_cancel_type(type);
 	pthread_cleanup_pop(0);
 	return woken;
 }
 
 /* From having enlisted to having left. 0, ETIMEDOUT, EINTR. */
-static int park(struct standard *sem, const struct deadline *deadline)
+static int park(struct plain *sem, const struct deadline *deadline)
 {
 	int woken, left;
 
 	do {
 		woken = sleep_cancellably(sem, deadline);
-		left = plain_leave(&sem->plain, woken == ETIMEDOUT || woken == EINTR);
+		left = plain_leave(sem, woken == ETIMEDOUT || woken == EINTR);
 	} while (left == EAGAIN);
 	return left ? woken : 0;
 }
 
-static int wait_until(struct standard *sem, const struct deadline *deadline)
+static int wait_until(struct plain *sem, const struct deadline *deadline)
 {
 	int error;
 
 	pthread_testcancel(); /* a point of cancellation, whether it sleeps or not */
-	if (likely(plain_take_one(&sem->plain)))
+	if (likely(plain_take_one(sem)))
 		return 0;
-	error = plain_take_spinning(&sem->plain);
+	error = plain_take_spinning(sem);
 	if (likely(error != EAGAIN))
 		return error;
-	error = plain_take_or_enlist(&sem->plain);
+	error = plain_take_or_enlist(sem);
 	return error == EAGAIN ? park(sem, deadline) : error;
 }
 

@@ -47,6 +47,15 @@ static int wake_shared(atomic(uint32_t) *word, uint32_t n)
 	return uncounted.wake_shared(word, n);
 }
 
+static int add_shared(atomic(uint32_t) *word, uint32_t n, uint32_t wake)
+{
+	int woken = uncounted.add_shared(word, n, wake);
+
+	if (woken >= 0)                           /* else another call follows */
+		fetch_add_rlx(&counts->wakes, 1); /* relaxed: a number */
+	return woken;
+}
+
 /* NULL: no such file can be had. */
 static struct counts *map_counts(const char *file)
 {
@@ -71,5 +80,5 @@ __attribute__((constructor)) static void begin(void)
 	if (!counts)
 		return;
 	uncounted = futex_ops;
-	futex_ops = (struct futex_ops){wait_private, wake_private, wait_shared, wake_shared};
+	futex_ops = (struct futex_ops){wait_private, wake_private, wait_shared, wake_shared, add_shared};
 }

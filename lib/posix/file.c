@@ -15,7 +15,7 @@
 
 #define DIRECTORY "/dev/shm"
 #define PREFIX    "ksem-posix."
-#define MAGIC     UINT64_C(0x017870736d65736b) /* and with it the order of bytes, and the layout's version */
+#define MAGIC     UINT64_C(0x027870736d65736b) /* and with it the order of bytes, and the layout's version */
 
 static bool fits(int printed)
 {
@@ -54,7 +54,7 @@ static int fill(int fd, uint32_t value)
 
 	memset(&file, 0, sizeof(file));
 	file.magic = MAGIC;
-	standard_init(&file.sem, value, true);
+	plain_init(&file.sem, value, FUTEX_SHARED);
 	written = write(fd, &file, sizeof(file));
 	return written == sizeof(file) ? 0 : written < 0 ? errno : ENOSPC;
 }

@@ -19,7 +19,7 @@
 
 struct file {
 	uint64_t magic; /* constant after creation, as all but the semaphore */
-	struct standard sem;
+	struct plain sem;
 };
 
 struct file_path {

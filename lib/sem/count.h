@@ -5,7 +5,8 @@
  *   bits   name      meaning
  *   0-31   value     permits that can be taken
  *   32-53  waiters   threads that have enlisted, asleep or about to be; each keeps the semaphore's memory
- *   54-55  -         kept; 0
+ *   54     warned    of plain semaphores: plain.h. Elsewhere 0
+ *   55     -         kept; 0
  *   56     dead      nothing can be posted or taken any more
  *   57     orphan    no reference, name or pin is left: the last waiter to go ends the semaphore
  *   58-60  mode      where permits are besides value (percpu.h); 0: nowhere
@@ -19,7 +20,8 @@
  *            may sleep beside a permit for ever. Raising it over KSEM_VALUE_MAX: illegal.
  *   waiters  raising it while value > 0: illegal, the thread would sleep beside a permit. Lowering it by another than
  *            the thread that raised it: illegal (but for a fork's child, which counts off the threads it hasn't got).
- *            22 bits can't overflow: Linux has fewer than 2^22 threads.
+ *            22 bits hold all threads that Linux can have; but a count that the dead left can grow, so one that is
+ *            COUNT_WAITERS_MAX is stuck: nobody is counted on or off any more, and each post makes a wake call.
  *   mode     see percpu.h. Waiters where the mode isn't central: illegal, a permit may come where nobody looks for
  *            waiters.
  *   dead     setting it while waiters > 0: illegal, nobody would wake them. Clearing it: illegal.
@@ -125,6 +127,17 @@ static inline int count_take(count_t c, count_t *next)
 	return 0;
 }
 
+/* One waiter more or less, in the count alone. */
+static inline count_t count_waiter_more(count_t c)
+{
+	return count_waiters(c) < COUNT_WAITERS_MAX ? c + COUNT_WAITER : c;
+}
+
+static inline count_t count_waiter_less(count_t c)
+{
+	return count_waiters(c) < COUNT_WAITERS_MAX ? c - COUNT_WAITER : c;
+}
+
 /* One waiter more; only where there is no permit (EAGAIN: there is one, or may be one elsewhere). */
 static inline int count_enlist(count_t c, count_t *next)
 {
@@ -132,14 +145,14 @@ static inline int count_enlist(count_t c, count_t *next)
 		return EINVAL;
 	if (count_value(c) != 0 || count_mode(c) != COUNT_CENTRAL)
 		return EAGAIN;
-	*next = c + COUNT_WAITER;
+	*next = count_waiter_more(c);
 	return 0;
 }
 
 /* One waiter less: an orphan's last waiter leaves it dead. */
 static inline count_t count_delist(count_t c)
 {
-	c -= COUNT_WAITER;
+	c = count_waiter_less(c);
 	if (count_is_orphan(c) && count_waiters(c) == 0)
 		c |= COUNT_DEAD;
 	return c;

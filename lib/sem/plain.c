@@ -5,9 +5,10 @@
 #include "sem/plain.h"
 
 #include <errno.h>
-#include <time.h>
+#include <limits.h>
 
 #include "base/compiler.h"
+#include "os/clock.h"
 #include "sem/backoff.h"
 
 /* A word in which nobody has set what isn't set here. */
@@ -22,10 +23,38 @@ static atomic(uint32_t) *value_half(struct plain *sem)
 	return (atomic(uint32_t) *)&sem->word + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
 }
 
-void plain_init(struct plain *sem, uint32_t value)
+void plain_init(struct plain *sem, uint32_t value, enum futex_scope scope)
 {
-	store_rlx(&sem->word, count_new(value));     /* relaxed: nobody sees the semaphore until it is published */
+	store_rlx(&sem->word, count_new(value)); /* relaxed: nobody sees the semaphore until it is published */
+	sem->shared = scope == FUTEX_SHARED ? PLAIN_SHARED : 0;
 	store_rlx(&sem->spin, SPIN_MAX / SPIN_UNIT); /* relaxed: as above */
+}
+
+/*
+ * A post to a shared semaphore on which somebody waits: by the kernel, permit and wake call in one. False: nothing was
+ * done. The kernel doesn't look how far it goes. So it is only asked where the value is so low that all threads that
+ * Linux can have may do the same at once. For all permits that were seen, as ever; how many wait may have changed.
+ */
+static bool post_by_kernel(struct plain *sem, count_t c, uint32_t n, uint32_t most, bool *nobody)
+{
+	uint32_t value = count_value(c);
+	int woken;
+
+	if (n > FUTEX_ADD_MAX || value > most / 2 || n > most / 2 / COUNT_WAITERS_MAX)
+		return false;
+	woken = futex_add_shared(value_half(sem), n, value + n); /* a release too, and more */
+	*nobody = woken == 0;
+	return woken >= 0;
+}
+
+/* Before such a post that the kernel doesn't make: sees to it that sleepers look. False: they do. */
+static bool warn_sleepers(struct plain *sem, count_t c)
+{
+	if (c & PLAIN_WARNED)
+		return false;
+	if (cas_rlx(&sem->word, &c, c | PLAIN_WARNED)) /* relaxed: who is woken sees it, who isn't enlists after it */
+		futex_wake_in(FUTEX_SHARED, value_half(sem), INT_MAX);
+	return true;
 }
 
 int plain_post(struct plain *sem, uint32_t n, uint32_t most, enum futex_scope scope, bool *nobody)
@@ -42,6 +71,12 @@ int plain_post(struct plain *sem, uint32_t n, uint32_t most, enum futex_scope sc
 			return error;
 		if (unlikely(count_value(next) > most))
 			return EOVERFLOW;
+		if (unlikely(count_waiters(c) > 0) && scope == FUTEX_SHARED && n > 0) {
+			if (post_by_kernel(sem, c, n, most, nobody))
+				return 0;
+			if (warn_sleepers(sem, c))
+				continue;
+		}
 		if (likely(cas_rel(&sem->word, &c, next))) /* KSEM_ORD_1 release */
 			break;
 		backoff(&pauses);
@@ -109,30 +144,48 @@ int plain_take_or_enlist(struct plain *sem)
 	return error;
 }
 
-static bool is_before(const struct timespec *a, const struct timespec *b)
+int plain_sleep(struct plain *sem, const struct deadline *deadline, enum futex_scope scope)
 {
-	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
+	return futex_wait_in(scope, value_half(sem), 0, deadline);
 }
 
-/* Until the deadline, or until it is time for a look: EAGAIN. */
-static int sleep_a_while(struct plain *sem, const struct deadline *deadline)
+/*
+ * From half a PLAIN_LOOK to one and a half, by no rule: a signal at the very end of such a sleep is one after it, for
+ * which the wait goes on, and programs' own timers fire at whole seconds.
+ */
+static int64_t time_to_look(const struct timespec *now)
 {
-	struct deadline look = {.clock = deadline ? deadline->clock : CLOCK_MONOTONIC};
+	uint64_t mixed = (uint64_t)now->tv_nsec * UINT64_C(0x9E3779B97F4A7C15);
+
+	return PLAIN_LOOK / 2 + (int64_t)((mixed >> 32) * PLAIN_LOOK >> 32);
+}
+
+/* As plain_sleep, beside other waiters: until the deadline, or until it is time for a look: EAGAIN. */
+static int sleep_and_look(struct plain *sem, const struct deadline *deadline)
+{
+	struct deadline look = {CLOCK_MONOTONIC, clock_now(CLOCK_MONOTONIC)};
+	int64_t length = time_to_look(&look.time);
 	int error;
 
-	clock_gettime(look.clock, &look.time);
-	look.time.tv_sec += PLAIN_LOOK;
-	if (deadline && is_before(&deadline->time, &look.time))
-		return futex_wait_in(FUTEX_SHARED, value_half(sem), 0, deadline);
-	error = futex_wait_in(FUTEX_SHARED, value_half(sem), 0, &look);
+	if (deadline) {
+		struct timespec now = clock_now(deadline->clock);
+
+		length = clock_between(&now, &deadline->time, length);
+		if (length == 0)
+			return plain_sleep(sem, deadline, FUTEX_SHARED);
+	}
+	look.time = clock_after(&look.time, length);
+	error = plain_sleep(sem, &look, FUTEX_SHARED);
 	return error == ETIMEDOUT ? EAGAIN : error;
 }
 
-int plain_sleep(struct plain *sem, const struct deadline *deadline, enum futex_scope scope)
+int plain_sleep_shared(struct plain *sem, const struct deadline *deadline)
 {
-	if (scope == FUTEX_SHARED)
-		return sleep_a_while(sem, deadline);
-	return futex_wait_in(scope, value_half(sem), 0, deadline);
+	count_t c = plain_word(sem);
+
+	if (count_waiters(c) > 1 || (c & PLAIN_WARNED))
+		return sleep_and_look(sem, deadline);
+	return plain_sleep(sem, deadline, FUTEX_SHARED);
 }
 
 int plain_leave(struct plain *sem, bool give_up)
@@ -142,7 +195,7 @@ int plain_leave(struct plain *sem, bool give_up)
 	int error;
 
 	do {
-		count_t counted = count_waiters(c) > 0 ? known(c) : known(c) + COUNT_WAITER;
+		count_t counted = count_waiters(c) > 0 ? known(c) : count_waiter_more(known(c));
 
 		error = count_take_enlisted(counted, &next);
 		if (error) {
@@ -150,19 +203,10 @@ int plain_leave(struct plain *sem, bool give_up)
 				return EAGAIN;
 			count_give_up(counted, &next); /* can't fail: no permit */
 		}
+		if (count_waiters(next) == 0)
+			next &= ~PLAIN_WARNED;
 	} while (!cas_acq_rel(&sem->word, &c, next)); /* KSEM_ORD_1 acquire, KSEM_ORD_3 release */
 	return error ? ECANCELED : 0;
-}
-
-int plain_park(struct plain *sem, const struct deadline *deadline, enum futex_scope scope)
-{
-	int woken, left;
-
-	do {
-		woken = plain_sleep(sem, deadline, scope);
-		left = plain_leave(sem, woken == ETIMEDOUT || woken == EINTR);
-	} while (left == EAGAIN);
-	return left ? woken : 0;
 }
 
 int plain_kill(struct plain *sem)
@@ -179,16 +223,28 @@ int plain_kill(struct plain *sem)
 	return 0;
 }
 
-void plain_trim_waiters(struct plain *sem, count_t was, uint32_t most)
+bool plain_trim_waiters(struct plain *sem, count_t was, uint32_t most)
 {
 	uint32_t waiters = count_waiters(was);
 
-	/* relaxed: what the dead did needs no order */
-	if (waiters > most)
-		cas_rlx(&sem->word, &was, was - (waiters - most) * COUNT_WAITER); /* relaxed: as above */
+	if (waiters == COUNT_WAITERS_MAX) { /* a stuck count doesn't tell whether somebody has come meanwhile */
+		cas_rlx(&sem->word, &was, was - COUNT_WAITER); /* relaxed: what the dead did needs no order */
+		return false;
+	}
+	/* relaxed: as above */
+	if (waiters > most) {
+		count_t next = was - (waiters - most) * COUNT_WAITER;
+
+		cas_rlx(&sem->word, &was, most > 0 ? next : next & ~PLAIN_WARNED); /* relaxed: as above */
+	}
+	return true;
 }
 
 void plain_add_waiter(struct plain *sem)
 {
-	fetch_add_rlx(&sem->word, COUNT_WAITER); /* relaxed: a number; the thread looks at the word before it sleeps */
+	count_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
+
+	while (!cas_rlx(&sem->word, &c,
+			count_waiter_more(c))) /* relaxed: a number; the thread looks before it sleeps */
+		;
 }

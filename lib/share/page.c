@@ -23,7 +23,7 @@ void page_init(struct page *page, uint32_t value, mode_t mode)
 	store_rlx(&page->mode, mode); /* relaxed: nobody sees the page yet */
 	page->made = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 	store_rlx(&page->doubt, PAGE_IN_DOUBT); /* relaxed: nobody sees the page yet */
-	plain_init(&page->sem, value);
+	plain_init(&page->sem, value, FUTEX_SHARED);
 }
 
 bool page_is_semaphore(const struct page *page)

@@ -358,9 +358,8 @@ void records_count_off_dead(struct records *records, const struct directory *dir
 		word = load_seq(&sem->word); /* KSEM_ORD_17 release, KSEM_ORD_17 acquire */
 		if (sum_up(records, directory, &after))
 			return;
-		if (before.waiters == after.waiters && before.changes == after.changes) {
-			plain_trim_waiters(sem, word, after.waiters);
+		if (before.waiters == after.waiters && before.changes == after.changes &&
+		    plain_trim_waiters(sem, word, after.waiters))
 			return;
-		}
 	}
 }

@@ -157,7 +157,7 @@ int shared_take_or_enlist(struct ksem *ksem)
 
 int shared_sleep(struct ksem *ksem, const struct deadline *deadline)
 {
-	return plain_sleep(shared_of(ksem)->sem, deadline, FUTEX_SHARED);
+	return plain_sleep_shared(shared_of(ksem)->sem, deadline);
 }
 
 int shared_delist(struct ksem *ksem, bool give_up)

@@ -109,8 +109,8 @@ int shared_enter(struct ksem *ksem);
 bool shared_leave(struct ksem *ksem);
 
 /*
- * The wait itself, as plain_take_or_enlist, plain_sleep and plain_leave; this process's record counts the thread for as
- * long as it is enlisted.
+ * The wait itself, as plain_take_or_enlist, plain_sleep_shared and plain_leave; this process's record counts the thread
+ * for as long as it is enlisted.
  */
 int shared_take_or_enlist(struct ksem *ksem);
 int shared_sleep(struct ksem *ksem, const struct deadline *deadline);

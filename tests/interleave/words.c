@@ -46,7 +46,7 @@ void words_begin(unsigned which, unsigned value)
 {
 	pages[which] = memory_alloc(sizeof(*pages[which]), KSEM_CACHE_LINE);
 	plains[which] = &pages[which]->sem;
-	plain_init(plains[which], value);
+	plain_init(plains[which], value, FUTEX_SHARED);
 	memory_name(&plains[which]->word, which == 0 ? "word" : "word'");
 	if (which == 0)
 		ids_init(&ids);
@@ -61,12 +61,23 @@ int words_post(unsigned which, unsigned count)
 
 	if (count == 1 && plain_post_one(sem))
 		return 0;
-	return plain_post(sem, count, COUNT_VALUE_MAX, FUTEX_PRIVATE, &nobody);
+	return plain_post(sem, count, COUNT_VALUE_MAX, FUTEX_SHARED, &nobody);
 }
 
 int words_trywait(unsigned which)
 {
 	return shared_take_one(ksems[which]) ? 0 : shared_take(ksems[which]);
+}
+
+static int park(struct plain *sem, const struct deadline *deadline)
+{
+	int woken, left;
+
+	do {
+		woken = plain_sleep_shared(sem, deadline);
+		left = plain_leave(sem, woken == ETIMEDOUT || woken == EINTR);
+	} while (left == EAGAIN);
+	return left ? woken : 0;
 }
 
 int words_wait(unsigned which, bool timed)
@@ -78,7 +89,7 @@ int words_wait(unsigned which, bool timed)
 	if (plain_take_one(sem))
 		return 0;
 	error = plain_take_or_enlist(sem);
-	return error == EAGAIN ? plain_park(sem, timed ? &never : NULL, FUTEX_PRIVATE) : error;
+	return error == EAGAIN ? park(sem, timed ? &never : NULL) : error;
 }
 
 int words_getvalue(unsigned which, unsigned *value)
@@ -102,7 +113,7 @@ int words_post_by_id(unsigned which)
 	rcu_enter();
 	ksem = ids_find(&ids, id_of(which));
 	if (ksem)
-		error = plain_post(shared_of(ksem)->sem, 1, COUNT_VALUE_MAX, FUTEX_PRIVATE, &nobody);
+		error = plain_post(shared_of(ksem)->sem, 1, COUNT_VALUE_MAX, FUTEX_SHARED, &nobody);
 	rcu_leave();
 	return error;
 }

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The kernel's clock, which its sleeps go by. A library that is loaded before libc's may show the program another time
+ * (libfaketime does); a deadline for the kernel, and what the kernel said about it, must not be mixed with that.
+ */
+#ifndef KSEM_OS_CLOCK_H
+#define KSEM_OS_CLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifdef SYS_clock_gettime64 /* 32 bits */
+#define SYS_CLOCK_GETTIME (sizeof(time_t) > sizeof(long) ? SYS_clock_gettime64 : SYS_clock_gettime)
+#else
+#define SYS_CLOCK_GETTIME SYS_clock_gettime
+#endif
+
+#define CLOCK_NS INT64_C(1000000000) /* a second */
+
+static inline struct timespec clock_now(clockid_t clock)
+{
+	struct timespec time = {0, 0};
+
+	if (syscall(SYS_CLOCK_GETTIME, clock, &time) != 0)
+		clock_gettime(clock, &time); /* a filter that lists no clock_gettime: the vDSO's may serve */
+	return time;
+}
+
+static inline bool clock_is_before(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
+}
+
+/* From a to b, at most `most` ns, which is no more than some years; 0 or less: b is past. */
+static inline int64_t clock_between(const struct timespec *a, const struct timespec *b, int64_t most)
+{
+	int64_t seconds;
+
+	if (!clock_is_before(a, b))
+		return 0;
+	if (__builtin_sub_overflow((int64_t)b->tv_sec, (int64_t)a->tv_sec, &seconds) || seconds > most / CLOCK_NS + 1)
+		return most;
+	seconds = seconds * CLOCK_NS + b->tv_nsec - a->tv_nsec;
+	return seconds < most ? seconds : most;
+}
+
+static inline struct timespec clock_after(const struct timespec *time, int64_t ns)
+{
+	int64_t sum = time->tv_nsec + ns;
+
+	return (struct timespec){time->tv_sec + (time_t)(sum / CLOCK_NS), (long)(sum % CLOCK_NS)};
+}
+
+#endif

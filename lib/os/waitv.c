@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Timed sleeps that go on after a handler with SA_RESTART: see timed.h.
+ *
+ * Where futex_waitv doesn't serve, FUTEX_WAIT_BITSET does, and every handler ends the sleep. Whether it serves is asked
+ * by two calls that sleep nowhere and have different answers, so that no refusal passes for both. It is asked before
+ * the first sleep, and again after an answer that a refusal may give too: a process may go into its sandbox at any
+ * time.
+ *
+ * To futex_waitv a time is two 64-bit numbers on every processor, and absolute, so that nothing is lost over a restart.
+ */
+#include <errno.h>
+#include <linux/futex.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/compiler.h"
+#include "os/timed.h"
+
+#ifndef SYS_futex_waitv
+#define SYS_futex_waitv 449
+struct futex_waitv {
+	uint64_t val;
+	uint64_t uaddr;
+	uint32_t flags;
+	uint32_t __reserved;
+};
+#define FUTEX_32 2
+#endif
+
+struct time_of_waitv {
+	int64_t seconds, nanoseconds;
+};
+
+static int waitv(const atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline, int flag)
+{
+	struct futex_waitv waiter = {.val = expected, .uaddr = (uintptr_t)word, .flags = FUTEX_32 | (uint32_t)flag};
+	struct time_of_waitv time = {deadline->time.tv_sec, deadline->time.tv_nsec};
+
+	return syscall(SYS_futex_waitv, &waiter, 1, 0, &time, deadline->clock) >= 0 ? 0 : errno;
+}
+
+static bool serves(void)
+{
+	static const atomic(uint32_t) word;
+	static const struct deadline past = {CLOCK_MONOTONIC, {0, 0}};
+
+	return waitv(&word, 1, &past, FUTEX_PRIVATE_FLAG) == EAGAIN && /* the word is 0 */
+	       syscall(SYS_futex_waitv, NULL, 0, 0, NULL, 0) == -1 && errno == EINVAL;
+}
+
+int futex_timed(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline, int flag)
+{
+	static atomic(int) known;   /* 0: nothing yet; 1: it serves; -1: it doesn't, for good */
+	int now = load_rlx(&known); /* relaxed: all find the same, and a stale one costs a refused call */
+	int error;
+
+	if (unlikely(now == 0)) {
+		now = serves() ? 1 : -1;
+		store_rlx(&known, now); /* relaxed: as above */
+	}
+	if (now < 0)
+		return futex_bitset(word, expected, deadline, flag);
+	do {
+		error = waitv(word, expected, deadline, flag);
+		if (likely(error != EINTR && futex_is_answer(error, word, expected, deadline)))
+			return error;
+		if (!serves()) {
+			store_rlx(&known, -1); /* relaxed: as above */
+			return futex_bitset(word, expected, deadline, flag);
+		}
+	} while (error == EAGAIN || error == ETIMEDOUT); /* the word changed back, or the clock was set back */
+	return error;
+}

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Semaphores that OS processes share, when one of these is killed beside others that sleep: posts that the kernel makes
+ * in one piece, sleepers that look by themselves, and the count of waiters that nobody counts off.
+ */
+#include "support.h"
+
+#include <limits.h>
+#include <sys/prctl.h>
+
+#include "os/futex.h"
+#include "sem/plain.h"
+
+static struct futex_ops kernel; /* the real one */
+
+static struct {
+	int waits;
+	int answer[8];
+	struct deadline deadline[8];
+	bool timed[8];
+	int adds, add_answer, wakes;
+	uint32_t add_wake;
+} fake;
+
+static int fake_wait(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline)
+{
+	int call = fake.waits++;
+
+	MUST(call < 8 && atomic_load(word) == expected);
+	fake.timed[call] = deadline != NULL;
+	if (deadline)
+		fake.deadline[call] = *deadline;
+	return fake.answer[call];
+}
+
+static int fake_wake(atomic(uint32_t) *word, uint32_t n)
+{
+	(void)word, (void)n;
+	fake.wakes++;
+	return 0;
+}
+
+static int fake_add(atomic(uint32_t) *word, uint32_t n, uint32_t wake)
+{
+	fake.adds++;
+	fake.add_wake = wake;
+	if (fake.add_answer >= 0)
+		atomic_fetch_add(word, n);
+	return fake.add_answer;
+}
+
+static struct plain sem;
+
+static int setup(void **state)
+{
+	(void)state;
+	kernel = futex_ops;
+	memset(&fake, 0, sizeof(fake));
+	futex_ops = (struct futex_ops){NULL, NULL, fake_wait, fake_wake, fake_add};
+	plain_init(&sem, 0, FUTEX_SHARED);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	futex_ops = kernel;
+	return 0;
+}
+
+static void enlist(int waiters)
+{
+	for (int i = 0; i < waiters; i++)
+		FAILS(EAGAIN, plain_take_or_enlist(&sem));
+}
+
+/* ---- Sleeping. ---- */
+
+/* As a wait does it, from having enlisted. */
+static int park(const struct deadline *deadline)
+{
+	int woken, left;
+
+	do {
+		woken = plain_sleep_shared(&sem, deadline);
+		left = plain_leave(&sem, woken == ETIMEDOUT || woken == EINTR);
+	} while (left == EAGAIN);
+	return left ? woken : 0;
+}
+
+/* A handler ends its sleep, and nothing else may: not a look either, whose end could hide the handler. */
+static void the_only_waiter_sleeps_until_something_happens(void **state)
+{
+	struct deadline late = {CLOCK_REALTIME, in_ms(CLOCK_REALTIME, 3600 * 1000)};
+
+	(void)state;
+	enlist(1);
+	fake.answer[0] = EINTR;
+	FAILS(EINTR, park(NULL));
+	assert_false(fake.timed[0]);
+	enlist(1);
+	fake.answer[1] = ETIMEDOUT;
+	FAILS(ETIMEDOUT, park(&late));
+	assert_int_equal(fake.deadline[1].clock, CLOCK_REALTIME);
+	assert_memory_equal(&fake.deadline[1].time, &late.time, sizeof(late.time));
+}
+
+static int64_t ms_until(const struct deadline *deadline)
+{
+	struct timespec now;
+
+	clock_gettime(deadline->clock, &now);
+	return (deadline->time.tv_sec - now.tv_sec) * (int64_t)1000 + (deadline->time.tv_nsec - now.tv_nsec) / 1000000;
+}
+
+static void one_beside_others_looks_by_the_clock_that_nobody_sets(void **state)
+{
+	struct deadline deadlines[] = {{CLOCK_REALTIME, in_ms(CLOCK_REALTIME, 3600 * 1000)},
+				       {CLOCK_MONOTONIC, in_ms(CLOCK_MONOTONIC, 3600 * 1000)},
+				       {CLOCK_REALTIME, {TIME_MAX, 0}}};
+
+	(void)state;
+	enlist(1);
+	for (int i = 0; i < 4; i++) {
+		enlist(1);
+		memset(&fake, 0, sizeof(fake));
+		fake.answer[0] = fake.answer[1] = ETIMEDOUT; /* of the looks, not of the wait */
+		fake.answer[2] = EINTR;
+		FAILS(EINTR, park(i < 3 ? &deadlines[i] : NULL));
+		assert_int_equal(fake.waits, 3);
+		for (int wait = 0; wait < 3; wait++) {
+			assert_true(fake.timed[wait]);
+			assert_int_equal(fake.deadline[wait].clock, CLOCK_MONOTONIC);
+			assert_in_range(ms_until(&fake.deadline[wait]), 0, 1500);
+		}
+	}
+}
+
+static void a_deadline_comes_before_a_look(void **state)
+{
+	struct deadline soon = {CLOCK_REALTIME, in_ms(CLOCK_REALTIME, 100)}, past = {CLOCK_REALTIME, {1, 0}};
+
+	(void)state;
+	enlist(2);
+	fake.answer[0] = EINTR;
+	FAILS(EINTR, park(&soon));
+	assert_in_range(ms_until(&fake.deadline[0]), 0, 100);
+	enlist(1);
+	fake.answer[1] = ETIMEDOUT;
+	FAILS(ETIMEDOUT, park(&past)); /* its own clock says when it is past */
+	assert_int_equal(fake.deadline[1].clock, CLOCK_REALTIME);
+}
+
+/* ---- Posts. ---- */
+
+static void a_post_to_a_shared_one_with_waiters_is_one_call(void **state)
+{
+	bool nobody = false;
+
+	(void)state;
+	OK(plain_post(&sem, 1, COUNT_VALUE_MAX, FUTEX_SHARED, &nobody));
+	OK(plain_take(&sem));
+	assert_int_equal(fake.adds + fake.wakes, 0); /* nobody waits */
+	enlist(2);
+	OK(plain_post(&sem, 5, COUNT_VALUE_MAX, FUTEX_SHARED, &nobody));
+	assert_true(nobody);
+	assert_int_equal(fake.adds, 1);
+	assert_int_equal(fake.wakes, 0);
+	assert_int_equal(fake.add_wake, 5); /* who comes to sleep meanwhile is woken too */
+	assert_int_equal(count_value(plain_word(&sem)), 5);
+}
+
+static void a_post_that_the_kernel_does_not_make_is_made_all_the_same(void **state)
+{
+	bool nobody;
+
+	(void)state;
+	enlist(2);
+	fake.add_answer = -1;
+	OK(plain_post(&sem, 1, COUNT_VALUE_MAX, FUTEX_SHARED, &nobody));
+	assert_int_equal(fake.wakes, 2); /* one before, to warn */
+	assert_int_equal(count_value(plain_word(&sem)), 1);
+	fake.add_answer = 0;
+	fake.adds = 0;
+	OK(plain_post(&sem, FUTEX_ADD_MAX + 1, COUNT_VALUE_MAX, FUTEX_SHARED, &nobody)); /* more than it adds */
+	OK(plain_post(&sem, INT32_MAX, COUNT_VALUE_MAX, FUTEX_SHARED, &nobody));
+	OK(plain_post(&sem, 1, COUNT_VALUE_MAX, FUTEX_SHARED, &nobody)); /* near the end, which it doesn't know */
+	OK(plain_post(&sem, COUNT_VALUE_MAX - count_value(plain_word(&sem)), COUNT_VALUE_MAX, FUTEX_SHARED, &nobody));
+	FAILS(EOVERFLOW, plain_post(&sem, 1, COUNT_VALUE_MAX, FUTEX_SHARED, &nobody));
+	assert_int_equal(fake.adds, 0);
+}
+
+static void the_kernel_adds_and_wakes_or_does_nothing(void **state)
+{
+	atomic(uint32_t) word = 7;
+
+	(void)state;
+	errno = 77;
+	assert_int_equal(kernel.add_shared(&word, FUTEX_ADD_MAX, 5), 0);
+	assert_int_equal(word, 7 + FUTEX_ADD_MAX);
+	assert_true(kernel.add_shared((atomic(uint32_t) *)8, 1, 1) < 0);
+	assert_int_equal(errno, 77);
+}
+
+/* Of a warned one too, which then isn't any more. */
+static void the_only_waiter_looks_if_it_was_warned(void **state)
+{
+	bool nobody;
+
+	(void)state;
+	enlist(1);
+	OK(plain_post(&sem, FUTEX_ADD_MAX + 1, COUNT_VALUE_MAX, FUTEX_SHARED, &nobody));
+	for (int i = 0; i <= FUTEX_ADD_MAX; i++)
+		OK(plain_take(&sem));
+	fake.answer[0] = ETIMEDOUT;
+	fake.answer[1] = EINTR;
+	FAILS(EINTR, park(NULL));
+	assert_true(fake.timed[0]);
+	assert_true(plain_word(&sem) == 0);
+	enlist(1);
+	fake.answer[2] = EINTR;
+	FAILS(EINTR, park(NULL));
+	assert_false(fake.timed[2]);
+}
+
+/* ---- A count that the dead left. ---- */
+
+static void a_count_of_waiters_that_is_full_is_stuck(void **state)
+{
+	const count_t full = COUNT_WAITERS_MAX * COUNT_WAITER;
+	bool nobody;
+
+	(void)state;
+	atomic_store(&sem.word, full - COUNT_WAITER);
+	for (int i = 0; i < 3; i++) {
+		enlist(1);
+		assert_true(plain_word(&sem) == full);
+	}
+	plain_add_waiter(&sem);
+	assert_true(plain_word(&sem) == full);
+	OK(plain_post(&sem, 1, COUNT_VALUE_MAX, FUTEX_SHARED, &nobody));
+	assert_int_equal(fake.adds, 1);
+	OK(plain_leave(&sem, false));
+	FAILS(ECANCELED, plain_leave(&sem, true));
+	assert_true(plain_word(&sem) == full);
+}
+
+/* Who enlists doesn't show in a stuck count: so it is made loose first, and looked at anew. */
+static void a_stuck_count_is_trimmed_in_two_steps(void **state)
+{
+	const count_t full = COUNT_WAITERS_MAX * COUNT_WAITER;
+
+	(void)state;
+	atomic_store(&sem.word, full);
+	assert_false(plain_trim_waiters(&sem, full, 0));
+	assert_true(plain_word(&sem) == full - COUNT_WAITER);
+	assert_true(plain_trim_waiters(&sem, full - COUNT_WAITER, 2));
+	assert_int_equal(count_waiters(plain_word(&sem)), 2);
+	assert_false(count_is_dead(plain_word(&sem)));
+}
+
+/* ---- A sleeper that is killed when it was woken. ---- */
+
+static struct world world;
+static ksem_id_t id;
+
+static int wait_and_die(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline)
+{
+	int error = kernel.wait_shared(word, expected, deadline);
+
+	if (error == 0)
+		kill(getpid(), SIGKILL);
+	return error;
+}
+
+static pid_t wait_in_another_process(bool dies)
+{
+	pid_t child = fork();
+
+	MUST(child >= 0);
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (dies)
+			futex_ops.wait_shared = wait_and_die;
+		_exit(ksem_wait(world.proc, id));
+	}
+	return child;
+}
+
+static void a_sleeper_takes_the_permit_that_one_was_killed_on_the_way_to(void **state)
+{
+	pid_t dies, lives;
+	int status;
+
+	(void)state;
+	futex_ops = kernel;
+	setenv("KSEM_TEST_SHARED", "1", 1);
+	world = world_limited(0, 0);
+	OK(ksem_init(world.proc, 0, &id));
+	dies = wait_in_another_process(true);
+	until_asleep(world.proc, id, 1);
+	sleep_ms(100); /* in the kernel too: it sleeps before the other does */
+	lives = wait_in_another_process(false);
+	until_asleep(world.proc, id, 2);
+	sleep_ms(100);
+	OK(ksem_post(world.proc, id));
+	assert_int_equal(waitpid(dies, &status, 0), dies);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(waitpid(lives, &status, 0), lives);
+	assert_int_equal(status, 0);
+	OK(ksem_destroy(world.proc, id));
+	world_end(&world);
+}
+
+static int die_before_the_wake(atomic(uint32_t) *word, uint32_t n)
+{
+	if (atomic_load(word) > 0)
+		kill(getpid(), SIGKILL);
+	return kernel.wake_shared(word, n);
+}
+
+static int die_before_the_post(atomic(uint32_t) *word, uint32_t n, uint32_t wake)
+{
+	(void)word, (void)n, (void)wake;
+	kill(getpid(), SIGKILL);
+	return 0;
+}
+
+static int die_after_the_post(atomic(uint32_t) *word, uint32_t n, uint32_t wake)
+{
+	kernel.add_shared(word, n, wake);
+	kill(getpid(), SIGKILL);
+	return 0;
+}
+
+static void post_and_be_killed(unsigned n, int (*add)(atomic(uint32_t) *, uint32_t, uint32_t))
+{
+	pid_t child = fork();
+	int status;
+
+	MUST(child >= 0);
+	if (child == 0) {
+		futex_ops.wake_shared = die_before_the_wake;
+		if (add)
+			futex_ops.add_shared = add;
+		_exit(ksem_post_many(world.proc, id, n));
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status));
+}
+
+static void a_sleeper_takes_the_permit_of_a_poster_that_was_killed(void **state)
+{
+	pid_t lives;
+	int status;
+
+	(void)state;
+	futex_ops = kernel;
+	setenv("KSEM_TEST_SHARED", "1", 1);
+	world = world_limited(0, 0);
+	OK(ksem_init(world.proc, 0, &id));
+	for (int i = 0; i < 2; i++) {
+		lives = wait_in_another_process(false);
+		until_asleep(world.proc, id, 1);
+		sleep_ms(100);
+		post_and_be_killed(1, die_before_the_post);
+		assert_int_equal(value_of(world.proc, id), 0);
+		if (i == 0)
+			post_and_be_killed(1, die_after_the_post);
+		else
+			post_and_be_killed(FUTEX_ADD_MAX + 1, NULL); /* between permits and wake call */
+		assert_int_equal(waitpid(lives, &status, 0), lives);
+		assert_int_equal(status, 0);
+	}
+	assert_int_equal(value_of(world.proc, id), FUTEX_ADD_MAX);
+	OK(ksem_destroy(world.proc, id));
+	world_end(&world);
+}
+
+#define test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		test(the_only_waiter_sleeps_until_something_happens),
+		test(one_beside_others_looks_by_the_clock_that_nobody_sets),
+		test(a_deadline_comes_before_a_look),
+		test(a_post_to_a_shared_one_with_waiters_is_one_call),
+		test(a_post_that_the_kernel_does_not_make_is_made_all_the_same),
+		test(the_kernel_adds_and_wakes_or_does_nothing),
+		test(the_only_waiter_looks_if_it_was_warned),
+		test(a_count_of_waiters_that_is_full_is_stuck),
+		test(a_stuck_count_is_trimmed_in_two_steps),
+		test(a_sleeper_takes_the_permit_that_one_was_killed_on_the_way_to),
+		test(a_sleeper_takes_the_permit_of_a_poster_that_was_killed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
