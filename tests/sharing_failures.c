@@ -112,19 +112,13 @@ static int add_to_view(const struct ksem_info *info, void *arg)
 	return 0;
 }
 
-static bool no_more(void *arg, ino_t *number)
-{
-	(void)arg, (void)number;
-	return false;
-}
-
 static struct view view_now(void)
 {
 	struct view view = {0};
 
 	if (world.ns) {
 		OK(ksem_ns_foreach(world.ns, add_to_view, &view));
-		OK(holds_count(&world.ns->sharing->directory, UINT64_MAX, no_more, NULL, &view.counted));
+		OK(holds_count(&world.ns->sharing->directory, UINT64_MAX, true, NULL, 0, &view.counted));
 	}
 	view.descriptors = entries_in("/proc/self/fd");
 	view.files = entries_in(world.dir);

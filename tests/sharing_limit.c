@@ -5,8 +5,10 @@
  */
 #include "sharing.h"
 
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 static void the_limit_is_for_all_processes(void **state)
 {
@@ -306,6 +308,132 @@ static void makers_who_come_at_once_keep_the_limit(void **state)
 	}
 }
 
+static void what_is_no_semaphore_counts_for_nothing(void **state)
+{
+	struct world world = enter_limited(2);
+	ksem_id_t id;
+	int junk;
+
+	(void)state;
+	MUST(close(creat(path_of("/empty"), 0666)) == 0);
+	MUST(mkdir(path_of("/directory"), 0777) == 0);
+	MUST(mkfifo(path_of("/fifo"), 0666) == 0);
+	MUST(symlink("nothing", path_of("/symlink")) == 0);
+	junk = creat(path_of("/junk"), 0666); /* as large as a semaphore */
+	MUST(junk >= 0 && ftruncate(junk, PAGE_BYTES) == 0 && close(junk) == 0);
+	OK(ksem_open(world.proc, "/1", O_CREAT, 0600, 0, &id));
+	OK(ksem_open(world.proc, "/2", O_CREAT, 0600, 0, &id));
+	FAILS(ENFILE, ksem_open(world.proc, "/3", O_CREAT, 0600, 0, &id));
+	world_end(&world);
+}
+
+/* ---- Somebody keeps the lock of makers near the limit. ---- */
+
+static struct ksem_proc *maker;
+static _Atomic bool has_made;
+
+static void *make_near_the_limit(void *arg)
+{
+	ksem_id_t id;
+
+	(void)arg;
+	OK(ksem_init(maker, 0, &id));
+	has_made = true;
+	return NULL;
+}
+
+static void interrupt(int signal)
+{
+	(void)signal;
+}
+
+static double milliseconds_since(const struct timespec *begin)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)(now.tv_sec - begin->tv_sec) * 1e3 + (double)(now.tv_nsec - begin->tv_nsec) / 1e6;
+}
+
+/* It waits as long as it should, whatever signals come, and no other process of the namespace waits with it. */
+static void who_waits_at_the_limit_waits_alone_and_not_shorter_for_signals(void **state)
+{
+	struct sigaction action = {.sa_handler = interrupt}, before;
+	struct world world = enter_limited(5);
+	struct timespec begin;
+	double longest = 0;
+	pthread_t thread;
+	ksem_id_t id;
+	int keeper;
+
+	(void)state;
+	OK(ksem_proc_create(world.ns, NULL, &maker));
+	OK(ksem_open(world.proc, "/name", O_CREAT, 0600, 0, &id));
+	keeper = open(dir, O_RDONLY | O_DIRECTORY);
+	MUST(keeper >= 0 && flock(keeper, LOCK_EX) == 0);
+	OK(sigaction(SIGUSR1, &action, &before));
+	has_made = false;
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	thread = start(make_near_the_limit, NULL);
+	while (!has_made) {
+		struct timespec one;
+
+		OK(pthread_kill(thread, SIGUSR1));
+		clock_gettime(CLOCK_MONOTONIC, &one);
+		OK(ksem_open(world.proc, "/name", O_CREAT, 0600, 0, &id));
+		OK(ksem_close(world.proc, id));
+		if (milliseconds_since(&one) > longest)
+			longest = milliseconds_since(&one);
+	}
+	assert_true(milliseconds_since(&begin) >= 190);
+	assert_true(longest < 150);
+	finish(thread);
+	OK(sigaction(SIGUSR1, &before, NULL));
+	close(keeper);
+	OK(ksem_proc_exit(maker));
+	world_end(&world);
+}
+
+static int go[2];
+
+static void race_for_the_last_place(void)
+{
+	struct world world = enter_limited(1);
+	ksem_id_t id;
+	char byte;
+
+	MUST(write(told[1], "", 1) == 1);
+	MUST(read(go[0], &byte, 1) == 1);
+	MUST(ksem_open(world.proc, "/name", O_CREAT, 0600, 0, &id) == 0);
+}
+
+static void who_races_for_the_last_place_finds_what_another_made(void **state)
+{
+	enum { RACERS = 4, ROUNDS = 50 };
+	pid_t racers[RACERS];
+	char bytes[RACERS] = {0};
+
+	(void)state;
+	for (int round = 0; round < ROUNDS; round++) {
+		struct world world = enter();
+
+		MUST(pipe(told) == 0 && pipe(go) == 0);
+		for (int i = 0; i < RACERS; i++)
+			racers[i] = start_process(race_for_the_last_place);
+		for (int i = 0; i < RACERS; i++)
+			MUST(read(told[0], bytes, 1) == 1);
+		MUST(write(go[1], bytes, RACERS) == RACERS);
+		for (int i = 0; i < RACERS; i++)
+			ends_well(racers[i]);
+		OK(ksem_unlink(world.proc, "/name"));
+		for (int i = 0; i < 2; i++) {
+			close(told[i]);
+			close(go[i]);
+		}
+		world_end(&world);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -317,6 +445,9 @@ int main(void)
 		shared_test(what_is_pinned_counts_though_the_last_reference_went_elsewhere),
 		shared_test(a_process_without_locks_keeps_the_limit),
 		shared_test(makers_who_come_at_once_keep_the_limit),
+		shared_test(what_is_no_semaphore_counts_for_nothing),
+		shared_test(who_waits_at_the_limit_waits_alone_and_not_shorter_for_signals),
+		shared_test(who_races_for_the_last_place_finds_what_another_made),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

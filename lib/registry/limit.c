@@ -1,47 +1,116 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The limit of a shared namespace, max_sems: see sharing.h.
+ * The limit of a shared namespace: see limit.h.
  *
- * The limit is for all processes: names of the directory, and what processes hold without a name (share/holds.h),
- * make it up. A maker makes its semaphore first, whole but for its name, and holds it; if there may be too many then,
- * it counts, to the exclusion of others, and takes it back if there are. So of makers who come at once the last sees
- * all the others.
+ * A maker holds its semaphore before it looks how many there are. So of makers who come at once the last sees all the
+ * others. Only if the file system has more files than the limit does it count, and it excludes other makers then.
+ *
+ * Near the limit makers exclude each other from the start. Else one could be refused because it saw another's attempt,
+ * which is refused too.
  *
  * A process that has HOLDS_MOST holds takes no more: each may be one more lock for the kernel to look at. Of what it
  * has beyond those, it alone counts what has no name.
  */
+#include "registry/limit.h"
+
 #include <errno.h>
 
 #include "registry/sharing.h"
 #include "share/holds.h"
 #include "share/shared.h"
 
+#define NEAR 64 /* so many may come at once unseen */
+
 struct uncounted {
-	const struct ids_table *table;
-	size_t cursor;
+	ino_t *numbers;
+	size_t count, room;
 };
 
-/* What this process has without a name, and others can't count. */
-static bool next_uncounted(void *arg, ino_t *number)
+/* What this process has without a name, and others can't count. Under the lock. 0 or ENOMEM. */
+static int list_uncounted(const struct sharing *sharing, struct uncounted *uncounted)
 {
-	struct uncounted *uncounted = arg;
+	const struct ids_table *table = load_rlx(&sharing->held.table); /* relaxed: changed under the lock only */
+	size_t cursor = 0;
 	struct ksem *ksem;
 	uint32_t refs;
 
-	while ((ksem = ids_next(uncounted->table, &uncounted->cursor, &refs))) {
-		*number = shared_of(ksem)->number;
-		if (!shared_of(ksem)->counted && sharing_is_nameless(ksem))
-			return true;
+	while ((ksem = ids_next(table, &cursor, &refs))) {
+		ino_t *numbers;
+
+		if (shared_of(ksem)->counted || !sharing_is_nameless(ksem))
+			continue;
+		numbers = memory_grow(uncounted->numbers, uncounted->count, &uncounted->room, sizeof(*numbers));
+		if (!numbers)
+			return ENOMEM;
+		uncounted->numbers = numbers;
+		uncounted->numbers[uncounted->count++] = shared_of(ksem)->number;
 	}
-	return false;
+	return 0;
 }
 
-int sharing_check_limit(struct ksem_ns *ns, bool held)
+/* Files are looked into only if there may be too many. */
+static int count(const struct sharing *sharing, const struct uncounted *own, bool held, uint64_t most)
+{
+	uint64_t others;
+	int error = holds_count(&sharing->directory, most + 1, false, own->numbers, own->count, &others);
+
+	if (!error && others + !held > most)
+		error = holds_count(&sharing->directory, most + 1, true, own->numbers, own->count, &others);
+	return error || others + !held <= most ? error : ENFILE;
+}
+
+static int check(struct ksem_ns *ns, bool held)
+{
+	struct uncounted own = {.numbers = NULL};
+	int error;
+
+	pthread_mutex_lock(&ns->lock);
+	error = list_uncounted(ns->sharing, &own);
+	pthread_mutex_unlock(&ns->lock);
+	if (!error)
+		error = count(ns->sharing, &own, held, ns->slots.max);
+	memory_free(own.numbers);
+	return error;
+}
+
+/* Are there surely that many semaphores fewer than the limit? */
+static bool has_room(const struct ksem_ns *ns, uint64_t room)
+{
+	uint64_t files = directory_count_at_most(&ns->sharing->directory);
+
+	return files <= ns->slots.max && ns->slots.max - files >= room;
+}
+
+static void lock(struct sharing *sharing, struct admission *admission)
+{
+	pthread_mutex_lock(&sharing->limit);
+	directory_lock(&sharing->directory);
+	admission->locked = true;
+}
+
+void limit_begin(struct ksem_ns *ns, struct admission *admission)
+{
+	*admission = (struct admission){.locked = false};
+	if (!has_room(ns, NEAR))
+		lock(ns->sharing, admission);
+}
+
+int limit_admit(struct ksem_ns *ns, ino_t number, struct admission *admission)
 {
 	struct sharing *sharing = ns->sharing;
-	struct uncounted own = {.table = load_rlx(&sharing->held.table)}; /* relaxed: changed under the lock only */
-	uint64_t most = ns->slots.max, count;
-	int error = holds_count(&sharing->directory, most + 1, next_uncounted, &own, &count);
 
-	return error || count + !held <= most ? error : ENFILE;
+	admission->held = holds_add(&sharing->directory, number);
+	if (has_room(ns, 0))
+		return 0;
+	if (!admission->locked)
+		lock(sharing, admission);
+	return check(ns, admission->held);
+}
+
+void limit_end(struct ksem_ns *ns, const struct admission *admission)
+{
+	if (!admission->locked)
+		return;
+	directory_unlock(&ns->sharing->directory);
+	pthread_mutex_unlock(&ns->sharing->limit);
 }

@@ -11,6 +11,7 @@
 
 #include "base/rcu.h"
 #include "os/fork.h"
+#include "registry/limit.h"
 #include "registry/names.h"
 #include "share/doubt.h"
 #include "share/holds.h"
@@ -30,6 +31,7 @@ int sharing_new(const char *dir, struct sharing **sharing)
 		memory_free(new);
 		return error;
 	}
+	pthread_mutex_init(&new->limit, NULL);
 	memset(&new->kept, 0, sizeof(new->kept));
 	ids_init(&new->held);
 	new->counted = 0;
@@ -45,6 +47,7 @@ void sharing_free(struct sharing *sharing)
 	kept_drop_all(&sharing->kept, &garbage);
 	reclaim_free(garbage);
 	directory_close(&sharing->directory);
+	pthread_mutex_destroy(&sharing->limit);
 	memory_free(sharing);
 }
 
@@ -195,76 +198,66 @@ static void enter(struct ksem_ns *ns, const struct entering *entering, bool held
 /* What a maker has of a semaphore, until this process has it. */
 struct unfinished {
 	struct file file;
-	int made;          /* see file_make */
-	bool held, locked; /* there is a hold on it; the directory is locked */
-	struct entering entering;
+	int made; /* see file_make */
+	struct admission admission;
 };
 
-/* Holds it, and makes sure that there aren't too many. */
-static int admit(struct ksem_ns *ns, struct unfinished *unfinished)
-{
-	const struct directory *directory = &ns->sharing->directory;
-
-	unfinished->held = holds_add(directory, unfinished->file.number);
-	if (directory_count_at_most(directory) <= ns->slots.max)
-		return 0;
-	directory_lock(directory);
-	unfinished->locked = true;
-	return sharing_check_limit(ns, unfinished->held);
-}
-
-/* Allocates all that this process needs to have it, and gives it its name. After that nothing can fail. */
+/*
+ * Allocates all that this process needs to have it, and gives it its name. After that nothing can fail. Under the lock,
+ * so that nobody here opens it by its name before it is entered.
+ */
 static int finish(struct ksem_ns *ns, const struct making *making, struct ids *ids, struct unfinished *unfinished,
-		  struct reclaim *garbage)
+		  struct ksem **made, struct reclaim *garbage)
 {
-	int error = prepare(ns, ids, making, &unfinished->file, &unfinished->entering, garbage);
+	struct entering entering;
+	int error = prepare(ns, ids, making, &unfinished->file, &entering, garbage);
 
-	if (error || !making->name)
-		return error;
-	error = file_give_name(&ns->sharing->directory, unfinished->made, making->name, making->length);
 	if (error)
-		unprepare(&unfinished->entering);
+		return error;
+	if (making->name)
+		error = file_give_name(&ns->sharing->directory, unfinished->made, making->name, making->length);
+	if (error) {
+		unprepare(&entering);
+	} else {
+		enter(ns, &entering, unfinished->admission.held, garbage);
+		*made = entering.ksem;
+	}
 	return error;
 }
 
-static int make_locked(struct ksem_ns *ns, const struct making *making, struct ids *ids, struct ksem **made,
-		       struct reclaim *garbage)
+/* It is whole, but for its name. */
+static int admit_and_finish(struct ksem_ns *ns, const struct making *making, struct ids *ids,
+			    struct unfinished *unfinished, struct ksem **made, struct reclaim *garbage)
 {
 	const struct directory *directory = &ns->sharing->directory;
-	struct unfinished unfinished = {.locked = false};
-	int error = file_make(directory, making, &unfinished.file, &unfinished.made);
+	int error = limit_admit(ns, unfinished->file.number, &unfinished->admission);
 
-	if (error)
-		return error;
-	error = admit(ns, &unfinished);
 	if (error == ENFILE && making->name && file_exists(directory, making->name, making->length))
 		error = EEXIST;
-	if (!error)
-		error = finish(ns, making, ids, &unfinished, garbage);
-	file_made(unfinished.made);
 	if (!error) {
-		enter(ns, &unfinished.entering, unfinished.held, garbage);
-		*made = unfinished.entering.ksem;
-	} else {
-		if (unfinished.held)
-			holds_remove(directory, unfinished.file.number);
-		file_close(&unfinished.file);
+		pthread_mutex_lock(&ns->lock);
+		error = finish(ns, making, ids, unfinished, made, garbage);
+		pthread_mutex_unlock(&ns->lock);
 	}
-	if (unfinished.locked)
-		directory_unlock(directory);
+	if (error && unfinished->admission.held)
+		holds_remove(directory, unfinished->file.number);
+	file_made(unfinished->made);
+	if (error)
+		file_close(&unfinished->file);
 	return error;
 }
 
 int sharing_make(struct ksem_ns *ns, const struct making *making, struct ids *ids, struct ksem **made,
 		 struct reclaim *garbage)
 {
+	struct unfinished unfinished;
 	int error;
 
-	pthread_mutex_lock(&ns->lock);
-	if (making->name)
-		find_held(ns, making->name, making->length, garbage); /* a name that has gone makes room */
-	error = make_locked(ns, making, ids, made, garbage);
-	pthread_mutex_unlock(&ns->lock);
+	limit_begin(ns, &unfinished.admission);
+	error = file_make(&ns->sharing->directory, making, &unfinished.file, &unfinished.made);
+	if (!error)
+		error = admit_and_finish(ns, making, ids, &unfinished, made, garbage);
+	limit_end(ns, &unfinished.admission);
 	if (!error && making->name)
 		names_make_room();
 	return error;

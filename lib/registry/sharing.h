@@ -17,9 +17,10 @@
 
 struct sharing {
 	struct directory directory;
-	struct kept kept; /* under the namespace's lock */
-	struct ids held;  /* under the namespace's lock: one reference each */
-	unsigned counted; /* under the namespace's lock: of those, which others can count (share/holds.h) */
+	pthread_mutex_t limit; /* of makers near the limit (limit.h); the namespace's lock is taken inside it */
+	struct kept kept;      /* under the namespace's lock */
+	struct ids held;       /* under the namespace's lock: one reference each */
+	unsigned counted;      /* under the namespace's lock: of those, which others can count (share/holds.h) */
 };
 
 /* For a namespace in that directory. 0, ENOMEM, or the kernel's answer for the directory. */
@@ -57,12 +58,6 @@ int sharing_unlink(struct ksem_ns *ns, const struct ksem_cred *cred, const char 
 
 /* Has it no name, or none any more, and lives? Under the lock. */
 bool sharing_is_nameless(struct ksem *ksem);
-
-/*
- * Is there room for one more (limit.c), which is being made; `held`: other processes can count it? ENFILE: no. Under
- * the lock, and the directory's.
- */
-int sharing_check_limit(struct ksem_ns *ns, bool held);
 
 /* As namespace_stat. */
 int sharing_stat(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *info);

@@ -129,11 +129,19 @@ int directory_make_default(const char **path)
 
 void directory_lock(const struct directory *directory)
 {
-	static const struct timespec millisecond = {0, 1000 * 1000};
+	struct timespec next;
 	int saved = errno;
 
-	for (int i = 0; i < LOCK_TRIES && flock(directory->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK; i++)
-		nanosleep(&millisecond, NULL);
+	clock_gettime(CLOCK_MONOTONIC, &next);
+	for (int i = 0; i < LOCK_TRIES && flock(directory->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK; i++) {
+		next.tv_nsec += 1000 * 1000;
+		if (next.tv_nsec >= 1000 * 1000 * 1000) {
+			next.tv_nsec -= 1000 * 1000 * 1000;
+			next.tv_sec++;
+		}
+		while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL) == EINTR)
+			; /* signals don't make the wait shorter */
+	}
 	errno = saved;
 }
 

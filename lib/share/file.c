@@ -268,6 +268,30 @@ void file_read_end(struct file *file, struct page *page)
 		memory_free(file->page);
 }
 
+int file_check(const struct directory *directory, const char *name, size_t length, bool closely)
+{
+	char path[KSEM_NAME_MAX + 2];
+	struct statx status;
+	struct file file;
+	struct page page;
+	int saved = errno;
+	int error;
+
+	if (!to_file(name, length, path))
+		return ENOENT;
+	if (closely) {
+		error = open_and_read(directory, path, &page, &file);
+		if (!error)
+			file_read_end(&file, &page);
+	} else {
+		error = look(directory->fd, path, &status);
+		if (!error && !is_a_page(&status))
+			error = EINVAL;
+	}
+	errno = saved;
+	return error == EACCES ? 0 : error;
+}
+
 bool file_exists(const struct directory *directory, const char *name, size_t length)
 {
 	char path[KSEM_NAME_MAX + 2];

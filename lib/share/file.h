@@ -47,6 +47,12 @@ int file_find(const struct directory *directory, const char *name, size_t length
 int file_read(const struct directory *directory, const char *name, size_t length, struct page *page, struct file *file);
 void file_read_end(struct file *file, struct page *page);
 
+/*
+ * Is that a semaphore? 0; ENOENT, EINVAL: no; or the kernel's error. Unless `closely`, a file that looks like one is
+ * taken for one; so is, in any case, one that this process may not read.
+ */
+int file_check(const struct directory *directory, const char *name, size_t length, bool closely);
+
 /* Is there anything of that name? */
 bool file_exists(const struct directory *directory, const char *name, size_t length);
 

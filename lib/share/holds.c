@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "share/file.h"
 
 #define HOLDS_BEGIN (INT64_C(1) << 62) /* above the bytes of presences (directory.c) */
 #define HOLDS_END   INT64_MAX          /* the last byte there is */
@@ -90,6 +91,8 @@ static struct range take_range(struct ranges *ranges)
 }
 
 struct counting {
+	const struct directory *directory;
+	bool closely;
 	struct ranges locked; /* in order, apart from each other */
 	struct ranges to_do;  /* the lowest last */
 	uint64_t bytes;       /* locked */
@@ -147,20 +150,27 @@ static bool has(const struct ranges *ranges, off_t byte)
 	return low < ranges->count && ranges->all[low].first <= byte;
 }
 
+static void count_unless_held(struct counting *counting, ino_t number)
+{
+	counting->others += !has(&counting->locked, byte_of(number));
+}
+
 static int count_name(const char *name, size_t length, ino_t number, void *arg)
 {
 	struct counting *counting = arg;
+	int error;
 
-	(void)name, (void)length;
-	counting->others += !has(&counting->locked, byte_of(number));
-	return 0;
+	if (has(&counting->locked, byte_of(number)))
+		return 0;
+	error = file_check(counting->directory, name, length, counting->closely);
+	counting->others += !error;
+	return error == ENOENT || error == EINVAL ? 0 : error;
 }
 
-int holds_count(const struct directory *directory, uint64_t enough, bool (*next)(void *arg, ino_t *number), void *arg,
-		uint64_t *count)
+int holds_count(const struct directory *directory, uint64_t enough, bool closely, const ino_t *nameless,
+		size_t nameless_count, uint64_t *count)
 {
-	struct counting counting = {.others = 0};
-	ino_t number;
+	struct counting counting = {.directory = directory, .closely = closely};
 	int saved = errno;
 	int fd = openat(directory->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int error = fd < 0 ? errno : list(fd, enough, &counting);
@@ -170,8 +180,8 @@ int holds_count(const struct directory *directory, uint64_t enough, bool (*next)
 	errno = saved;
 	if (!error)
 		error = directory_for_all(directory, count_name, &counting);
-	while (!error && next(arg, &number))
-		count_name(NULL, 0, number, &counting);
+	for (size_t i = 0; !error && i < nameless_count; i++)
+		count_unless_held(&counting, nameless[i]);
 	memory_free(counting.locked.all);
 	memory_free(counting.to_do.all);
 	*count = counting.bytes + counting.others;

@@ -26,11 +26,12 @@ bool holds_add(const struct directory *directory, ino_t number);
 void holds_remove(const struct directory *directory, ino_t number);
 
 /*
- * How many semaphores there are: with names, and without but held; and of those without names that `next` tells of, by
- * the numbers of their files, until it is false, the ones that nobody holds. Where there are `enough`, or the locked
- * bytes lie in very many places (HOLDS_RANGES), perhaps not all of them. 0, ENOMEM, EMFILE, ...
+ * How many semaphores there are: with names, and without but held; and of those `nameless`, by the numbers of their
+ * files, the ones that nobody holds. Files that are no semaphores don't count; whether a file that looks like one is
+ * one is found out only `closely`. Where there are `enough`, or the locked bytes lie in very many places
+ * (HOLDS_RANGES), perhaps not all of them are counted. 0, ENOMEM, EMFILE, ...
  */
-int holds_count(const struct directory *directory, uint64_t enough, bool (*next)(void *arg, ino_t *number), void *arg,
-		uint64_t *count);
+int holds_count(const struct directory *directory, uint64_t enough, bool closely, const ino_t *nameless,
+		size_t nameless_count, uint64_t *count);
 
 #endif
