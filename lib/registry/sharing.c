@@ -35,6 +35,7 @@ int sharing_new(const char *dir, struct sharing **sharing)
 	memset(&new->kept, 0, sizeof(new->kept));
 	ids_init(&new->held);
 	new->counted = 0;
+	new->all = NULL;
 	*sharing = new;
 	return 0;
 }
@@ -66,8 +67,7 @@ static void drop_name(struct ksem *ksem, struct reclaim *garbage)
 	reclaim_add(garbage, &name->retired, name_bytes(name));
 }
 
-/* Out of the tables, if it is still there. */
-static void forget(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
+void sharing_forget_here(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
 {
 	if (shared_of(ksem)->forgotten)
 		return;
@@ -188,6 +188,11 @@ static void enter(struct ksem_ns *ns, const struct entering *entering, bool held
 	if (!shared->counted && held)
 		holds_remove(shared->directory, shared->number);
 	ids_add(&sharing->held, entering->ksem);
+	shared->next = sharing->all;
+	shared->prev = &sharing->all;
+	if (shared->next)
+		shared->next->prev = &shared->next;
+	sharing->all = shared;
 	ns->objects++;
 	if (entering->name)
 		enter_name(ns, entering, garbage);
@@ -298,7 +303,7 @@ static int meet(struct ksem_ns *ns, const struct making *making, struct file *fi
 		return error;
 	}
 	if (ksem)
-		forget(ns, ksem, garbage); /* it is being ended */
+		sharing_forget_here(ns, ksem, garbage); /* it is being ended */
 	error = prepare(ns, NULL, making, file, &entering, garbage);
 	if (error)
 		return error;
@@ -401,7 +406,10 @@ void sharing_end(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
 {
 	bool named = object_is_named(ksem) && !sharing_is_nameless(ksem);
 
-	forget(ns, ksem, garbage);
+	sharing_forget_here(ns, ksem, garbage);
+	*shared_of(ksem)->prev = shared_of(ksem)->next;
+	if (shared_of(ksem)->next)
+		shared_of(ksem)->next->prev = shared_of(ksem)->prev;
 	end_hold(ns, shared_of(ksem));
 	shared_end(ksem);
 	if (named)
@@ -467,24 +475,4 @@ int sharing_unlink(struct ksem_ns *ns, const struct ksem_cred *cred, const char 
 	if (!error)
 		forget_name(ns, bytes, length, &file, garbage);
 	return error;
-}
-
-/* ---- In the child of a fork. ---- */
-
-void sharing_after_fork(struct ksem_ns *ns, const struct ksem *waits_on, bool enlisted, struct reclaim *garbage)
-{
-	struct ids_table *table = load_rlx(&ns->sharing->held.table); /* relaxed: the child has one thread */
-	size_t cursor = 0;
-	struct ksem *ksem;
-	uint32_t refs;
-
-	directory_after_fork(&ns->sharing->directory);
-	while ((ksem = ids_next(table, &cursor, &refs))) {
-		if (shared_of(ksem)->counted && !holds_add(shared_of(ksem)->directory, shared_of(ksem)->number)) {
-			shared_of(ksem)->counted = false;
-			ns->sharing->counted--;
-		}
-		if (shared_after_fork(ksem, ksem == waits_on, enlisted) && namespace_end(ns, ksem, garbage))
-			return;
-	}
 }

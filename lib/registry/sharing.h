@@ -21,6 +21,7 @@ struct sharing {
 	struct kept kept;      /* under the namespace's lock */
 	struct ids held;       /* under the namespace's lock: one reference each */
 	unsigned counted;      /* under the namespace's lock: of those, which others can count (share/holds.h) */
+	struct shared *all;    /* under the namespace's lock: a list of all that haven't ended, held or not */
 };
 
 /* For a namespace in that directory. 0, ENOMEM, or the kernel's answer for the directory. */
@@ -68,7 +69,18 @@ int sharing_stat(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *info);
  */
 int sharing_foreach(struct ksem_ns *ns, int (*visit)(const struct ksem_info *info, void *arg), void *arg);
 
-/* In a fork's child: its one thread waits on `waits_on`, or on none (NULL), and has enlisted there or not. */
-void sharing_after_fork(struct ksem_ns *ns, const struct ksem *waits_on, bool enlisted, struct reclaim *garbage);
+/* Out of this process's tables, if it is still there. Under the lock. */
+void sharing_forget_here(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage);
+
+/* Before a fork, and after it in the parent (inheriting.c). */
+void sharing_before_fork(struct ksem_ns *ns);
+void sharing_after_fork(struct ksem_ns *ns);
+
+/*
+ * In a fork's child: its one thread waits on `waits_on`, or on none (NULL), and has enlisted there or not. `prepared`:
+ * the parent called sharing_before_fork.
+ */
+void sharing_in_child(struct ksem_ns *ns, bool prepared, const struct ksem *waits_on, bool enlisted,
+		      struct reclaim *garbage);
 
 #endif

@@ -113,12 +113,13 @@ static int park_shared(struct ksem *ksem, const struct deadline *deadline)
 
 	do {
 		woken = shared_sleep(ksem, deadline);
+		fork_settle(); /* a handler may have called _Fork() */
 		rcu_enter();
 		left = shared_delist(ksem, woken == ETIMEDOUT || woken == EINTR);
 		own.enlisted = left == EAGAIN;
 		rcu_leave();
 	} while (left == EAGAIN);
-	return left ? woken : 0;
+	return left == EINVAL ? EINVAL : left ? woken : 0;
 }
 
 /* True: nothing else keeps the semaphore, and this thread ends it. */
@@ -261,9 +262,9 @@ int waiting_by_id(struct ksem_proc *proc, ksem_id_t id, const struct deadline *d
 	return error;
 }
 
-/* ---- In the child of a fork. ---- */
+/* ---- Around a fork. ---- */
 
-static void forget_waiters(struct ksem_ns *ns)
+static void forget_waiters(struct ksem_ns *ns, bool prepared)
 {
 	struct reclaim garbage = RECLAIM_NONE;
 	uint64_t cursor = 0;
@@ -272,7 +273,7 @@ static void forget_waiters(struct ksem_ns *ns)
 	for (struct ksem_proc *proc = ns->procs; proc; proc = proc->next)
 		process_after_fork(proc, proc == own.proc);
 	if (ns->sharing)
-		sharing_after_fork(ns, own.ksem, own.enlisted, &garbage);
+		sharing_in_child(ns, prepared, own.ksem, own.enlisted, &garbage);
 	while (!ns->sharing && (ksem = slots_next(&ns->slots, &cursor))) {
 		if (semaphore_after_fork(&ksem->sem, ksem == own.ksem) && namespace_end(ns, ksem, &garbage))
 			break;
@@ -280,10 +281,41 @@ static void forget_waiters(struct ksem_ns *ns)
 	reclaim_free(garbage);
 }
 
-static void forget_all_waiters(bool prepared)
+static void prepare_child(struct ksem_ns *ns)
 {
-	(void)prepared;
-	namespace_for_all(forget_waiters);
+	if (ns->sharing)
+		sharing_before_fork(ns);
 }
 
-const struct fork_hooks fork_hooks = {.child = forget_all_waiters};
+static void forget_child(struct ksem_ns *ns)
+{
+	if (ns->sharing)
+		sharing_after_fork(ns);
+}
+
+static void become_prepared_child(struct ksem_ns *ns)
+{
+	forget_waiters(ns, true);
+}
+
+static void become_child(struct ksem_ns *ns)
+{
+	forget_waiters(ns, false);
+}
+
+static void before_fork(void)
+{
+	namespace_for_all(prepare_child);
+}
+
+static void after_fork(void)
+{
+	namespace_for_all(forget_child);
+}
+
+static void in_child(bool prepared)
+{
+	namespace_for_all(prepared ? become_prepared_child : become_child);
+}
+
+const struct fork_hooks fork_hooks = {.before = before_fork, .parent = after_fork, .child = in_child};

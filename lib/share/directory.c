@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -32,19 +33,65 @@ static struct flock byte_lock(short type, uint64_t presence)
 	return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)presence, .l_len = 1};
 }
 
-static void become_present(struct directory *directory)
+/* A place that no other process has, but by an accident that nobody lives to see: 61 random bits. */
+static uint64_t random_place(void)
 {
-	uint64_t presence = 0;
-	struct flock lock;
+	uint64_t place = 0;
+	struct timespec now;
 
+	if (getrandom(&place, sizeof(place), GRND_NONBLOCK) != sizeof(place)) { /* the machine has hardly started */
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		place = ((uint64_t)now.tv_nsec << 32 ^ (uint64_t)now.tv_sec ^ (uint64_t)getpid() << 16) *
+			UINT64_C(0x9E3779B97F4A7C15);
+	}
+	return place >> 3 | 1;
+}
+
+/* 0: the kernel gives no lock; errno says why. */
+static uint64_t lock_a_place(int fd)
+{
+	uint64_t place = random_place();
+	struct flock lock = byte_lock(F_RDLCK, place);
+
+	return fcntl(fd, F_OFD_SETLK, &lock) == 0 ? place : 0;
+}
+
+/* Another description of the directory. Negative: errno says why. */
+static int open_again(int fd)
+{
+	char self[64];
+	int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (own >= 0 || errno != EACCES)
+		return own;
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd); /* may be read, but not searched */
+	return open(self, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static int become_present(struct directory *directory)
+{
 	directory->process = getpid();
-	directory->presence = 0;
-	if (getrandom(&presence, sizeof(presence), GRND_NONBLOCK) != sizeof(presence))
-		return;
-	presence = presence >> 3 | 1;
-	lock = byte_lock(F_RDLCK, presence);
-	if (fcntl(directory->fd, F_OFD_SETLK, &lock) == 0)
-		directory->presence = presence;
+	directory->presence = lock_a_place(directory->fd);
+	return directory->presence ? 0 : errno;
+}
+
+int directory_be_present(struct directory *directory)
+{
+	int saved = errno;
+	int own, error = 0;
+
+	if (directory->presence)
+		return 0;
+	own = open_again(directory->fd);
+	if (own < 0) {
+		error = errno;
+	} else {
+		close(directory->fd); /* it is the parent's, too */
+		directory->fd = own;
+		error = become_present(directory);
+	}
+	errno = saved;
+	return error;
 }
 
 bool directory_is_present(const struct directory *directory, uint64_t presence)
@@ -58,17 +105,47 @@ bool directory_is_present(const struct directory *directory, uint64_t presence)
 	return is;
 }
 
+/* ---- Around a fork. ---- */
+
+void directory_before_fork(struct directory *directory)
+{
+	int saved = errno;
+
+	if (directory->spare < 0)
+		directory->spare = open_again(directory->fd);
+	directory->heir = directory->spare >= 0 ? lock_a_place(directory->spare) : 0;
+	errno = saved;
+}
+
 void directory_after_fork(struct directory *directory)
 {
 	int saved = errno;
-	int own = openat(directory->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (directory->heir) {
+		close(directory->spare); /* the child has it alone; or if there is none, nobody */
+		directory->spare = open_again(directory->fd);
+	}
+	directory->heir = 0;
+	errno = saved;
+}
+
+void directory_in_child(struct directory *directory, bool prepared)
+{
+	int saved = errno;
 
 	directory->presence = 0;
-	if (own >= 0) {
-		dup3(own, directory->fd, O_CLOEXEC); /* lets go of the parent's */
-		close(own);
-		become_present(directory);
+	directory->process = getpid();
+	if (prepared && directory->heir) {
+		close(directory->fd);
+		directory->fd = directory->spare;
+		directory->presence = directory->heir;
+	} else {
+		directory_be_present(directory);
+		if (directory->spare >= 0)
+			close(directory->spare); /* the parent's */
 	}
+	directory->heir = 0;
+	directory->spare = open_again(directory->fd);
 	errno = saved;
 }
 
@@ -84,6 +161,7 @@ int directory_open(struct directory *directory, const char *path)
 	int saved = errno;
 	int probe, error = 0;
 
+	directory->heir = 0;
 	directory->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (directory->fd < 0) {
 		error = errno;
@@ -94,10 +172,12 @@ int directory_open(struct directory *directory, const char *path)
 		else if (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT)
 			error = ENOTSUP;
 		/* anything else: who may not make semaphores here may still open them */
+		if (!error)
+			error = become_present(directory);
 		if (error)
 			close(directory->fd);
 		else
-			become_present(directory);
+			directory->spare = open_again(directory->fd); /* if it can't: before a fork is time enough */
 	}
 	errno = saved;
 	return error;
@@ -108,6 +188,8 @@ void directory_close(struct directory *directory)
 	int saved = errno;
 
 	close(directory->fd);
+	if (directory->spare >= 0)
+		close(directory->spare);
 	errno = saved;
 }
 

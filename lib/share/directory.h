@@ -6,8 +6,13 @@
  * are nobody's names.
  *
  * Presence: an OS process that uses the namespace has a lock on one byte, at a random place, of the directory itself.
- * The kernel takes it away however the process ends, and when it executes another program. A fork's child gets its own.
- * Other bytes say which semaphores it has (holds.h).
+ * The kernel takes it away however the process ends, and when it executes another program. Other bytes say which
+ * semaphores the process has (holds.h).
+ *
+ * A fork's child has its presence, the heir's, from its parent, who takes it before the fork. So the child is there
+ * from its first instant, and neither lack of descriptors nor of privileges can keep it out: the locks are those of a
+ * second open file description, the spare, which was opened ahead. After the fork the child has it alone, and takes it
+ * in place of the parent's; each opens a new spare.
  */
 #ifndef KSEM_SHARE_DIRECTORY_H
 #define KSEM_SHARE_DIRECTORY_H
@@ -22,7 +27,9 @@
 
 struct directory {
 	int fd;
-	uint64_t presence; /* of this OS process; 0: it couldn't get one */
+	int spare;         /* another description of it; negative: none */
+	uint64_t presence; /* of this OS process; 0: a fork's child that could get none */
+	uint64_t heir;     /* that of the child, while a fork is under way; 0: none */
 	pid_t process;
 };
 
@@ -37,8 +44,15 @@ void directory_close(struct directory *directory);
  */
 int directory_make_default(const char **path);
 
-/* In a fork's child: a presence of its own. */
+/* Before a fork, and after it in the parent. */
+void directory_before_fork(struct directory *directory);
 void directory_after_fork(struct directory *directory);
+
+/* In the child; `prepared`: the parent did all that before the fork. */
+void directory_in_child(struct directory *directory, bool prepared);
+
+/* Makes sure that this process has a presence. 0, or what the kernel says. */
+int directory_be_present(struct directory *directory);
 
 /* Is the process of that presence still there? True also where that can't be found out. */
 bool directory_is_present(const struct directory *directory, uint64_t presence);

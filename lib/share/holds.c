@@ -35,26 +35,31 @@ static off_t byte_of(ino_t number)
 	return HOLDS_BEGIN | ((off_t)number & (HOLDS_BEGIN - 1));
 }
 
-static bool set(const struct directory *directory, short type, ino_t number)
+static bool set(int fd, short type, ino_t number)
 {
 	struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = byte_of(number), .l_len = 1};
 	int saved = errno;
-
-	/* without a presence, the description may be another process's, too */
-	bool is = directory->presence != 0 && fcntl(directory->fd, F_OFD_SETLK, &lock) == 0;
+	bool is = fcntl(fd, F_OFD_SETLK, &lock) == 0;
 
 	errno = saved;
 	return is;
 }
 
+/* Without a presence, the description may be another process's, too. */
 bool holds_add(const struct directory *directory, ino_t number)
 {
-	return set(directory, F_RDLCK, number);
+	return directory->presence != 0 && set(directory->fd, F_RDLCK, number);
+}
+
+bool holds_add_heir(const struct directory *directory, ino_t number)
+{
+	return directory->heir != 0 && set(directory->spare, F_RDLCK, number);
 }
 
 void holds_remove(const struct directory *directory, ino_t number)
 {
-	set(directory, F_UNLCK, number);
+	if (directory->presence != 0)
+		set(directory->fd, F_UNLCK, number);
 }
 
 /* What is locked of a range within that one. 0; ENOENT: nothing is; ... */

@@ -23,6 +23,7 @@
  * can't take away stays until the directory is closed. Both leave errno alone.
  */
 bool holds_add(const struct directory *directory, ino_t number);
+bool holds_add_heir(const struct directory *directory, ino_t number); /* of the child of a fork that is under way */
 void holds_remove(const struct directory *directory, ino_t number);
 
 /*

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <time.h>
 
+#include "share/holds.h"
+
 int shared_new(struct ksem_ns *ns, struct directory *directory, const struct file *file, bool named, struct ksem **made)
 {
 	struct shared *shared = memory_alloc(sizeof(*shared), KSEM_CACHE_LINE);
@@ -24,7 +26,9 @@ int shared_new(struct ksem_ns *ns, struct directory *directory, const struct fil
 	shared->name_hash = file->name_hash;
 	shared->directory = directory;
 	records_init(&shared->records, file->page, file->bytes);
-	error = records_enter(&shared->records, directory, directory->presence, 1, &shared->record);
+	error = directory_be_present(directory);
+	if (!error)
+		error = records_enter(&shared->records, directory, directory->presence, 1, &shared->record);
 	if (error) {
 		memory_free(shared);
 		return error;
@@ -163,8 +167,12 @@ int shared_sleep(struct ksem *ksem, const struct deadline *deadline)
 int shared_delist(struct ksem *ksem, bool give_up)
 {
 	struct shared *shared = shared_of(ksem);
-	int error = plain_leave(shared->sem, give_up);
+	int error;
 
+	if (unlikely(count_is_dead(plain_word(shared->sem)))) /* lost; or somebody scribbles */
+		error = EINVAL;
+	else
+		error = plain_leave(shared->sem, give_up);
 	if (error != EAGAIN)
 		holder_end_wait(shared->record.holder);
 	return error;
@@ -209,20 +217,62 @@ int shared_take_back(struct ksem *ksem)
 	return 0;
 }
 
-bool shared_after_fork(struct ksem *ksem, bool waiting, bool enlisted)
+void shared_before_fork(struct ksem *ksem)
+{
+	struct shared *shared = shared_of(ksem);
+	struct directory *directory = shared->directory;
+	uint32_t refs = life_count_refs(load_rlx(&ksem->life)); /* relaxed: nobody changes it before the fork */
+
+	shared->heir.holder = NULL;
+	if (!directory->heir || records_enter(&shared->records, directory, directory->heir, refs, &shared->heir) != 0)
+		shared->heir.holder = NULL;
+	shared->heir_counted = shared->counted && holds_add_heir(directory, shared->number);
+}
+
+void shared_after_fork(struct ksem *ksem)
+{
+	shared_of(ksem)->heir.holder = NULL;
+}
+
+/* The child's record, or where it has none, one that nobody reads beside a word that is dead. */
+static void come_into_record(struct shared *shared)
+{
+	static struct plain dead = {.word = COUNT_DEAD};
+	static struct holder nobody;
+	struct directory *directory = shared->directory;
+	uint32_t refs = life_count_refs(load_rlx(&shared->ksem.life)); /* relaxed: the child has one thread */
+
+	shared->record = shared->heir;
+	shared->heir.holder = NULL;
+	if (!shared->record.holder && directory->presence &&
+	    records_enter(&shared->records, directory, directory->presence, refs, &shared->record) != 0)
+		shared->record.holder = NULL;
+	if (!shared->record.holder) {
+		shared->record.holder = &nobody;
+		shared->sem = &dead;
+	}
+	store_rlx(&shared->record.holder->pid, directory->process); /* relaxed: a number to show */
+}
+
+bool shared_is_lost(struct ksem *ksem)
+{
+	return shared_of(ksem)->sem != &shared_of(ksem)->page->sem;
+}
+
+bool shared_in_child(struct ksem *ksem, bool prepared, bool waiting, bool enlisted)
 {
 	struct shared *shared = shared_of(ksem);
 	count_t word = load_rlx(&ksem->sem.word); /* relaxed: the child has one thread */
 
-	if (records_enter(&shared->records, shared->directory, shared->directory->presence, 0, &shared->record))
-		return false;
+	if (!prepared)
+		shared->heir.holder = NULL; /* of another child, which a thread of the parent was about to make */
+	come_into_record(shared);
 	if (count_is_orphan(word) && count_waiters(word) == 0)
 		return !waiting; /* else that thread was about to end it, and goes on */
 	store_rlx(&ksem->sem.word, count_after_fork(word, waiting)); /* relaxed: as above */
 	if (count_is_orphan(word) && !waiting)
 		return true;
-	shared_tell_refs(ksem);
-	if (waiting && enlisted) {
+	if (waiting && enlisted && !shared_is_lost(ksem)) {
 		holder_begin_wait(shared->record.holder);
 		plain_add_waiter(shared->sem);
 	}

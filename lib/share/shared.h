@@ -21,10 +21,13 @@ struct shared {
 	struct ksem ksem;
 	struct mapping mapping; /* as ksem.retired */
 	struct mapping wide_mapping;
-	struct page *page;      /* constant after creation, as are sem, device, number and directory */
-	struct plain *sem;      /* the page's, for those who want but one load */
-	struct records records; /* of the page */
-	struct record record;   /* constant, but in a fork's child: this process's */
+	struct page *page;           /* constant after creation, as are sem, device, number and directory */
+	struct plain *sem;           /* the page's, for those who want but one load */
+	struct records records;      /* of the page */
+	struct record record;        /* constant, but in a fork's child: this process's */
+	struct record heir;          /* while a fork is under way: the child's; holder NULL: none */
+	bool heir_counted;           /* the child has its hold, too */
+	struct shared *next, **prev; /* under the namespace's lock: all that haven't ended */
 	struct directory *directory;
 	dev_t device;
 	ino_t number;
@@ -110,7 +113,7 @@ bool shared_leave(struct ksem *ksem);
 
 /*
  * The wait itself, as plain_take_or_enlist, plain_sleep_shared and plain_leave; this process's record counts the thread
- * for as long as it is enlisted.
+ * for as long as it is enlisted. shared_delist is EINVAL where the semaphore is dead all the same.
  */
 int shared_take_or_enlist(struct ksem *ksem);
 int shared_sleep(struct ksem *ksem, const struct deadline *deadline);
@@ -123,9 +126,22 @@ bool shared_abandon(struct ksem *ksem);
 int shared_take_back(struct ksem *ksem);
 
 /*
- * In a fork's child, whose one thread is in a wait here or not, and enlisted or not. True: it is an orphan, and the
- * caller ends it.
+ * Before a fork: a record for the child, with as many references as this process has; from then on the child has them,
+ * whatever this process does. After it, in the parent: forgets that.
  */
-bool shared_after_fork(struct ksem *ksem, bool waiting, bool enlisted);
+void shared_before_fork(struct ksem *ksem);
+void shared_after_fork(struct ksem *ksem);
+
+/*
+ * In the child, whose one thread is in a wait here or not, and enlisted or not. `prepared`: shared_before_fork ran for
+ * it. True: it is an orphan, and the caller ends it.
+ */
+bool shared_in_child(struct ksem *ksem, bool prepared, bool waiting, bool enlisted);
+
+/*
+ * In a child for which there is no record: it hasn't the semaphore. Calls that still find it are answered EINVAL, and a
+ * wait that is under way ends so.
+ */
+bool shared_is_lost(struct ksem *ksem);
 
 #endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a fork's child inherits of a shared namespace: see sharing.h.
+ *
+ * The child holds what the parent held at the instant of the fork, whatever the parent does next: so its presence, its
+ * holds and its records are there before it is. If no child comes, the kernel drops the presence as the parent closes
+ * the spare, and the records are those of a dead process.
+ *
+ * A child that ran no handlers has its own only from its first call on that changes tables or sleeps.
+ *
+ * Where a record can't be had (no memory for it in the file system), the child hasn't that semaphore: it is taken out
+ * of all tables, and what still finds it is answered EINVAL. A child that has no presence has none of them.
+ *
+ * All of it runs with the fork gate shut: nobody else changes the tables.
+ */
+#include "registry/process.h"
+#include "registry/sharing.h"
+#include "share/holds.h"
+#include "share/shared.h"
+
+void sharing_before_fork(struct ksem_ns *ns)
+{
+	directory_before_fork(&ns->sharing->directory);
+	for (struct shared *shared = ns->sharing->all; shared; shared = shared->next)
+		shared_before_fork(&shared->ksem);
+}
+
+void sharing_after_fork(struct ksem_ns *ns)
+{
+	for (struct shared *shared = ns->sharing->all; shared; shared = shared->next)
+		shared_after_fork(&shared->ksem);
+	directory_after_fork(&ns->sharing->directory);
+}
+
+/* Drops all references to one that this process hasn't got. True: that was the end of the namespace. */
+static bool lose(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
+{
+	uint32_t refs = life_count_refs(load_rlx(&ksem->life)); /* relaxed: the child has one thread */
+
+	sharing_forget_here(ns, ksem, garbage);
+	for (struct ksem_proc *proc = ns->procs; proc; proc = proc->next) {
+		while (process_find(proc, ksem->id) == ksem)
+			ids_remove(&proc->ids, ksem, garbage);
+	}
+	return refs > 0 && sharing_drop(ns, ksem, life_refs(refs)) && namespace_end(ns, ksem, garbage);
+}
+
+static void come_into_hold(struct sharing *sharing, struct shared *shared, bool prepared)
+{
+	if (!shared->counted || (prepared && shared->heir_counted) || holds_add(shared->directory, shared->number))
+		return;
+	shared->counted = false;
+	sharing->counted--;
+}
+
+void sharing_in_child(struct ksem_ns *ns, bool prepared, const struct ksem *waits_on, bool enlisted,
+		      struct reclaim *garbage)
+{
+	struct shared *next;
+
+	directory_in_child(&ns->sharing->directory, prepared);
+	for (struct shared *shared = ns->sharing->all; shared; shared = next) {
+		struct ksem *ksem = &shared->ksem;
+
+		next = shared->next;
+		come_into_hold(ns->sharing, shared, prepared);
+		if (shared_in_child(ksem, prepared, ksem == waits_on, enlisted) ?
+			    namespace_end(ns, ksem, garbage) :
+			    shared_is_lost(ksem) && lose(ns, ksem, garbage))
+			return;
+	}
+}

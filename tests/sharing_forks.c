@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A fork's child holds what its parent held, from its first instant: whatever the parent does next, whatever has become
+ * of descriptors and privileges, and also if it ran no fork handlers. Whoever looks counts it exactly.
+ */
+#include "sharing.h"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+static struct world world;
+static ksem_id_t id;
+
+static struct {
+	atomic(unsigned) go, done;
+} * board;
+
+static int setup_board(void **state)
+{
+	board = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	return board == MAP_FAILED || setup(state);
+}
+
+static int teardown_board(void **state)
+{
+	munmap(board, PAGE_BYTES);
+	return teardown(state);
+}
+
+#define board_test(f) cmocka_unit_test_setup_teardown(f, setup_board, teardown_board)
+
+static void until_go(void)
+{
+	while (load_acq(&board->go) == 0)
+		sched_yield();
+}
+
+/* ---- The parent drops its own at once. ---- */
+
+static void use_it(void)
+{
+	until_go();
+	MUST(ksem_post(world.proc, id) == 0);
+	MUST(ksem_trywait(world.proc, id) == 0);
+	MUST(info_of(world.proc, id).refs == 1);
+	MUST(ksem_destroy(world.proc, id) == 0);
+}
+
+static void the_child_holds_it_when_the_parent_drops_it_at_once(void **state)
+{
+	(void)state;
+	world = enter();
+	for (int round = 0; round < ROUNDS(500); round++) {
+		struct ksem *pinned;
+		pid_t child;
+
+		store_rel(&board->go, 0);
+		OK(ksem_init(world.proc, 0, &id));
+		OK(ksem_pin(world.proc, id, &pinned));
+		child = start_process(use_it);
+		OK(ksem_destroy(world.proc, id));
+		OK(ksem_pinned_post(pinned));
+		OK(ksem_pinned_trywait(pinned));
+		store_rel(&board->go, 1);
+		ends_well(child);
+		FAILS(EINVAL, ksem_pinned_post(pinned));
+		ksem_unpin(pinned);
+	}
+	world_end(&world);
+}
+
+static void do_nothing(void)
+{
+}
+
+static void a_child_that_has_gone_and_a_fork_that_failed_leave_nothing(void **state)
+{
+	struct rlimit limit, none;
+	unsigned descriptors = 0;
+
+	(void)state;
+	world = enter();
+	OK(ksem_init(world.proc, 0, &id));
+	for (int i = 0; i < 300; i++) {
+		ends_well(start_process(do_nothing));
+		assert_int_equal(info_of(world.proc, id).refs, 1);
+	}
+	MUST(getrlimit(RLIMIT_NPROC, &limit) == 0);
+	none = limit;
+	none.rlim_cur = 0;
+	if (getuid() != 0) { /* root has no limit */
+		MUST(setrlimit(RLIMIT_NPROC, &none) == 0);
+		for (int i = 0; i < 300; i++) {
+			MUST(fork() < 0);
+			assert_int_equal(info_of(world.proc, id).refs, 1);
+		}
+		MUST(setrlimit(RLIMIT_NPROC, &limit) == 0);
+	}
+	for (int fd = 0; fd < 100; fd++)
+		descriptors += fcntl(fd, F_GETFD) >= 0;
+	assert_true(descriptors < 20);
+	OK(ksem_destroy(world.proc, id));
+	world_end(&world);
+}
+
+/* ---- Without descriptors, without privileges. ---- */
+
+static void wait_for_ever(void)
+{
+	ksem_wait(world.proc, id);
+}
+
+/* A waiter is counted, and when it is killed it isn't. */
+static void a_child_waits_and_dies(void)
+{
+	pid_t child = start_process(wait_for_ever);
+
+	until_waiting(world.proc, id, 1);
+	MUST(info_of(world.proc, id).refs == 2);
+	kill_and_reap(child);
+	MUST(info_of(world.proc, id).waiters == 0);
+	MUST(info_of(world.proc, id).refs == 1);
+}
+
+static void without_descriptors(void)
+{
+	struct rlimit limit = {0, 0};
+
+	world = enter();
+	MUST(ksem_init(world.proc, 0, &id) == 0);
+	MUST(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+	a_child_waits_and_dies();
+	MUST(ksem_destroy(world.proc, id) == 0);
+}
+
+static void without_privileges(void)
+{
+	MUST(chmod(dir, 0700) == 0);
+	world = enter();
+	MUST(ksem_init(world.proc, 0, &id) == 0);
+	MUST(setgid(65534) == 0 && setuid(65534) == 0);
+	a_child_waits_and_dies();
+	MUST(ksem_destroy(world.proc, id) == 0);
+}
+
+static void a_child_without_descriptors_or_privileges_is_counted(void **state)
+{
+	(void)state;
+	ends_well(start_process(without_descriptors));
+	if (getuid() == 0)
+		ends_well(start_process(without_privileges));
+}
+
+/* What has no presence has nothing, and says so. */
+static void be_refused(void)
+{
+	struct ksem_info info;
+	struct ksem *pinned;
+	ksem_id_t again;
+	unsigned value;
+
+	MUST(ksem_post(world.proc, id) == EINVAL);
+	MUST(ksem_trywait(world.proc, id) == EINVAL);
+	MUST(ksem_wait(world.proc, id) == EINVAL);
+	MUST(ksem_getvalue(world.proc, id, &value) == EINVAL);
+	MUST(ksem_stat(world.proc, id, &info) == EINVAL);
+	MUST(ksem_pin(world.proc, id, &pinned) == EINVAL);
+	MUST(ksem_close(world.proc, id) == EINVAL);
+	MUST(ksem_open(world.proc, "/held", 0, 0, 0, &again) != 0);
+	MUST(ksem_init(world.proc, 0, &again) != 0);
+}
+
+static void fork_again_without_privileges(void)
+{
+	pid_t children[2];
+
+	MUST(chmod(dir, 0700) == 0);
+	world = enter();
+	MUST(ksem_open(world.proc, "/held", O_CREAT, 0666, 0, &id) == 0);
+	MUST(setgid(65534) == 0 && setuid(65534) == 0);
+	children[0] = start_process(wait_for_ever);
+	until_waiting(world.proc, id, 1);
+	children[1] = start_process(be_refused);
+	ends_well(children[1]);
+	MUST(info_of(world.proc, id).refs == 2 && info_of(world.proc, id).waiters == 1);
+	kill_and_reap(children[0]);
+	MUST(info_of(world.proc, id).refs == 1 && info_of(world.proc, id).waiters == 0);
+}
+
+static void a_child_that_can_have_no_presence_holds_nothing(void **state)
+{
+	(void)state;
+	if (getuid() != 0)
+		SKIP("only root has privileges to drop");
+	ends_well(start_process(fork_again_without_privileges));
+}
+
+/* ---- Without handlers. ---- */
+
+static pid_t start_without_handlers(void (*act)(void))
+{
+	pid_t child = _Fork();
+
+	MUST(child >= 0);
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		alarm(120);
+		act();
+		_exit(0);
+	}
+	return child;
+}
+
+static void use_it_without_handlers(void)
+{
+	MUST(ksem_post(world.proc, id) == 0);
+	MUST(ksem_trywait(world.proc, id) == 0);
+	MUST(info_of(world.proc, id).refs == 2);
+	store_rel(&board->done, 1);
+	until_go();
+	MUST(info_of(world.proc, id).refs == 1);
+	MUST(ksem_post(world.proc, id) == 0);
+}
+
+static void a_child_without_handlers_has_its_own_from_its_first_call(void **state)
+{
+	pid_t child;
+
+	(void)state;
+	world = enter();
+	OK(ksem_open(world.proc, "/held", O_CREAT, 0600, 0, &id));
+	for (int i = 0; i < 3; i++) {
+		child = start_without_handlers(wait_for_ever);
+		until_waiting(world.proc, id, 1);
+		assert_int_equal(info_of(world.proc, id).refs, 2);
+		kill_and_reap(child);
+		assert_int_equal(info_of(world.proc, id).waiters, 0);
+		assert_int_equal(info_of(world.proc, id).refs, 1);
+	}
+	child = start_without_handlers(use_it_without_handlers);
+	while (load_acq(&board->done) == 0)
+		sched_yield();
+	OK(ksem_close(world.proc, id));
+	store_rel(&board->go, 1);
+	ends_well(child);
+	OK(ksem_open(world.proc, "/held", 0, 0, 0, &id));
+	assert_int_equal(value_of(world.proc, id), 1);
+	assert_int_equal(info_of(world.proc, id).refs, 1);
+	world_end(&world);
+}
+
+/* ---- Beside waits that begin and end. ---- */
+
+static void *wait_and_wait(void *arg)
+{
+	(void)arg;
+	while (load_acq(&board->go) == 0) {
+		struct timespec until = in_ms(CLOCK_MONOTONIC, 0);
+
+		ksem_clockwait(world.proc, id, CLOCK_MONOTONIC, &until);
+	}
+	return NULL;
+}
+
+static void close_it(void)
+{
+	MUST(info_of(world.proc, id).refs == 2);
+	MUST(ksem_close(world.proc, id) == 0);
+	MUST(ksem_proc_exit(world.proc) == 0 && ksem_ns_destroy(world.ns) == 0);
+	MUST(pages_mapped() == 0);
+}
+
+/* The child hasn't got the threads: nothing that they held stays, and nothing goes that they didn't hold. */
+static void a_fork_beside_waits_that_begin_and_end(void **state)
+{
+	pthread_t threads[3];
+
+	(void)state;
+	world = enter();
+	OK(ksem_open(world.proc, "/held", O_CREAT, 0600, 0, &id));
+	for (int i = 0; i < 3; i++)
+		threads[i] = start(wait_and_wait, NULL);
+	for (int round = 0; round < ROUNDS(300); round++)
+		ends_well(start_process(close_it));
+	store_rel(&board->go, 1);
+	for (int i = 0; i < 3; i++)
+		finish(threads[i]);
+	assert_int_equal(info_of(world.proc, id).refs, 1);
+	assert_int_equal(info_of(world.proc, id).waiters, 0);
+	world_end(&world);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		board_test(the_child_holds_it_when_the_parent_drops_it_at_once),
+		board_test(a_child_that_has_gone_and_a_fork_that_failed_leave_nothing),
+		board_test(a_child_without_descriptors_or_privileges_is_counted),
+		board_test(a_child_that_can_have_no_presence_holds_nothing),
+		board_test(a_child_without_handlers_has_its_own_from_its_first_call),
+		board_test(a_fork_beside_waits_that_begin_and_end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
