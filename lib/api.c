@@ -7,11 +7,14 @@
  * them from being cancellation points. Calls by id try what a sequence can do first (registry/ids.h), and stand in an
  * RCU read section for the rest. Pinned calls need neither.
  */
+#include "watched.h"
+
 #include <errno.h>
 
 #include "base/cancel.h"
 #include "base/compiler.h"
 #include "base/rcu.h"
+#include "base/watch.h"
 #include "os/fork.h"
 #include "registry/namespace.h"
 #include "registry/process.h"
@@ -28,6 +31,16 @@
 		result_ = (call);  \
 		fork_gate_leave(); \
 		result_;           \
+	})
+
+/* The result of a call that answers in *out as well. */
+#define ANSWERS(out, call)                                  \
+	__extension__({                                     \
+		int error_ = (call);                        \
+                                                            \
+		if (!error_)                                \
+			watch_wrote((out), sizeof(*(out))); \
+		error_;                                     \
 	})
 
 /*
@@ -50,7 +63,7 @@ PUBLIC int ksem_ns_create(const struct ksem_ns_options *options, struct ksem_ns 
 {
 	if (!ns)
 		return EFAULT;
-	return CONTROL(namespace_create(options, ns));
+	return ANSWERS(ns, CONTROL(namespace_create(options, ns)));
 }
 
 PUBLIC int ksem_ns_destroy(struct ksem_ns *ns)
@@ -72,6 +85,7 @@ static int visit_as_caller(const struct ksem_info *info, void *arg)
 	struct visiting *visiting = arg;
 	int result;
 
+	watch_wrote(info, sizeof(*info));
 	cancel_restore(visiting->cancel);
 	result = visiting->visit(info, visiting->arg);
 	visiting->cancel = cancel_disable();
@@ -99,7 +113,7 @@ PUBLIC int ksem_proc_create(struct ksem_ns *ns, const struct ksem_cred *cred, st
 		return EINVAL;
 	if (!proc)
 		return EFAULT;
-	return CONTROL(process_create(ns, cred, proc));
+	return ANSWERS(proc, CONTROL(process_create(ns, cred, proc)));
 }
 
 PUBLIC int ksem_proc_fork(struct ksem_proc *parent, struct ksem_proc **child)
@@ -108,7 +122,7 @@ PUBLIC int ksem_proc_fork(struct ksem_proc *parent, struct ksem_proc **child)
 		return EINVAL;
 	if (!child)
 		return EFAULT;
-	return CONTROL(process_fork(parent, child));
+	return ANSWERS(child, CONTROL(process_fork(parent, child)));
 }
 
 PUBLIC int ksem_proc_exec(struct ksem_proc *proc)
@@ -141,7 +155,7 @@ PUBLIC int ksem_init(struct ksem_proc *proc, unsigned int value, ksem_id_t *id)
 		return EINVAL;
 	if (!id)
 		return EFAULT;
-	return CONTROL(process_init(proc, value, id));
+	return ANSWERS(id, CONTROL(process_init(proc, value, id)));
 }
 
 PUBLIC int ksem_destroy(struct ksem_proc *proc, ksem_id_t id)
@@ -158,7 +172,7 @@ PUBLIC int ksem_open(struct ksem_proc *proc, const char *name, int oflag, mode_t
 		return EINVAL;
 	if (!name || !id)
 		return EFAULT;
-	return CONTROL(process_open(proc, name, oflag, mode, value, id));
+	return ANSWERS(id, CONTROL(process_open(proc, name, oflag, mode, value, id)));
 }
 
 PUBLIC int ksem_close(struct ksem_proc *proc, ksem_id_t id)
@@ -183,7 +197,7 @@ PUBLIC int ksem_stat(struct ksem_proc *proc, ksem_id_t id, struct ksem_info *inf
 		return EINVAL;
 	if (!info)
 		return EFAULT;
-	return CONTROL(process_stat(proc, id, info));
+	return ANSWERS(info, CONTROL(process_stat(proc, id, info)));
 }
 
 /* A deadline that futexes take; EINVAL. */
@@ -235,7 +249,7 @@ static __attribute__((noinline)) int post_found(struct ksem_proc *proc, ksem_id_
 	return WITH_SEMAPHORE(proc, id, ITSELF(ksem, semaphore_post(&ksem->sem, count), shared_post(ksem, count)));
 }
 
-PUBLIC int ksem_post(struct ksem_proc *proc, ksem_id_t id)
+PLAIN int ksem_post(struct ksem_proc *proc, ksem_id_t id)
 {
 	if (unlikely(!proc))
 		return EINVAL;
@@ -244,7 +258,7 @@ PUBLIC int ksem_post(struct ksem_proc *proc, ksem_id_t id)
 	return post_found(proc, id, 1);
 }
 
-PUBLIC int ksem_post_many(struct ksem_proc *proc, ksem_id_t id, unsigned int count)
+PLAIN int ksem_post_many(struct ksem_proc *proc, ksem_id_t id, unsigned int count)
 {
 	if (unlikely(!proc))
 		return EINVAL;
@@ -259,7 +273,7 @@ static __attribute__((noinline)) int wait_found(struct ksem_proc *proc, ksem_id_
 	return waiting_by_id(proc, id, NULL);
 }
 
-PUBLIC int ksem_wait(struct ksem_proc *proc, ksem_id_t id)
+PLAIN int ksem_wait(struct ksem_proc *proc, ksem_id_t id)
 {
 	if (unlikely(!proc))
 		return EINVAL;
@@ -274,7 +288,7 @@ static __attribute__((noinline)) int take_found(struct ksem_proc *proc, ksem_id_
 	return WITH_SEMAPHORE(proc, id, ITSELF(ksem, semaphore_take(&ksem->sem), shared_take(ksem)));
 }
 
-PUBLIC int ksem_trywait(struct ksem_proc *proc, ksem_id_t id)
+PLAIN int ksem_trywait(struct ksem_proc *proc, ksem_id_t id)
 {
 	if (unlikely(!proc))
 		return EINVAL;
@@ -283,7 +297,7 @@ PUBLIC int ksem_trywait(struct ksem_proc *proc, ksem_id_t id)
 	return take_found(proc, id);
 }
 
-PUBLIC int ksem_clockwait(struct ksem_proc *proc, ksem_id_t id, clockid_t clock, const struct timespec *deadline)
+PLAIN int ksem_clockwait(struct ksem_proc *proc, ksem_id_t id, clockid_t clock, const struct timespec *deadline)
 {
 	struct deadline until;
 
@@ -296,7 +310,7 @@ PUBLIC int ksem_clockwait(struct ksem_proc *proc, ksem_id_t id, clockid_t clock,
 	return waiting_by_id(proc, id, &until);
 }
 
-PUBLIC int ksem_getvalue(struct ksem_proc *proc, ksem_id_t id, unsigned int *value)
+PLAIN int ksem_getvalue(struct ksem_proc *proc, ksem_id_t id, unsigned int *value)
 {
 	if (unlikely(!proc))
 		return EINVAL;
@@ -311,7 +325,7 @@ PUBLIC int ksem_pin(struct ksem_proc *proc, ksem_id_t id, struct ksem **sem)
 		return EINVAL;
 	if (unlikely(!sem))
 		return EFAULT;
-	return WITH_SEMAPHORE(proc, id, object_pin(ksem, sem));
+	return ANSWERS(sem, WITH_SEMAPHORE(proc, id, object_pin(ksem, sem)));
 }
 
 PUBLIC void ksem_unpin(struct ksem *sem)
@@ -323,7 +337,7 @@ PUBLIC void ksem_unpin(struct ksem *sem)
 	fork_gate_leave();
 }
 
-PUBLIC int ksem_pinned_post(struct ksem *sem)
+PLAIN int ksem_pinned_post(struct ksem *sem)
 {
 	if (unlikely(!sem))
 		return EINVAL;
@@ -336,14 +350,14 @@ PUBLIC int ksem_pinned_post(struct ksem *sem)
 	return semaphore_post_word(&sem->sem, 1);
 }
 
-PUBLIC int ksem_pinned_post_many(struct ksem *sem, unsigned int count)
+PLAIN int ksem_pinned_post_many(struct ksem *sem, unsigned int count)
 {
 	if (unlikely(!sem))
 		return EINVAL;
 	return ITSELF(sem, semaphore_post(&sem->sem, count), shared_post(sem, count));
 }
 
-PUBLIC int ksem_pinned_wait(struct ksem *sem)
+PLAIN int ksem_pinned_wait(struct ksem *sem)
 {
 	if (unlikely(!sem))
 		return EINVAL;
@@ -354,7 +368,7 @@ PUBLIC int ksem_pinned_wait(struct ksem *sem)
 	return likely(semaphore_take_one(&sem->sem)) ? apart(0) : waiting_pinned(sem, NULL);
 }
 
-PUBLIC int ksem_pinned_trywait(struct ksem *sem)
+PLAIN int ksem_pinned_trywait(struct ksem *sem)
 {
 	if (unlikely(!sem))
 		return EINVAL;
@@ -365,7 +379,7 @@ PUBLIC int ksem_pinned_trywait(struct ksem *sem)
 	return likely(semaphore_take_one(&sem->sem)) ? apart(0) : semaphore_take_word(&sem->sem);
 }
 
-PUBLIC int ksem_pinned_clockwait(struct ksem *sem, clockid_t clock, const struct timespec *deadline)
+PLAIN int ksem_pinned_clockwait(struct ksem *sem, clockid_t clock, const struct timespec *deadline)
 {
 	struct deadline until;
 
@@ -378,7 +392,7 @@ PUBLIC int ksem_pinned_clockwait(struct ksem *sem, clockid_t clock, const struct
 	return waiting_pinned(sem, &until);
 }
 
-PUBLIC int ksem_pinned_getvalue(struct ksem *sem, unsigned int *value)
+PLAIN int ksem_pinned_getvalue(struct ksem *sem, unsigned int *value)
 {
 	if (unlikely(!sem))
 		return EINVAL;

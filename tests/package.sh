@@ -88,7 +88,11 @@ needs_only() {
 posix=$lib/libksem_posix.so
 posix_brings_nothing() {
 	local needed='s/.*(NEEDED).*\[\(.*\)\]/\1/p'
-	nm -D --defined-only "$posix" | awk '$3 !~ /^sem_[a-z]*$/ { print; bad = 1 } END { exit bad || NR != 11 }' ||
+	nm -D --defined-only "$posix" | awk '
+		$3 ~ /^_vgw[0-9]*ZU_/ { next } # what valgrind looks for
+		$3 !~ /^sem_[a-z]*$/ { print; bad = 1 }
+		{ n++ }
+		END { exit bad || n != 11 }' ||
 		return 1
 	! readelf -d "$posix" | sed -n "$needed" | grep -Evx 'libc\.so\.6|ld-linux.*\.so\.[0-9]+' || return 1
 	! nm -D --undefined-only "$posix" | grep -E ' (pthread_create|sigaction|signal|atexit)(@|$)'

@@ -9,6 +9,9 @@
  * `settled` tells a new child from a process whose tables are its own. It lies in a page that the kernel fills with
  * zeros in each child (MADV_WIPEONFORK, Linux 4.14). Where it doesn't, the word also says whose tables these are, by
  * the process's number: that costs a system call a look, and takes the child of a vfork for a new one.
+ *
+ * Tables change inside the gate only, and in the handlers of forks. So a tool that watches the program is told here to
+ * leave the library's own data alone (base/watch.h).
  */
 #include "os/fork.h"
 
@@ -22,6 +25,7 @@
 #include "base/compiler.h"
 #include "base/memory.h"
 #include "base/rcu.h"
+#include "base/watch.h"
 #include "os/futex.h"
 
 #define SHUT (UINT32_C(1) << 31)
@@ -139,6 +143,7 @@ void fork_gate_enter(void)
 {
 	struct cancel cancel = cancel_disable();
 
+	watch_enter();
 	if (thread.inside++ == 0)
 		thread.cancel = cancel;
 	if (unlikely(fork_is_new_child()))
@@ -157,6 +162,7 @@ void fork_gate_leave(void)
 		prepare();
 	else if (fetch_sub_rel(&gate, 1) == (SHUT | 1)) /* KSEM_ORD_9 release */
 		futex_wake(&gate, INT_MAX);
+	watch_leave();
 	if (--thread.inside == 0)
 		cancel_restore(cancel);
 }
@@ -178,9 +184,11 @@ static void before_fork(void)
 	}
 	fork_settle();
 	thread.before_fork = cancel_disable();
+	watch_enter();
 	thread.forking = true;
 	shut();
 	prepare();
+	watch_leave();
 }
 
 static void after_fork_parent(void)
@@ -189,9 +197,11 @@ static void after_fork_parent(void)
 		thread.passes--;
 		return;
 	}
+	watch_enter();
 	undo_prepare();
 	open_again();
 	thread.forking = false;
+	watch_leave();
 	cancel_restore(thread.before_fork);
 }
 
@@ -201,9 +211,11 @@ static void after_fork_child(void)
 		thread.passes--;
 		return;
 	}
-	if (thread.forking) {            /* else a call of a handler's has done it */
+	if (thread.forking) { /* else a call of a handler's has done it */
+		watch_enter();
 		store_rlx(settled, NEW); /* relaxed: there is one thread. As the kernel may have done */
 		settle();
+		watch_leave();
 	}
 	cancel_restore(thread.before_fork);
 }

@@ -14,8 +14,8 @@
  * To futex a time is two longs; where time_t is wider than those, futex_time64 is the call.
  *
  * ThreadSanitizer holds a signal's handler back until the thread next calls something that it intercepts, which a
- * sleeper doesn't. So under ThreadSanitizer sleeps are cut into slices, and between them such a call is made. And it
- * doesn't see what the kernel changes: there a post is made before its wake call.
+ * sleeper doesn't. So where it watches (base/watch.h) sleeps are cut into slices, and between them such a call is made.
+ * Built with it, it doesn't see what the kernel changes: there a post is made before its wake call.
  */
 #include "os/futex.h"
 
@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "base/compiler.h"
+#include "base/watch.h"
 #include "os/clock.h"
 #include "os/timed.h"
 
@@ -84,10 +85,8 @@ static int nap(const struct deadline *deadline)
 	return nanosleep(&time, NULL) != 0 && errno == EINTR ? EINTR : 0;
 }
 
-#ifdef KSEM_TSAN
-
 /* A sleep in slices; see above. */
-static int wait_once(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline, int flag)
+static int wait_in_slices(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline, int flag)
 {
 	for (;;) {
 		struct deadline slice = {deadline ? deadline->clock : CLOCK_MONOTONIC, {0, 0}};
@@ -104,16 +103,14 @@ static int wait_once(atomic(uint32_t) *word, uint32_t expected, const struct dea
 	}
 }
 
-#else
-
 static int wait_once(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline, int flag)
 {
+	if (watch_holds_signals())
+		return wait_in_slices(word, expected, deadline, flag);
 	if (deadline)
 		return futex_timed(word, expected, deadline, flag);
 	return syscall(SYS_futex, word, FUTEX_WAIT | flag, expected, NULL) == 0 ? 0 : errno;
 }
-
-#endif
 
 /* `flag`: FUTEX_PRIVATE_FLAG, or 0. */
 static int wait_by_kernel(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline, int flag)

@@ -17,6 +17,7 @@
 #include <stddef.h>
 
 #include "base/compiler.h"
+#include "base/watch.h"
 #include "posix/standard.h"
 
 static inline enum futex_scope scope_of(const struct plain *sem)
@@ -85,14 +86,12 @@ static void leave_cancelled(void *arg)
 
 static int set_cancel_type(int type)
 {
-#ifdef KSEM_TSAN
-	return type; /* its runtime can't be left at any place; its sleeps have points of cancellation (os/futex.c) */
-#else
-	int before;
+	int before = type;
 
-	pthread_setcanceltype(type, &before);
+	/* ThreadSanitizer's runtime can't be left at any place, and its sleeps have points of cancellation. */
+	if (!watch_holds_signals())
+		pthread_setcanceltype(type, &before);
 	return before;
-#endif
 }
 
 static int sleep_cancellably(struct plain *sem, const struct deadline *deadline)

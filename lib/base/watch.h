@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Tools that watch the program for errors: ThreadSanitizer, MemorySanitizer, Helgrind and DRD. The library tells them
+ * what they can't see for themselves:
+ *
+ *   - The sanitizers see only code that was compiled with them. They don't see that a post happens before the wait that
+ *     takes its permit, nor that the library wrote what it answers. What they do see are the library's calls of malloc,
+ *     free, memcpy and the like, and these look like races.
+ *   - Helgrind and DRD see each access of the library. They don't know what orders these, since they take every plain
+ *     store for an access that needs a lock.
+ *
+ * watch_enter() and watch_leave() stand around what the library does with its own data: no tool reports anything in
+ * between. They nest. watch_release() comes before a post, and watch_acquire() after what saw it; both name the
+ * semaphore by the address of some mark. watch_wrote() names memory of the caller that the library has written.
+ *
+ * Calls on the fast path don't ask whether a tool watches. The dynamic loader asks, once, and binds them to variants
+ * that tell it (lib/watched.h). All other code asks here.
+ *
+ * `watch` is constant once the library's constructors have run. Where the library itself is built with a sanitizer,
+ * that sees all it does, and `watch` is always NULL.
+ */
+#ifndef KSEM_BASE_WATCH_H
+#define KSEM_BASE_WATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/compiler.h"
+
+struct watch {
+	void (*enter)(void);
+	void (*leave)(void);
+	void (*release)(const void *mark);
+	void (*acquire)(const void *mark);
+	void (*wrote)(const void *memory, size_t size);
+	bool holds_signals;
+};
+
+#if defined(KSEM_SANITIZED) || defined(KSEM_TSAN)
+static const struct watch *const watch = NULL;
+#else
+extern HIDDEN const struct watch *watch; /* NULL: no tool watches */
+#endif
+
+/*
+ * Which tool watches; NULL: none. May be called before the library is relocated and before its constructors run; it
+ * then may miss a tool, never invent one.
+ */
+const struct watch *watch_find(void);
+
+/* Where the build has Valgrind's headers. NULL: another tool watches, or none. */
+const struct watch *watch_find_helgrind(void);
+const struct watch *watch_find_drd(void);
+
+static inline void watch_enter(void)
+{
+	if (unlikely(watch != NULL))
+		watch->enter();
+}
+
+static inline void watch_leave(void)
+{
+	if (unlikely(watch != NULL))
+		watch->leave();
+}
+
+static inline void watch_release(const void *mark)
+{
+	if (unlikely(watch != NULL))
+		watch->release(mark);
+}
+
+static inline void watch_acquire(const void *mark)
+{
+	if (unlikely(watch != NULL))
+		watch->acquire(mark);
+}
+
+static inline void watch_wrote(const void *memory, size_t size)
+{
+	if (unlikely(watch != NULL))
+		watch->wrote(memory, size);
+}
+
+/*
+ * Does the tool hold a signal's handler back until the thread next calls something of libc? ThreadSanitizer does. A
+ * thread that sleeps in a system call of the library's own would never run it.
+ */
+static inline bool watch_holds_signals(void)
+{
+#ifdef KSEM_TSAN
+	return true;
+#else
+	return watch != NULL && watch->holds_signals;
+#endif
+}
+
+#endif

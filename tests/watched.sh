@@ -1,0 +1,126 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Tools that watch a program report nothing about a correct one that uses the library as it is installed (watched.c),
+# and report each mistake of an incorrect one: ThreadSanitizer and MemorySanitizer as gcc and clang have them, Helgrind
+# and DRD. Says which of them aren't here.
+#   tests/watched.sh LIBRARY SOURCE VALGRIND [POSIX]
+#       the folder of libksem.so; whether the build has valgrind's headers; libksem_posix.so (watched_posix.c)
+# Ends with 77 (skipped) if none of them is.
+set -u
+library=$(realpath "$1") source=$(realpath "$2") valgrind=$3
+export KSEM_POSIX_LIBRARY=${4:+$(realpath "$4")}
+work=$(mktemp -d /dev/shm/ksem-watched.XXXXXX) || exit 77
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/shared" "$work/private"
+export LD_LIBRARY_PATH=$library
+failed=0 ran=0
+correct='by-id pinned value end tables handler fork'
+
+# build COMPILER PROGRAM OPTION...: the program of watched.c
+build() {
+	local compiler=$1 program=$2
+	shift 2
+	$compiler -O1 -g -Wno-unused "$@" -I"$source/include" "$source/tests/watched.c" -o "$work/$program" \
+		-L"$library" -lksem -pthread
+}
+
+# sanitizes COMPILER SANITIZER: does the compiler have it, and does it run here?
+sanitizes() {
+	command -v "$1" >/dev/null || return 1
+	echo 'int main(void) { return 0; }' >"$work/empty.c"
+	"$1" -fsanitize="$2" "$work/empty.c" -o "$work/empty" 2>/dev/null && "$work/empty" 2>/dev/null
+}
+
+# quiet WHAT COMMAND...: the command succeeds; else shows what it said
+quiet() {
+	local what=$1
+	shift
+	ran=$((ran + 1))
+	if timeout 200 "$@" >"$work/log" 2>&1; then
+		echo "ok: $what"
+	else
+		echo "FAILED: $what"
+		head -60 "$work/log" | sed 's/^/    /'
+		failed=1
+	fi
+}
+
+# reported WHAT PATTERN COMMAND...: what the command says matches
+reported() {
+	local what=$1 pattern=$2
+	shift 2
+	timeout 200 "$@" >"$work/log" 2>&1
+	if grep -qE "$pattern" "$work/log"; then
+		echo "ok: $what"
+	else
+		echo "FAILED: $what"
+		head -60 "$work/log" | sed 's/^/    /'
+		failed=1
+	fi
+}
+
+# watch WHAT PATTERN MISTAKES COMMAND...: the command, given the arguments of watched.c
+watch() {
+	local what=$1 pattern=$2 mistakes=$3 mistake
+	shift 3
+	# shellcheck disable=SC2086 # words
+	quiet "$what: correct, private" "$@" - $correct
+	# shellcheck disable=SC2086
+	quiet "$what: correct, shared" "$@" "$work/shared" $correct
+	for mistake in $mistakes; do
+		reported "$what: mistake '$mistake'" "$pattern" "$@" - "$mistake"
+		reported "$what: mistake '$mistake', shared" "$pattern" "$@" "$work/shared" "$mistake"
+	done
+}
+
+# watch_posix WHAT PATTERN WAYS COMMAND...: the same of watched_posix.c, under ksem-run
+watch_posix() {
+	local what="$1, <semaphore.h>" pattern=$2 ways=$3
+	shift 3
+	[ -n "$KSEM_POSIX_LIBRARY" ] || return 0
+	# shellcheck disable=SC2086
+	quiet "$what: correct" "$source/tools/ksem-run" "$@" $ways
+	reported "$what: mistake 'early'" "$pattern" "$source/tools/ksem-run" "$@" early
+}
+
+race='WARNING: ThreadSanitizer: data race'
+for compiler in gcc clang; do
+	if sanitizes $compiler thread; then
+		build $compiler tsan -fsanitize=thread || exit 1
+		build $compiler tsan_inline -fsanitize=thread -DINLINE || exit 1
+		watch "$compiler, ThreadSanitizer" "$race" 'early other' "$work/tsan"
+		$compiler -O1 -g -fsanitize=thread "$source/tests/watched_posix.c" -o "$work/posix" -pthread || exit 1
+		# Not `cancel`: of the cleanup handlers of a cancelled wait it knows nothing, with libc's calls neither.
+		watch_posix "$compiler, ThreadSanitizer" "$race" 'ring value named' "$work/posix"
+		watch "$compiler, ThreadSanitizer, inline" "$race" 'early other' "$work/tsan_inline"
+	else
+		echo "not here: ThreadSanitizer of $compiler"
+	fi
+	if sanitizes $compiler memory; then
+		build $compiler msan -fsanitize=memory || exit 1
+		build $compiler msan_inline -fsanitize=memory -DINLINE || exit 1
+		watch "$compiler, MemorySanitizer" '' '' "$work/msan"
+		watch "$compiler, MemorySanitizer, inline" '' '' "$work/msan_inline"
+	else
+		echo "not here: MemorySanitizer of $compiler"
+	fi
+done
+
+if [ "$valgrind" = true ] && command -v valgrind >/dev/null; then
+	build "${CC:-cc}" plain && build "${CC:-cc}" inline -O2 -DINLINE || exit 1
+	${CC:-cc} -O1 -g "$source/tests/watched_posix.c" -o "$work/posix" -pthread || exit 1
+	watch_posix Helgrind 'Possible data race' 'ring value named cancel' \
+		valgrind --tool=helgrind --error-exitcode=66 "$work/posix"
+	watch_posix DRD 'Conflicting (load|store)' 'ring value named cancel' \
+		valgrind --tool=drd --error-exitcode=66 "$work/posix"
+	for program in plain inline; do
+		watch "Helgrind, $program" 'Possible data race' 'early other variable' \
+			valgrind --tool=helgrind --error-exitcode=66 "$work/$program"
+		watch "DRD, $program" 'Conflicting (load|store)' 'early other variable' \
+			valgrind --tool=drd --error-exitcode=66 "$work/$program"
+	done
+else
+	echo 'not here: Helgrind and DRD'
+fi
+[ $ran -gt 0 ] || exit 77
+exit $failed
