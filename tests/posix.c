@@ -134,6 +134,80 @@ static void waits_end_at_their_deadline(void **state)
 	}
 }
 
+/* ---- Beside libc's calls on the same sem_t, as of a plugin that is bound to libc. ---- */
+
+static struct {
+	int (*init)(sem_t *, int, unsigned), (*post)(sem_t *), (*wait)(sem_t *), (*trywait)(sem_t *);
+	int (*getvalue)(sem_t *, int *);
+} libc;
+
+static bool find_libcs(void)
+{
+	void *handle = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
+
+	if (!handle)
+		return false;
+	libc.init = (int (*)(sem_t *, int, unsigned))(uintptr_t)dlsym(handle, "sem_init");
+	libc.post = (int (*)(sem_t *))(uintptr_t)dlsym(handle, "sem_post");
+	libc.wait = (int (*)(sem_t *))(uintptr_t)dlsym(handle, "sem_wait");
+	libc.trywait = (int (*)(sem_t *))(uintptr_t)dlsym(handle, "sem_trywait");
+	libc.getvalue = (int (*)(sem_t *, int *))(uintptr_t)dlsym(handle, "sem_getvalue");
+	return libc.init && libc.post && libc.wait && libc.trywait && libc.getvalue;
+}
+
+static sem_t mixed;
+static int (*mixed_wait)(sem_t *);
+static atomic_int mixed_done;
+
+static void *wait_mixed(void *arg)
+{
+	MUST(mixed_wait(&mixed) == 0);
+	atomic_fetch_add(&mixed_done, 1);
+	return arg;
+}
+
+static void mix(int (*init)(sem_t *, int, unsigned), int (*wait)(sem_t *), int (*post)(sem_t *), int pshared)
+{
+	pthread_t threads[2];
+	int value;
+
+	memset(&mixed, 0xA5, sizeof(mixed));
+	OK(init(&mixed, pshared, 3));
+	OK(libc.getvalue(&mixed, &value));
+	assert_int_equal(value, 3);
+	for (int i = 0; i < 3; i++)
+		OK(i % 2 ? libc.trywait(&mixed) : sem_trywait(&mixed));
+	REFUSES(EAGAIN, libc.trywait(&mixed));
+	REFUSES(EAGAIN, sem_trywait(&mixed));
+	mixed_wait = wait;
+	atomic_store(&mixed_done, 0);
+	for (int i = 0; i < 2; i++)
+		threads[i] = start(wait_mixed, NULL);
+	sleep_ms(50); /* till they sleep; if not, they find the permit */
+	for (int i = 0; i < 2; i++) {
+		OK(post(&mixed));
+		while (atomic_load(&mixed_done) <= i)
+			sleep_ms(1);
+	}
+	for (int i = 0; i < 2; i++)
+		finish(threads[i]);
+	assert_int_equal(sem_value(&mixed), 0);
+	assert_int_equal(sem_waiters(&mixed), 0);
+}
+
+static void libcs_calls_understand_ours(void **state)
+{
+	(void)state;
+	if (SANITIZED || EMULATED || !find_libcs())
+		SKIP("it isn't glibc's that is found");
+	for (int pshared = 0; pshared < 2; pshared++) {
+		mix(sem_init, sem_wait, libc.post, pshared);
+		mix(sem_init, libc.wait, sem_post, pshared);
+		mix(libc.init, sem_wait, libc.post, pshared);
+		mix(libc.init, libc.wait, sem_post, pshared);
+	}
+}
+
 /* ---- Threads. ---- */
 
 static struct {
@@ -692,6 +766,7 @@ int main(void)
 		cmocka_unit_test(values_end_at_SEM_VALUE_MAX),
 		cmocka_unit_test(deadlines_are_checked),
 		cmocka_unit_test(waits_end_at_their_deadline),
+		cmocka_unit_test(libcs_calls_understand_ours),
 		cmocka_unit_test(a_post_wakes_a_sleeper),
 		cmocka_unit_test(one_permit_is_a_lock),
 		cmocka_unit_test(posters_that_race_end_at_SEM_VALUE_MAX),

@@ -6,7 +6,15 @@
 
 #include <dirent.h>
 #include <limits.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <stddef.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #define NOBODY 65534
 
@@ -18,7 +26,7 @@ static const char *file_of(const char *which)
 {
 	static char path[PATH_MAX];
 
-	(void)snprintf(path, sizeof(path), "%s/%s%s", directory, OURS ? "ksem-posix." : "sem.", which + 1);
+	(void)snprintf(path, sizeof(path), "%s/%s%s", directory, OURS ? "ksm." : "sem.", which + 1);
 	return path;
 }
 
@@ -125,12 +133,302 @@ static void names_and_flags_are_checked(void **state)
 	memset(long_name, 'x', sizeof(long_name));
 	long_name[0] = '/';
 	long_name[NAME_MAX + 2] = '\0';
-	OPEN_REFUSES(OURS ? ENAMETOOLONG : EINVAL, sem_open(long_name, O_CREAT, 0600, 1));
-	long_name[241] = '\0';
-	sem = sem_open(long_name, O_CREAT | O_EXCL, 0600, 1);
-	assert_ptr_not_equal(sem, SEM_FAILED);
+	OPEN_REFUSES(EINVAL, sem_open(long_name, O_CREAT, 0600, 1));
+	REFUSES(ENOENT, sem_unlink(long_name));
+	for (int length = NAME_MAX; length > NAME_MAX - 4; length--) { /* no room for the prefix */
+		long_name[length + 1] = '\0';
+		OPEN_REFUSES(ENAMETOOLONG, sem_open(long_name, O_CREAT, 0600, 1));
+		OPEN_REFUSES(ENAMETOOLONG, sem_open(long_name, 0));
+		REFUSES(ENAMETOOLONG, sem_unlink(long_name));
+	}
+	for (int length = NAME_MAX - 4; length > 230; length--) {
+		long_name[length + 1] = '\0';
+		sem = sem_open(long_name, O_CREAT | O_EXCL, 0600, 1);
+		assert_ptr_not_equal(sem, SEM_FAILED);
+		OK(sem_close(sem));
+		OK(sem_unlink(long_name));
+	}
+}
+
+static void many_slashes_and_dots_are_names(void **state)
+{
+	static const char *const names[] = {"/.ksem-test", "/..ksem-test", "///ksem-test", "ksem-test..", "/.", "/.."};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		sem_t *sem = sem_open(names[i], O_CREAT, 0600, 1);
+
+		assert_ptr_not_equal(sem, SEM_FAILED);
+		assert_ptr_equal(sem_open(names[i], 0), sem);
+		OK(sem_close(sem));
+		OK(sem_close(sem));
+		OK(sem_unlink(names[i]));
+		REFUSES(ENOENT, sem_unlink(names[i]));
+	}
+}
+
+/* ---- What fails leaves nothing. ---- */
+
+static unsigned files_there(void)
+{
+	DIR *all = opendir(directory);
+	struct dirent *entry;
+	unsigned count = 0;
+
+	while ((entry = readdir(all)))
+		count += strstr(entry->d_name, name + 1) != NULL || strncmp(entry->d_name, ".ksm.", 5) == 0;
+	closedir(all);
+	return count;
+}
+
+static void limit_to(int which, rlim_t most)
+{
+	struct rlimit limit;
+
+	MUST(getrlimit(which, &limit) == 0);
+	limit.rlim_cur = most;
+	MUST(setrlimit(which, &limit) == 0);
+}
+
+#define MUST_REFUSE(error, oflag)                                                         \
+	do {                                                                              \
+		errno = 0;                                                                \
+		MUST(sem_open(name, (oflag), 0600, 1) == SEM_FAILED && errno == (error)); \
+		MUST(files_there() == 0);                                                 \
+	} while (0)
+
+static void open_without_memory(void)
+{
+	limit_to(RLIMIT_AS, 0);
+	errno = 0;
+	MUST(sem_open(name, O_CREAT | O_EXCL, 0600, 1) == SEM_FAILED && errno == ENOMEM);
+	limit_to(RLIMIT_AS, RLIM_INFINITY);
+	MUST(files_there() == 0);
+}
+
+static void open_without_descriptors(void)
+{
+	rlim_t before;
+	struct rlimit limit;
+
+	MUST(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+	before = limit.rlim_cur;
+	limit_to(RLIMIT_NOFILE, 0);
+	errno = 0;
+	MUST(sem_open(name, O_CREAT | O_EXCL, 0600, 1) == SEM_FAILED && errno == EMFILE);
+	limit_to(RLIMIT_NOFILE, before);
+	MUST(files_there() == 0);
+}
+
+/* A write beyond the limit would be SIGXFSZ. */
+static void open_with_no_file_size(void)
+{
+	limit_to(RLIMIT_FSIZE, 8);
+	MUST_REFUSE(EFBIG, O_CREAT);
+	MUST_REFUSE(EFBIG, O_CREAT | O_EXCL);
+}
+
+static void in_child(void (*body)(void))
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		body();
+		_exit(0);
+	}
+	child_succeeds(child);
+}
+
+static void an_open_that_fails_leaves_no_name(void **state)
+{
+	sem_t *sem;
+
+	(void)state;
+	if (SANITIZED || EMULATED)
+		SKIP("a process without memory of its own kind");
+	in_child(open_without_memory);
+	in_child(open_without_descriptors);
+	if (OURS)
+		in_child(open_with_no_file_size);
+	sem = open_new(1); /* the name is free */
 	OK(sem_close(sem));
-	OK(sem_unlink(long_name));
+}
+
+/* ---- File systems and machines that lack something. ---- */
+
+#define FLAG_TMPFILE 020000000 /* of O_TMPFILE, what O_DIRECTORY hasn't got */
+
+/* From now on no file without a name can be made, as on FUSE. False: no filters here. */
+static bool refuse_unnamed_files(int error)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, FLAG_TMPFILE, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)error),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof(code) / sizeof(*code), code};
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
+}
+
+static void make_find_and_fail(void)
+{
+	sem_t *sem = sem_open(name, O_CREAT | O_EXCL, 0640, 7);
+	struct stat status;
+
+	MUST(sem != SEM_FAILED && sem_value(sem) == 7);
+	MUST(files_there() == 1);
+	MUST(stat(file_of(name), &status) == 0 && (status.st_mode & 07777) == 0640);
+	errno = 0;
+	MUST(sem_open(name, O_CREAT | O_EXCL, 0600, 1) == SEM_FAILED && errno == EEXIST);
+	MUST(files_there() == 1);
+	MUST(sem_open(name, O_CREAT, 0600, 1) == sem);
+	MUST(sem_unlink(name) == 0);
+	MUST(files_there() == 0);
+}
+
+static int refusal;
+
+static void open_without_unnamed_files(void)
+{
+	if (refuse_unnamed_files(refusal)) {
+		make_find_and_fail();
+		limit_to(RLIMIT_FSIZE, 8);
+		MUST_REFUSE(EFBIG, O_CREAT);
+	}
+}
+
+static void open_without_proc(void)
+{
+	if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    umount2("/proc", MNT_DETACH) != 0)
+		return; /* not root, or not let */
+	MUST(access("/proc/self", F_OK) != 0);
+	make_find_and_fail();
+}
+
+static void file_systems_without_unnamed_files_do(void **state)
+{
+	static const int refusals[] = {EOPNOTSUPP, EISDIR, EINVAL, ENOSYS, EPERM};
+
+	(void)state;
+	if (!OURS || EMULATED)
+		SKIP("libc doesn't try");
+	umask(022);
+	for (unsigned i = 0; i < sizeof(refusals) / sizeof(*refusals); i++) {
+		refusal = refusals[i];
+		in_child(open_without_unnamed_files);
+	}
+}
+
+static void no_proc_does(void **state)
+{
+	(void)state;
+	if (EMULATED)
+		SKIP("qemu-user needs it");
+	umask(022);
+	if (OURS)
+		in_child(open_without_proc);
+}
+
+static void open_with_all_descriptors_closed(void)
+{
+	sem_t *sem;
+
+	for (int fd = 0; fd < 3; fd++)
+		close(fd);
+	MUST((sem = sem_open(name, O_CREAT, 0600, 1)) != SEM_FAILED && sem_post(sem) == 0);
+	for (int fd = 0; fd < 3; fd++)
+		MUST(fcntl(fd, F_GETFD) == -1 && errno == EBADF);
+}
+
+static void an_open_keeps_no_descriptor(void **state)
+{
+	(void)state;
+	in_child(open_with_all_descriptors_closed);
+}
+
+/* ---- Directories. ---- */
+
+static void a_relative_directory_stays_where_it_was(void **state)
+{
+	char before[PATH_MAX], *last = strrchr(directory, '/');
+	sem_t *sem;
+
+	(void)state;
+	if (!OURS)
+		SKIP("libc knows no KSEM_DIR");
+	assert_non_null(getcwd(before, sizeof(before)));
+	*last = '\0';
+	OK(chdir(directory));
+	*last = '/';
+	setenv("KSEM_DIR", last + 1, 1);
+	sem = open_new(3);
+	OK(access(file_of(name), F_OK));
+	OK(chdir("/"));
+	assert_ptr_equal(sem_open(name, 0), sem);
+	OK(sem_close(sem));
+	OK(sem_close(sem));
+	OK(sem_unlink(name));
+	assert_int_equal(files_there(), 0);
+	setenv("KSEM_DIR", directory, 1);
+	OK(chdir(before));
+}
+
+/* ---- Many. ---- */
+
+#define MANY 20000
+
+static sem_t *sems[MANY];
+
+static const char *name_of(int i)
+{
+	static char one[96];
+
+	(void)snprintf(one, sizeof(one), "%s-%d", name, i);
+	return one;
+}
+
+/* How long it takes to open and close the first tenth again, in ns. */
+static int64_t time_the_first(void)
+{
+	struct timespec begin, end;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begin);
+	for (int i = 0; i < MANY / 10; i++) {
+		assert_ptr_equal(sem_open(name_of(i), 0), sems[i]);
+		OK(sem_close(sems[i]));
+	}
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
+	return (end.tv_sec - begin.tv_sec) * INT64_C(1000000000) + end.tv_nsec - begin.tv_nsec;
+}
+
+/* A list would be ten times as long, and take several times as much time. */
+static void opening_does_not_slow_down_with_how_many_are_open(void **state)
+{
+	int64_t few = 0, many;
+
+	(void)state;
+	for (int i = 0; i < MANY; i++) {
+		if (i == MANY / 10)
+			few = time_the_first();
+		sems[i] = sem_open(name_of(i), O_CREAT, 0600, 1);
+		assert_ptr_not_equal(sems[i], SEM_FAILED);
+	}
+	many = time_the_first();
+	printf("beside few: %lld ns each, beside many: %lld\n", (long long)(few / (MANY / 10)),
+	       (long long)(many / (MANY / 10)));
+	for (int i = 0; i < MANY; i++) {
+		OK(sem_unlink(name_of(i)));
+		OK(sem_close(sems[i]));
+		REFUSES(EINVAL, sem_close(sems[i]));
+	}
+	if (OURS)
+		assert_true(many < 3 * few);
 }
 
 static void close_knows_its_own_only(void **state)
@@ -264,8 +562,8 @@ static void a_directory_that_is_not_there(void **state)
 		SKIP("libc's is always there");
 	setenv("KSEM_DIR", "/nonexistent", 1);
 	OPEN_REFUSES(ENOENT, sem_open(name, O_CREAT, 0600, 1));
-	setenv("KSEM_DIR", "/proc", 1);
-	OPEN_REFUSES(ENOSYS, sem_open(name, O_CREAT, 0600, 1));
+	setenv("KSEM_DIR", "/dev/null", 1);
+	OPEN_REFUSES(ENOTDIR, sem_open(name, O_CREAT, 0600, 1));
 	setenv("KSEM_DIR", directory, 1);
 }
 
@@ -508,6 +806,13 @@ int main(void)
 		named_test(one_name_is_one_address),
 		named_test(a_name_goes_and_the_semaphore_stays),
 		named_test(names_and_flags_are_checked),
+		named_test(many_slashes_and_dots_are_names),
+		named_test(an_open_that_fails_leaves_no_name),
+		named_test(file_systems_without_unnamed_files_do),
+		named_test(no_proc_does),
+		named_test(an_open_keeps_no_descriptor),
+		named_test(a_relative_directory_stays_where_it_was),
+		named_test(opening_does_not_slow_down_with_how_many_are_open),
 		named_test(close_knows_its_own_only),
 		named_test(the_umask_counts),
 		named_test(the_mode_counts),

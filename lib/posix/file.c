@@ -10,11 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "os/clock.h"
+
 #define DIRECTORY "/dev/shm"
-#define PREFIX    "ksem-posix."
+#define PREFIX    "ksm."
+#define OWN_NAMES 100                          /* that may be taken, before it is given up */
 #define MAGIC     UINT64_C(0x027870736d65736b) /* and with it the order of bytes, and the layout's version */
 
 static bool fits(int printed)
@@ -22,23 +26,72 @@ static bool fits(int printed)
 	return printed >= 0 && printed < PATH_MAX;
 }
 
+/* ---- The directory. ---- */
+
+/* A KSEM_DIR that is no absolute path, and what it means. */
+static struct {
+	char given[PATH_MAX], meant[PATH_MAX];
+} relative;
+
+/* 0, or an error number. */
+static int resolve(const char *given)
+{
+	char *here = getcwd(NULL, 0);
+	bool whole;
+
+	if (!here)
+		return errno;
+	whole = fits(snprintf(relative.given, PATH_MAX, "%s", given)) &&
+		fits(snprintf(relative.meant, PATH_MAX, "%s/%s", here, given));
+	free(here);
+	if (whole)
+		return 0;
+	relative.given[0] = '\0';
+	return ENAMETOOLONG;
+}
+
+static int find_directory(const char **directory)
+{
+	const char *given = secure_getenv("KSEM_DIR");
+	int error = 0;
+
+	*directory = given && *given ? given : DIRECTORY;
+	if (**directory == '/')
+		return 0;
+	if (strcmp(relative.given, given) != 0)
+		error = resolve(given);
+	*directory = relative.meant;
+	return error;
+}
+
+__attribute__((constructor)) static void note_directory(void)
+{
+	const char *directory;
+
+	(void)find_directory(&directory);
+}
+
 int file_path_of(const char *name, struct file_path *path)
 {
-	const char *directory = secure_getenv("KSEM_DIR");
+	const char *directory;
+	int error;
 
-	if (!directory || !*directory)
-		directory = DIRECTORY;
 	while (*name == '/')
 		name++;
-	if (!*name || strchr(name, '/'))
+	if (!*name || strchr(name, '/') || strlen(name) > NAME_MAX)
 		return EINVAL;
 	if (strlen(name) > NAME_MAX - strlen(PREFIX))
 		return ENAMETOOLONG;
+	error = find_directory(&directory);
+	if (error)
+		return error;
 	if (!fits(snprintf(path->directory, PATH_MAX, "%s", directory)) ||
 	    !fits(snprintf(path->whole, PATH_MAX, "%s/%s%s", directory, PREFIX, name)))
 		return ENAMETOOLONG;
 	return 0;
 }
+
+/* ---- The file. ---- */
 
 int file_find(const struct file_path *path)
 {
@@ -47,44 +100,108 @@ int file_find(const struct file_path *path)
 	return fd >= 0 ? fd : -errno;
 }
 
+/* A write beyond the limit would be a signal. */
+static bool is_over_limit(void)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < sizeof(struct file);
+}
+
 static int fill(int fd, uint32_t value)
 {
 	struct file file;
 	ssize_t written;
 
+	if (is_over_limit())
+		return EFBIG;
 	memset(&file, 0, sizeof(file));
 	file.magic = MAGIC;
 	plain_init(&file.sem, value, FUTEX_SHARED);
-	written = write(fd, &file, sizeof(file));
+	do {
+		written = pwrite(fd, &file, sizeof(file), 0);
+	} while (written < 0 && errno == EINTR);
 	return written == sizeof(file) ? 0 : written < 0 ? errno : ENOSPC;
 }
 
-static int give_name(int fd, const char *path)
+/* One with a name of its own, which nobody else will try. */
+static int make_with_own_name(const struct file_path *path, mode_t mode, struct making *making)
 {
-	char self[64];
+	static atomic(unsigned) count;
 
-	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-	if (linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0)
-		return 0;
-	if (errno == ENOENT && linkat(fd, "", AT_FDCWD, path, AT_EMPTY_PATH) == 0) /* no /proc: root may */
-		return 0;
+	for (int i = 0; i < OWN_NAMES; i++) {
+		struct timespec now = clock_now(CLOCK_MONOTONIC);
+		unsigned n = fetch_add_rlx(&count, 1); /* relaxed: a number */
+
+		if (!fits(snprintf(making->own_name, PATH_MAX, "%s/.%s%ld-%u-%ld", path->directory, PREFIX,
+				   (long)getpid(), n, now.tv_nsec)))
+			return ENAMETOOLONG;
+		making->fd =
+			open(making->own_name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode & ACCESSPERMS);
+		if (making->fd >= 0)
+			return 0;
+		if (errno != EEXIST)
+			break;
+	}
+	making->own_name[0] = '\0';
 	return errno;
 }
 
-int file_make(const struct file_path *path, mode_t mode, uint32_t value)
+/* Whether a file without a name can get one. */
+static bool can_be_linked(const struct making *making)
 {
-	int fd = open(path->directory, O_TMPFILE | O_RDWR | O_CLOEXEC, mode & ACCESSPERMS);
-	int error;
+	char self[64];
 
-	if (fd < 0)
-		return errno == EOPNOTSUPP || errno == EISDIR ? -ENOSYS : -errno;
-	error = fill(fd, value);
-	if (!error)
-		error = give_name(fd, path->whole);
-	if (!error)
-		return fd;
-	close(fd);
-	return -error;
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", making->fd);
+	return access(self, F_OK) == 0;
+}
+
+static int make_empty(const struct file_path *path, mode_t mode, struct making *making)
+{
+	making->own_name[0] = '\0';
+	making->fd = open(path->directory, O_TMPFILE | O_RDWR | O_CLOEXEC, mode & ACCESSPERMS);
+	if (making->fd >= 0 && can_be_linked(making))
+		return 0;
+	if (making->fd >= 0)
+		close(making->fd);
+	return make_with_own_name(path, mode, making);
+}
+
+int file_make(const struct file_path *path, mode_t mode, uint32_t value, struct making *making)
+{
+	int error = make_empty(path, mode, making);
+
+	if (error)
+		return error;
+	error = fill(making->fd, value);
+	if (error)
+		file_forget(making);
+	return error;
+}
+
+static int link_to(const struct file_path *path, const struct making *making)
+{
+	char self[64];
+
+	if (*making->own_name)
+		return link(making->own_name, path->whole) == 0 ? 0 : errno;
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", making->fd);
+	return linkat(AT_FDCWD, self, AT_FDCWD, path->whole, AT_SYMLINK_FOLLOW) == 0 ? 0 : errno;
+}
+
+int file_publish(const struct file_path *path, struct making *making)
+{
+	int error = link_to(path, making);
+
+	file_forget(making);
+	return error;
+}
+
+void file_forget(struct making *making)
+{
+	if (*making->own_name)
+		unlink(making->own_name);
+	close(making->fd);
 }
 
 int file_map(int fd, struct file **file)

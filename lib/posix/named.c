@@ -2,9 +2,12 @@
 /*
  * The calls of <semaphore.h> that have to do with names: sem_open, sem_close, sem_unlink.
  *
- * A process has each semaphore mapped once, however often it opens it: a list under a mutex tells which, by the file's
- * device and number. The number isn't given to another file while this one is mapped, so a name that was taken away
- * and made anew is another semaphore, at another address.
+ * A process has each semaphore mapped once, however often it opens it. Two hash tables under a mutex tell which: one by
+ * the file's device and number, one by address. The number isn't given to another file while this one is mapped, so a
+ * name that was taken away and made anew is another semaphore, at another address.
+ *
+ * A new one is mapped, and has all the memory that it needs, before it gets its name; and the mutex is kept from there
+ * until it is in the tables. So an open that fails leaves no name, and a thread that finds the name finds the mapping.
  *
  * A fork waits for the mutex, so that its child can open too; the child has what its parent had open. The forking
  * thread has the mutex meanwhile, and its calls pass: the host's own fork handlers may open and close. So does a fork
@@ -26,14 +29,16 @@
 
 /* One that this process has open. */
 struct opened {
-	struct opened *next;
-	struct file *file; /* constant, as are the two below */
+	struct opened *next_by_file, *next_by_address; /* in its bucket */
+	struct file *file;                             /* constant, as are the two below */
 	dev_t device;
 	ino_t number;
-	size_t times; /* under the lock, as next is */
+	size_t times; /* under the lock, as are the links */
 };
 
-static struct opened *all; /* under the lock */
+#define BUCKETS 4096 /* there are at most some 65,000 mappings in a process */
+
+static struct opened *by_file[BUCKETS], *by_address[BUCKETS]; /* under the lock */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* Owner only, and its signal handlers. */
@@ -66,8 +71,76 @@ __attribute__((constructor(101))) static void watch_forks(void)
 	pthread_atfork(enter, leave, leave); /* if it can't: forks beside sem_open may leave their child without it */
 }
 
-/* One more; ENOMEM, or what file_map says. Under the lock. */
-static int add(int fd, const struct stat *status, struct opened **found)
+/* ---- The tables; under the lock. ---- */
+
+static size_t bucket_of(uint64_t key)
+{
+	return key * UINT64_C(0x9E3779B97F4A7C15) >> 52;
+}
+
+_Static_assert(BUCKETS == UINT64_C(1) << (64 - 52), "bucket_of fits");
+
+static struct opened **bucket_of_file(dev_t device, ino_t number)
+{
+	return &by_file[bucket_of((uint64_t)number + (uint64_t)device * 31)];
+}
+
+static struct opened **bucket_of_address(const void *address)
+{
+	return &by_address[bucket_of((uintptr_t)address)];
+}
+
+static sem_t *semaphore_of(struct opened *opened)
+{
+	return (sem_t *)&opened->file->sem;
+}
+
+static struct opened *find_by_file(const struct stat *status)
+{
+	struct opened *opened = *bucket_of_file(status->st_dev, status->st_ino);
+
+	while (opened && (opened->device != status->st_dev || opened->number != status->st_ino))
+		opened = opened->next_by_file;
+	return opened;
+}
+
+static struct opened *find_by_address(const sem_t *sem)
+{
+	struct opened *opened = *bucket_of_address(sem);
+
+	while (opened && semaphore_of(opened) != sem)
+		opened = opened->next_by_address;
+	return opened;
+}
+
+static void insert(struct opened *opened)
+{
+	struct opened **file = bucket_of_file(opened->device, opened->number);
+	struct opened **address = bucket_of_address(semaphore_of(opened));
+
+	opened->next_by_file = *file;
+	*file = opened;
+	opened->next_by_address = *address;
+	*address = opened;
+}
+
+static void remove_from_tables(struct opened *opened)
+{
+	struct opened **link = bucket_of_file(opened->device, opened->number);
+
+	while (*link != opened)
+		link = &(*link)->next_by_file;
+	*link = opened->next_by_file;
+	link = bucket_of_address(semaphore_of(opened));
+	while (*link != opened)
+		link = &(*link)->next_by_address;
+	*link = opened->next_by_address;
+}
+
+/* ---- Opening. ---- */
+
+/* The file mapped, and in no table yet. 0, ENOMEM, or what file_map says. */
+static int prepare(int fd, const struct stat *status, struct opened **prepared)
 {
 	struct opened *opened = malloc(sizeof(*opened));
 	int error;
@@ -81,73 +154,86 @@ static int add(int fd, const struct stat *status, struct opened **found)
 	}
 	opened->device = status->st_dev;
 	opened->number = status->st_ino;
-	opened->times = 0;
-	opened->next = all;
-	all = opened;
-	*found = opened;
+	opened->times = 1;
+	*prepared = opened;
 	return 0;
 }
 
-static int find_or_add(int fd, struct opened **found)
+static void discard(struct opened *opened)
 {
-	struct stat status;
-
-	if (fstat(fd, &status) != 0)
-		return errno;
-	for (*found = all; *found; *found = (*found)->next) {
-		if ((*found)->device == status.st_dev && (*found)->number == status.st_ino)
-			return 0;
-	}
-	return add(fd, &status, found);
+	file_unmap(opened->file);
+	free(opened);
 }
 
-/* The semaphore of this file, opened once more. */
-static int have(int fd, sem_t **sem)
+/* Both under the lock. 0, or an error number; ENOENT: there is no such name. */
+static int find(const struct file_path *path, sem_t **sem)
 {
 	struct opened *opened = NULL;
-	int error;
+	struct stat status;
+	int fd = file_find(path);
+	int error = 0;
 
-	enter();
-	error = find_or_add(fd, &opened);
-	if (opened) {
+	if (fd < 0)
+		return -fd;
+	if (fstat(fd, &status) != 0)
+		error = errno;
+	else if ((opened = find_by_file(&status)))
 		opened->times++;
-		*sem = (sem_t *)&opened->file->sem;
-	}
-	leave();
+	else if ((error = prepare(fd, &status, &opened)) == 0)
+		insert(opened);
+	close(fd);
+	if (!error)
+		*sem = semaphore_of(opened);
 	return error;
 }
 
-/* A descriptor, or minus an error number. */
-static int find_or_make(const struct file_path *path, int oflag, mode_t mode, unsigned int value)
+/* EEXIST: there is such a name. */
+static int make(const struct file_path *path, mode_t mode, unsigned int value, sem_t **sem)
 {
-	bool make = (oflag & O_CREAT) != 0, only_make = make && (oflag & O_EXCL);
-	int fd;
+	struct opened *opened = NULL;
+	struct making making;
+	struct stat status;
+	int error = file_make(path, mode, value, &making);
+
+	if (error)
+		return error;
+	error = fstat(making.fd, &status) == 0 ? prepare(making.fd, &status, &opened) : errno;
+	if (error) {
+		file_forget(&making);
+		return error;
+	}
+	error = file_publish(path, &making);
+	if (error) {
+		discard(opened);
+		return error;
+	}
+	insert(opened);
+	*sem = semaphore_of(opened);
+	return 0;
+}
+
+static int find_or_make(const struct file_path *path, int oflag, mode_t mode, unsigned int value, sem_t **sem)
+{
+	bool may_make = (oflag & O_CREAT) != 0, only_make = may_make && (oflag & O_EXCL);
+	int error;
 
 	do {
-		fd = only_make ? -ENOENT : file_find(path);
-		if (fd != -ENOENT || !make)
-			return fd;
+		error = only_make ? ENOENT : find(path, sem);
+		if (error != ENOENT || !may_make)
+			return error;
 		if (value > SEM_VALUE_MAX)
-			return -EINVAL;
-		fd = file_make(path, mode, value);
-	} while (fd == -EEXIST && !only_make); /* somebody was faster */
-	return fd;
+			return EINVAL;
+		error = make(path, mode, value, sem);
+	} while (error == EEXIST && !only_make); /* another process was faster */
+	return error;
 }
 
 static int open_named(const char *name, int oflag, mode_t mode, unsigned int value, sem_t **sem)
 {
 	struct file_path path;
 	int error = file_path_of(name, &path);
-	int fd;
 
-	if (error)
-		return error;
-	fd = find_or_make(&path, oflag, mode, value);
-	if (fd < 0)
-		return -fd;
-	error = have(fd, sem);
-	close(fd);
-	return error;
+	return error ? error : find_or_make(&path, oflag, mode, value, sem);
 }
 
 PUBLIC sem_t *sem_open(const char *name, int oflag, ...)
@@ -155,7 +241,6 @@ PUBLIC sem_t *sem_open(const char *name, int oflag, ...)
 	sem_t *sem = SEM_FAILED;
 	mode_t mode = 0;
 	unsigned int value = 0;
-	struct cancel before;
 	int error;
 
 	if (oflag & O_CREAT) {
@@ -166,9 +251,9 @@ PUBLIC sem_t *sem_open(const char *name, int oflag, ...)
 		value = va_arg(more, unsigned int);
 		va_end(more);
 	}
-	before = cancel_disable();
+	enter();
 	error = open_named(name, oflag, mode, value, &sem);
-	cancel_restore(before);
+	leave();
 	if (error)
 		errno = error;
 	return sem;
@@ -176,21 +261,16 @@ PUBLIC sem_t *sem_open(const char *name, int oflag, ...)
 
 PUBLIC int sem_close(sem_t *sem)
 {
-	struct opened **link = &all, *opened, *last = NULL;
-	bool is_open;
+	struct opened *opened;
 
 	enter();
-	while ((opened = *link) && (sem_t *)&opened->file->sem != sem)
-		link = &opened->next;
-	is_open = opened != NULL;
-	if (is_open && --opened->times == 0) {
-		last = opened;
-		*link = opened->next;
-		file_unmap(opened->file);
+	opened = find_by_address(sem);
+	if (opened && --opened->times == 0) {
+		remove_from_tables(opened);
+		discard(opened);
 	}
-	free(last);
 	leave();
-	if (is_open)
+	if (opened)
 		return 0;
 	errno = EINVAL;
 	return -1;
@@ -199,12 +279,13 @@ PUBLIC int sem_close(sem_t *sem)
 PUBLIC int sem_unlink(const char *name)
 {
 	struct file_path path;
-	struct cancel before = cancel_disable();
-	int error = file_path_of(name, &path);
+	int error;
 
+	enter();
+	error = file_path_of(name, &path);
 	if (!error && unlink(path.whole) != 0)
 		error = errno == EPERM ? EACCES : errno;
-	cancel_restore(before);
+	leave();
 	if (!error)
 		return 0;
 	errno = error == EINVAL ? ENOENT : error; /* no semaphore can have that name */
