@@ -20,7 +20,8 @@
 
 void sharing_before_fork(struct ksem_ns *ns)
 {
-	directory_before_fork(&ns->sharing->directory);
+	for (struct directory *at = sharing_directory(ns->sharing); at; at = at->older)
+		directory_before_fork(at);
 	for (struct shared *shared = ns->sharing->all; shared; shared = shared->next)
 		shared_before_fork(&shared->ksem);
 }
@@ -29,7 +30,8 @@ void sharing_after_fork(struct ksem_ns *ns)
 {
 	for (struct shared *shared = ns->sharing->all; shared; shared = shared->next)
 		shared_after_fork(&shared->ksem);
-	directory_after_fork(&ns->sharing->directory);
+	for (struct directory *at = sharing_directory(ns->sharing); at; at = at->older)
+		directory_after_fork(at);
 }
 
 /* Drops all references to one that this process hasn't got. True: that was the end of the namespace. */
@@ -58,7 +60,8 @@ void sharing_in_child(struct ksem_ns *ns, bool prepared, const struct ksem *wait
 {
 	struct shared *next;
 
-	directory_in_child(&ns->sharing->directory, prepared);
+	for (struct directory *at = sharing_directory(ns->sharing); at; at = at->older)
+		directory_in_child(at, prepared);
 	for (struct shared *shared = ns->sharing->all; shared; shared = next) {
 		struct ksem *ksem = &shared->ksem;
 

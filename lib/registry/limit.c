@@ -52,10 +52,10 @@ static int list_uncounted(const struct sharing *sharing, struct uncounted *uncou
 static int count(const struct sharing *sharing, const struct uncounted *own, bool held, uint64_t most)
 {
 	uint64_t others;
-	int error = holds_count(&sharing->directory, most + 1, false, own->numbers, own->count, &others);
+	int error = holds_count(sharing_directory(sharing), most + 1, false, own->numbers, own->count, &others);
 
 	if (!error && others + !held > most)
-		error = holds_count(&sharing->directory, most + 1, true, own->numbers, own->count, &others);
+		error = holds_count(sharing_directory(sharing), most + 1, true, own->numbers, own->count, &others);
 	return error || others + !held <= most ? error : ENFILE;
 }
 
@@ -76,7 +76,7 @@ static int check(struct ksem_ns *ns, bool held)
 /* Are there surely that many semaphores fewer than the limit? */
 static bool has_room(const struct ksem_ns *ns, uint64_t room)
 {
-	uint64_t files = directory_count_at_most(&ns->sharing->directory);
+	uint64_t files = directory_count_at_most(sharing_directory(ns->sharing));
 
 	return files <= ns->slots.max && ns->slots.max - files >= room;
 }
@@ -84,7 +84,7 @@ static bool has_room(const struct ksem_ns *ns, uint64_t room)
 static void lock(struct sharing *sharing, struct admission *admission)
 {
 	pthread_mutex_lock(&sharing->limit);
-	directory_lock(&sharing->directory);
+	directory_lock(sharing_directory(sharing));
 	admission->locked = true;
 }
 
@@ -99,7 +99,7 @@ int limit_admit(struct ksem_ns *ns, ino_t number, struct admission *admission)
 {
 	struct sharing *sharing = ns->sharing;
 
-	admission->held = holds_add(&sharing->directory, number);
+	admission->held = holds_add(sharing_directory(sharing), number);
 	if (has_room(ns, 0))
 		return 0;
 	if (!admission->locked)
@@ -111,6 +111,6 @@ void limit_end(struct ksem_ns *ns, const struct admission *admission)
 {
 	if (!admission->locked)
 		return;
-	directory_unlock(&ns->sharing->directory);
+	directory_unlock(sharing_directory(ns->sharing));
 	pthread_mutex_unlock(&ns->sharing->limit);
 }

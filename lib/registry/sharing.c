@@ -26,7 +26,7 @@ int sharing_new(const char *dir, struct sharing **sharing)
 
 	if (!new)
 		return ENOMEM;
-	error = directory_open(&new->directory, dir);
+	error = sharing_open_directory(new, dir);
 	if (error) {
 		memory_free(new);
 		return error;
@@ -47,7 +47,7 @@ void sharing_free(struct sharing *sharing)
 	ids_retire(ids_take_all(&sharing->held), &garbage);
 	kept_drop_all(&sharing->kept, &garbage);
 	reclaim_free(garbage);
-	directory_close(&sharing->directory);
+	sharing_close_directories(sharing);
 	pthread_mutex_destroy(&sharing->limit);
 	memory_free(sharing);
 }
@@ -143,7 +143,7 @@ static int prepare(struct ksem_ns *ns, struct ids *ids, const struct making *mak
 		if (!entering->name)
 			return ENOMEM;
 	}
-	error = shared_new(ns, &sharing->directory, file, making->name, &entering->ksem);
+	error = shared_new(ns, sharing_directory(sharing), file, making->name, &entering->ksem);
 	if (error)
 		goto no_object;
 	error = ENOMEM;
@@ -198,6 +198,16 @@ static void enter(struct ksem_ns *ns, const struct entering *entering, bool held
 		enter_name(ns, entering, garbage);
 }
 
+static int refresh(struct ksem_ns *ns)
+{
+	int error;
+
+	pthread_mutex_lock(&ns->lock);
+	error = sharing_refresh(ns);
+	pthread_mutex_unlock(&ns->lock);
+	return error;
+}
+
 /* ---- Making. ---- */
 
 /* What a maker has of a semaphore, until this process has it. */
@@ -220,7 +230,7 @@ static int finish(struct ksem_ns *ns, const struct making *making, struct ids *i
 	if (error)
 		return error;
 	if (making->name)
-		error = file_give_name(&ns->sharing->directory, unfinished->made, making->name, making->length);
+		error = file_give_name(sharing_directory(ns->sharing), unfinished->made, making->name, making->length);
 	if (error) {
 		unprepare(&entering);
 	} else {
@@ -234,7 +244,7 @@ static int finish(struct ksem_ns *ns, const struct making *making, struct ids *i
 static int admit_and_finish(struct ksem_ns *ns, const struct making *making, struct ids *ids,
 			    struct unfinished *unfinished, struct ksem **made, struct reclaim *garbage)
 {
-	const struct directory *directory = &ns->sharing->directory;
+	const struct directory *directory = sharing_directory(ns->sharing);
 	int error = limit_admit(ns, unfinished->file.number, &unfinished->admission);
 
 	if (error == ENFILE && making->name && file_exists(directory, making->name, making->length))
@@ -258,8 +268,11 @@ int sharing_make(struct ksem_ns *ns, const struct making *making, struct ids *id
 	struct unfinished unfinished;
 	int error;
 
+	error = refresh(ns);
+	if (error)
+		return error;
 	limit_begin(ns, &unfinished.admission);
-	error = file_make(&ns->sharing->directory, making, &unfinished.file, &unfinished.made);
+	error = file_make(sharing_directory(ns->sharing), making, &unfinished.file, &unfinished.made);
 	if (!error)
 		error = admit_and_finish(ns, making, ids, &unfinished, made, garbage);
 	limit_end(ns, &unfinished.admission);
@@ -317,10 +330,13 @@ static int meet(struct ksem_ns *ns, const struct making *making, struct file *fi
 static int find_file(struct ksem_ns *ns, const struct making *making, bool exclusive, struct ksem **found,
 		     struct reclaim *garbage)
 {
-	const struct directory *directory = &ns->sharing->directory;
+	const struct directory *directory;
 	struct file file;
-	int error;
+	int error = sharing_refresh(ns);
 
+	if (error)
+		return error;
+	directory = sharing_directory(ns->sharing);
 	if (exclusive)
 		return file_exists(directory, making->name, making->length) ? EEXIST : ENOENT; /* whatever it is */
 	error = file_find(directory, making->name, making->length, &ns->sharing->kept, &file);
@@ -423,6 +439,7 @@ int sharing_kill(struct ksem *ksem)
 	int error;
 
 	pthread_mutex_lock(&ksem->ns->lock);
+	sharing_refresh(ksem->ns); /* if it can't be, others are taken to be there */
 	error = shared_kill(ksem);
 	pthread_mutex_unlock(&ksem->ns->lock);
 	return error;
@@ -463,11 +480,14 @@ static void forget_name(struct ksem_ns *ns, const char *bytes, size_t length, co
 int sharing_unlink(struct ksem_ns *ns, const struct ksem_cred *cred, const char *bytes, size_t length,
 		   struct reclaim *garbage)
 {
-	const struct directory *directory = &ns->sharing->directory;
+	const struct directory *directory;
 	struct file file;
 	int unlinking;
-	int error = doubt_begin_unlink(directory, bytes, length, &unlinking);
+	int error = refresh(ns);
 
+	directory = sharing_directory(ns->sharing);
+	if (!error)
+		error = doubt_begin_unlink(directory, bytes, length, &unlinking);
 	if (error)
 		return error;
 	error = take_name_away(directory, cred, bytes, length, &file);

@@ -16,13 +16,28 @@
 #include "share/kept.h"
 
 struct sharing {
-	struct directory directory;
+	atomic(struct directory *) directory; /* atomic: the latest; changed under the namespace's lock */
 	pthread_mutex_t limit; /* of makers near the limit (limit.h); the namespace's lock is taken inside it */
 	struct kept kept;      /* under the namespace's lock */
 	struct ids held;       /* under the namespace's lock: one reference each */
 	unsigned counted;      /* under the namespace's lock: of those, which others can count (share/holds.h) */
 	struct shared *all;    /* under the namespace's lock: a list of all that haven't ended, held or not */
 };
+
+static inline struct directory *sharing_directory(const struct sharing *sharing)
+{
+	return load_acq(&sharing->directory); /* KSEM_ORD_22 acquire */
+}
+
+/*
+ * Before a call that uses the directory (place.c): opens it again if the host has closed it, and opens the new one if
+ * it was removed and made anew. EBADF: the host has closed it, and it can't be opened again; or the kernel's answer for
+ * the new one. Under the lock.
+ */
+int sharing_refresh(struct ksem_ns *ns);
+
+int sharing_open_directory(struct sharing *sharing, const char *path);
+void sharing_close_directories(struct sharing *sharing);
 
 /* For a namespace in that directory. 0, ENOMEM, or the kernel's answer for the directory. */
 int sharing_new(const char *dir, struct sharing **sharing);

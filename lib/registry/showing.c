@@ -31,6 +31,7 @@ int sharing_stat(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *info)
 	int error;
 
 	pthread_mutex_lock(&ns->lock);
+	sharing_refresh(ns); /* if it can't be, who can't be asked for is taken to be there */
 	error = describe(ksem, info);
 	pthread_mutex_unlock(&ns->lock);
 	return error;
@@ -154,15 +155,17 @@ static int list_all(struct ksem_ns *ns, struct listing *listing)
 	int error;
 
 	pthread_mutex_lock(&ns->lock);
-	error = list_held(ns, listing);
+	error = sharing_refresh(ns);
+	if (!error)
+		error = list_held(ns, listing);
 	pthread_mutex_unlock(&ns->lock);
-	return error ? error : directory_for_all(&ns->sharing->directory, list_name, listing);
+	return error ? error : directory_for_all(sharing_directory(ns->sharing), list_name, listing);
 }
 
 /* By a copy of the file, in which waiters that died are counted off. */
 static void describe_file(struct ksem_ns *ns, const struct file *file, struct ksem_info *info)
 {
-	struct directory *directory = &ns->sharing->directory;
+	struct directory *directory = sharing_directory(ns->sharing);
 	struct records records;
 	count_t word;
 
@@ -191,7 +194,7 @@ static int describe_name(struct ksem_ns *ns, struct listing *listing, const char
 
 	memset(info, 0, sizeof(*info));
 	fork_gate_enter();
-	error = file_read(&ns->sharing->directory, name, length, &page, &file);
+	error = file_read(sharing_directory(ns->sharing), name, length, &page, &file);
 	if (!error) {
 		struct listed *held = place_of(listing, file.id);
 

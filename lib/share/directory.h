@@ -22,16 +22,36 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/atomic.h"
+
 /* Before the name of a file whose semaphore's name would be no name of a file of ours otherwise. */
 #define DIRECTORY_ESCAPE '%'
 
 struct directory {
-	int fd;
-	int spare;         /* another description of it; negative: none */
+	atomic(int) fd;    /* atomic: kept; negative: lost */
+	int spare;         /* another description of it, kept; negative: none */
 	uint64_t presence; /* of this OS process; 0: a fork's child that could get none */
 	uint64_t heir;     /* that of the child, while a fork is under way; 0: none */
 	pid_t process;
+	char *path; /* constant, as are the next two: absolute; NULL: it isn't known */
+	dev_t device;
+	ino_t number;
+	struct directory *next;  /* in a list of all, under its lock */
+	struct directory *older; /* constant: what the namespace had before, and was removed */
 };
+
+/*
+ * The descriptor, if it is still ours (os/descriptor.h); else -1, so that the system call that it is for fails with
+ * EBADF. The host may close what it didn't open, and open its own files under that number.
+ */
+int directory_fd(const struct directory *directory);
+
+/*
+ * Before a call that uses the directory: opens it again where the host has closed it, by its path, and has the same
+ * presence again (*again); the caller sees to the rest. EBADF: it can't; ESTALE: it was removed. Under the namespace's
+ * lock.
+ */
+int directory_refresh(struct directory *directory, bool *again);
 
 /*
  * 0, or what the kernel says: ENOENT, ENOTDIR, EACCES, EMFILE, ...; ENOTSUP: no files without a name can be made there.

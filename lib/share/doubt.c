@@ -11,6 +11,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "os/descriptor.h"
+
 #define TELL            UINT64_C(2)
 #define UNLINKERS_BEGIN (UINT64_C(1) << 61) /* the bytes of presences lie below, those of holds above (holds.c) */
 
@@ -25,7 +27,7 @@ int doubt_begin_unlink(const struct directory *directory, const char *name, size
 {
 	struct flock lock = byte_of(F_RDLCK, name, length);
 	int saved = errno;
-	int fd = openat(directory->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = descriptor_clear(openat(directory_fd(directory), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	int error = 0;
 
 	if (fd < 0) {
@@ -60,7 +62,7 @@ static bool has_unlinker(const struct directory *directory, const char *name, si
 {
 	struct flock lock = byte_of(F_WRLCK, name, length);
 	int saved = errno;
-	bool has = fcntl(directory->fd, F_OFD_GETLK, &lock) != 0 || lock.l_type != F_UNLCK;
+	bool has = fcntl(directory_fd(directory), F_OFD_GETLK, &lock) != 0 || lock.l_type != F_UNLCK;
 
 	errno = saved;
 	return has;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "os/descriptor.h"
 #include "share/kept.h"
 #include "share/page.h"
 
@@ -143,12 +144,13 @@ static bool find_kept(const struct directory *directory, const char *path, const
 {
 	struct statx status;
 
-	if (!kept || !kept_may_have(kept, file->name_hash) || look(directory->fd, path, &status))
+	if (!kept || !kept_may_have(kept, file->name_hash) || look(directory_fd(directory), path, &status))
 		return false;
 	describe(file, &status);
 	file->page = kept_find(kept, file->device, file->number);
 	file->kept = file->page;
-	return file->page && is_a_page(&status) && faccessat(directory->fd, path, R_OK | W_OK, AT_EACCESS) == 0;
+	return file->page && is_a_page(&status) &&
+	       faccessat(directory_fd(directory), path, R_OK | W_OK, AT_EACCESS) == 0;
 }
 
 void file_close(struct file *file)
@@ -168,7 +170,8 @@ static bool is_semaphore(struct file *file)
 
 static int open_file(const struct directory *directory, const char *path, const struct kept *kept, struct file *file)
 {
-	int fd = openat(directory->fd, path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int fd = descriptor_clear(
+		openat(directory_fd(directory), path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
 	int error;
 
 	if (fd < 0)
@@ -239,12 +242,13 @@ static int read_page(int fd, struct page *page, struct file *file)
 static int open_and_read(const struct directory *directory, const char *path, struct page *page, struct file *file)
 {
 	struct statx status;
-	int error = look(directory->fd, path, &status);
+	int error = look(directory_fd(directory), path, &status);
 	int fd;
 
 	if (error || !is_a_page(&status))
 		return error ? error : EINVAL;
-	fd = openat(directory->fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	fd = descriptor_clear(
+		openat(directory_fd(directory), path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
 	if (fd < 0)
 		return error_of_reading(errno);
 	error = read_page(fd, page, file);
@@ -284,7 +288,7 @@ int file_check(const struct directory *directory, const char *name, size_t lengt
 		if (!error)
 			file_read_end(&file, &page);
 	} else {
-		error = look(directory->fd, path, &status);
+		error = look(directory_fd(directory), path, &status);
 		if (!error && !is_a_page(&status))
 			error = EINVAL;
 	}
@@ -297,7 +301,7 @@ bool file_exists(const struct directory *directory, const char *name, size_t len
 	char path[KSEM_NAME_MAX + 2];
 	struct statx status;
 	int saved = errno;
-	bool has = to_file(name, length, path) && look(directory->fd, path, &status) == 0;
+	bool has = to_file(name, length, path) && look(directory_fd(directory), path, &status) == 0;
 
 	errno = saved;
 	return has;
@@ -313,7 +317,7 @@ int file_compare(const struct directory *directory, const char *name, size_t len
 
 	if (!to_file(name, length, path))
 		return ENOENT;
-	error = look(directory->fd, path, &status);
+	error = look(directory_fd(directory), path, &status);
 	errno = saved;
 	if (error)
 		return error;
@@ -394,9 +398,9 @@ int file_give_name(const struct directory *directory, int made, const char *name
 	if (!to_file(name, length, path))
 		return EINVAL;
 	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", made);
-	if (linkat(AT_FDCWD, self, directory->fd, path, AT_SYMLINK_FOLLOW) != 0) {
+	if (linkat(AT_FDCWD, self, directory_fd(directory), path, AT_SYMLINK_FOLLOW) != 0) {
 		error = error_of(errno);
-		if (errno == ENOENT && linkat(made, "", directory->fd, path, AT_EMPTY_PATH) == 0)
+		if (errno == ENOENT && linkat(made, "", directory_fd(directory), path, AT_EMPTY_PATH) == 0)
 			error = 0; /* no /proc: root may */
 	}
 	errno = saved;
@@ -419,7 +423,7 @@ int file_unlink(const struct directory *directory, const char *name, size_t leng
 
 	if (!to_file(name, length, path))
 		return ENOENT;
-	if (unlinkat(directory->fd, path, 0) != 0)
+	if (unlinkat(directory_fd(directory), path, 0) != 0)
 		error = error_of(errno);
 	errno = saved;
 	return error;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "os/descriptor.h"
 #include "share/file.h"
 
 #define HOLDS_BEGIN (INT64_C(1) << 62) /* above the bytes of presences (directory.c) */
@@ -48,7 +49,7 @@ static bool set(int fd, short type, ino_t number)
 /* Without a presence, the description may be another process's, too. */
 bool holds_add(const struct directory *directory, ino_t number)
 {
-	return directory->presence != 0 && set(directory->fd, F_RDLCK, number);
+	return directory->presence != 0 && set(directory_fd(directory), F_RDLCK, number);
 }
 
 bool holds_add_heir(const struct directory *directory, ino_t number)
@@ -59,7 +60,7 @@ bool holds_add_heir(const struct directory *directory, ino_t number)
 void holds_remove(const struct directory *directory, ino_t number)
 {
 	if (directory->presence != 0)
-		set(directory->fd, F_UNLCK, number);
+		set(directory_fd(directory), F_UNLCK, number);
 }
 
 /* What is locked of a range within that one. 0; ENOENT: nothing is; ... */
@@ -177,7 +178,7 @@ int holds_count(const struct directory *directory, uint64_t enough, bool closely
 {
 	struct counting counting = {.directory = directory, .closely = closely};
 	int saved = errno;
-	int fd = openat(directory->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = descriptor_clear(openat(directory_fd(directory), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	int error = fd < 0 ? errno : list(fd, enough, &counting);
 
 	if (fd >= 0)

@@ -217,6 +217,27 @@ int shared_take_back(struct ksem *ksem)
 	return 0;
 }
 
+int shared_come_back(struct ksem *ksem)
+{
+	struct shared *shared = shared_of(ksem);
+	uint64_t presence = shared->directory->presence;
+	uint32_t refs = life_count_refs(load_rlx(&ksem->life)); /* relaxed: changed under the namespace's lock */
+	struct record record;
+	int error;
+
+	/* relaxed: it was this process's; what another wrote there it wrote before this one asked */
+	if (!presence || shared_is_lost(ksem) || load_rlx(&shared->record.holder->presence) == presence)
+		return 0;
+	error = records_enter(&shared->records, shared->directory, presence, refs, &record);
+	if (error)
+		return error;
+	for (uint32_t waiters = count_waiters(load_rlx(&ksem->sem.word)); waiters > 0; waiters--) /* relaxed: threads */
+		holder_begin_wait(record.holder);                                                 /* come and go */
+	store_rlx(&record.holder->pid, shared->directory->process); /* relaxed: a number to show */
+	shared->record = record;
+	return 0;
+}
+
 void shared_before_fork(struct ksem *ksem)
 {
 	struct shared *shared = shared_of(ksem);

@@ -126,6 +126,12 @@ bool shared_abandon(struct ksem *ksem);
 int shared_take_back(struct ksem *ksem);
 
 /*
+ * This process's presence had gone for a while, and is there again. Another may have taken its record meanwhile: then
+ * takes another one. Under the namespace's lock. ENOMEM, ENOSPC.
+ */
+int shared_come_back(struct ksem *ksem);
+
+/*
  * Before a fork: a record for the child, with as many references as this process has; from then on the child has them,
  * whatever this process does. After it, in the parent: forgets that.
  */

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Descriptors that the library keeps in a host that closes what it finds open, and opens its own files under the same
+ * numbers: nothing of the host's is touched, nobody is taken for dead, and the library opens its directory again. So it
+ * does where the directory was removed and made anew.
+ */
+#include "sharing.h"
+
+#include <dirent.h>
+#include <sys/stat.h>
+
+static struct world world;
+static ksem_id_t id;
+static char strange[128]; /* a directory of the host's own */
+
+#define NUMBERS 64
+
+/* As daemons do: closes all but the standard files, and opens a directory of its own under every number. */
+static void take_all_descriptors(void)
+{
+	snprintf(strange, sizeof(strange), "%s.strange", dir);
+	MUST(mkdir(strange, 0700) == 0 || errno == EEXIST);
+	for (int fd = 3; fd < NUMBERS; fd++)
+		close(fd);
+	for (int fd = 3; fd < NUMBERS; fd++)
+		MUST(open(strange, O_RDONLY | O_DIRECTORY) == fd);
+}
+
+/* Nothing was made there, nothing closed, nothing locked. */
+static void the_hosts_are_untouched(void)
+{
+	struct stat status;
+
+	for (int fd = 3; fd < NUMBERS; fd++) {
+		struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+		MUST(fstat(fd, &status) == 0 && S_ISDIR(status.st_mode));
+		MUST(fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type == F_UNLCK);
+	}
+	MUST(rmdir(strange) == 0); /* so it is empty */
+}
+
+static void wait_for_a_permit(void)
+{
+	MUST(wait_patiently(world.proc, id) == 0);
+}
+
+static void use_it_after_that(void)
+{
+	struct ksem_info info;
+	ksem_id_t other;
+	pid_t waiter;
+
+	world = enter();
+	MUST(ksem_open(world.proc, "/held", O_CREAT, 0600, 0, &id) == 0);
+	waiter = start_process(wait_for_a_permit);
+	until_waiting(world.proc, id, 1);
+	take_all_descriptors();
+	for (int i = 0; i < 3; i++) {
+		info = info_of(world.proc, id);
+		MUST(info.waiters == 1); /* it lives */
+		MUST(info.refs >= 1);
+	}
+	MUST(ksem_open(world.proc, "/other", O_CREAT, 0600, 3, &other) == 0);
+	MUST(value_of(world.proc, other) == 3);
+	MUST(info_of(world.proc, id).refs == 2 && info_of(world.proc, id).waiters == 1);
+	MUST(ksem_post(world.proc, id) == 0);
+	ends_well(waiter);
+	MUST(info_of(world.proc, id).refs == 1 && info_of(world.proc, id).waiters == 0);
+
+	/* Others see this process, and so does who comes after the fork. */
+	waiter = start_process(wait_for_a_permit);
+	until_waiting(world.proc, id, 1);
+	MUST(info_of(world.proc, id).refs == 2);
+	MUST(ksem_post(world.proc, id) == 0);
+	ends_well(waiter);
+	MUST(ksem_unlink(world.proc, "/other") == 0 && ksem_close(world.proc, other) == 0);
+	MUST(ksem_close(world.proc, id) == 0);
+	MUST(ksem_proc_exit(world.proc) == 0 && ksem_ns_destroy(world.ns) == 0);
+	the_hosts_are_untouched();
+}
+
+static void what_the_host_closed_is_opened_again(void **state)
+{
+	(void)state;
+	ends_well(start_process(use_it_after_that));
+}
+
+/* The host opens the same directory: the number is right and the file is, but the locks are gone. */
+static void see_both(void)
+{
+	MUST(info_of(world.proc, id).refs == 2);
+}
+
+static void open_the_same_directory(void)
+{
+	world = enter();
+	MUST(ksem_open(world.proc, "/held", O_CREAT, 0600, 0, &id) == 0);
+	for (int fd = 3; fd < NUMBERS; fd++)
+		close(fd);
+	for (int fd = 3; fd < NUMBERS; fd++)
+		MUST(open(dir, O_RDONLY | O_DIRECTORY) == fd);
+	MUST(info_of(world.proc, id).refs == 1);
+	ends_well(start_process(see_both));
+}
+
+static void a_description_of_the_hosts_is_not_ours(void **state)
+{
+	(void)state;
+	ends_well(start_process(open_the_same_directory));
+}
+
+/* Its path leads elsewhere by now. */
+static void use_it_where_it_is_lost(void)
+{
+	char moved[128];
+	ksem_id_t other = 77;
+
+	world = enter();
+	MUST(ksem_open(world.proc, "/held", O_CREAT, 0600, 1, &id) == 0);
+	snprintf(moved, sizeof(moved), "%s.moved", dir);
+	MUST(rename(dir, moved) == 0);
+	take_all_descriptors();
+	MUST(ksem_open(world.proc, "/other", O_CREAT, 0600, 3, &other) == EBADF);
+	MUST(ksem_init(world.proc, 0, &other) == EBADF && other == 77);
+	MUST(ksem_unlink(world.proc, "/held") == EBADF);
+	MUST(ksem_wait(world.proc, id) == 0 && ksem_post(world.proc, id) == 0); /* that goes on */
+	MUST(ksem_close(world.proc, id) == 0);
+	MUST(ksem_proc_exit(world.proc) == 0 && ksem_ns_destroy(world.ns) == 0);
+	the_hosts_are_untouched();
+	MUST(rename(moved, dir) == 0);
+}
+
+static void what_cant_be_opened_again_is_an_error(void **state)
+{
+	(void)state;
+	ends_well(start_process(use_it_where_it_is_lost));
+}
+
+/* A second namespace of the same directory gets the numbers of the first. */
+static void mix_two_up(void)
+{
+	struct world first = enter(), second;
+	ksem_id_t own;
+
+	MUST(ksem_open(first.proc, "/held", O_CREAT, 0600, 0, &id) == 0);
+	for (int fd = 3; fd < NUMBERS; fd++)
+		close(fd);
+	second = enter();
+	MUST(ksem_open(second.proc, "/held", 0, 0, 0, &own) == 0);
+	MUST(info_of(first.proc, id).refs == 2);
+	MUST(ksem_close(first.proc, id) == 0);
+	MUST(ksem_proc_exit(first.proc) == 0 && ksem_ns_destroy(first.ns) == 0);
+	MUST(info_of(second.proc, own).refs == 1);
+	MUST(ksem_unlink(second.proc, "/held") == 0);
+}
+
+static void two_namespaces_are_not_mixed_up(void **state)
+{
+	(void)state;
+	ends_well(start_process(mix_two_up));
+}
+
+static void keep_clear(void)
+{
+	ksem_id_t own;
+
+	for (int fd = 0; fd < 3; fd++)
+		close(fd);
+	world = enter();
+	MUST(ksem_open(world.proc, "/held", O_CREAT, 0600, 0, &own) == 0);
+	for (int fd = 0; fd < 3; fd++)
+		MUST(fcntl(fd, F_GETFD) < 0);
+}
+
+static void the_standard_files_are_left_alone(void **state)
+{
+	(void)state;
+	ends_well(start_process(keep_clear));
+}
+
+/* ---- The directory. ---- */
+
+static void open_new(void)
+{
+	struct world own = enter();
+	ksem_id_t other;
+
+	MUST(ksem_open(own.proc, "/new", 0, 0, 0, &other) == 0);
+	MUST(value_of(own.proc, other) == 5);
+}
+
+static void a_directory_that_was_made_anew_is_found(void **state)
+{
+	ksem_id_t other;
+	pid_t waiter;
+
+	(void)state;
+	world = enter();
+	OK(ksem_open(world.proc, "/held", O_CREAT, 0600, 0, &id));
+	waiter = start_process(wait_for_a_permit);
+	until_waiting(world.proc, id, 1);
+	MUST(unlink(path_of("/held")) == 0 && rmdir(dir) == 0);
+	FAILS(ENOENT, ksem_open(world.proc, "/new", O_CREAT, 0600, 5, &other));
+	MUST(mkdir(dir, 0700) == 0);
+	OK(ksem_open(world.proc, "/new", O_CREAT, 0600, 5, &other));
+	ends_well(start_process(open_new));
+
+	/* What is held of the old one goes on, over forks too. */
+	assert_int_equal(info_of(world.proc, id).refs, 2);
+	assert_int_equal(info_of(world.proc, id).waiters, 1);
+	OK(ksem_post(world.proc, id));
+	ends_well(waiter);
+	waiter = start_process(wait_for_a_permit);
+	until_waiting(world.proc, id, 1);
+	kill_and_reap(waiter);
+	assert_int_equal(info_of(world.proc, id).refs, 1);
+	assert_int_equal(info_of(world.proc, id).waiters, 0);
+	OK(ksem_close(world.proc, id));
+	OK(ksem_unlink(world.proc, "/new"));
+	world_end(&world);
+}
+
+static void use_a_relative_one(void)
+{
+	struct ksem_ns_options options = {.size = sizeof(options), .dir = "."};
+	ksem_id_t other;
+
+	MUST(chdir(dir) == 0);
+	MUST(ksem_ns_create(&options, &world.ns) == 0 && ksem_proc_create(world.ns, NULL, &world.proc) == 0);
+	MUST(chdir("/") == 0);
+	take_all_descriptors();
+	MUST(ksem_open(world.proc, "/new", O_CREAT, 0600, 5, &other) == 0);
+	open_new();
+	MUST(ksem_unlink(world.proc, "/new") == 0);
+	MUST(rmdir(strange) == 0);
+}
+
+static void a_relative_directory_stays_where_it_is(void **state)
+{
+	(void)state;
+	ends_well(start_process(use_a_relative_one));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		shared_test(what_the_host_closed_is_opened_again),
+		shared_test(a_description_of_the_hosts_is_not_ours),
+		shared_test(what_cant_be_opened_again_is_an_error),
+		shared_test(two_namespaces_are_not_mixed_up),
+		shared_test(the_standard_files_are_left_alone),
+		shared_test(a_directory_that_was_made_anew_is_found),
+		shared_test(a_relative_directory_stays_where_it_is),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
