@@ -50,12 +50,6 @@ bool names_start(void)
 	return table != NULL;
 }
 
-void names_stop(void)
-{
-	if (table)
-		cds_lfht_destroy(table, NULL);
-}
-
 struct key {
 	const struct ksem_ns *ns;
 	const char *bytes;

@@ -10,7 +10,8 @@
  *
  * The table is made before main, with all the memory that it will ever take (touched as it fills), because liburcu ends
  * the host where an allocation of its own fails, and a namespace that can't be made is ENOMEM. If there is no memory
- * even then, the first namespace tries again. The table grows with the number of names.
+ * even then, the first namespace tries again. The table grows with the number of names. It is never freed: exit
+ * handlers and destructors of the host, and threads that still run, may use the library as the process ends.
  */
 #ifndef KSEM_REGISTRY_NAMES_H
 #define KSEM_REGISTRY_NAMES_H
@@ -34,9 +35,6 @@ struct name {
 
 /* Makes the table, unless there is one. False: no memory. Before main; again under a lock, if it failed then. */
 bool names_start(void);
-
-/* Frees the table, when no namespace is left. */
-void names_stop(void);
 
 /* NULL: no memory. */
 struct name *name_new(const struct ksem_ns *ns, struct ksem *ksem, const char *bytes, size_t length);

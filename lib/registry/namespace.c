@@ -68,13 +68,6 @@ __attribute__((constructor)) static void start(void)
 	names_start();
 }
 
-/* At exit, or when the library is unloaded. A host that left a namespace may have threads that use it still. */
-__attribute__((destructor)) static void stop(void)
-{
-	if (!namespaces)
-		names_stop();
-}
-
 /* What the caller wants, in *options; NULL: the defaults. EINVAL. */
 static int read_options(const struct ksem_ns_options *wanted, struct ksem_ns_options *options)
 {

@@ -375,10 +375,6 @@ bool names_start(void)
 	return true;
 }
 
-void names_stop(void)
-{
-}
-
 struct name *name_new(const struct ksem_ns *ns, struct ksem *ksem, const char *bytes, size_t length)
 {
 	(void)ns;
