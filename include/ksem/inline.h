@@ -15,6 +15,8 @@
  * it; then every call goes to the library's function, as it does where there is no sequence: on processors other than
  * x86-64 and arm64, and under ThreadSanitizer, which can't see what a sequence does.
  *
+ * A plugin that includes it stays loaded, whatever dlclose is told: see ksem_inline_stay_here.
+ *
  * Needs gcc, or clang 11, in C11 or C++11 or later. Names that begin with KSEM_INLINE_ or ksem_inline_ aren't an
  * interface.
  */
@@ -55,6 +57,9 @@ extern "C" {
 #endif
 
 extern struct ksem_inline ksem_inline_1 __attribute__((weak));
+
+/* Keeps the object that this address lies in from being unloaded. */
+void ksem_inline_stay(const void *inside) __attribute__((weak));
 
 #ifdef __cplusplus
 }
@@ -327,6 +332,22 @@ static inline KSEM_RESULT int ksem_inline_trywait(struct ksem_proc *proc, ksem_i
 	return 0;
 refused:
 	return ksem_trywait(proc, id);
+}
+
+/*
+ * An object that contains sequences must not be unloaded. The kernel looks at the last sequence of a thread, which
+ * stands in memory of the object, when it next puts the thread on a processor: that may be long after, if the thread
+ * sleeps meanwhile, and if the memory is gone then the kernel ends the process. No call of a sequence may pay for that,
+ * and no system call makes a sleeping thread forget. So a plugin that includes this header stays loaded: dlclose()
+ * succeeds, runs no destructors and unmaps nothing. In a program this does nothing. One that was built with a header
+ * before 0.2.0's release, or that runs on such a library, must not be unloaded.
+ */
+__attribute__((constructor)) static void ksem_inline_stay_here(void)
+{
+	static const char here = 0;
+
+	if (ksem_inline_stay)
+		ksem_inline_stay(&here);
 }
 
 #define ksem_pinned_post(sem)    ksem_inline_pinned_post(sem)

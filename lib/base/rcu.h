@@ -67,10 +67,10 @@ static inline void rcu_leave(void)
 	rcu_unlock();
 }
 
-/* Is the calling thread inside a read section? */
+/* Is the calling thread inside a read section? One that liburcu doesn't know isn't, and needn't become known. */
 static inline bool rcu_reading(void)
 {
-	return urcu_bp_read_ongoing() != 0;
+	return URCU_TLS(urcu_bp_reader) && urcu_bp_read_ongoing() != 0;
 }
 
 /* Waits for an epoch to begin and end. May block. Leaves errno alone. */
