@@ -48,8 +48,6 @@ static bool must_fail(int error)
 
 WRAP(open64, int, (const char *path, int flags, mode_t mode), (path, flags, mode), EMFILE, -1)
 WRAP(openat64, int, (int fd, const char *path, int flags, mode_t mode), (fd, path, flags, mode), EMFILE, -1)
-WRAP(statx, int, (int fd, const char *path, int flags, unsigned mask, struct statx *status),
-     (fd, path, flags, mask, status), EIO, -1)
 WRAP(faccessat, int, (int fd, const char *path, int mode, int flags), (fd, path, mode, flags), EIO, -1)
 WRAP(fstatfs64, int, (int fd, struct statfs *status), (fd, status), EIO, -1)
 WRAP(mmap64, void *, (void *at, size_t size, int prot, int flags, int fd, off_t offset),
@@ -60,6 +58,14 @@ WRAP(linkat, int, (int from, const char *path, int to, const char *name, int fla
 WRAP(unlinkat, int, (int fd, const char *path, int flags), (fd, path, flags), EIO, -1)
 WRAP(fchmod, int, (int fd, mode_t mode), (fd, mode), EPERM, -1)
 WRAP(fchown, int, (int fd, uid_t uid, gid_t gid), (fd, uid, gid), EPERM, -1)
+WRAP(flock, int, (int fd, int operation), (fd, operation), ENOLCK, -1)
+WRAP(getrandom, ssize_t, (void *bytes, size_t size, unsigned flags), (bytes, size, flags), EAGAIN, -1)
+WRAP(fdopendir, DIR *, (int fd), (fd), ENOMEM, NULL)
+WRAP(readdir64, struct dirent *, (DIR * all), (all), EIO, NULL)
+WRAP(pread64, ssize_t, (int fd, void *bytes, size_t size, off_t at), (fd, bytes, size, at), EIO, -1)
+
+static bool no_locks; /* the kernel has no more */
+
 /* All but looking at the mark of a descriptor, which can't fail: what it then says is that it isn't ours. */
 int __real_fcntl64(int fd, int command, void *arg);
 int __wrap_fcntl64(int fd, int command, void *arg);
@@ -67,13 +73,28 @@ int __wrap_fcntl64(int fd, int command, void *arg)
 {
 	if (command != F_GETSIG && must_fail(ENOLCK))
 		return -1;
+	if (no_locks && command == F_OFD_SETLK) {
+		errno = ENOLCK;
+		return -1;
+	}
 	return __real_fcntl64(fd, command, arg);
 }
-WRAP(flock, int, (int fd, int operation), (fd, operation), ENOLCK, -1)
-WRAP(getrandom, ssize_t, (void *bytes, size_t size, unsigned flags), (bytes, size, flags), EAGAIN, -1)
-WRAP(fdopendir, DIR *, (int fd), (fd), ENOMEM, NULL)
-WRAP(readdir64, struct dirent *, (DIR * all), (all), EIO, NULL)
-WRAP(pread64, ssize_t, (int fd, void *bytes, size_t size, off_t at), (fd, bytes, size, at), EIO, -1)
+
+static bool no_birth_times; /* statx tells none, as on tmpfs before Linux 6.0 */
+
+int __real_statx(int fd, const char *path, int flags, unsigned mask, struct statx *status);
+int __wrap_statx(int fd, const char *path, int flags, unsigned mask, struct statx *status);
+int __wrap_statx(int fd, const char *path, int flags, unsigned mask, struct statx *status)
+{
+	int result;
+
+	if (must_fail(EIO))
+		return -1;
+	result = __real_statx(fd, path, flags, mask, status);
+	if (no_birth_times)
+		status->stx_mask &= ~STATX_BTIME;
+	return result;
+}
 
 /* ---- What a call must leave as it was. ---- */
 
@@ -406,6 +427,46 @@ static void letting_go_does_not_fail(void **state)
 	}
 }
 
+static void without_birth_times_the_number_of_the_file_is_the_id(void **state)
+{
+	struct stat status;
+	char path[256];
+	ksem_id_t one, same, another;
+
+	(void)state;
+	begin(0);
+	no_birth_times = true;
+	OK(ksem_open(world.proc, "/one", O_CREAT, 0600, 1, &one));
+	OK(ksem_open(world.proc, "/another", O_CREAT, 0600, 2, &another));
+	snprintf(path, sizeof(path), "%s/one", world.dir);
+	MUST(stat(path, &status) == 0);
+	assert_true(one == status.st_ino);
+	assert_true(another != one);
+	OK(ksem_close(world.proc, one));
+	OK(ksem_open(world.proc, "/one", 0, 0, 0, &same));
+	assert_true(same == one);
+	assert_int_equal(value_of(world.proc, one), 1);
+	assert_int_equal(value_of(world.proc, another), 2);
+	no_birth_times = false;
+	end();
+}
+
+static void without_locks_a_maker_keeps_the_limit(void **state)
+{
+	ksem_id_t one, two, three;
+
+	(void)state;
+	begin(4); /* two have names */
+	no_locks = true;
+	OK(ksem_init(world.proc, 0, &one));
+	OK(ksem_init(world.proc, 0, &two));
+	FAILS(ENFILE, ksem_init(world.proc, 0, &three));
+	OK(ksem_destroy(world.proc, one));
+	OK(ksem_init(world.proc, 0, &three));
+	no_locks = false;
+	end();
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -430,6 +491,8 @@ int main(void)
 		failing_test(calls_meet_the_failure_of_each_allocation),
 		failing_test(the_same_of_allocations_where_the_limit_is_near),
 		failing_test(letting_go_does_not_fail),
+		failing_test(without_locks_a_maker_keeps_the_limit),
+		failing_test(without_birth_times_the_number_of_the_file_is_the_id),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
