@@ -18,6 +18,7 @@
 
 #include "base/compiler.h"
 #include "base/watch.h"
+#include "posix/faked.h"
 #include "posix/standard.h"
 
 static inline enum futex_scope scope_of(const struct plain *sem)
@@ -132,13 +133,15 @@ static int wait_until(struct plain *sem, const struct deadline *deadline)
 	return error == EAGAIN ? park(sem, deadline) : error;
 }
 
-static int wait_timed(sem_t *sem, clockid_t clock, const struct timespec *time)
+static int wait_timed(sem_t *sem, clockid_t clock, const struct timespec *time, bool faked)
 {
 	struct deadline deadline = {.clock = clock};
 
 	if ((clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC) || time->tv_nsec < 0 || time->tv_nsec > 999999999)
 		return EINVAL;
 	deadline.time = time->tv_sec < 0 ? (struct timespec){0, 0} : *time; /* long past either way */
+	if (unlikely(faked))
+		faked_to_kernel(&deadline);
 	return wait_until(standard_of(sem), &deadline);
 }
 
@@ -149,10 +152,10 @@ PUBLIC int sem_wait(sem_t *sem)
 
 PUBLIC int sem_timedwait(sem_t *restrict sem, const struct timespec *restrict time)
 {
-	return answer(wait_timed(sem, CLOCK_REALTIME, time));
+	return answer(wait_timed(sem, CLOCK_REALTIME, time, faked_timedwait));
 }
 
 PUBLIC int sem_clockwait(sem_t *restrict sem, clockid_t clock, const struct timespec *restrict time)
 {
-	return answer(wait_timed(sem, clock, time));
+	return answer(wait_timed(sem, clock, time, faked_clockwait));
 }

@@ -35,7 +35,9 @@ int spin_look(struct spin *spin, struct semaphore *sem)
 
 bool spin_last_look(const struct semaphore *sem)
 {
-	for (int i = 0; i < LAST_LOOKS && spin_can(); i++) {
+	if (!spin_can())
+		return false;
+	for (int i = 0; i < LAST_LOOKS; i++) {
 		if (count_value(semaphore_word(sem)) > 0)
 			return true;
 		cpu_relax();

@@ -5,6 +5,12 @@
  * A thread that spins for more than a moment gives its processor away between looks: the scheduler may have put whoever
  * would post on the same one, and balances what it sees running.
  *
+ * A thread that may run on one processor only (sched_setaffinity, cpusets) doesn't spin: whoever would post waits for
+ * that processor. It asks the kernel now and then, for that may change.
+ *
+ * The clock is read from libc, which is the fastest; another library may stand in its place and show a time that stands
+ * still (libfaketime). So the rounds are counted too.
+ *
  * The budget is a hint in the semaphore's own line: threads that wait at the same time may overwrite each other's
  * change.
  */
@@ -12,13 +18,16 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/cancel.h"
 #include "base/compiler.h"
 
-#define WAITS_A_TRIAL 64 /* without a budget, to one with SPIN_MAX */
+#define WAITS_A_TRIAL   64   /* without a budget, to one with SPIN_MAX */
+#define SPINS_AN_ANSWER 256  /* to how often the kernel is asked on which processors the thread may run */
+#define TIMED_MOST      1000 /* rounds that read the clock, should it stand still */
 
 static _Thread_local unsigned without; /* owner only: waits of this thread that had no budget */
 
@@ -30,21 +39,33 @@ static int64_t now(void)
 	return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
 }
 
+/* How many processors the thread may run on, as far as it matters: 1, or more. */
+static bool has_company(void)
+{
+	unsigned long mask[8192 / 8 / sizeof(unsigned long)]; /* as many processors as Linux can have */
+	int saved = errno;
+	long bytes = syscall(SYS_sched_getaffinity, 0, sizeof(mask), mask);
+	int processors = bytes < 0 ? 2 : 0; /* it may not ask: it spins */
+
+	for (long i = 0; i < bytes / (long)sizeof(*mask); i++)
+		processors += __builtin_popcountl(mask[i]);
+	errno = saved;
+	return processors > 1;
+}
+
 bool spin_can(void)
 {
-	static atomic(long) processors;
-	long n = load_rlx(&processors); /* relaxed: all find the same */
+	static _Thread_local struct {
+		unsigned left; /* questions that are answered as the last one */
+		bool can;
+	} asked; /* owner only */
 
-	if (n == 0) {
-		int saved = errno;
-		struct cancel cancel = cancel_disable();
-
-		n = sysconf(_SC_NPROCESSORS_ONLN); /* reads files */
-		cancel_restore(cancel);
-		errno = saved;
-		store_rlx(&processors, n); /* relaxed: as above */
+	if (asked.left == 0) {
+		asked.can = has_company();
+		asked.left = SPINS_AN_ANSWER;
 	}
-	return n > 1;
+	asked.left--;
+	return asked.can;
 }
 
 /* The semaphore's budget; 0: none. */
@@ -88,7 +109,7 @@ bool spin_again(struct spin *spin, atomic(uint8_t) *hint)
 	if (spin->begin == 0)
 		spin->begin = now();
 	spin->spent = now() - spin->begin;
-	if (spin->spent < spin->budget)
+	if (spin->spent >= 0 && spin->spent < spin->budget && ++spin->rounds < TIMED_MOST)
 		return true;
 	adapt(hint, spin->budget, false);
 	return false;

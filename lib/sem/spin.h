@@ -6,8 +6,8 @@
  * For how long adapts, a semaphore. The budget begins with SPIN_MAX: longer than a sleeper takes to wake, so that two
  * threads that hand over to each other, of which one slept, come to where both spin. It doubles when a permit came
  * within it, up to SPIN_MAX, and halves when none did, down to nothing. From nothing SPIN_MAX is tried now and then. So
- * where there are more threads than processors, or permits come seldom, waiters sleep at once. With one processor
- * nobody spins.
+ * where there are more threads than processors, or permits come seldom, waiters sleep at once. Who may run on one
+ * processor only doesn't spin.
  *
  * The first looks, some hundred nanoseconds, are counted, not timed: reading the clock takes longer than a hand-over
  * between two running threads needs.
@@ -33,10 +33,10 @@
 struct spin {
 	int64_t begin, spent; /* ns; begin 0: not timed yet */
 	unsigned budget;      /* ns; 0: not begun */
-	unsigned rounds;      /* that weren't timed */
+	unsigned rounds;      /* so far */
 };
 
-/* Is there another processor that could post meanwhile? */
+/* Is there another processor, on which somebody could post meanwhile? */
 bool spin_can(void);
 
 /* After EAGAIN: goes the thread on spinning? `hint`: the semaphore's budget. */
