@@ -26,8 +26,9 @@ static bool only_first;                               /* not those that were reg
 static int calls;                                     /* of handlers that did */
 
 /* Every kind of call; of those that end something, one that waits for a grace period. */
-static void use_everything(const char *name)
+static void use_everything(const char *who)
 {
+	char name[64]; /* nobody else's */
 	struct timespec soon = in_ms(CLOCK_MONOTONIC, 1);
 	struct ksem_ns_options options = {.size = sizeof(options), .dir = host.world.dir};
 	struct ksem_proc *proc = host.world.proc, *other;
@@ -35,6 +36,7 @@ static void use_everything(const char *name)
 	ksem_id_t id, named;
 	unsigned seen = 0;
 
+	(void)snprintf(name, sizeof(name), "%s-%ld", who, (long)gettid());
 	MUST(ksem_post(proc, host.id) == 0 && ksem_wait(proc, host.id) == 0);
 	MUST(ksem_clockwait(proc, host.none, CLOCK_MONOTONIC, &soon) == ETIMEDOUT);
 	MUST(ksem_init(proc, 1, &id) == 0);

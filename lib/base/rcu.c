@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The part of the RCU seam that isn't inline: epochs and fork. See rcu.h.
+ * The epochs of the RCU seam: see rcu.h.
  *
  * `begun` counts the epochs that began, `ended` those that ended. A thread that comes when n have begun needs one that
  * begins later: number n + 1. It gets in line at the lock; who holds the lock runs one grace period; who then finds its
@@ -16,7 +16,6 @@
 #include <pthread.h>
 
 #include "base/atomic.h"
-#include "base/cancel.h"
 
 static pthread_mutex_t epoch_lock = PTHREAD_MUTEX_INITIALIZER; /* held over a grace period */
 static atomic(uint64_t) begun, ended;                          /* atomic; changed under epoch_lock */
@@ -24,24 +23,6 @@ static atomic(uint64_t) begun, ended;                          /* atomic; change
 #ifdef KSEM_TSAN
 char rcu_tsan_readers;
 #endif
-
-/* Owner only: between before and after a fork this thread has liburcu's locks, which registering takes. */
-static _Thread_local bool forking;
-
-void rcu_meet_thread(void)
-{
-	int saved = errno;
-	struct cancel cancel = cancel_disable();
-
-	if (unlikely(forking))
-		urcu_bp_after_fork_parent();
-	urcu_bp_read_lock();
-	urcu_bp_read_unlock();
-	if (unlikely(forking))
-		urcu_bp_before_fork();
-	cancel_restore(cancel);
-	errno = saved;
-}
 
 static void wait_readers(void)
 {
@@ -76,22 +57,4 @@ void rcu_wait_epoch(void)
 		store_rel(&ended, epoch); /* KSEM_ORD_10 release */
 	}
 	pthread_mutex_unlock(&epoch_lock);
-}
-
-void rcu_before_fork(void)
-{
-	urcu_bp_before_fork();
-	forking = true;
-}
-
-void rcu_after_fork_parent(void)
-{
-	forking = false;
-	urcu_bp_after_fork_parent();
-}
-
-void rcu_after_fork_child(void)
-{
-	forking = false;
-	urcu_bp_after_fork_child();
 }

@@ -361,6 +361,10 @@ void fork_gate_leave(void)
 {
 }
 
+void rcu_meet_thread(void)
+{
+}
+
 bool fork_is_new_child(void)
 {
 	return false;

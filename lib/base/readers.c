@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The readers of the RCU seam, and liburcu's locks over a fork: see rcu.h.
+ *
+ * liburcu keeps a record of each thread's read sections, and ends the program where it can't have memory for one. So
+ * where there is no memory, a thread borrows a spare record until it ends. Whether there is, a mapping that is made and
+ * undone tells; another thread may take that memory just then. The first of the spare records is nobody's. It is in
+ * liburcu's list of readers for ever, and so tells where that list is.
+ *
+ * The records and the list are under liburcu's locks, which a thread takes as if it were going to fork.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <sys/mman.h>
+
+#include "base/cancel.h"
+#include "base/rcu.h"
+
+#define SPARE 256
+
+static struct urcu_bp_reader spare[SPARE]; /* with liburcu's locks; alloc: is lent */
+static pthread_key_t spare_key;            /* constant once main runs */
+static bool lends;                         /* constant once main runs */
+
+#define PROBE ((size_t)1 << 20) /* more than liburcu asks for, with up to some thousand threads */
+
+static bool is_memory(void)
+{
+	void *probe = mmap(NULL, PROBE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return probe != MAP_FAILED && munmap(probe, PROBE) == 0;
+}
+
+/* With liburcu's locks. */
+static void lend(struct urcu_bp_reader *reader)
+{
+	reader->alloc = 1;
+	reader->tid = pthread_self();
+	cds_list_add(&reader->node, &spare[0].node);
+	URCU_TLS(urcu_bp_reader) = reader;
+	pthread_setspecific(spare_key, reader); /* if it can't: it stays lent */
+}
+
+static void take_back(struct urcu_bp_reader *reader)
+{
+	cds_list_del(&reader->node);
+	reader->ctr = 0;
+	reader->alloc = 0;
+}
+
+static void take_back_at_exit(void *reader)
+{
+	urcu_bp_before_fork(); /* has liburcu's locks, and no signals */
+	take_back(reader);
+	URCU_TLS(urcu_bp_reader) = NULL;
+	urcu_bp_after_fork_parent();
+}
+
+static bool borrow(void)
+{
+	size_t i = 1;
+
+	if (!lends)
+		return false;
+	urcu_bp_before_fork(); /* as above */
+	if (!URCU_TLS(urcu_bp_reader)) {
+		while (i < SPARE && spare[i].alloc)
+			i++;
+		if (i < SPARE)
+			lend(&spare[i]);
+	}
+	urcu_bp_after_fork_parent();
+	return i < SPARE;
+}
+
+/* Owner only: between before and after a fork this thread has liburcu's locks, which registering takes. */
+static _Thread_local bool forking;
+
+void rcu_meet_thread(void)
+{
+	int saved = errno;
+	struct cancel cancel = cancel_disable();
+
+	if (unlikely(forking))
+		urcu_bp_after_fork_parent();
+	if (likely(is_memory()) || !borrow()) {
+		urcu_bp_read_lock();
+		urcu_bp_read_unlock();
+	}
+	if (unlikely(forking))
+		urcu_bp_before_fork();
+	cancel_restore(cancel);
+	errno = saved;
+}
+
+__attribute__((constructor(101))) static void begin_to_lend(void)
+{
+	if (!is_memory())
+		return;
+	rcu_meet_thread();
+	if (!URCU_TLS(urcu_bp_reader) || pthread_key_create(&spare_key, take_back_at_exit) != 0)
+		return;
+	urcu_bp_before_fork();
+	cds_list_add(&spare[0].node, &URCU_TLS(urcu_bp_reader)->node);
+	urcu_bp_after_fork_parent();
+	lends = true;
+}
+
+/* In a fork's child: those of threads that it hasn't got. */
+static void take_back_of_others(void)
+{
+	for (size_t i = 1; i < SPARE; i++) {
+		if (spare[i].alloc && &spare[i] != URCU_TLS(urcu_bp_reader))
+			take_back(&spare[i]);
+	}
+}
+
+void rcu_before_fork(void)
+{
+	urcu_bp_before_fork();
+	forking = true;
+}
+
+void rcu_after_fork_parent(void)
+{
+	forking = false;
+	urcu_bp_after_fork_parent();
+}
+
+void rcu_after_fork_child(void)
+{
+	forking = false;
+	take_back_of_others();
+	urcu_bp_after_fork_child();
+}
