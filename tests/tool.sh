@@ -5,7 +5,7 @@
 #   tests/tool.sh PROGRAM COMPLETION
 set -u
 ksem=$(realpath "$1") completion=$(realpath "$2")
-work=$(mktemp -d -p "${KSEM_TEST_SHM:-/dev/shm}" ksem-test-XXXXXX)
+work=$(mktemp -d -p "${KSEM_TEST_SHM:-/dev/shm}" ksem-tool-XXXXXX)
 trap 'rm -rf "$work"' EXIT
 export KSEM_DIR=$work
 failed=0
@@ -43,6 +43,37 @@ check 2 "$ksem" wait --timeout never /a
 check 2 "$ksem" run --name /a
 check 2 "$ksem" run true
 check 0 "$ksem" --help
+check 0 "$ksem" --version
+check 2 "$ksem" ''
+check 2 "$ksem" --dir
+check 2 "$ksem" --dir= ls
+check 2 "$ksem" --frobnicate ls
+check 2 "$ksem" -j ls
+check 2 "$ksem" ls --json=yes
+check 2 "$ksem" ls /a
+check 2 "$ksem" ls --value 1
+check 2 "$ksem" ls --json --names0
+check 2 "$ksem" create /a /b
+check 2 "$ksem" create --value 1 --value 1 /a
+check 2 "$ksem" --dir "$work" create --dir "$work" /a
+check 2 "$ksem" unlink
+check 2 "$ksem" unlink /a /a
+check 2 "$ksem" run --name /a --json -- true
+check 2 "$ksem" watch --times 0
+for number in '' ' ' x 1x '1 ' ' 1' +1 -1 ' -1' 0x1 1.0 1e3 nan inf \
+	4294967296 18446744073709551616 99999999999999999999; do
+	check 2 "$ksem" create --value "$number" /a
+	check 2 "$ksem" post --count "$number" /a
+	check 2 "$ksem" watch --times "$number"
+done
+for number in '' ' ' x 1x '1 ' ' 1' +1 -1 ' -1' -0 0x1 nan inf infinity 1e10 1e999 1e 1..2 . 1,5; do
+	check 2 "$ksem" wait --timeout "$number" /a
+	check 2 "$ksem" watch --times 1 --interval "$number"
+	check 2 "$ksem" run --name /a --timeout "$number" -- true
+done
+for number in '' 8 0o7 07x 10000 -1 +7 ' 7' 99999999999999999999; do
+	check 2 "$ksem" create --mode "$number" /a
+done
 is "$("$ksem" ls --json)" '[]' 'nothing was made'
 
 check 1 "$ksem" show /a
@@ -62,6 +93,45 @@ listed=$("$ksem" ls --json |
 is "$(tr ')' '\n' <<<"$listed" | grep -c "('/\"quoted\"', '0600'\|('/a', '0640'")" 2 'listed'
 is "$("$ksem" ls | wc -l)" 3 'a head and a line each'
 check 0 "$ksem" unlink '/"quoted"'
+check 0 "$ksem" create /u1
+check 0 "$ksem" create /u2
+check 1 "$ksem" unlink /u1 /nothing /u2
+is "$("$ksem" ls --json | grep -c '"/u[12]"')" 0 'all that could be were unlinked'
+
+# says TEXT COMMAND...: it fails, and says that, in one line
+says() {
+	local text=$1
+	shift
+	check 1 "$@"
+	grep -qxF "ksem: $text" "$work/.err" && [ "$(wc -l <"$work/.err")" = 1 ] && return
+	echo "FAILED: $*: did not say: $text"
+	cat "$work/.err"
+	failed=1
+}
+echo stray >"$work/stray"
+ln -s a "$work/link"
+run_true() {
+	"$ksem" run --name "$1" true
+}
+for command in "$ksem show" "$ksem post" "$ksem wait" run_true; do
+	read -ra words <<<"$command"
+	says '/nothing: not found' "${words[@]}" /nothing
+	says '/stray: not a semaphore: something else has the name' "${words[@]}" /stray
+	says '/link: not a semaphore: something else has the name' "${words[@]}" /link
+	says "slash: not a name: a name is one '/' and then other bytes" "${words[@]}" slash
+done
+says '/a: it exists' "$ksem" create /a
+says '/link: not a semaphore: something else has the name' "$ksem" create /link
+says '/stray: not a semaphore: something else has the name' "$ksem" create /stray
+says '/a: its value would pass the highest' "$ksem" post --count 4294967295 /a
+is "$("$ksem" show --json /nothing 2>/dev/null)" null 'JSON of none'
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+	chmod 755 "$work"
+	for command in show post wait unlink; do
+		says '/a: permission denied' setpriv --reuid 65534 --regid 65534 --clear-groups "$ksem" $command /a
+	done
+fi
+rm "$work/stray" "$work/link"
 check 1 "$ksem" unlink '/"quoted"'
 
 # A permit is held while the program runs, and comes back however it ends.
@@ -70,6 +140,12 @@ check 0 "$ksem" run --name /run -- bash -c "[ \"\$('$ksem' show --json /run | gr
 check 7 "$ksem" run --name /run -- bash -c 'exit 7'
 check 137 "$ksem" run --name /run -- bash -c 'kill -KILL $$'
 check 127 "$ksem" run --name /run -- "$work/nothing"
+check 126 "$ksem" run --name /run -- "$work"
+touch "$work/.plain"
+check 126 "$ksem" run --name /run -- "$work/.plain"
+for signal in 1 6 9 11 13 14 15; do
+	check $((128 + signal)) "$ksem" run --name /run -- bash -c "ulimit -c 0; kill -$signal \$\$"
+done
 is "$(value /run)" 1 'the permit is back'
 "$ksem" run --name /run -- sleep 100 &
 while [ "$(value /run)" = 1 ]; do sleep 0.02; done
@@ -108,7 +184,6 @@ check 0 "$ksem" post /run
 until_there "$work/.ready"
 is "$(field refs /run)" 2 'ksem and its keeper have it open'
 is "$(field pids /run | tr -d '[],' | tr ' ' '\n' | grep -cx $!)" 1 'ksem is among those'
-keeper=$(field pids /run | tr -d '[],' | tr ' ' '\n' | grep -vx $!)
 kill -KILL $!
 wait $! 2>/dev/null
 sleep 0.2
@@ -120,7 +195,7 @@ until_value /run 1
 "$ksem" run --name /run -- bash -c "touch '$work/.ready'; read <'$work/.go'" &
 until_there "$work/.ready"
 keeper=$(field pids /run | tr -d '[],' | tr ' ' '\n' | grep -vx $!)
-kill -KILL "$keeper"
+kill -KILL "$keeper" || failed=1
 sleep 0.2
 is "$(value /run)" 0 'the keeper is dead, the program runs: the permit is held'
 echo >"$work/.go"
@@ -167,7 +242,7 @@ script -qec "'$ksem' watch --times 2 --interval 0.01" /dev/null >"$work/.out"
 is "$(grep -ac $'^\033\\[?1049h' "$work/.out")" 1 'a screen of its own'
 is "$(tail -c 8 "$work/.out" | tr -d '\033')" '[?1049l' 'the screen is given back'
 
-# Completion, in a shell.
+# Completion, in a shell. tests/tool_completion.py does it on a terminal.
 completed() {
 	PATH=$(dirname "$ksem"):$PATH bash -c '
 		source "$1"
@@ -181,4 +256,14 @@ is "$(completed ksem post /r)" '/run' 'names are completed'
 is "$(completed ksem run --name /r)" '/run' 'names are completed after --name'
 is "$(completed ksem create --va)" '--value' 'options are completed'
 is "$(completed ksem wait --timeout 1)" '' 'numbers are not'
+is "$(completed ksem post --va)" '' 'options of other commands are not'
+is "$(completed ksem create /r)" '/run' 'names that are there are shown to who makes one'
+is "$(completed ksem post /run /r)" '' 'one name suffices'
+is "$(completed ksem unlink /run /r)" '/run' 'unlink takes several'
+mkdir "$work/.other"
+check 0 "$ksem" --dir "$work/.other" create /in-other
+is "$(completed ksem --dir "$work/.other" post /)" '/in-other' '--dir is heeded'
+is "$(completed ksem "--dir=$work/.other" post /)" '/in-other' '--dir= is heeded'
+is "$(completed ksem post --dir "$work/.other" /)" '/in-other' '--dir after the command is heeded'
+is "$(completed ksem --dir "$work/.none" post /)" '' 'a directory that is not there has no names'
 exit $failed

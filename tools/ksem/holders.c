@@ -2,13 +2,54 @@
 /*
  * Who has a semaphore open, by the records in its file (lib/share/records.h). The library's interface doesn't tell
  * this; so this program is built with what is inside of the library, and reads the layout of its own version.
+ *
+ * The file is read, not mapped: others may truncate it at any time, and a mapping of it would then be SIGBUS.
  */
 #include "tool.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "share/file.h"
 #include "share/records.h"
+
+/* options.directory, for as long as this program runs. */
+static const struct directory *opened_directory(void)
+{
+	static struct directory directory;
+	static bool is_open;
+
+	if (!is_open)
+		must(directory_open(&directory, options.directory), options.directory);
+	is_open = true;
+	return &directory;
+}
+
+const char *why_not(const char *name)
+{
+	struct file file;
+	struct page page;
+
+	if (name[0] != '/' || !name[1] || strchr(name + 1, '/'))
+		return "not a name: a name is one '/' and then other bytes";
+	if (strlen(name) > KSEM_NAME_MAX)
+		return "the name is too long";
+	switch (file_read(opened_directory(), name, strlen(name), &page, &file)) {
+	case 0:
+		file_read_end(&file, &page);
+		return NULL;
+	case ENOENT:
+		return "not found";
+	case EACCES:
+	case EPERM:
+		return "permission denied";
+	case ELOOP:
+	case EINVAL:
+		return "not a semaphore: something else has the name";
+	default:
+		return "can't be read";
+	}
+}
 
 static void add(const struct holder *holder, void *arg)
 {
@@ -21,22 +62,20 @@ static void add(const struct holder *holder, void *arg)
 		holders->pids[holders->count++] = (pid_t)pid;
 }
 
-void find_holders(const char *name, struct holders *holders)
+void find_holders(const struct ksem_info *info, struct holders *holders)
 {
-	static struct directory directory;
-	static bool is_open;
 	struct records records;
 	struct file file;
 	struct page page;
 
 	memset(holders, 0, sizeof(*holders));
-	if (!is_open)
-		must(directory_open(&directory, options.directory), options.directory);
-	is_open = true;
-	if (file_read(&directory, name, strlen(name), &page, &file) != 0)
-		return; /* it went meanwhile */
-	holders->made = (double)file.page->made / 1e9;
-	records_init_copy(&records, file.page, file.bytes);
-	records_for_all(&records, &directory, add, holders); /* can't fail: nothing needs to be mapped */
+	if (file_read(opened_directory(), info->name, strlen(info->name), &page, &file) != 0)
+		return;            /* it went meanwhile */
+	if (file.id == info->id) { /* else another has the name now */
+		holders->made = file.page->made;
+		records_init_copy(&records, file.page, file.bytes);
+		records_for_all(&records, opened_directory(), add,
+				holders); /* can't fail: nothing needs to be mapped */
+	}
 	file_read_end(&file, &page);
 }

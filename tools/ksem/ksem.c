@@ -1,33 +1,40 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * ksem: looks at, makes and uses the semaphores of a directory that OS processes share. See ksem(1).
+ *
+ * All of the command line is checked before anything is done. What it says, and the names that others chose, go out
+ * through say(), die() and text.c only, which escape what a terminal would obey.
  */
 #include "tool.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #define DEFAULT_DIRECTORY "/dev/shm/ksem"
 
 static const char usage[] =
 	"usage: ksem [--dir DIR] COMMAND ...\n"
-	"  ls [--json]                              all semaphores\n"
+	"  ls [--json | --names0]                   all semaphores\n"
 	"  show [--json] NAME                       one\n"
 	"  watch [--json] [--interval SECONDS] [--times N] [NAME]\n"
 	"                                           all, or one, again and again\n"
 	"  create [--value N] [--mode OCTAL] NAME   makes one; fails if it is there\n"
 	"  post [--count N] NAME                    gives permits\n"
 	"  wait [--timeout SECONDS] NAME            takes a permit\n"
-	"  unlink NAME                              takes the name away\n"
+	"  unlink NAME ...                          takes names away\n"
 	"  run --name NAME [--timeout SECONDS] -- PROGRAM [ARGUMENT ...]\n"
 	"                                           runs a program while holding a permit\n"
+	"  --help, --version                        this text; the version\n"
 	"Exit status: 0; 1 if it failed; 2 for wrong arguments; 3 if no permit came in time; of run, the\n"
 	"program's, or 128 and the number of the signal that ended it.\n";
 
@@ -35,102 +42,338 @@ struct options options = {.count = 1, .mode = S_IRUSR | S_IWUSR, .timeout = -1, 
 struct ksem_ns *ns;
 struct ksem_proc *proc;
 
+/* ---- Messages. ---- */
+
+static void say_all(const char *format, va_list arguments)
+{
+	char *text = NULL, *safe = NULL;
+
+	if (vasprintf(&text, format, arguments) >= 0) {
+		safe = safe_text(text, STDERR_FILENO);
+		free(text);
+	}
+	fprintf(stderr, "ksem: %s\n", safe ? safe : "no memory");
+	free(safe);
+}
+
+void say(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	say_all(format, arguments);
+	va_end(arguments);
+}
+
 void die(enum exit_code code, const char *format, ...)
 {
 	va_list arguments;
 
-	fputs("ksem: ", stderr);
 	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
+	say_all(format, arguments);
 	va_end(arguments);
-	fputc('\n', stderr);
 	exit(code);
+}
+
+const char *description(int error)
+{
+	const char *text = strerrordesc_np(error);
+
+	return text ? text : "unknown error";
 }
 
 void must(int error, const char *what)
 {
 	if (error)
-		die(FAILED, "%s: %s", what, strerrordesc_np(error));
+		die(FAILED, "%s: %s", what, description(error));
+}
+
+const char *explain(int error, const char *name)
+{
+	const char *why = why_not(name);
+
+	switch (error) {
+	case ENOENT:
+	case EINVAL:
+	case ELOOP:
+	case ENAMETOOLONG:
+		return why ? why : description(error);
+	case EEXIST:
+		return !why ? "it exists" : why;
+	case EPERM:
+	case EACCES:
+		return "permission denied";
+	case EOVERFLOW:
+		return "its value would pass the highest";
+	default:
+		return description(error);
+	}
+}
+
+void must_have_written(void)
+{
+	if (fflush(stdout) != 0 || ferror(stdout))
+		die(FAILED, "can't write: %s", description(errno));
+}
+
+/* ---- Commands and options. ---- */
+
+static int create(void);
+static int post(void);
+static int wait_for(void);
+static int unlink_names(void);
+
+static const struct command {
+	const char *name;
+	int (*act)(void);    /* NULL: run */
+	int least, most;     /* operands: names */
+	const char *options; /* by their letters */
+} commands[] = {
+	{"ls", list, 0, 0, "j0"},
+	{"show", show, 1, 1, "j"},
+	{"watch", watch_semaphores, 0, 1, "jix"},
+	{"create", create, 1, 1, "vm"},
+	{"post", post, 1, 1, "c"},
+	{"wait", wait_for, 1, 1, "t"},
+	{"unlink", unlink_names, 1, INT_MAX, ""},
+	{"run", NULL, 0, INT_MAX, "nt"},
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(*commands))
+
+/* Of any command: "dhV". */
+static const struct option known[] = {
+	{"dir", required_argument, NULL, 'd'},
+	{"json", no_argument, NULL, 'j'},
+	{"names0", no_argument, NULL, '0'},
+	{"value", required_argument, NULL, 'v'},
+	{"count", required_argument, NULL, 'c'},
+	{"mode", required_argument, NULL, 'm'},
+	{"name", required_argument, NULL, 'n'},
+	{"timeout", required_argument, NULL, 't'},
+	{"interval", required_argument, NULL, 'i'},
+	{"times", required_argument, NULL, 'x'},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'V'},
+	{NULL, 0, NULL, 0},
+};
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < COMMANDS; i++) {
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	}
+	return NULL;
+}
+
+static bool has_option(const struct command *command, int letter)
+{
+	return letter == 'd' || letter == 'h' || letter == 'V' || (command && strchr(command->options, letter));
+}
+
+void for_commands(void (*visit)(const char *word, void *arg), void *arg)
+{
+	for (size_t i = 0; i < COMMANDS; i++)
+		visit(commands[i].name, arg);
+}
+
+void for_options(const char *command, void (*visit)(const char *word, void *arg), void *arg)
+{
+	char word[32];
+
+	for (const struct option *option = known; option->name; option++) {
+		if (!has_option(command ? find_command(command) : NULL, option->val))
+			continue;
+		snprintf(word, sizeof(word), "--%s", option->name);
+		visit(word, arg);
+	}
+}
+
+bool takes_names(const char *command, int operands)
+{
+	const struct command *found = find_command(command);
+
+	return found && found->act && operands < found->most;
+}
+
+bool has_value(const char *word)
+{
+	for (const struct option *option = known; option->name; option++) {
+		if (strncmp(word, "--", 2) == 0 && strcmp(word + 2, option->name) == 0)
+			return option->has_arg == required_argument;
+	}
+	return false;
 }
 
 /* ---- Arguments. ---- */
 
-static unsigned int to_number(const char *text, int base, unsigned int most)
+static unsigned int to_number(const char *option, const char *text, unsigned int least, unsigned int most)
 {
-	char *end;
 	unsigned long number;
 
 	errno = 0;
-	number = strtoul(text, &end, base);
-	if (errno || end == text || *end || *text == '-' || number > most)
-		die(USAGE, "not a number from 0 to %u: %s", most, text);
+	number = strtoul(text, NULL, 10);
+	if (!*text || text[strspn(text, "0123456789")] || errno || number < least || number > most)
+		die(USAGE, "%s: not a number from %u to %u: '%s'", option, least, most, text);
 	return (unsigned int)number;
 }
 
-static double to_seconds(const char *text)
+static mode_t to_mode(const char *text)
+{
+	unsigned long mode;
+
+	errno = 0;
+	mode = strtoul(text, NULL, 8);
+	if (!*text || text[strspn(text, "01234567")] || errno || mode > 07777)
+		die(USAGE, "--mode: not an octal number from 0 to 7777: '%s'", text);
+	return (mode_t)mode;
+}
+
+/* Digits, with a point and an exponent perhaps: none of the rest that strtod reads. */
+static double to_seconds(const char *option, const char *text)
 {
 	char *end;
 	double seconds = strtod(text, &end);
 
-	if (end == text || *end || !(seconds >= 0 && seconds <= 1e9))
-		die(USAGE, "not a number of seconds: %s", text);
+	if ((!isdigit((unsigned char)*text) && *text != '.') || text[strspn(text, "0123456789.eE+-")] || end == text ||
+	    *end || !(seconds <= 1e9))
+		die(USAGE, "%s: not a number of seconds from 0 to 1000000000: '%s'", option, text);
 	return seconds;
 }
 
-static void read_options(int argc, char **argv)
+static void set_option(int letter, const char *value)
 {
-	static const struct option known[] = {
-		{"dir", required_argument, NULL, 'd'},
-		{"json", no_argument, NULL, 'j'},
-		{"value", required_argument, NULL, 'v'},
-		{"count", required_argument, NULL, 'c'},
-		{"mode", required_argument, NULL, 'm'},
-		{"name", required_argument, NULL, 'n'},
-		{"timeout", required_argument, NULL, 't'},
-		{"interval", required_argument, NULL, 'i'},
-		{"times", required_argument, NULL, 'x'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
-	int option;
+	switch (letter) {
+	case 'd':
+		if (!*value)
+			die(USAGE, "--dir: no directory has an empty name");
+		options.directory = value;
+		break;
+	case 'j':
+		options.json = true;
+		break;
+	case '0':
+		options.names0 = true;
+		break;
+	case 'v':
+		options.value = to_number("--value", value, 0, KSEM_VALUE_MAX);
+		break;
+	case 'c':
+		options.count = to_number("--count", value, 0, KSEM_VALUE_MAX);
+		break;
+	case 'm':
+		options.mode = to_mode(value);
+		break;
+	case 'n':
+		options.name = value;
+		break;
+	case 't':
+		options.timeout = to_seconds("--timeout", value);
+		break;
+	case 'i':
+		options.interval = to_seconds("--interval", value);
+		break;
+	case 'x':
+		options.times = to_number("--times", value, 1, UINT_MAX);
+		break;
+	case 'h':
+		fputs(usage, stdout);
+		must_have_written();
+		exit(DONE);
+	case 'V':
+		printf("ksem %s\n", ksem_version());
+		must_have_written();
+		exit(DONE);
+	}
+}
 
-	while ((option = getopt_long(argc, argv, "+", known, NULL)) != -1) {
-		switch (option) {
-		case 'd':
-			options.directory = optarg;
-			break;
-		case 'j':
-			options.json = true;
-			break;
-		case 'v':
-			options.value = to_number(optarg, 10, KSEM_VALUE_MAX);
-			break;
-		case 'c':
-			options.count = to_number(optarg, 10, KSEM_VALUE_MAX);
-			break;
-		case 'm':
-			options.mode = to_number(optarg, 8, 07777);
-			break;
-		case 'n':
-			options.name = optarg;
-			break;
-		case 't':
-			options.timeout = to_seconds(optarg);
-			break;
-		case 'i':
-			options.interval = to_seconds(optarg);
-			break;
-		case 'x':
-			options.times = to_number(optarg, 10, UINT_MAX);
-			break;
-		case 'h':
-			fputs(usage, stdout);
-			exit(DONE);
-		default:
-			fputs(usage, stderr);
-			exit(USAGE);
+static const struct option *option_of(int letter)
+{
+	const struct option *option = known;
+
+	while (option->name && option->val != letter)
+		option++;
+	return option;
+}
+
+/* getopt's own messages aren't escaped. `word`: the last that it read. */
+static _Noreturn void die_of_option(int answer, const char *word)
+{
+	bool is_long = strncmp(word, "--", 2) == 0;
+
+	if (answer == ':')
+		die(USAGE, "%s: a value is missing", word);
+	if (optopt && is_long)
+		die(USAGE, "%s: it takes no value", word);
+	if (optopt && !is_long)
+		die(USAGE, "no such option: -%c (--help lists them)", optopt);
+	die(USAGE, "no such option: %s (--help lists them)", word);
+}
+
+/* Reads options up to the first word that is none. `given`: the letters of those that there were before. */
+static void read_options(int argc, char **argv, char *given)
+{
+	int letter;
+
+	opterr = 0;
+	while ((letter = getopt_long(argc, argv, "+:", known, NULL)) != -1) {
+		if (letter == ':' || letter == '?')
+			die_of_option(letter, argv[optind - 1]);
+		if (strchr(given, letter))
+			die(USAGE, "--%s: given twice", option_of(letter)->name);
+		given[strlen(given)] = (char)letter;
+		set_option(letter, optarg);
+	}
+}
+
+static void check_operands(const struct command *command, int count, char **operands)
+{
+	if (!command->act) {
+		if (!options.name)
+			die(USAGE, "run: --name is missing");
+		if (count == 0)
+			die(USAGE, "run: the program is missing");
+		return;
+	}
+	if (count < command->least)
+		die(USAGE, "%s: a name is missing", command->name);
+	if (count > command->most)
+		die(USAGE, "%s: too many operands, from '%s' on", command->name, operands[command->most]);
+	for (int i = 1; i < count; i++) {
+		for (int j = 0; j < i; j++) {
+			if (strcmp(operands[i], operands[j]) == 0)
+				die(USAGE, "%s: '%s' is named twice", command->name, operands[i]);
 		}
 	}
+	options.name = operands[0];
+}
+
+/* The command, and its operands. */
+static const struct command *read_arguments(int argc, char **argv)
+{
+	const struct command *command;
+	char given[sizeof(known) / sizeof(*known)] = "";
+
+	read_options(argc, argv, given);
+	if (optind >= argc)
+		die(USAGE, "a command is missing (--help lists them)");
+	command = find_command(argv[optind]);
+	if (!command)
+		die(USAGE, "no such command: %s (--help lists them)", argv[optind]);
+	argv += optind;
+	argc -= optind;
+	optind = 0; /* getopt begins anew */
+	read_options(argc, argv, given);
+	for (const char *letter = given; *letter; letter++) {
+		if (!has_option(command, *letter))
+			die(USAGE, "%s: it takes no --%s", command->name, option_of(*letter)->name);
+	}
+	if (options.json && options.names0)
+		die(USAGE, "%s: --json and --names0 exclude each other", command->name);
+	check_operands(command, argc - optind, argv + optind);
+	options.names = argv + optind;
+	return command;
 }
 
 /* ---- Using. ---- */
@@ -138,8 +381,10 @@ static void read_options(int argc, char **argv)
 ksem_id_t open_name(int flags)
 {
 	ksem_id_t id = 0;
+	int error = ksem_open(proc, options.name, flags, options.mode, options.value, &id);
 
-	must(ksem_open(proc, options.name, flags, options.mode, options.value, &id), options.name);
+	if (error)
+		die(FAILED, "%s: %s", options.name, explain(error, options.name));
 	return id;
 }
 
@@ -151,7 +396,10 @@ static int create(void)
 
 static int post(void)
 {
-	must(ksem_post_many(proc, open_name(0), options.count), options.name);
+	int error = ksem_post_many(proc, open_name(0), options.count);
+
+	if (error)
+		die(FAILED, "%s: %s", options.name, explain(error, options.name));
 	return DONE;
 }
 
@@ -181,70 +429,71 @@ static int wait_for(void)
 	return DONE;
 }
 
-static int unlink_name(void)
+/* All that can be. */
+static int unlink_names(void)
 {
-	must(ksem_unlink(proc, options.name), options.name);
-	return DONE;
+	int code = DONE;
+
+	for (char **name = options.names; *name; name++) {
+		int error = ksem_unlink(proc, *name);
+
+		if (error) {
+			say("%s: %s", *name, explain(error, *name));
+			code = FAILED;
+		}
+	}
+	return code;
 }
 
 /* ---- */
 
-static const struct command {
-	const char *name;
-	int (*act)(void); /* NULL: run */
-	int least, most;  /* arguments: names */
-} commands[] = {
-	{"ls", list, 0, 0},   {"show", show, 1, 1},     {"watch", watch, 0, 1},        {"create", create, 1, 1},
-	{"post", post, 1, 1}, {"wait", wait_for, 1, 1}, {"unlink", unlink_name, 1, 1}, {"run", NULL, 0, 0},
-};
-
-static const struct command *find_command(const char *name)
-{
-	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
-		if (strcmp(commands[i].name, name) == 0)
-			return &commands[i];
-	}
-	die(USAGE, "no such command: %s (--help lists them)", name);
-}
-
-static void enter(void)
+int enter(bool make)
 {
 	struct ksem_ns_options where = {.size = sizeof(where), .dir = options.directory};
+	int error;
 
 	if (!where.dir)
 		where.dir = getenv("KSEM_DIR");
 	if (!where.dir || !*where.dir) {
 		where.dir = DEFAULT_DIRECTORY;
-		if (!ksem_self()) /* makes it */
+		if (make && !ksem_self())
 			die(FAILED, "%s: can't be used", where.dir);
 	}
 	options.directory = where.dir;
-	must(ksem_ns_create(&where, &ns), where.dir);
-	must(ksem_proc_create(ns, NULL, &proc), where.dir);
+	error = ksem_ns_create(&where, &ns);
+	return error ? error : ksem_proc_create(ns, NULL, &proc);
+}
+
+/*
+ * Closed ones would be given to the next files that are opened, and what is printed would go there. Writing to these
+ * fails, as it does to closed ones; a program that is run finds them closed.
+ */
+static void fill_standard_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", (fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) | O_CLOEXEC) != fd)
+			_exit(FAILED);
+	}
 }
 
 int main(int argc, char **argv)
 {
 	const struct command *command;
+	struct sigaction pipe, ignore = {.sa_handler = SIG_IGN};
+	int code;
 
-	read_options(argc, argv);
-	if (optind == argc) {
-		fputs(usage, stderr);
-		return USAGE;
-	}
-	command = find_command(argv[optind]);
-	argv += optind;
-	argc -= optind;
-	optind = 0; /* getopt begins anew */
-	read_options(argc, argv);
-	argv += optind;
-	argc -= optind;
-	if (command->act && argc == 1)
-		options.name = argv[0];
-	if (command->act ? argc < command->least || argc > command->most : argc == 0 || !options.name) {
-		fputs(usage, stderr);
-		return USAGE;
-	}
-	enter();
-	return command->act ? command->act() : run(argv);
+	fill_standard_descriptors();
+	text_start();
+	sigaction(SIGPIPE, &ignore, &pipe); /* a failed write is said */
+	if (argc == 4 && strcmp(argv[1], "--complete") == 0)
+		return complete(argv[2], argv[3]);
+	command = read_arguments(argc, argv);
+	if (!command->act || command->act == watch_semaphores)
+		sigaction(SIGPIPE, &pipe,
+			  NULL); /* a program that is run has it as it was; who has seen enough ends a watch */
+	must(enter(true), options.directory);
+	code = command->act ? command->act() : run(options.names);
+	must_have_written();
+	return code;
 }

@@ -111,7 +111,7 @@ static _Noreturn void be_keeper(int fd, pid_t ksem, ksem_id_t id)
 		error = ksem_post(proc, id);
 	}
 	if (error && error != ETIMEDOUT)
-		fprintf(stderr, "ksem: %s: %s\n", options.name, strerrordesc_np(error));
+		say("%s: %s", options.name, explain(error, options.name));
 	_exit(error == 0 ? DONE : error == ETIMEDOUT ? NO_PERMIT : FAILED);
 }
 
@@ -129,12 +129,14 @@ static int status_of(pid_t child)
 static _Noreturn void be_program(int fd, char **command)
 {
 	char go;
+	int error;
 
 	if (!hear(fd, &go, 1))
 		_exit(FAILED); /* ksem is dead */
 	execvp(*command, command);
-	fprintf(stderr, "ksem: %s: %s\n", *command, strerrordesc_np(errno));
-	_exit(errno == ENOENT ? 127 : 126);
+	error = errno;
+	say("%s: %s", *command, error == ENOENT ? "not found" : description(error));
+	_exit(error == ENOENT ? 127 : 126);
 }
 
 static void pair(int fds[2])

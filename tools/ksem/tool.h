@@ -6,6 +6,8 @@
 #define KSEM_TOOL_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
 
@@ -20,8 +22,10 @@ enum exit_code {
 
 struct options {
 	const char *directory; /* constant after enter(), as is all */
-	const char *name;
+	const char *name;      /* the first operand, or --name */
+	char **names;          /* the operands, and NULL */
 	bool json;
+	bool names0; /* ls: the names alone */
 	unsigned int value, count;
 	mode_t mode;
 	double timeout;     /* seconds; below 0: none */
@@ -33,29 +37,90 @@ extern struct options options;
 extern struct ksem_ns *ns;
 extern struct ksem_proc *proc;
 
+/* Prints a message, in which what isn't safe to print is escaped (text.c). */
+__attribute__((format(printf, 1, 2))) void say(const char *format, ...);
+
+/* The same, and ends the program. */
 __attribute__((noreturn, format(printf, 2, 3))) void die(enum exit_code code, const char *format, ...);
 
 /* Ends the program where a call for `what` failed. */
 void must(int error, const char *what);
 
+/* What an error number means. */
+const char *description(int error);
+
+/* What an error of a call for a semaphore means, as a user understands it. */
+const char *explain(int error, const char *name);
+
+/* Ends the program if stdout took less than was written. */
+void must_have_written(void);
+
+/* Opens the namespace of options.directory, KSEM_DIR or the default. `make`: makes the default. 0, ENOENT, ... */
+int enter(bool make);
+
+/* ---- The command line (ksem.c). ---- */
+
+/* Calls visit for each command, or for each option of a command (NULL: of ksem itself), in the order of ksem(1). */
+void for_commands(void (*visit)(const char *word, void *arg), void *arg);
+void for_options(const char *command, void (*visit)(const char *word, void *arg), void *arg);
+
+/* Does the command take a name after that many? */
+bool takes_names(const char *command, int operands);
+
+/* Does the option have a value? */
+bool has_value(const char *option);
+
+/* ---- Text (text.c). ---- */
+
+void text_start(void);
+
+/* Does the user's locale say that the terminal reads UTF-8? */
+bool locale_is_utf8(void);
+
+/* May UTF-8 be written there? A terminal may read something else; elsewhere UTF-8 is what is written. */
+bool takes_utf8(int fd);
+
+/* The length of the UTF-8 character at `text`; 0: there is none. */
+size_t utf8_next(const char *text, uint32_t *code);
+
+/* The length of the character at `text`, and its columns, if it is safe to show; 0: its first byte is to be escaped. */
+size_t showable(const char *text, bool utf8, unsigned int *columns);
+
+/* The text, with what isn't safe to show escaped. */
+void put_text(FILE *to, const char *text, bool utf8);
+
+/* The same, as it may be written there; to be freed. NULL: no memory. */
+char *safe_text(const char *text, int fd);
+
+/* A string of JSON. False: the text is no UTF-8, and U+FFFD stands for each byte that isn't. */
+bool put_json_string(FILE *to, const char *text, bool utf8);
+
 /* ---- Showing (show.c, watch.c). ---- */
 
-/* All semaphores with names, or those of options.name, as text or JSON. How many there were. */
-unsigned int print_all(FILE *to);
+/* All semaphores with names, or that of options.name, as text or JSON. How many there were. *error: 0, or an error. */
+unsigned int print_all(FILE *to, int *error);
 
 int list(void);
 int show(void);
-int watch(void);
+int watch_semaphores(void);
 
 /* Who has a semaphore open, and since when it is there (holders.c). */
 struct holders {
-	double made; /* seconds of CLOCK_REALTIME; 0: unknown */
+	uint64_t made; /* nanoseconds of CLOCK_REALTIME; 0: unknown */
 	unsigned int count;
 	pid_t pids[128]; /* as they call themselves: in another pid namespace they have other numbers */
 	bool more;       /* there are some more, or some whose number nobody noted yet */
 };
 
-void find_holders(const char *name, struct holders *holders);
+void find_holders(const struct ksem_info *info, struct holders *holders);
+
+/* Why there is no semaphore of that name to show; NULL: there is one. */
+const char *why_not(const char *name);
+
+/* ---- Completion (complete.c). ---- */
+
+/* Answers the shell: see completion.bash. */
+int complete(const char *text, const char *line);
 
 /* ---- Using (ksem.c, run.c). ---- */
 
