@@ -8,7 +8,7 @@
 #include "registry/self.h"
 
 #include "os/fork.h"
-#include "share/directory.h"
+#include "share/default.h"
 
 static pthread_mutex_t making_lock = PTHREAD_MUTEX_INITIALIZER; /* inside the fork gate */
 static atomic(struct ksem_proc *) shared_one;                   /* atomic; changed under the lock, as is the next */
@@ -31,7 +31,7 @@ static struct ksem_proc *make_shared(void)
 {
 	struct ksem_ns_options options = {.size = sizeof(options)};
 
-	return directory_make_default(&options.dir) ? NULL : make_in(&options);
+	return default_directory(true, &options.dir) ? NULL : make_in(&options);
 }
 
 static struct ksem_proc *make_private(void)

@@ -27,8 +27,7 @@
 #include "ksem/ksem.h"
 #include "os/descriptor.h"
 
-#define DEFAULT_PATH "/dev/shm/ksem"
-#define LOCK_TRIES   200
+#define LOCK_TRIES 200
 
 static pthread_mutex_t directories_lock = PTHREAD_MUTEX_INITIALIZER; /* inside the fork gate, and any other lock */
 static struct directory *directories;                                /* under directories_lock */
@@ -365,22 +364,6 @@ void directory_close(struct directory *directory)
 	close_ours(directory, directory->spare);
 	memory_free(directory->path);
 	errno = saved;
-}
-
-int directory_make_default(const char **path)
-{
-	int saved = errno;
-	int error = 0;
-
-	*path = secure_getenv("KSEM_DIR");
-	if (!*path || !**path)
-		*path = DEFAULT_PATH;
-	if (mkdir(*path, S_ISVTX | S_IRWXU | S_IRWXG | S_IRWXO) == 0)
-		error = chmod(*path, S_ISVTX | S_IRWXU | S_IRWXG | S_IRWXO) == 0 ? 0 : errno; /* whatever the umask */
-	else if (errno != EEXIST)
-		error = errno;
-	errno = saved;
-	return error;
 }
 
 void directory_lock(const struct directory *directory)

@@ -59,11 +59,6 @@ int directory_refresh(struct directory *directory, bool *again);
 int directory_open(struct directory *directory, const char *path);
 void directory_close(struct directory *directory);
 
-/*
- * The default: what the environment's KSEM_DIR says, or /dev/shm/ksem; makes it, sticky and for all, if it isn't there.
- */
-int directory_make_default(const char **path);
-
 /* Before a fork, and after it in the parent. */
 void directory_before_fork(struct directory *directory);
 void directory_after_fork(struct directory *directory);

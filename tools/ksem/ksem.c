@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DEFAULT_DIRECTORY "/dev/shm/ksem"
+#include "share/default.h"
 
 static const char usage[] =
 	"usage: ksem [--dir DIR] COMMAND ...\n"
@@ -455,9 +455,9 @@ int enter(bool make)
 	if (!where.dir)
 		where.dir = getenv("KSEM_DIR");
 	if (!where.dir || !*where.dir) {
-		where.dir = DEFAULT_DIRECTORY;
-		if (make && !ksem_self())
-			die(FAILED, "%s: can't be used", where.dir);
+		error = default_directory(make, &where.dir);
+		if (error)
+			return error;
 	}
 	options.directory = where.dir;
 	error = ksem_ns_create(&where, &ns);
