@@ -12,7 +12,7 @@
 
 #if !defined(KSEM_SANITIZED) && !defined(KSEM_TSAN)
 
-const struct watch *watch;
+const struct watch *watch_tool;
 
 /* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the runtimes' names */
 extern __attribute__((weak)) void __tsan_acquire(void *address);
@@ -111,7 +111,7 @@ const struct watch *watch_find(void)
 /* Before other constructors, which may make calls. */
 __attribute__((constructor(101))) static void begin(void)
 {
-	watch = watch_find();
+	watch_tool = watch_find();
 }
 
 #endif

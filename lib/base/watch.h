@@ -16,8 +16,8 @@
  * Calls on the fast path don't ask whether a tool watches. The dynamic loader asks, once, and binds them to variants
  * that tell it (lib/watched.h). All other code asks here.
  *
- * `watch` is constant once the library's constructors have run. Where the library itself is built with a sanitizer,
- * that sees all it does, and `watch` is always NULL.
+ * `watch_tool` is constant once the library's constructors have run. Where the library itself is built with a
+ * sanitizer, that sees all it does, and `watch_tool` is always NULL.
  */
 #ifndef KSEM_BASE_WATCH_H
 #define KSEM_BASE_WATCH_H
@@ -37,9 +37,9 @@ struct watch {
 };
 
 #if defined(KSEM_SANITIZED) || defined(KSEM_TSAN)
-static const struct watch *const watch = NULL;
+static const struct watch *const watch_tool = NULL;
 #else
-extern HIDDEN const struct watch *watch; /* NULL: no tool watches */
+extern HIDDEN const struct watch *watch_tool; /* NULL: no tool watches */
 #endif
 
 /*
@@ -54,32 +54,32 @@ const struct watch *watch_find_drd(void);
 
 static inline void watch_enter(void)
 {
-	if (unlikely(watch != NULL))
-		watch->enter();
+	if (unlikely(watch_tool != NULL))
+		watch_tool->enter();
 }
 
 static inline void watch_leave(void)
 {
-	if (unlikely(watch != NULL))
-		watch->leave();
+	if (unlikely(watch_tool != NULL))
+		watch_tool->leave();
 }
 
 static inline void watch_release(const void *mark)
 {
-	if (unlikely(watch != NULL))
-		watch->release(mark);
+	if (unlikely(watch_tool != NULL))
+		watch_tool->release(mark);
 }
 
 static inline void watch_acquire(const void *mark)
 {
-	if (unlikely(watch != NULL))
-		watch->acquire(mark);
+	if (unlikely(watch_tool != NULL))
+		watch_tool->acquire(mark);
 }
 
 static inline void watch_wrote(const void *memory, size_t size)
 {
-	if (unlikely(watch != NULL))
-		watch->wrote(memory, size);
+	if (unlikely(watch_tool != NULL))
+		watch_tool->wrote(memory, size);
 }
 
 /*
@@ -91,7 +91,7 @@ static inline bool watch_holds_signals(void)
 #ifdef KSEM_TSAN
 	return true;
 #else
-	return watch != NULL && watch->holds_signals;
+	return watch_tool != NULL && watch_tool->holds_signals;
 #endif
 }
 
