@@ -279,7 +279,7 @@ static void without_membarrier(void)
 	}
 	REFUSE(SYS_membarrier);
 	take_and_give_for(300, false);
-	/* No end(): liburcu, which was given membarrier once, ends the program in the next grace period. */
+	end(); /* which waits for grace periods, for which liburcu was granted membarrier */
 }
 
 static void without_membarrier_from_the_beginning(void)
@@ -289,7 +289,7 @@ static void without_membarrier_from_the_beginning(void)
 	begin(PERMITS);
 	MUST(!make_percpu());
 	take_and_give_for(100, false);
-	/* No end(): as above, for liburcu asked when it was loaded. */
+	end(); /* as above: liburcu asked when it was loaded */
 }
 
 static void permits_are_conserved_without_membarrier(void **state)

@@ -23,7 +23,7 @@ static struct host {
 
 static bool enabled, in_prepare, in_parent, in_child; /* which handlers use the library */
 static bool only_first;                               /* not those that were registered last */
-static int calls;                                     /* of handlers that did */
+static atomic_int calls;                              /* of handlers that did */
 
 /* Every kind of call; of those that end something, one that waits for a grace period. */
 static void use_everything(const char *who)

@@ -80,6 +80,13 @@ void rcu_wait_epoch(void);
 uint64_t rcu_epochs_begun(void);
 uint64_t rcu_epochs_ended(void);
 
+/*
+ * Where the kernel refuses membarrier, which it had granted: liburcu would end the program in the next grace period.
+ * From now on it does without. True: readers may be there that rely on it, so who waits for an epoch must have every
+ * thread pass a memory barrier before the wait and after it.
+ */
+bool rcu_forgo_membarrier(void);
+
 /* Around fork(): no grace period is under way between before and after; the child forgets the threads it hasn't got. */
 void rcu_before_fork(void);
 void rcu_after_fork_parent(void);

@@ -107,6 +107,26 @@ __attribute__((constructor(101))) static void begin_to_lend(void)
 	lends = true;
 }
 
+bool rcu_forgo_membarrier(void)
+{
+#ifdef CONFIG_RCU_FORCE_SYS_MEMBARRIER
+	return false; /* this liburcu can't */
+#else
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* inside the fork gate */
+	static bool forgone;                                     /* under the lock */
+	bool is;
+
+	pthread_mutex_lock(&lock);
+	if (urcu_bp_has_sys_membarrier) {
+		CMM_STORE_SHARED(urcu_bp_has_sys_membarrier, 0);
+		forgone = true;
+	}
+	is = forgone;
+	pthread_mutex_unlock(&lock);
+	return is;
+#endif
+}
+
 /* In a fork's child: those of threads that it hasn't got. */
 static void take_back_of_others(void)
 {

@@ -14,7 +14,13 @@
 /* Until nobody can see what was taken out of all tables before this, in a read section or in a sequence. */
 static void wait_an_epoch(void)
 {
+	bool by_hand = membarrier_is_refused() && rcu_forgo_membarrier();
+
+	if (unlikely(by_hand))
+		membarrier_visit_processors();
 	rcu_wait_epoch();
+	if (unlikely(by_hand))
+		membarrier_visit_processors();
 	if (cells_started())
 		membarrier_restart_sequences();
 }

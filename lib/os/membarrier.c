@@ -4,8 +4,7 @@
  *
  * Asked for once, the service doesn't go away; but a host may forbid the call later (seccomp). Then permits in cells
  * must be had all the same: a thread that has run on a processor has thereby preempted who ran there, and a preempted
- * sequence is aborted. A host that forbids sched_setaffinity as well leaves nothing; ksem(7) tells it not to. (liburcu
- * ends a program whose membarrier is forbidden after it began, at the next grace period.)
+ * sequence is aborted. A host that forbids sched_setaffinity as well leaves nothing; ksem(7) tells it not to.
  */
 #include "os/membarrier.h"
 
@@ -41,13 +40,23 @@ bool membarrier_start(void)
 
 #define PROCESSORS_MAX 8192 /* as many as Linux can be built for */
 
-static void visit_every_processor(void)
+bool membarrier_is_refused(void)
+{
+	int saved = errno;
+	bool refused = syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0) < 0;
+
+	errno = saved;
+	return refused;
+}
+
+/* Leaves errno as it may be. */
+static void visit(uint32_t processors)
 {
 	unsigned long before[PROCESSORS_MAX / 64], all[PROCESSORS_MAX / 64], one[PROCESSORS_MAX / 64] = {0};
 	bool known = sched_getaffinity(0, sizeof(before), (cpu_set_t *)before) == 0;
 
 	memset(all, 0xff, sizeof(all));
-	for (uint32_t processor = 0; processor < rseq_processors && processor < PROCESSORS_MAX; processor++) {
+	for (uint32_t processor = 0; processor < processors && processor < PROCESSORS_MAX; processor++) {
 		one[processor / 64] = 1UL << processor % 64;
 		sched_setaffinity(0, sizeof(one), (cpu_set_t *)one); /* fails for those that there aren't */
 		one[processor / 64] = 0;
@@ -55,11 +64,22 @@ static void visit_every_processor(void)
 	sched_setaffinity(0, sizeof(before), (cpu_set_t *)(known ? before : all));
 }
 
+void membarrier_visit_processors(void)
+{
+	int saved = errno;
+	long configured = sysconf(_SC_NPROCESSORS_CONF);
+
+	visit(configured > 0 ? (uint32_t)configured : PROCESSORS_MAX);
+	if (configured > 0 && rseq_processors > (uint32_t)configured) /* numbers may have holes */
+		visit(rseq_processors);
+	errno = saved;
+}
+
 void membarrier_restart_sequences(void)
 {
 	int saved = errno;
 
 	if (!membarrier_ops.restart_sequences())
-		visit_every_processor();
+		visit(rseq_processors);
 	errno = saved;
 }

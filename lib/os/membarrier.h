@@ -25,6 +25,12 @@ extern struct membarrier_ops membarrier_ops; /* constant once a thread uses the 
 
 bool membarrier_start(void);
 
+/* Does the kernel refuse the call? It may have granted it before. */
+bool membarrier_is_refused(void);
+
+/* A full memory barrier on every processor, without the call: the thread visits them all. */
+void membarrier_visit_processors(void);
+
 /*
  * As membarrier_ops.restart_sequences, but can't fail: where the kernel refuses, the thread visits every processor
  * itself.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Keeps the object that contains restartable sequences from being unloaded: see ksem_inline_stay_here in
- * <ksem/inline.h>, which calls this as the object is loaded. The library keeps the one that contains itself, which
- * is a plugin where that was linked with libksem.a.
+ * <ksem/inline.h>, which calls this as the object is loaded. The library keeps the one that contains itself, which is
+ * a plugin where that was linked with libksem.a: its sequences, fork handlers and what ends with a thread are in use.
  *
  * dlopen marks an object that is there (RTLD_NOLOAD) as one that stays (RTLD_NODELETE). The functions of the dynamic
  * linker are weak references: a program that is linked statically unloads nothing, and needn't have them.
@@ -49,13 +49,9 @@ PUBLIC void ksem_inline_stay(const void *inside)
 	errno = saved;
 }
 
-#if KSEM_INLINE_WORKS
-
 __attribute__((constructor)) static void stay(void)
 {
 	static const char here;
 
 	ksem_inline_stay(&here);
 }
-
-#endif

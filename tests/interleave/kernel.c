@@ -365,6 +365,11 @@ void rcu_meet_thread(void)
 {
 }
 
+bool rcu_forgo_membarrier(void)
+{
+	return false;
+}
+
 bool fork_is_new_child(void)
 {
 	return false;
