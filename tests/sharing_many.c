@@ -101,7 +101,7 @@ static void any_number_of_processes_is_counted_exactly(void **state)
 {
 	(void)state;
 	counts_exactly(PAGE_HOLDERS + 10);
-	counts_exactly(ROUNDS(500));
+	counts_exactly(ROUNDS(2000));
 }
 
 /* ---- The end. ---- */

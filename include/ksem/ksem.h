@@ -10,8 +10,8 @@
  * is EINVAL; a NULL output argument, name, deadline or callback is EFAULT; then what is listed at the call, in its
  * order.
  *
- * In a namespace of a directory, calls that make or find a semaphore can fail with ENOSPC, EMFILE and, where the name
- * is something else's, ELOOP and EINVAL, besides what is listed at them.
+ * In a namespace of a directory, calls that make or find a semaphore can fail with ENOSPC, EFBIG, EMFILE, EBADF and,
+ * where the name is something else's, ELOOP and EINVAL, besides what is listed at them.
  *
  * Threads: every call may come from any thread at any time; no thread is registered. Only the calls that say so may be
  * made from a signal handler. No call is a cancellation point. After fork() the child may use its copy of everything.
