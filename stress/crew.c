@@ -110,13 +110,24 @@ static void *work(void *arg)
 
 /* ---- What the conductor does. ---- */
 
-static bool permits_class(int class, int priority)
+/* In a thread of its own: a user may be let into SCHED_IDLE, and not out of it. */
+static void *try_class(void *arg)
 {
-	const struct sched_param param = {.sched_priority = priority}, usual = {0};
+	int *class = arg;
+	const struct sched_param param = {.sched_priority = *class == SCHED_FIFO}, usual = {0};
 
-	if (pthread_setschedparam(pthread_self(), class, &param) != 0)
-		return false;
-	return pthread_setschedparam(pthread_self(), SCHED_OTHER, &usual) == 0;
+	if (pthread_setschedparam(pthread_self(), *class, &param) != 0 ||
+	    pthread_setschedparam(pthread_self(), SCHED_OTHER, &usual) != 0)
+		*class = -1;
+	return NULL;
+}
+
+static bool permits_class(int class)
+{
+	pthread_t thread = start(try_class, &class);
+
+	MUST(pthread_join(thread, NULL) == 0);
+	return class >= 0;
 }
 
 void crew_prepare(void)
@@ -130,9 +141,9 @@ void crew_prepare(void)
 	MUST(sched_getaffinity(0, sizeof(allowed), &allowed) == 0);
 	if (SANITIZED)
 		puts("torture: without SCHED_FIFO: the sanitizers' own locks spin, for a holder that never runs");
-	else if (!(fifo = permits_class(SCHED_FIFO, 1)))
+	else if (!(fifo = permits_class(SCHED_FIFO)))
 		puts("torture: without SCHED_FIFO: not permitted here");
-	if (!(idle = permits_class(SCHED_IDLE, 0)))
+	if (!(idle = permits_class(SCHED_IDLE)))
 		puts("torture: without SCHED_IDLE: not permitted here");
 }
 

@@ -118,6 +118,8 @@ static void begin(const struct variant *variant, uint64_t seed)
 	round_now.variant = variant;
 	round_now.seed = seed;
 	atomic_store(&round_now.stop, false);
+	if (settings.shared)
+		needs_root_to_share();
 	round_now.dir = settings.shared ? shared_directory_new() : NULL;
 	options.dir = round_now.dir;
 	CALL(ksem_ns_create(&options, &round_now.ns), 0);

@@ -29,6 +29,9 @@ with tempfile.TemporaryDirectory() as work:
         for shared in ({}, {"KSEM_TEST_SHARED": "1"}):
             run = subprocess.run([program], env={**os.environ, **shared, "KSEM_TEST_ANSWERS": path},
                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+            if run.returncode == 77:
+                print(run.stdout.decode(errors="replace"))
+                sys.exit(77)
             if run.returncode:
                 print(run.stdout.decode(errors="replace"))
                 sys.exit(f"{program} {shared}: ended with {run.returncode}")

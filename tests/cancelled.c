@@ -329,5 +329,7 @@ int main(void)
 		world_test(a_visit_has_the_state_of_its_caller),
 	};
 
+	if (getenv("KSEM_TEST_SHARED"))
+		needs_root_to_share();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

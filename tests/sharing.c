@@ -430,6 +430,8 @@ static void the_kernel_enforces_mode_and_owner(void **state)
 	for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
 		struct stat status;
 
+		if (geteuid() != 0 && files[i] == 0)
+			continue; /* only root could unlink it again */
 		OK(ksem_open(world.proc, "/mode", O_CREAT, modes[i], 0, &id));
 		MUST(stat(path_of("/mode"), &status) == 0);
 		assert_int_equal(status.st_mode & 07777, files[i]);

@@ -93,6 +93,8 @@ struct world {
 /* A new directory on tmpfs, and its end with all that is in it, at exit at the latest (NULL: nothing). */
 char *shared_directory_new(void);
 void shared_directory_free(char *path);
+/* Ends the program, as skipped, unless it is root: the worlds of tests have processes of several users. */
+void needs_root_to_share(void);
 
 int world_setup(void **state);
 int world_teardown(void **state); /* fails if exit or destroy does */
