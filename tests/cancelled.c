@@ -9,8 +9,8 @@
 
 #define PROCESSES ROUNDS(10)
 #define THREADS   4
-#define CANCELS   ROUNDS(60)  /* of a process */
-#define SECONDS   120         /* before a process is taken to hang */
+#define CANCELS   ROUNDS(60) /* of a process */
+#define SECONDS   120        /* before a process is taken to hang */
 
 static int open_descriptors(void)
 {

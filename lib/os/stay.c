@@ -44,7 +44,7 @@ PUBLIC void ksem_inline_stay(const void *inside)
 		if (handle)
 			dlclose(handle);
 		else
-			dlerror(); /* the host's next call of it is about the host's own */
+			dlerror(); /* each thread has one, and the host's next is about its own. NOLINT */
 	}
 	errno = saved;
 }
