@@ -53,6 +53,7 @@ WRAP(fstatfs64, int, (int fd, struct statfs *status), (fd, status), EIO, -1)
 WRAP(mmap64, void *, (void *at, size_t size, int prot, int flags, int fd, off_t offset),
      (at, size, prot, flags, fd, offset), ENOMEM, MAP_FAILED)
 WRAP(posix_fallocate64, int, (int fd, off_t offset, off_t size), (fd, offset, size), ENOSPC, ENOSPC)
+WRAP(ftruncate64, int, (int fd, off_t size), (fd, size), EFBIG, -1)
 WRAP(linkat, int, (int from, const char *path, int to, const char *name, int flags), (from, path, to, name, flags),
      ENOSPC, -1)
 WRAP(unlinkat, int, (int fd, const char *path, int flags), (fd, path, flags), EIO, -1)

@@ -338,17 +338,21 @@ static mode_t mode_of_file(mode_t mode)
 /*
  * As long as a file may be, up to FILE_BYTES. A process whose files may only be short makes semaphores for fewer
  * processes; the kernel would kill it, by SIGXFSZ, for a longer one. EFBIG: not even one page.
+ *
+ * The first page has its memory before the file is long: else a tmpfs with huge pages could give a whole one.
  */
 static int give_length(int fd)
 {
 	struct rlimit limit;
 	off_t bytes = FILE_BYTES;
+	int error;
 
 	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < FILE_BYTES)
 		bytes = (off_t)(limit.rlim_cur - limit.rlim_cur % PAGE_BYTES);
 	if (bytes == 0)
 		return EFBIG;
-	return ftruncate(fd, bytes) == 0 ? posix_fallocate(fd, 0, PAGE_BYTES) : errno;
+	error = posix_fallocate(fd, 0, PAGE_BYTES);
+	return error || ftruncate(fd, bytes) == 0 ? error : errno;
 }
 
 static int fill(int fd, const struct ksem_cred *owner, mode_t mode, uint32_t value, struct file *file)
