@@ -415,19 +415,19 @@ static size_t from_file(const char *file, char *name)
 	return length + 1;
 }
 
-static int open_all(const struct directory *directory, DIR **all)
+/* NULL: errno says why. */
+static DIR *open_all(const struct directory *directory)
 {
 	int fd = descriptor_clear(openat(directory_fd(directory), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-	int error = 0;
+	DIR *all = fd < 0 ? NULL : fdopendir(fd);
 
-	if (fd < 0)
-		return errno;
-	*all = fdopendir(fd);
-	if (!*all) {
-		error = errno;
+	if (!all && fd >= 0) {
+		int error = errno;
+
 		close(fd);
+		errno = error;
 	}
-	return error;
+	return all;
 }
 
 /* ENOENT: there are no more. */
@@ -446,10 +446,10 @@ int directory_for_all(const struct directory *directory,
 	char name[KSEM_NAME_MAX + 2];
 	struct dirent *entry;
 	int saved = errno;
-	DIR *all;
-	int result = open_all(directory, &all);
+	DIR *all = open_all(directory);
+	int result = all ? 0 : errno;
 
-	if (!result) {
+	if (all) {
 		while (!(result = next_entry(all, &entry))) {
 			size_t length = from_file(entry->d_name, name);
 

@@ -230,7 +230,6 @@ static int read_page(int fd, struct page *page, struct file *file)
 	bytes = pread(fd, page, sizeof(*page), 0);
 	if (bytes < 0)
 		return errno;
-	file->page = page;
 	if (bytes != sizeof(*page) || !is_semaphore(file))
 		return EINVAL;
 	if (file->bytes > sizeof(*page) * (1 + (size_t)load_rlx(&page->more)))     /* relaxed: of a copy */
@@ -245,6 +244,7 @@ static int open_and_read(const struct directory *directory, const char *path, st
 	int error = look(directory_fd(directory), path, &status);
 	int fd;
 
+	file->page = page;
 	if (error || !is_a_page(&status))
 		return error ? error : EINVAL;
 	fd = descriptor_clear(
