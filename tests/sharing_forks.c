@@ -11,8 +11,11 @@
 static struct world world;
 static ksem_id_t id;
 
+#define HEIRS 4
+
 static struct {
 	atomic(unsigned) go, done;
+	atomic(pid_t) heirs[HEIRS];
 } * board;
 
 static int setup_board(void **state)
@@ -151,48 +154,65 @@ static void a_child_without_descriptors_or_privileges_is_counted(void **state)
 		ends_well(start_process(without_privileges));
 }
 
-/* What has no presence has nothing, and says so. */
-static void be_refused(void)
-{
-	struct ksem_info info;
-	struct ksem *pinned;
-	ksem_id_t again;
-	unsigned value;
+/* ---- One description for several processes. ---- */
 
-	MUST(ksem_post(world.proc, id) == EINVAL);
-	MUST(ksem_trywait(world.proc, id) == EINVAL);
-	MUST(ksem_wait(world.proc, id) == EINVAL);
-	MUST(ksem_getvalue(world.proc, id, &value) == EINVAL);
-	MUST(ksem_stat(world.proc, id, &info) == EINVAL);
-	MUST(ksem_pin(world.proc, id, &pinned) == EINVAL);
-	MUST(ksem_close(world.proc, id) == EINVAL);
-	MUST(ksem_open(world.proc, "/held", 0, 0, 0, &again) != 0);
-	MUST(ksem_init(world.proc, 0, &again) != 0);
+static void outlive_the_parent(void)
+{
+	prctl(PR_SET_PDEATHSIG, 0);
+	wait_for_ever();
 }
 
-static void fork_again_without_privileges(void)
+/* Forks several times where no further description can be had. */
+static void share_a_description(void)
 {
-	pid_t children[2];
-
 	MUST(chmod(dir, 0700) == 0);
 	world = enter();
 	MUST(ksem_open(world.proc, "/held", O_CREAT, 0666, 0, &id) == 0);
 	MUST(setgid(65534) == 0 && setuid(65534) == 0);
-	children[0] = start_process(wait_for_ever);
-	until_waiting(world.proc, id, 1);
-	children[1] = start_process(be_refused);
-	ends_well(children[1]);
-	MUST(info_of(world.proc, id).refs == 2 && info_of(world.proc, id).waiters == 1);
-	kill_and_reap(children[0]);
-	MUST(info_of(world.proc, id).refs == 1 && info_of(world.proc, id).waiters == 0);
+	for (int i = 0; i < HEIRS; i++)
+		store_rel(&board->heirs[i], start_process(outlive_the_parent));
+	until_waiting(world.proc, id, HEIRS);
+	MUST(info_of(world.proc, id).refs == 1 + HEIRS);
+	kill_and_reap(load_acq(&board->heirs[0]));
+	MUST(info_of(world.proc, id).refs == HEIRS && info_of(world.proc, id).waiters == HEIRS - 1);
+	store_rel(&board->done, 1);
+	wait_for_ever();
 }
 
-static void a_child_that_can_have_no_presence_holds_nothing(void **state)
+static void until_seen(unsigned refs, unsigned waiters)
 {
+	for (int i = 0; i < PATIENCE; i++) {
+		struct ksem_info info = info_of(world.proc, id);
+
+		if (info.refs == refs && info.waiters == waiters)
+			return;
+		usleep(1000);
+	}
+	fail_msg("%u references and %u waiters were never seen", refs, waiters);
+}
+
+static void processes_with_one_description_are_counted_one_by_one(void **state)
+{
+	pid_t parent;
+
 	(void)state;
 	if (getuid() != 0)
 		SKIP("only root has privileges to drop");
-	ends_well(start_process(fork_again_without_privileges));
+	parent = start_process(share_a_description);
+	while (load_acq(&board->done) == 0)
+		sched_yield();
+	world = enter();
+	OK(ksem_open(world.proc, "/held", 0, 0, 0, &id));
+	until_seen(1 + HEIRS, HEIRS); /* this process, the parent, and its children but for one; all but this wait */
+	kill_and_reap(parent);
+	assert_int_equal(info_of(world.proc, id).refs, HEIRS);
+	assert_int_equal(info_of(world.proc, id).waiters, HEIRS - 1);
+	OK(ksem_post(world.proc, id)); /* one goes on, and ends */
+	until_seen(HEIRS - 1, HEIRS - 2);
+	for (int i = 1; i < HEIRS; i++)
+		kill(load_acq(&board->heirs[i]), SIGKILL);
+	until_seen(1, 0);
+	world_end(&world);
 }
 
 /* ---- Without handlers. ---- */
@@ -209,6 +229,43 @@ static pid_t start_without_handlers(void (*act)(void))
 		_exit(0);
 	}
 	return child;
+}
+
+/* What has no presence has nothing, and says so from its first call that changes tables on. */
+static void be_refused(void)
+{
+	struct ksem_info info;
+	struct ksem *pinned;
+	ksem_id_t again;
+	unsigned value;
+
+	MUST(ksem_stat(world.proc, id, &info) == EINVAL);
+	MUST(ksem_post(world.proc, id) == EINVAL);
+	MUST(ksem_trywait(world.proc, id) == EINVAL);
+	MUST(ksem_wait(world.proc, id) == EINVAL);
+	MUST(ksem_getvalue(world.proc, id, &value) == EINVAL);
+	MUST(ksem_pin(world.proc, id, &pinned) == EINVAL);
+	MUST(ksem_close(world.proc, id) == EINVAL);
+	MUST(ksem_open(world.proc, "/held", 0, 0, 0, &again) != 0);
+	MUST(ksem_init(world.proc, 0, &again) != 0);
+}
+
+static void fork_without_privileges_or_handlers(void)
+{
+	MUST(chmod(dir, 0700) == 0);
+	world = enter();
+	MUST(ksem_open(world.proc, "/held", O_CREAT, 0666, 0, &id) == 0);
+	MUST(setgid(65534) == 0 && setuid(65534) == 0);
+	ends_well(start_without_handlers(be_refused));
+	MUST(info_of(world.proc, id).refs == 1 && info_of(world.proc, id).waiters == 0);
+}
+
+static void a_child_that_can_have_no_presence_holds_nothing(void **state)
+{
+	(void)state;
+	if (getuid() != 0)
+		SKIP("only root has privileges to drop");
+	ends_well(start_process(fork_without_privileges_or_handlers));
 }
 
 static void use_it_without_handlers(void)
@@ -296,6 +353,7 @@ int main(void)
 		board_test(the_child_holds_it_when_the_parent_drops_it_at_once),
 		board_test(a_child_that_has_gone_and_a_fork_that_failed_leave_nothing),
 		board_test(a_child_without_descriptors_or_privileges_is_counted),
+		board_test(processes_with_one_description_are_counted_one_by_one),
 		board_test(a_child_that_can_have_no_presence_holds_nothing),
 		board_test(a_child_without_handlers_has_its_own_from_its_first_call),
 		board_test(a_fork_beside_waits_that_begin_and_end),

@@ -49,8 +49,9 @@ static bool lose(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
 
 static void come_into_hold(struct sharing *sharing, struct shared *shared, bool prepared)
 {
-	if (!shared->counted || (prepared && shared->heir_counted) || holds_add(shared->directory, shared->number))
-		return;
+	if (!shared->counted || (prepared && shared->heir_counted) ||
+	    (!presence_is_joint(shared->directory->presence) && holds_add(shared->directory, shared->number)))
+		return; /* a lock of a shared description would go as soon as the parent needs it no more */
 	shared->counted = false;
 	sharing->counted--;
 }

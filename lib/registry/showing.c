@@ -8,6 +8,7 @@
 #include "os/fork.h"
 #include "registry/names.h"
 #include "registry/sharing.h"
+#include "share/entries.h"
 #include "share/shared.h"
 
 /* 0; EINVAL: it is dead; ENOMEM. */
@@ -159,7 +160,7 @@ static int list_all(struct ksem_ns *ns, struct listing *listing)
 	if (!error)
 		error = list_held(ns, listing);
 	pthread_mutex_unlock(&ns->lock);
-	return error ? error : directory_for_all(sharing_directory(ns->sharing), list_name, listing);
+	return error ? error : entries_for_all(sharing_directory(ns->sharing), list_name, listing);
 }
 
 /* By a copy of the file, in which waiters that died are counted off. */

@@ -7,7 +7,6 @@
  */
 #include "share/directory.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -26,6 +25,7 @@
 #include "base/memory.h"
 #include "ksem/ksem.h"
 #include "os/descriptor.h"
+#include "os/lifetime.h"
 
 #define LOCK_TRIES 200
 
@@ -143,17 +143,28 @@ static uint64_t random_place(void)
 }
 
 /* 0: the kernel gives no lock; errno says why. */
-static uint64_t lock_a_place(int fd)
+static uint64_t lock_place(int fd, uint64_t place)
 {
-	uint64_t place = random_place();
 	struct flock lock = byte_lock(F_RDLCK, place);
 
 	return fcntl(fd, F_OFD_SETLK, &lock) == 0 ? place : 0;
 }
 
+static uint64_t lock_a_place(int fd)
+{
+	return lock_place(fd, random_place());
+}
+
+/* A joint presence. 0: as above, or the pid namespace isn't known. */
+static uint64_t lock_a_joint_place(int fd)
+{
+	uint32_t namespace = lifetime_namespace();
+
+	return namespace ? lock_place(fd, (random_place() & ~UINT64_C(0x1FFFF)) | (uint64_t) namespace << 1) : 0;
+}
+
 static int become_present(struct directory *directory)
 {
-	directory->process = getpid();
 	directory->presence = lock_a_place(kept_fd(directory));
 	return directory->presence ? 0 : errno;
 }
@@ -205,14 +216,32 @@ bool directory_is_present(const struct directory *directory, uint64_t presence)
 {
 	struct flock lock = byte_lock(F_WRLCK, presence);
 	int saved = errno;
-	bool is = presence == directory->presence || fcntl(kept_fd(directory), F_OFD_GETLK, &lock) != 0 ||
-		  lock.l_type != F_UNLCK || directory_fd(directory) < 0;
+	bool is =
+		presence == directory->presence ||
+		(presence_is_joint(presence) && presence_is_joint(directory->presence)) || /* ours isn't shown to us */
+		fcntl(kept_fd(directory), F_OFD_GETLK, &lock) != 0 || lock.l_type != F_UNLCK ||
+		directory_fd(directory) < 0;
 
 	errno = saved;
 	return is;
 }
 
 /* ---- Around a fork. ---- */
+
+/* The presence of a child that will share this process's description. 0: it can have none. */
+static uint64_t share_description(struct directory *directory)
+{
+	uint64_t own = directory->presence;
+
+	if (!own || directory_fd(directory) < 0)
+		return 0;
+	if (!presence_is_joint(own))
+		own = lock_a_joint_place(kept_fd(directory));
+	if (!own)
+		return 0;
+	directory->presence = own;
+	return lock_a_joint_place(kept_fd(directory));
+}
 
 void directory_before_fork(struct directory *directory)
 {
@@ -221,7 +250,7 @@ void directory_before_fork(struct directory *directory)
 
 	if (!is_ours(directory, directory->spare, &status))
 		directory->spare = open_again(directory);
-	directory->heir = directory->spare >= 0 ? lock_a_place(directory->spare) : 0;
+	directory->heir = directory->spare >= 0 ? lock_a_place(directory->spare) : share_description(directory);
 	errno = saved;
 }
 
@@ -244,9 +273,10 @@ void directory_in_child(struct directory *directory, bool prepared)
 	int spare = directory->spare;
 
 	directory->presence = 0;
-	directory->process = getpid();
 	directory->spare = -1;
-	if (prepared && directory->heir && is_ours(directory, spare, &status)) {
+	if (prepared && directory->heir && presence_is_joint(directory->heir)) {
+		directory->presence = directory->heir;
+	} else if (prepared && directory->heir && is_ours(directory, spare, &status)) {
 		close_ours(directory, kept_fd(directory));
 		store_rlx(&directory->fd, spare); /* relaxed: as in kept_fd */
 		directory->presence = directory->heir;
@@ -391,77 +421,6 @@ void directory_unlock(const struct directory *directory)
 
 	flock(directory_fd(directory), LOCK_UN);
 	errno = saved;
-}
-
-/* ---- All of its names. ---- */
-
-/* The name of which this is the file; 0: none. */
-static size_t from_file(const char *file, char *name)
-{
-	size_t length = strlen(file);
-
-	if (file[0] == '.' || length > KSEM_NAME_MAX)
-		return 0;
-	if (file[0] == DIRECTORY_ESCAPE) {
-		file++;
-		length--;
-		if (file[0] != '.' && file[0] != DIRECTORY_ESCAPE)
-			return 0;
-	}
-	if (length + 1 > KSEM_NAME_MAX)
-		return 0;
-	name[0] = '/';
-	memcpy(name + 1, file, length + 1);
-	return length + 1;
-}
-
-/* NULL: errno says why. */
-static DIR *open_all(const struct directory *directory)
-{
-	int fd = descriptor_clear(openat(directory_fd(directory), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-	DIR *all = fd < 0 ? NULL : fdopendir(fd);
-
-	if (!all && fd >= 0) {
-		int error = errno;
-
-		close(fd);
-		errno = error;
-	}
-	return all;
-}
-
-/* ENOENT: there are no more. */
-static int next_entry(DIR *all, struct dirent **entry)
-{
-	errno = 0;
-	*entry = readdir(all); /* its stream is ours alone. NOLINT(concurrency-mt-unsafe) */
-	if (*entry)
-		return 0;
-	return errno ? errno : ENOENT;
-}
-
-int directory_for_all(const struct directory *directory,
-		      int (*visit)(const char *name, size_t length, ino_t number, void *arg), void *arg)
-{
-	char name[KSEM_NAME_MAX + 2];
-	struct dirent *entry;
-	int saved = errno;
-	DIR *all = open_all(directory);
-	int result = all ? 0 : errno;
-
-	if (all) {
-		while (!(result = next_entry(all, &entry))) {
-			size_t length = from_file(entry->d_name, name);
-
-			if (length > 0 && (result = visit(name, length, entry->d_ino, arg)))
-				break;
-		}
-		if (!entry && result == ENOENT)
-			result = 0;
-		closedir(all);
-	}
-	errno = saved;
-	return result;
 }
 
 /* On tmpfs every semaphore, with a name or without, is a file of the whole file system. */

@@ -13,6 +13,10 @@
  * from its first instant, and neither lack of descriptors nor of privileges can keep it out: the locks are those of a
  * second open file description, the spare, which was opened ahead. After the fork the child has it alone, and takes it
  * in place of the parent's; each opens a new spare.
+ *
+ * Some processes can open no spare: one that dropped privileges may not open the directory again. Then parent and child
+ * share one description, whose locks last until both have ended. Their presences are joint ones: besides the lock, the
+ * lifetime in a process's records tells whether it is there (records.h).
  */
 #ifndef KSEM_SHARE_DIRECTORY_H
 #define KSEM_SHARE_DIRECTORY_H
@@ -32,8 +36,7 @@ struct directory {
 	int spare;         /* another description of it, kept; negative: none */
 	uint64_t presence; /* of this OS process; 0: a fork's child that could get none */
 	uint64_t heir;     /* that of the child, while a fork is under way; 0: none */
-	pid_t process;
-	char *path; /* constant, as are the next two: absolute; NULL: it isn't known */
+	char *path;        /* constant, as are the next two: absolute; NULL: it isn't known */
 	dev_t device;
 	ino_t number;
 	struct directory *next;  /* in a list of all, under its lock */
@@ -69,8 +72,23 @@ void directory_in_child(struct directory *directory, bool prepared);
 /* Makes sure that this process has a presence. 0, or what the kernel says. */
 int directory_be_present(struct directory *directory);
 
-/* Is the process of that presence still there? True also where that can't be found out. */
+/*
+ * Does its description last? Then the process of that presence is still there, unless the presence is a joint one. True
+ * also where that can't be found out.
+ */
 bool directory_is_present(const struct directory *directory, uint64_t presence);
+
+/* May other processes have the same description? */
+static inline bool presence_is_joint(uint64_t presence)
+{
+	return (presence & 1) == 0;
+}
+
+/* The pid namespace of the process of a joint presence (os/lifetime.h). */
+static inline uint32_t presence_namespace(uint64_t presence)
+{
+	return (uint32_t)(presence >> 1) & 0xFFFF;
+}
 
 /* A descriptor for a new file there, without a name. Negative: errno says why. */
 int directory_make_nameless(const struct directory *directory);
@@ -81,12 +99,5 @@ void directory_unlock(const struct directory *directory);
 
 /* How many semaphores there are at most, with names and without; UINT64_MAX: unknown. How many exactly: holds.h. */
 uint64_t directory_count_at_most(const struct directory *directory);
-
-/*
- * Calls visit for each name, with its file's number, until it returns other than 0, and returns that; or the kernel's
- * error: EACCES, EMFILE, ENFILE, ENOMEM, ...
- */
-int directory_for_all(const struct directory *directory,
-		      int (*visit)(const char *name, size_t length, ino_t number, void *arg), void *arg);
 
 #endif

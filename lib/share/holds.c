@@ -16,6 +16,7 @@
 
 #include "base/memory.h"
 #include "os/descriptor.h"
+#include "share/entries.h"
 #include "share/file.h"
 
 #define HOLDS_BEGIN (INT64_C(1) << 62) /* above the bytes of presences (directory.c) */
@@ -185,7 +186,7 @@ int holds_count(const struct directory *directory, uint64_t enough, bool closely
 		close(fd);
 	errno = saved;
 	if (!error)
-		error = directory_for_all(directory, count_name, &counting);
+		error = entries_for_all(directory, count_name, &counting);
 	for (size_t i = 0; !error && i < nameless_count; i++)
 		count_unless_held(&counting, nameless[i]);
 	memory_free(counting.locked.all);

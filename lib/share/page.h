@@ -29,7 +29,7 @@ struct holder {
 	atomic(uint32_t) pid;          /* to show */
 	atomic(uint32_t) refs;         /* of the processes of the contract in that OS process */
 	atomic(uint32_t) begun, ended; /* waits */
-	uint64_t unused;
+	atomic(uint64_t) lifetime;     /* of the process, if its presence is a joint one (records.h); 0: not said yet */
 };
 
 #define PAGE_IN_DOUBT UINT64_C(1)

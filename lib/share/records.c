@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "os/lifetime.h"
 #include "share/directory.h"
 
 #define TRIES       8  /* to sum up while nobody comes or goes */
@@ -117,9 +118,31 @@ static struct holder *holder_at(const struct look *look, uint32_t place)
 	return &more_at(look->page, place / MORE_HOLDERS)->holders[place % MORE_HOLDERS];
 }
 
-static bool is_there(uint64_t presence, const struct directory *directory)
+#define LIFETIME_BITS 54
+
+static uint64_t lifetime_tag(uint64_t presence)
 {
-	return presence != 0 && directory_is_present(directory, presence);
+	return presence >> 17 << LIFETIME_BITS;
+}
+
+/* Has the process of a joint presence ended, as its record says? */
+static bool has_ended(const struct holder *holder, uint64_t presence)
+{
+	uint64_t said = load_rlx(&holder->lifetime); /* relaxed: all that is needed is in it and in the presence */
+	uint64_t lifetime = said & ((UINT64_C(1) << LIFETIME_BITS) - 1);
+
+	return presence_is_joint(presence) && lifetime != 0 && said - lifetime == lifetime_tag(presence) &&
+	       presence_namespace(presence) == lifetime_namespace() && !lifetime_lasts(lifetime);
+}
+
+static bool is_there(const struct holder *holder, uint64_t presence, const struct directory *directory)
+{
+	return presence != 0 && !has_ended(holder, presence) && directory_is_present(directory, presence);
+}
+
+static bool holder_is_there(const struct holder *holder, const struct directory *directory)
+{
+	return is_there(holder, load_rlx(&holder->presence), directory); /* relaxed: what follows shows numbers */
 }
 
 /* ---- Taking a record. ---- */
@@ -144,6 +167,7 @@ static bool take(const struct taking *taking, struct holder *holder, uint64_t ha
 	begun = load_rlx(&holder->begun);       /* relaxed: the dead one changes it no more */
 	store_rlx(&holder->ended, begun);       /* relaxed: too many waiters for a moment, never too few */
 	store_rlx(&holder->pid, 0);             /* relaxed: a number to show */
+	store_rlx(&holder->lifetime, 0);        /* relaxed: it counted for nothing */
 	store_seq(&holder->refs, taking->refs); /* KSEM_ORD_21 release, KSEM_ORD_21 acquire */
 	return true;
 }
@@ -175,9 +199,10 @@ static bool take_dead(const struct taking *taking, const struct look *look, uint
 	uint32_t place = (uint32_t)(taking->presence >> 8) % look->count; /* presences are random */
 
 	for (uint32_t i = 0; i < tries && i < look->count; i++, place = (place + 1) % look->count) {
-		uint64_t had = load_rlx(&holder_at(look, place)->presence); /* relaxed: as above */
+		const struct holder *holder = holder_at(look, place);
+		uint64_t had = load_rlx(&holder->presence); /* relaxed: as above */
 
-		if (!is_there(had, taking->directory) && took(taking, look, place, had))
+		if (!is_there(holder, had, taking->directory) && took(taking, look, place, had))
 			return true;
 	}
 	return false;
@@ -230,6 +255,24 @@ int records_enter(struct records *records, const struct directory *directory, ui
 	return look.page && take_dead(&taking, &look, ALL_RECORDS) ? 0 : error;
 }
 
+void records_say_process(const struct record *record, uint64_t presence)
+{
+	struct holder *holder = record->holder;
+
+	store_rlx(&holder->pid, (uint32_t)getpid()); /* relaxed: a number to show */
+	if (presence_is_joint(presence))
+		store_rlx(&holder->lifetime, lifetime_tag(presence) | lifetime_own()); /* relaxed: as in has_ended */
+}
+
+void records_change_presence(const struct record *record, uint64_t presence)
+{
+	uint64_t had = load_rlx(&record->holder->presence); /* relaxed: the compare-and-swap checks it */
+
+	while (had != presence && !cas_seq(&record->holder->presence, &had, presence)) /* KSEM_ORD_17 release, */
+		;                                                                      /* KSEM_ORD_17 acquire */
+	records_say_process(record, presence);
+}
+
 void records_leave(struct record *record)
 {
 	store_rlx(&record->holder->refs, 0);     /* relaxed: a number to show */
@@ -248,8 +291,7 @@ static uint32_t add_up(const struct look *look, const struct record *but, const 
 		struct holder *holder = holder_at(look, place);
 		uint32_t more = load_seq(&holder->refs); /* KSEM_ORD_21 release, KSEM_ORD_21 acquire */
 
-		/* relaxed: a number to show */
-		if (more > 0 && !(but && but->place == place) && is_there(load_rlx(&holder->presence), directory))
+		if (more > 0 && !(but && but->place == place) && holder_is_there(holder, directory))
 			refs += more;
 	}
 	return refs;
@@ -299,9 +341,7 @@ int records_for_all(struct records *records, const struct directory *directory,
 	for (uint32_t place = 0; !error && place < look.count; place++) {
 		const struct holder *holder = holder_at(&look, place);
 
-		/* relaxed: numbers to show */
-		if (load_rlx(&holder->refs) > 0 &&
-		    is_there(load_rlx(&holder->presence), directory)) /* relaxed: as above */
+		if (load_rlx(&holder->refs) > 0 && holder_is_there(holder, directory)) /* relaxed: a number to show */
 			visit(holder, arg);
 	}
 	return error;
@@ -334,7 +374,7 @@ static int sum_up(struct records *records, const struct directory *directory, st
 		uint32_t ended = load_seq(&holder->ended);       /* KSEM_ORD_17 release, KSEM_ORD_17 acquire */
 		uint32_t begun = load_seq(&holder->begun);       /* KSEM_ORD_17 release, KSEM_ORD_17 acquire */
 
-		if (begun != ended && !is_there(presence, directory))
+		if (begun != ended && !is_there(holder, presence, directory))
 			continue;
 		sum->waiters += begun - ended;
 		sum->changes = (sum->changes + presence) * 31 + begun;

@@ -7,6 +7,9 @@
  * which everybody can see that the process is gone. So nobody has to tidy up: numbers are sums over the records of the
  * living. A process that comes takes a record that is free, or one of a dead process.
  *
+ * The lock of a joint presence may outlast its process. So the record also says the process's lifetime (os/lifetime.h),
+ * and 10 bits of the presence beside it. These tell a process's lifetime from that of the record's previous owner.
+ *
  * The first page of the file has the first records. When they are all taken, the file's further pages serve, one after
  * another; the file is as long as all of them from the start, and the file system gives memory to those that were
  * written to. A process maps them when the first page says that they are used. It needs no descriptor for that: the
@@ -55,6 +58,12 @@ void records_discard(struct records *records);
  */
 int records_enter(struct records *records, const struct directory *directory, uint64_t presence, uint32_t refs,
 		  struct record *record);
+
+/* Says that the record of that presence is the calling process's. */
+void records_say_process(const struct record *record, uint64_t presence);
+
+/* Makes another presence of the calling process the record's. */
+void records_change_presence(const struct record *record, uint64_t presence);
 
 /* Gives one back, in which nothing is counted any more. */
 void records_leave(struct record *record);

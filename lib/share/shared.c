@@ -33,7 +33,7 @@ int shared_new(struct ksem_ns *ns, struct directory *directory, const struct fil
 		memory_free(shared);
 		return error;
 	}
-	store_rlx(&shared->record.holder->pid, directory->process); /* relaxed: a number to show */
+	records_say_process(&shared->record, directory->presence);
 	*made = &shared->ksem;
 	return 0;
 }
@@ -233,7 +233,7 @@ int shared_come_back(struct ksem *ksem)
 		return error;
 	for (uint32_t waiters = count_waiters(load_rlx(&ksem->sem.word)); waiters > 0; waiters--) /* relaxed: threads */
 		holder_begin_wait(record.holder);                                                 /* come and go */
-	store_rlx(&record.holder->pid, shared->directory->process); /* relaxed: a number to show */
+	records_say_process(&record, presence);
 	shared->record = record;
 	return 0;
 }
@@ -244,6 +244,8 @@ void shared_before_fork(struct ksem *ksem)
 	struct directory *directory = shared->directory;
 	uint32_t refs = life_count_refs(load_rlx(&ksem->life)); /* relaxed: nobody changes it before the fork */
 
+	if (directory->heir && !shared_is_lost(ksem)) /* the presence may have become a joint one */
+		records_change_presence(&shared->record, directory->presence);
 	shared->heir.holder = NULL;
 	if (!directory->heir || records_enter(&shared->records, directory, directory->heir, refs, &shared->heir) != 0)
 		shared->heir.holder = NULL;
@@ -272,7 +274,7 @@ static void come_into_record(struct shared *shared)
 		shared->record.holder = &nobody;
 		shared->sem = &dead;
 	}
-	store_rlx(&shared->record.holder->pid, directory->process); /* relaxed: a number to show */
+	records_say_process(&shared->record, directory->presence);
 }
 
 bool shared_is_lost(struct ksem *ksem)
