@@ -5,20 +5,20 @@
  *     #include <ksem/ksem.h>
  *     #include <ksem/inline.h>
  *
- * From there on ksem_pinned_post, ksem_pinned_wait, ksem_pinned_trywait, ksem_post, ksem_wait and ksem_trywait do what
- * they always do, with the same answers. What is inline is the way that is taken most: a permit into or out of this
- * processor's cell, by a restartable sequence. In every other case the call goes on in the library. Taking the address
- * of one of them gives the library's function, as before.
+ * From there on, ksem_pinned_post, ksem_pinned_wait, ksem_pinned_trywait, ksem_post, ksem_wait and ksem_trywait are
+ * compiled into the caller. They do the same and return the same as the library's functions. The inline part is the
+ * common case: a restartable sequence that puts a permit into this processor's cell, or takes one out. In all other
+ * cases it calls the library. The address of such a function is that of the library's function, as before.
  *
- * What is inline knows how the library lays out its memory: layout 1. Where things are, the library says in
- * ksem_inline_1. One with another layout says there that no processor is served, and one that is older doesn't have
- * it; then every call goes to the library's function, as it does where there is no sequence: on processors other than
- * x86-64 and arm64, and under ThreadSanitizer, which can't see what a sequence does.
+ * The inline part depends on the layout of the library's memory: this is layout 1. The library says in ksem_inline_1
+ * where things are. A library with another layout says there that no processor is served, and an older library doesn't
+ * have ksem_inline_1. Then every call goes to the library's function. So it does where sequences don't work: on
+ * processors other than x86-64 and arm64, and under ThreadSanitizer, which can't see what a sequence does.
  *
- * A plugin that includes it stays loaded, whatever dlclose is told: see ksem_inline_stay_here.
+ * A plugin that includes this header can't be unloaded: see ksem_inline_stay_here.
  *
- * Needs gcc, or clang 11, in C11 or C++11 or later. Names that begin with KSEM_INLINE_ or ksem_inline_ aren't an
- * interface.
+ * It needs gcc, or clang 11 or later, and C11 or C++11 or later. Names that begin with KSEM_INLINE_ or ksem_inline_ are
+ * no interface.
  */
 #ifndef KSEM_INLINE_H
 #define KSEM_INLINE_H
@@ -45,7 +45,7 @@
 #endif
 #endif
 
-/* Where the sequences find things. Constant before the first semaphore is made. */
+/* Where the sequences find things. Constant from before the first semaphore is made. */
 struct ksem_inline {
 	char *cells;         /* the first processor's; the next one's are 1 << KSEM_INLINE_STRIDE bytes further */
 	ptrdiff_t area;      /* a thread's struct rseq, from the thread pointer on; always memory that may be written */
