@@ -50,6 +50,20 @@ check 2 "$ksem" --dir= ls
 check 2 "$ksem" --frobnicate ls
 check 2 "$ksem" -j ls
 check 2 "$ksem" ls --json=yes
+# says_usage TEXT ARGUMENT...: that is what is wrong
+says_usage() {
+	local text=$1
+	shift
+	check 2 "$ksem" "$@"
+	is "$(cat "$work/.err")" "ksem: $text" "$*"
+}
+says_usage 'ls: it takes no --value' ls --value 1
+says_usage '--json=yes: it takes no value' ls --json=yes
+says_usage '--count: a value is missing' post --json --count
+for word in -x -xy -é --frob --frob=x; do
+	says_usage "no such option: $word (--help lists them)" ls --json "$word"
+	says_usage "no such option: $word (--help lists them)" --dir="$work" "$word" ls
+done
 check 2 "$ksem" ls /a
 check 2 "$ksem" ls --value 1
 check 2 "$ksem" ls --json --names0
@@ -130,7 +144,10 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	for command in show post wait unlink; do
 		says '/a: permission denied' setpriv --reuid 65534 --regid 65534 --clear-groups "$ksem" $command /a
 	done
+	says '/a: it exists' setpriv --reuid 65534 --regid 65534 --clear-groups "$ksem" create /a
 fi
+says "$work/none: No such file or directory" env KSEM_DIR="$work/none" "$ksem" ls
+says "$work/none: No such file or directory" "$ksem" --dir "$work/none" ls
 rm "$work/stray" "$work/link"
 check 1 "$ksem" unlink '/"quoted"'
 

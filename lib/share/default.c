@@ -113,6 +113,7 @@ static int choose(bool make, char *path, size_t room)
 
 	if (named && *named)
 		return from_environment(named, make, path, room);
+	(void)snprintf(path, room, "%s", FOR_ALL);
 	error = make ? make_whole(FOR_ALL, MODE_FOR_ALL) : 0;
 	if (error)
 		return error;
@@ -120,9 +121,9 @@ static int choose(bool make, char *path, size_t room)
 		error = choose_own(make, path, room);
 		if (!error || make)
 			return error;
+		/* there is nothing yet, or nothing for this user: who opens it sees */
+		(void)snprintf(path, room, "%s", FOR_ALL);
 	}
-	(void)snprintf(path, room, "%s",
-		       FOR_ALL); /* there is nothing yet, or nothing for this user: who opens it sees */
 	return 0;
 }
 

@@ -19,7 +19,7 @@
 
 /*
  * Where it is; makes it there, or not, if it isn't. *path stays until the next call, of which there may be one at a
- * time. 0, or the kernel's error.
+ * time; where a directory can't be made, it tells which. 0, or the kernel's error.
  */
 int default_directory(bool make, const char **path);
 

@@ -25,6 +25,8 @@ static const struct directory *opened_directory(void)
 	return &directory;
 }
 
+const char something_else[] = "not a semaphore: something else has the name";
+
 const char *why_not(const char *name)
 {
 	struct file file;
@@ -45,7 +47,7 @@ const char *why_not(const char *name)
 		return "permission denied";
 	case ELOOP:
 	case EINVAL:
-		return "not a semaphore: something else has the name";
+		return something_else;
 	default:
 		return "can't be read";
 	}

@@ -99,7 +99,7 @@ const char *explain(int error, const char *name)
 	case ENAMETOOLONG:
 		return why ? why : description(error);
 	case EEXIST:
-		return !why ? "it exists" : why;
+		return why == something_else ? why : "it exists";
 	case EPERM:
 	case EACCES:
 		return "permission denied";
@@ -297,29 +297,25 @@ static const struct option *option_of(int letter)
 	return option;
 }
 
-/* getopt's own messages aren't escaped. `word`: the last that it read. */
+/* getopt's own messages aren't escaped. `word`: that of which it speaks. */
 static _Noreturn void die_of_option(int answer, const char *word)
 {
-	bool is_long = strncmp(word, "--", 2) == 0;
-
 	if (answer == ':')
 		die(USAGE, "%s: a value is missing", word);
-	if (optopt && is_long)
+	if (optopt && strncmp(word, "--", 2) == 0)
 		die(USAGE, "%s: it takes no value", word);
-	if (optopt && !is_long)
-		die(USAGE, "no such option: -%c (--help lists them)", optopt);
 	die(USAGE, "no such option: %s (--help lists them)", word);
 }
 
 /* Reads options up to the first word that is none. `given`: the letters of those that there were before. */
 static void read_options(int argc, char **argv, char *given)
 {
-	int letter;
+	int letter, at = 1;
 
 	opterr = 0;
-	while ((letter = getopt_long(argc, argv, "+:", known, NULL)) != -1) {
+	for (; (letter = getopt_long(argc, argv, "+:", known, NULL)) != -1; at = optind) {
 		if (letter == ':' || letter == '?')
-			die_of_option(letter, argv[optind - 1]);
+			die_of_option(letter, argv[at]);
 		if (strchr(given, letter))
 			die(USAGE, "--%s: given twice", option_of(letter)->name);
 		given[strlen(given)] = (char)letter;
@@ -456,6 +452,7 @@ int enter(bool make)
 		where.dir = getenv("KSEM_DIR");
 	if (!where.dir || !*where.dir) {
 		error = default_directory(make, &where.dir);
+		options.directory = where.dir;
 		if (error)
 			return error;
 	}
@@ -481,7 +478,7 @@ int main(int argc, char **argv)
 {
 	const struct command *command;
 	struct sigaction pipe, ignore = {.sa_handler = SIG_IGN};
-	int code;
+	int code, error;
 
 	fill_standard_descriptors();
 	text_start();
@@ -492,7 +489,8 @@ int main(int argc, char **argv)
 	if (!command->act || command->act == watch_semaphores)
 		sigaction(SIGPIPE, &pipe,
 			  NULL); /* a program that is run has it as it was; who has seen enough ends a watch */
-	must(enter(true), options.directory);
+	error = enter(true);     /* which tells options.directory */
+	must(error, options.directory);
 	code = command->act ? command->act() : run(options.names);
 	must_have_written();
 	return code;

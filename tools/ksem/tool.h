@@ -117,6 +117,9 @@ void find_holders(const struct ksem_info *info, struct holders *holders);
 /* Why there is no semaphore of that name to show; NULL: there is one. */
 const char *why_not(const char *name);
 
+/* That answer of why_not's where the name is no semaphore's. */
+extern const char something_else[];
+
 /* ---- Completion (complete.c). ---- */
 
 /* Answers the shell: see completion.bash. */
