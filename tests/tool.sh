@@ -163,6 +163,9 @@ check 126 "$ksem" run --name /run -- "$work/.plain"
 for signal in 1 6 9 11 13 14 15; do
 	check $((128 + signal)) "$ksem" run --name /run -- bash -c "ulimit -c 0; kill -$signal \$\$"
 done
+check 7 env --ignore-signal=CHLD "$ksem" run --name /run -- bash -c 'exit 7'
+check 0 env --ignore-signal=CHLD "$ksem" run --name /run -- grep -q '^SigIgn:.*[13579bdf]....$' /proc/self/status
+check 0 env --default-signal=CHLD "$ksem" run --name /run -- grep -q '^SigIgn:.*[02468ace]....$' /proc/self/status
 is "$(value /run)" 1 'the permit is back'
 "$ksem" run --name /run -- sleep 100 &
 while [ "$(value /run)" = 1 ]; do sleep 0.02; done
@@ -224,6 +227,44 @@ until_there "$work/.ready"
 kill -KILL "$(cat "$work/.pid")" $!
 wait $! 2>/dev/null
 until_value /run 1
+
+# .without CALL PROGRAM [ARGUMENT ...]: runs the program where that call of the kernel fails, as in a sandbox.
+cat >"$work/.without" <<'PYTHON'
+import ctypes, errno, os, struct, sys
+
+RET_ALLOW, RET_ERRNO = 0x7FFF0000, 0x00050000
+numbers = {"pidfd_open": (434, 434, errno.ENOSYS), "sendto": (44, 206, errno.ENOBUFS)}
+number = numbers[sys.argv[1]][os.uname().machine == "aarch64"]
+program = struct.pack("HBBI" * 4, 0x20, 0, 0, 0, 0x15, 0, 1, number, 6, 0, 0, RET_ERRNO | numbers[sys.argv[1]][2],
+                      6, 0, 0, RET_ALLOW)
+buffer = ctypes.create_string_buffer(program)
+libc = ctypes.CDLL(None, use_errno=True)
+filter = ctypes.create_string_buffer(struct.pack("HxxxxxxP", 4, ctypes.addressof(buffer)))
+if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, filter, 0, 0):
+    sys.exit("prctl")
+os.execvp(sys.argv[2], sys.argv[2:])
+PYTHON
+python3 "$work/.without" pidfd_open "$ksem" run --name /run -- bash -c "touch '$work/.ready'; read <'$work/.go'" &
+until_there "$work/.ready"
+kill -KILL $!
+wait $! 2>/dev/null
+sleep 0.2
+is "$(value /run)" 0 'ksem is dead, the program runs, without pidfds: the permit is held'
+echo >"$work/.go"
+until_value /run 1
+
+# The program isn't begun where its keeper can't be heard, or is dead: that is no success, nor the program's failure.
+says "/run: the process that was to keep the permit couldn't be heard" \
+	python3 "$work/.without" sendto "$ksem" run --name /run -- touch "$work/.begun"
+check 0 "$ksem" wait /run
+"$ksem" run --name /run -- touch "$work/.begun" 2>"$work/.err" &
+until [ "$(field waiters /run)" = 1 ]; do sleep 0.02; done
+kill -KILL "$(field pids /run | tr -d '[],' | tr ' ' '\n' | grep -vx $!)"
+wait $!
+is $? 1 'its keeper was killed'
+is "$(cat "$work/.err")" 'ksem: /run: the process that was to keep the permit was killed' 'its keeper was killed'
+[ -e "$work/.begun" ] && is begun '' 'the program without a permit'
+check 0 "$ksem" post /run
 
 # ksem that is killed while it waits for a permit leaves nobody who takes it.
 check 0 "$ksem" wait /run

@@ -5,7 +5,8 @@
  * The permit is a process's of its own, the keeper's: it takes it, and gives it back when ksem is done or dead, and the
  * program too. Nobody else does either, so the permit comes back once. The keeper is in a session of its own, out of
  * the way of signals to the terminal's processes. If the keeper is killed, it hadn't given the permit back yet, unless
- * that was just what it did; so ksem does it in its stead.
+ * that was just what it did; so ksem does it in its stead. If it is killed before it says that it has the permit, ksem
+ * fails.
  *
  *   ksem                                keeper                         the program's process
  *   forks the keeper                    takes a permit
@@ -33,12 +34,14 @@
 #define TAKEN 'T'
 #define GO    'G'
 #define SLICE 1.0 /* s: how often the keeper, while it waits for a permit, looks whether ksem is there */
+#define LOOK  100 /* ms: how often it looks for a program of which it could open no pidfd */
 
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
 #endif
 
 static volatile sig_atomic_t program; /* its process; 0: not begun */
+static struct sigaction for_children; /* SIGCHLD's action as ksem was started, which the program gets */
 
 static void pass_on(int number)
 {
@@ -63,12 +66,15 @@ static bool hear(int fd, void *what, size_t size)
 
 /* ---- The keeper. ---- */
 
-static void wait_for_end(int pidfd)
+/* Without a pidfd, which old kernels and some sandboxes don't give, by asking again and again. */
+static void wait_for_end(pid_t pid, int pidfd)
 {
-	struct pollfd poll_for = {.fd = pidfd, .events = POLLIN};
+	struct pollfd poll_for = {.fd = pidfd, .events = POLLIN}; /* fd -1: poll only waits */
+	bool has_ended;
 
-	while (pidfd >= 0 && poll(&poll_for, 1, -1) < 0 && errno == EINTR)
-		;
+	do
+		has_ended = poll(&poll_for, 1, pidfd >= 0 ? -1 : LOOK) > 0 || (kill(pid, 0) != 0 && errno == ESRCH);
+	while (!has_ended);
 }
 
 /* Until ksem is done, or it and its program are dead. */
@@ -83,7 +89,7 @@ static void keep(int fd)
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (tell(fd, &(char){TAKEN}, 1) && hear(fd, &go, 1))
 		return;
-	wait_for_end(pidfd);
+	wait_for_end(pid, pidfd);
 }
 
 /* By options.timeout, unless ksem dies first. 0, ETIMEDOUT, ... */
@@ -133,6 +139,7 @@ static _Noreturn void be_program(int fd, char **command)
 
 	if (!hear(fd, &go, 1))
 		_exit(FAILED); /* ksem is dead */
+	sigaction(SIGCHLD, &for_children, NULL);
 	execvp(*command, command);
 	error = errno;
 	say("%s: %s", *command, error == ENOENT ? "not found" : description(error));
@@ -164,6 +171,14 @@ static pid_t prepare_program(int keeper, int *go, char **command)
 	return child;
 }
 
+/* Whoever started ksem may ignore SIGCHLD. The kernel would then keep no exit status of ksem's children. */
+static void have_children_kept(void)
+{
+	const struct sigaction standard = {.sa_handler = SIG_DFL};
+
+	sigaction(SIGCHLD, &standard, &for_children);
+}
+
 /* Signals that would end ksem go to the program. */
 static void pass_signals_on(pid_t child)
 {
@@ -175,6 +190,27 @@ static void pass_signals_on(pid_t child)
 		sigaction(passed_on[i], &action, NULL);
 }
 
+/* The exit status where the keeper ended without a permit, or couldn't tell that it had one. */
+static int without_permit(pid_t keeper)
+{
+	int status = status_of(keeper);
+
+	if (status > 128)
+		die(FAILED, "%s: the process that was to keep the permit was killed", options.name);
+	if (status == DONE)
+		die(FAILED, "%s: the process that was to keep the permit couldn't be heard", options.name);
+	return status; /* it said why */
+}
+
+/* The program's exit status. *error: 0, or why it couldn't be begun. */
+static int run_program(pid_t child, int go, int *error)
+{
+	pass_signals_on(child);
+	*error = tell(go, &(char){GO}, 1) ? 0 : errno;
+	close(go); /* without the letter its process ends */
+	return status_of(child);
+}
+
 int run(char **command)
 {
 	ksem_id_t id = open_name(0);
@@ -182,6 +218,7 @@ int run(char **command)
 	pid_t ksem = getpid(), keeper, child;
 	char taken;
 
+	have_children_kept();
 	pair(keeper_fds);
 	keeper = fork();
 	if (keeper == 0) {
@@ -191,18 +228,15 @@ int run(char **command)
 	must(keeper < 0 ? errno : 0, "fork");
 	close(keeper_fds[1]);
 	if (!hear(keeper_fds[0], &taken, 1))
-		return status_of(keeper); /* it said why */
+		return without_permit(keeper);
 	child = prepare_program(keeper_fds[0], &go, command);
 	error = child < 0 ? errno : 0;
-	if (!error) {
-		pass_signals_on(child);
-		tell(go, &(char){GO}, 1);
-		status = status_of(child);
-	}
+	if (!error)
+		status = run_program(child, go, &error);
 	tell(keeper_fds[0], &(char){GO}, 1);
 	close(keeper_fds[0]);
 	if (status_of(keeper) > 128)
 		must(ksem_post(proc, id), options.name);
-	must(error, "fork");
+	must(error, "the program can't be begun");
 	return status;
 }
