@@ -136,6 +136,48 @@ if [ "$(id -u)" = 0 ]; then
 	fi
 fi
 
+# ---- Counted, or not where the file can't have the counts ----
+
+cat >sleeps.c <<'PROGRAM'
+#include <semaphore.h>
+#include <time.h>
+
+int main(void)
+{
+	struct timespec until;
+	sem_t sem;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += until.tv_nsec < 900000000 ? 50000000 : -900000000;
+	until.tv_sec += until.tv_nsec < 50000000;
+	return sem_init(&sem, 0, 0) || sem_timedwait(&sem, &until) == 0;
+}
+PROGRAM
+# shellcheck disable=SC2086 # words
+$cc sleeps.c -o sleeps -pthread || exit 1
+counted() {
+	od -A n -v -t u8 -N 8 "$1" | tr -d ' '
+}
+as=(env KSEM_POSIX_STATS=stats)
+runs 0 '' '' ./sleeps
+runs 0 '' '' ./sleeps
+[ "$(counted stats)" = 2 ] || { echo "FAILED: counted $(counted stats) sleeps, not 2" && failed=1; }
+head -c 100 /dev/zero >longer
+as=(env KSEM_POSIX_STATS=longer)
+runs 0 '' '' ./sleeps
+[ "$(counted longer)$(wc -c <longer)" = 1100 ] || { echo "FAILED: a longer file was cut" && failed=1; }
+as=(bash -c 'ulimit -f 0; exec "$@"' - env KSEM_POSIX_STATS=limited)
+runs 0 '' '' ./sleeps
+as=(env KSEM_POSIX_STATS=.)
+runs 0 '' '' ./sleeps
+if [ "$(id -u)" = 0 ] && mkdir full && mount -t tmpfs -o size=4k tmpfs full 2>/dev/null; then
+	head -c 4096 /dev/zero >full/it
+	as=(env KSEM_POSIX_STATS=full/stats)
+	runs 0 '' '' ./sleeps
+	umount full
+fi
+as=(env)
+
 # ---- Not run ----
 
 runs 2 '' 'ksem-run: a program is missing*'

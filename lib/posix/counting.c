@@ -4,12 +4,17 @@
  * counts into the file, which holds two 64-bit numbers in the processor's order: sleeps, and wake calls. It is mapped,
  * so that what a process counted stays however it ends; many processes may count into one.
  *
+ * Where the file can't have the counts, nothing is counted: no program ends for that. So the file gets its memory
+ * before it is mapped, since a store to a page for which the file system has no room is SIGBUS.
+ *
  * The counts are kept where sleeps and wakes go to the kernel (futex_ops), and nowhere else: without the variable
  * nothing is counted, and nothing asks.
  */
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/compiler.h"
@@ -56,6 +61,15 @@ static int add_shared(atomic(uint32_t) *word, uint32_t n, uint32_t wake)
 	return woken;
 }
 
+/* Gives the file memory for the counts; what it has stays. Beyond the limit of a file's size that would be SIGXFSZ. */
+static bool make_room(int fd)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur >= sizeof(struct counts) &&
+	       posix_fallocate(fd, 0, sizeof(struct counts)) == 0;
+}
+
 /* NULL: no such file can be had. */
 static struct counts *map_counts(const char *file)
 {
@@ -64,7 +78,7 @@ static struct counts *map_counts(const char *file)
 
 	if (fd < 0)
 		return NULL;
-	if (ftruncate(fd, sizeof(struct counts)) == 0)
+	if (make_room(fd))
 		mapped = mmap(NULL, sizeof(struct counts), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	close(fd);
 	return mapped == MAP_FAILED ? NULL : mapped;
