@@ -187,6 +187,10 @@ runs 0 'usage: *' '' --help
 runs 127 '' 'ksem-run: ./nothing: not found' ./nothing
 # shellcheck disable=SC1003
 runs 127 '' 'ksem-run: no\\x1b\\x9bthing\\\\: not found' "$(printf 'no\033\233thing\\')"
+runs 127 '' 'ksem-run: program.c: not found' program.c
+as=(env PATH="$PATH:$work")
+runs 126 '' "ksem-run: program.c: can't be executed" program.c
+as=(env)
 runs 126 '' "ksem-run: .: can't be executed" .
 runs 126 '' "ksem-run: ./program.c: can't be executed" ./program.c
 # shellcheck disable=SC2016
