@@ -85,20 +85,20 @@ void ksem_inline_stay(const void *inside) __attribute__((weak));
 /*
  * A restartable sequence ends with one store, or one instruction that changes memory. If the thread is preempted,
  * migrated or takes a signal before that, the kernel makes it leave at 4, and nothing has happened. So on one processor
- * sequences exclude each other without a locked instruction, and who wants to be sure that none is under way anywhere
+ * sequences exclude each other without a locked instruction. A thread that must be sure that none is under way anywhere
  * asks the kernel (membarrier).
  *
  * KSEM_INLINE_SEQUENCE announces itself; makes sure that the thread is one whose sequences the kernel restarts; finds
  * the semaphore (`find`, which may be empty) whose address is then in `sem`; checks that the word, `word_at` bytes on,
- * allows it; and changes the processor's cell. Whatever stands in the way: it jumps to `refused`.
+ * allows it; and changes the processor's cell. If one of these fails, it jumps to `refused`.
  *
- * KSEM_INLINE_FIND goes the way to the semaphore of an id: `table` points to a table of which, by the low bits of the
- * id, one place points to the only semaphore that it can be; KSEM_INLINE_FOUND is then where it is. A sequence is its
- * own read section: memory that one may have found is freed after a membarrier, and what was taken out of all tables by
- * then is found by none that begins later.
+ * KSEM_INLINE_FIND looks up the semaphore of an id. `table` points to a table; the low bits of the id select its only
+ * place that may point to the semaphore. KSEM_INLINE_FOUND then has the address. A sequence is a read section of its
+ * own: memory that it may have found is freed only after a membarrier, and a sequence that begins later finds nothing
+ * that was taken out of all tables before.
  *
- * A cell is 64 bits: how often 1 was put into it, in the lower half, and how often it was taken out, in the upper. It
- * holds the difference. Since a put only writes the one half and a take the other, a put needn't wait until the take
+ * A cell is 64 bits. The lower half counts the permits that were put into it, the upper half those that were taken out;
+ * it holds the difference. A put writes only the one half and a take the other. So a put needn't wait until the take
  * before it has reached memory, nor a take for a put.
  */
 #define KSEM_INLINE_DESCRIPTOR(label, from, to)                    \
