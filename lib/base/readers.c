@@ -94,6 +94,12 @@ void rcu_meet_thread(void)
 	errno = saved;
 }
 
+/* This thread's place in liburcu's list. By its offset: liburcu's records are less aligned than their type says. */
+static struct cds_list_head *own_node(void)
+{
+	return (void *)((char *)URCU_TLS(urcu_bp_reader) + offsetof(struct urcu_bp_reader, node));
+}
+
 __attribute__((constructor(101))) static void begin_to_lend(void)
 {
 	if (!is_memory())
@@ -102,7 +108,7 @@ __attribute__((constructor(101))) static void begin_to_lend(void)
 	if (!URCU_TLS(urcu_bp_reader) || pthread_key_create(&spare_key, take_back_at_exit) != 0)
 		return;
 	urcu_bp_before_fork();
-	cds_list_add(&spare[0].node, &URCU_TLS(urcu_bp_reader)->node);
+	cds_list_add(&spare[0].node, own_node());
 	urcu_bp_after_fork_parent();
 	lends = true;
 }
