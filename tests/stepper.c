@@ -171,7 +171,7 @@ void stepper_step_over(struct stepper *stepper)
 			put_byte(stepper, at, stepper->breakpoint[i].was);
 	}
 	stepper_step(stepper);
-	if (!stepper->ended)
+	if (!stepper->ended && stepper_is_set(stepper, at)) /* not if the thread slept, and all were unset */
 		put_byte(stepper, at, INT3);
 }
 

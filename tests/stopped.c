@@ -213,6 +213,10 @@ static bool run_to(unsigned k)
 	set_at_sequences();
 	stepper_set(&run.victim, at);
 	while (good() && run.stage->mark == 1 && !(run.victim.ip == at && times == 0)) {
+		if (stepper_at_futex(&run.victim)) {
+			stepper_clear_all(&run.victim); /* earlier than in the trace */
+			return false;
+		}
 		if (stepper_is_set(&run.victim, run.victim.ip)) {
 			times -= run.victim.ip == at;
 			stepper_step_over(&run.victim);
@@ -230,6 +234,7 @@ static void stop_at_each_instruction(void)
 {
 	unsigned missed = 0;
 
+	step_through(NULL); /* what only a thread's first call does isn't in the trace */
 	step_through(NULL);
 	for (unsigned k = 0; k < run.steps && good(); k++) {
 		to_the_call();

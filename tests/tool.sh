@@ -4,6 +4,9 @@
 # without doing anything.
 #   tests/tool.sh PROGRAM COMPLETION
 set -u
+# What started this test may ignore signals (nohup does), which a shell can't undo.
+[ "${1:-}" = --with-default-signals ] || exec env --default-signal "$0" --with-default-signals "$@"
+shift
 ksem=$(realpath "$1") completion=$(realpath "$2")
 work=$(mktemp -d -p "${KSEM_TEST_SHM:-/dev/shm}" ksem-tool-XXXXXX)
 trap 'rm -rf "$work"' EXIT

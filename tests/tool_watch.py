@@ -43,7 +43,7 @@ class Watch:
             if in_shell: # the kernel stops no program by SIGTSTP whose parent is of another session
                 self.be_shell(tell)
             self.resize(columns, rows, 0)
-            for number in (signal.SIGPIPE, signal.SIGXFSZ): # Python ignores these
+            for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}: # Python, or nohup, ignores some
                 signal.signal(number, signal.SIG_DFL)
             for number in ignore:
                 signal.signal(number, signal.SIG_IGN)
