@@ -6,6 +6,7 @@
 # the tree, in a path with spaces.
 #   tests/commands.sh SOURCE
 set -u
+unset KSEM_TEST_SHM # of tools/test, if that runs this
 source=$(realpath "$1")
 work=$(mktemp -d)
 work=$(realpath "$work")
@@ -159,9 +160,10 @@ grep -q '^ended with 3$' "$work/out" || wrong "its status is lost"
 nothing_left 'at the end'
 
 for signal in INT:130 TERM:143 HUP:129; do
-	# A shell that doesn't ignore SIGINT, as one that starts commands in the background does.
+	# A shell that ignores none of them: one that starts commands in the background ignores SIGINT, nohup SIGHUP.
 	python3 -c 'import os, signal, sys
-signal.signal(signal.SIGINT, signal.SIG_DFL)
+for number in signal.SIGINT, signal.SIGHUP, signal.SIGTERM:
+    signal.signal(number, signal.SIG_DFL)
 os.execv(sys.argv[1], sys.argv[1:])' "$tree/tools/job" stays >"$work/out" 2>&1 &
 	job=$!
 	read -r _ <"$READY"
