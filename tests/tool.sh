@@ -269,6 +269,19 @@ is "$(cat "$work/.err")" 'ksem: /run: the process that was to keep the permit wa
 [ -e "$work/.begun" ] && is begun '' 'the program without a permit'
 check 0 "$ksem" post /run
 
+# The program's process is killed just before ksem tells it to begin, which strace holds up.
+if command -v strace >/dev/null; then
+	strace -qq -o "$work/.trace" -e trace=sendto -e inject=sendto:delay_enter=1s:when=2 \
+		"$ksem" run --name /run -- touch "$work/.begun" 2>"$work/.err" &
+	until grep -q '^sendto' "$work/.trace" 2>/dev/null && [ "$(value /run)" = 0 ]; do sleep 0.02; done
+	tool=$(cat "/proc/$!/task/$!/children")
+	begun=()
+	until [ ${#begun[@]} = 2 ]; do read -ra begun <"/proc/${tool% }/task/${tool% }/children"; done
+	kill -KILL "${begun[1]}" # the other is the keeper
+	wait $!
+	is "$? $(cat "$work/.err")" '137 ' 'the program was killed before it began'
+fi
+
 # ksem that is killed while it waits for a permit leaves nobody who takes it.
 check 0 "$ksem" wait /run
 "$ksem" run --name /run -- true &

@@ -205,10 +205,15 @@ static int without_permit(pid_t keeper)
 /* The program's exit status. *error: 0, or why it couldn't be begun. */
 static int run_program(pid_t child, int go, int *error)
 {
+	int status;
+
 	pass_signals_on(child);
 	*error = tell(go, &(char){GO}, 1) ? 0 : errno;
 	close(go); /* without the letter its process ends */
-	return status_of(child);
+	status = status_of(child);
+	if (status > 128) /* it was killed before it could be told */
+		*error = 0;
+	return status;
 }
 
 int run(char **command)
