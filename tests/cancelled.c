@@ -110,7 +110,6 @@ struct own {
 	struct ksem_ns *ns;
 	struct ksem_proc *proc;
 	struct random random;
-	bool at_any_place; /* cancel it asynchronously */
 };
 
 /*
@@ -126,8 +125,6 @@ static void change_tables(struct own *own, unsigned what)
 	name[6] = (char)('0' + what / 8 % 4);
 	switch (what % 8) {
 	case 0:
-		if (own->at_any_place) /* it may have destroyed the namespace, and not said so */
-			break;
 		if (!own->ns)
 			ksem_ns_create(&options, &own->ns);
 		else if (ksem_ns_destroy(own->ns) == 0)
@@ -158,8 +155,6 @@ static void *change_until_cancelled(void *arg)
 		ksem_id_t id;
 
 		change_tables(own, random_below(&own->random, 1024));
-		if (own->at_any_place)
-			continue;
 		pthread_testcancel();
 		if (ksem_open(own->proc, "/waited-for", O_CREAT, 0600, 0, &id) != 0)
 			continue;
@@ -169,16 +164,6 @@ static void *change_until_cancelled(void *arg)
 	return NULL;
 }
 
-static void *change_and_be_left(void *arg)
-{
-	int before;
-
-	pthread_setcanceltype(((struct own *)arg)->at_any_place ? PTHREAD_CANCEL_ASYNCHRONOUS : PTHREAD_CANCEL_DEFERRED,
-			      &before);
-	return change_until_cancelled(arg);
-}
-
-/* It ends in no other way; glibc 2.36 loses the result of some that are cancelled asynchronously. */
 static void cancel_one(pthread_t thread)
 {
 	MUST(pthread_cancel(thread) == 0);
@@ -215,20 +200,20 @@ static void be_usable(struct world *world)
 	must_end_well(child);
 }
 
-static void storm(struct world *world, struct random random, bool at_any_place)
+static void storm(struct world *world, struct random random)
 {
 	struct own own[THREADS];
 	pthread_t threads[THREADS];
 	int before;
 
-	be_usable(world); /* which also makes the dynamic linker look all of it up: it may not be left at any place */
+	be_usable(world);
 	MUST(ksem_proc_exec(world->proc) == 0);
 	before = open_descriptors();
 	for (unsigned i = 0; i < THREADS; i++) {
-		own[i] = (struct own){.world = world, .random = random, .at_any_place = at_any_place};
+		own[i] = (struct own){.world = world, .random = random};
 		random_next(&random);
 		MUST(ksem_proc_create(world->ns, NULL, &own[i].proc) == 0);
-		threads[i] = start(change_and_be_left, &own[i]);
+		threads[i] = start(change_until_cancelled, &own[i]);
 	}
 	for (unsigned n = 0; n < CANCELS; n++) {
 		unsigned which = n % THREADS;
@@ -236,7 +221,7 @@ static void storm(struct world *world, struct random random, bool at_any_place)
 		for (unsigned spin = random_below(&random, 2000); spin > 0; spin--)
 			atomic_signal_fence(memory_order_seq_cst);
 		cancel_one(threads[which]);
-		threads[which] = start(change_and_be_left, &own[which]);
+		threads[which] = start(change_until_cancelled, &own[which]);
 	}
 	for (unsigned i = 0; i < THREADS; i++) {
 		cancel_one(threads[i]);
@@ -248,10 +233,11 @@ static void storm(struct world *world, struct random random, bool at_any_place)
 	MUST(open_descriptors() <= before);
 }
 
-static void storms(bool at_any_place)
+static void cancelled_threads_leave_the_process_usable(void **state)
 {
 	struct random random = random_new();
 
+	(void)state;
 	for (int i = 0; i < PROCESSES; i++) {
 		struct world world;
 		pid_t child;
@@ -262,28 +248,13 @@ static void storms(bool at_any_place)
 		if (child == 0) {
 			alarm(SECONDS);
 			world = world_limited(0, 0);
-			storm(&world, random, at_any_place);
+			storm(&world, random);
 			world_end(&world);
 			exit(0);
 		}
 		must_end_well(child);
 		random_next(&random);
 	}
-}
-
-static void cancelled_threads_leave_the_process_usable(void **state)
-{
-	(void)state;
-	storms(false);
-}
-
-/* A call that changes tables isn't left in its midst even so: it is no place for it, but this costs nothing. */
-static void asynchronous_cancellation_waits_for_the_end_of_a_change(void **state)
-{
-	(void)state;
-	if (THREAD_SANITIZED)
-		SKIP("its runtime can't be left at any place");
-	storms(true);
 }
 
 /* ---- A visit. ---- */
@@ -325,7 +296,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_call_is_a_cancellation_point),
 		cmocka_unit_test(cancelled_threads_leave_the_process_usable),
-		cmocka_unit_test(asynchronous_cancellation_waits_for_the_end_of_a_change),
 		world_test(a_visit_has_the_state_of_its_caller),
 	};
 

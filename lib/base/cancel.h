@@ -6,8 +6,9 @@
  * back, disables cancellation for as long. A request that comes meanwhile stays pending until the caller's own state is
  * back, and is acted on at the thread's next cancellation point. So a host's callback must run with the host's state.
  *
- * A thread whose cancellation type is asynchronous isn't ended meanwhile either. For that its type changes too: glibc
- * (2.36) acts on a request that was sent just before the state changed, and looks at nothing but the type.
+ * Asynchronous cancellation isn't for this library: POSIX allows a thread that enables it three calls, none of them
+ * ours. The type changes all the same: glibc (2.36) acts on a request that was sent just before the state changed, and
+ * looks at nothing but the type. Such a request may still end the thread in one of libc's cancellation points.
  */
 #ifndef KSEM_BASE_CANCEL_H
 #define KSEM_BASE_CANCEL_H
