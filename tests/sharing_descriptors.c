@@ -15,6 +15,14 @@ static char strange[128]; /* a directory of the host's own */
 
 #define NUMBERS 64
 
+static atomic(unsigned) *closed; /* between processes: how far they are */
+
+static void *run_in_thread(void *act)
+{
+	((void (*)(void))act)();
+	return NULL;
+}
+
 /* As daemons do: closes all but the standard files, and opens a directory of its own under every number. */
 static void take_all_descriptors(void)
 {
@@ -84,6 +92,70 @@ static void what_the_host_closed_is_opened_again(void **state)
 {
 	(void)state;
 	ends_well(start_process(use_it_after_that));
+}
+
+static void daemonize_and_wait(void)
+{
+	for (int fd = 3; fd < NUMBERS; fd++)
+		close(fd);
+	wait_for_a_permit();
+}
+
+static pid_t start_thread_that_waits_and_daemonize(void)
+{
+	pid_t child = fork();
+
+	MUST(child >= 0);
+	if (child == 0) {
+		pthread_t waiter;
+		ksem_id_t other;
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		alarm(120);
+		waiter = start(run_in_thread, wait_for_a_permit);
+		until_waiting(world.proc, id, 1);
+		for (int fd = 3; fd < NUMBERS; fd++)
+			close(fd);
+		store_rel(&closed[0], 1);
+		while (load_acq(&closed[1]) == 0) /* somebody takes it for dead */
+			sched_yield();
+		MUST(ksem_init(world.proc, 0, &other) == 0); /* it notices */
+		store_rel(&closed[2], 1);
+		finish(waiter);
+		_exit(0);
+	}
+	return child;
+}
+
+static void one_that_closed_its_descriptors_waits_as_ever(void **state)
+{
+	pid_t child;
+
+	(void)state;
+	world = enter();
+	OK(ksem_open(world.proc, "/held", O_CREAT, 0600, 0, &id));
+	child = start_process(daemonize_and_wait);
+	until_waiting(world.proc, id, 1);
+	assert_int_equal(info_of(world.proc, id).refs, 2);
+	OK(ksem_post(world.proc, id));
+	ends_well(child);
+
+	/* The same where a thread slept before. */
+	closed = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(closed, MAP_FAILED);
+	child = start_thread_that_waits_and_daemonize();
+	while (load_acq(&closed[0]) == 0)
+		sched_yield();
+	assert_int_equal(info_of(world.proc, id).waiters, 0);
+	store_rel(&closed[1], 1);
+	while (load_acq(&closed[2]) == 0)
+		sched_yield();
+	assert_int_equal(info_of(world.proc, id).waiters, 1);
+	assert_int_equal(info_of(world.proc, id).refs, 2);
+	OK(ksem_post(world.proc, id));
+	ends_well(child);
+	munmap(closed, PAGE_BYTES);
+	world_end(&world);
 }
 
 /* The host opens the same directory: the number is right and the file is, but the locks are gone. */
@@ -246,6 +318,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		shared_test(what_the_host_closed_is_opened_again),
+		shared_test(one_that_closed_its_descriptors_waits_as_ever),
 		shared_test(a_description_of_the_hosts_is_not_ours),
 		shared_test(what_cant_be_opened_again_is_an_error),
 		shared_test(two_namespaces_are_not_mixed_up),

@@ -135,10 +135,29 @@ static bool leave_shared(struct ksem *ksem)
 	return last;
 }
 
+/*
+ * A host that closed the directory's descriptor makes others take this process for dead. It must be there again before
+ * a thread sleeps, or they count that off. Only then does a wait that isn't the last take locks.
+ */
+static void be_present(struct ksem *ksem)
+{
+	struct ksem_ns *ns = ksem->ns;
+
+	if (likely(directory_fd(shared_of(ksem)->directory) >= 0))
+		return;
+	fork_gate_enter();
+	pthread_mutex_lock(&ns->lock);
+	sharing_refresh(ns); /* if it can't be, posts still wake it, as long as nobody looks for the dead */
+	pthread_mutex_unlock(&ns->lock);
+	fork_gate_leave();
+}
+
 static int wait_shared(struct ksem *ksem, const struct deadline *deadline)
 {
-	int error = enlist_shared(ksem);
+	int error;
 
+	be_present(ksem);
+	error = enlist_shared(ksem);
 	if (error == EAGAIN)
 		error = park_shared(ksem, deadline);
 	if (leave_shared(ksem))

@@ -248,3 +248,10 @@ void plain_add_waiter(struct plain *sem)
 			count_waiter_more(c))) /* relaxed: a number; the thread looks before it sleeps */
 		;
 }
+
+void plain_count_again(struct plain *sem, uint32_t n)
+{
+	for (; n > 0; n--)
+		plain_add_waiter(sem);
+	futex_wake_in(FUTEX_SHARED, value_half(sem), INT_MAX);
+}

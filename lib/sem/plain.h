@@ -113,6 +113,9 @@ int plain_kill(struct plain *sem);
  */
 bool plain_trim_waiters(struct plain *sem, count_t was, uint32_t most);
 
+/* n waiters more, which had been taken for dead, and may sleep beside a permit: all sleepers of a shared one look. */
+void plain_count_again(struct plain *sem, uint32_t n);
+
 /* One waiter more: in a fork's child, whose one thread is enlisted as the thread is that it is a copy of. */
 void plain_add_waiter(struct plain *sem);
 

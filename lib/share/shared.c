@@ -217,25 +217,41 @@ int shared_take_back(struct ksem *ksem)
 	return 0;
 }
 
+/* Takes a record in place of the one that another process took meanwhile. 0, ENOMEM, ENOSPC. */
+static int replace_record(struct shared *shared, uint32_t waiters)
+{
+	uint64_t presence = shared->directory->presence;
+	uint32_t refs = life_count_refs(load_rlx(&shared->ksem.life)); /* relaxed: changed under the namespace's lock */
+	struct record record;
+	int error = records_enter(&shared->records, shared->directory, presence, refs, &record);
+
+	if (error)
+		return error;
+	for (; waiters > 0; waiters--)
+		holder_begin_wait(record.holder);
+	records_say_process(&record, presence);
+	shared->record = record;
+	return 0;
+}
+
+/* Waiters that are counted once too often are counted off at once: the records tell how many there are. */
 int shared_come_back(struct ksem *ksem)
 {
 	struct shared *shared = shared_of(ksem);
 	uint64_t presence = shared->directory->presence;
-	uint32_t refs = life_count_refs(load_rlx(&ksem->life)); /* relaxed: changed under the namespace's lock */
-	struct record record;
-	int error;
+	uint32_t waiters = count_waiters(load_rlx(&ksem->sem.word)); /* relaxed: threads come and go */
+	int error = 0;
 
-	/* relaxed: it was this process's; what another wrote there it wrote before this one asked */
-	if (!presence || shared_is_lost(ksem) || load_rlx(&shared->record.holder->presence) == presence)
+	if (!presence || shared_is_lost(ksem))
 		return 0;
-	error = records_enter(&shared->records, shared->directory, presence, refs, &record);
-	if (error)
-		return error;
-	for (uint32_t waiters = count_waiters(load_rlx(&ksem->sem.word)); waiters > 0; waiters--) /* relaxed: threads */
-		holder_begin_wait(record.holder);                                                 /* come and go */
-	records_say_process(&record, presence);
-	shared->record = record;
-	return 0;
+	/* relaxed: it was this process's; what another wrote there it wrote before this one asked */
+	if (load_rlx(&shared->record.holder->presence) != presence)
+		error = replace_record(shared, waiters);
+	if (!error && waiters > 0) {
+		plain_count_again(shared->sem, waiters);
+		records_count_off_dead(&shared->records, shared->directory);
+	}
+	return error;
 }
 
 void shared_before_fork(struct ksem *ksem)

@@ -126,8 +126,8 @@ bool shared_abandon(struct ksem *ksem);
 int shared_take_back(struct ksem *ksem);
 
 /*
- * This process's presence had gone for a while, and is there again. Another may have taken its record meanwhile: then
- * takes another one. Under the namespace's lock. ENOMEM, ENOSPC.
+ * This process's presence had gone for a while, and is there again. Others may have taken its record meanwhile, and
+ * counted its waiters off: takes another record, and counts them again. Under the namespace's lock. ENOMEM, ENOSPC.
  */
 int shared_come_back(struct ksem *ksem);
 
