@@ -198,7 +198,8 @@ static void the_kernel_adds_and_wakes_or_does_nothing(void **state)
 	errno = 77;
 	assert_int_equal(kernel.add_shared(&word, FUTEX_ADD_MAX, 5), 0);
 	assert_int_equal(word, 7 + FUTEX_ADD_MAX);
-	assert_true(kernel.add_shared((atomic(uint32_t) *)8, 1, 1) < 0);
+	if (!THREAD_SANITIZED) /* there the library adds */
+		assert_true(kernel.add_shared((atomic(uint32_t) *)8, 1, 1) < 0);
 	assert_int_equal(errno, 77);
 }
 
