@@ -486,6 +486,8 @@ static void no_signal_is_lost_when_a_second_is_over(void **state)
 	pthread_t threads[TIMED_THREADS];
 
 	(void)state;
+	if (THREAD_SANITIZED)
+		SKIP("there a wait is a sequence of short sleeps, as its runtime holds handlers back");
 	set_handler(SIGUSR2, nothing, 0);
 	memset(&seconds, 0, sizeof(seconds));
 	for (int i = 0; i < TIMED_THREADS / 2; i++)
