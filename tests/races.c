@@ -295,7 +295,7 @@ static void the_taker_may_destroy_at_once(void **state)
 	(void)state;
 	atomic_store(&current, 0);
 	taker = start(wait_then_destroy, NULL);
-	for (int i = 0; i < ROUNDS_OF_MAKING(50000); i++) {
+	for (int i = 0; i < rounds_of_making(50000); i++) {
 		ksem_id_t id;
 
 		OK(ksem_init(world->proc, 0, &id));
@@ -332,7 +332,7 @@ static void a_stale_id_reaches_no_other_semaphore(void **state)
 	(void)state;
 	atomic_store(&current, 0);
 	poster = start(post_stale_ids, NULL);
-	for (int i = 0; i < ROUNDS_OF_MAKING(100000); i++) {
+	for (int i = 0; i < rounds_of_making(100000); i++) {
 		OK(ksem_init(world->proc, 0, &id));
 		atomic_store(&current, id);
 		if (i % 4 == 0)
@@ -426,7 +426,7 @@ static void look_ups_succeed_while_the_table_grows_and_shrinks(void **state)
 	}
 	for (int i = 0; i < 2; i++)
 		thread[i] = start(look_up_held, NULL);
-	for (int round = 0; round < ROUNDS_OF_MAKING(60); round++) {
+	for (int round = 0; round < rounds_of_making(60); round++) {
 		for (int i = 0; i < MANY; i++)
 			OK(ksem_init(world->proc, 0, &many[i]));
 		for (int i = 0; i < MANY; i++)
@@ -512,7 +512,7 @@ static void pins_against_destroy_keep_the_memory_only(void **state)
 	atomic_store(&current, 0);
 	for (int i = 0; i < 2; i++)
 		thread[i] = start(pin_and_unpin, NULL);
-	for (int i = 0; i < ROUNDS_OF_MAKING(100000); i++) {
+	for (int i = 0; i < rounds_of_making(100000); i++) {
 		ksem_id_t id;
 
 		OK(ksem_init(world->proc, 0, &id));

@@ -59,7 +59,10 @@
 #define ROUNDS(n) (SANITIZED || EMULATED ? (n) / 10 : (n))
 
 /* The same, of rounds that make semaphores: where OS processes share them, each is a file. */
-#define ROUNDS_OF_MAKING(n) (getenv("KSEM_TEST_SHARED") ? (n) / 10 : ROUNDS(n))
+static inline int rounds_of_making(int n)
+{
+	return getenv("KSEM_TEST_SHARED") ? n / 10 : ROUNDS(n);
+}
 
 /* A call that must succeed, or must fail with just this error. */
 #define OK(call)           assert_int_equal((call), 0)
