@@ -61,7 +61,9 @@
 /* The same, of rounds that make semaphores: where OS processes share them, each is a file. */
 static inline int rounds_of_making(int n)
 {
-	return getenv("KSEM_TEST_SHARED") ? n / 10 : ROUNDS(n);
+	const char *shared = getenv("KSEM_TEST_SHARED");
+
+	return shared ? n / 10 : ROUNDS(n);
 }
 
 /* A call that must succeed, or must fail with just this error. */
