@@ -144,6 +144,8 @@ static void no_signal_is_lost_when_a_second_is_over(void **state)
 	int interrupted;
 
 	(void)state;
+	if (EMULATED)
+		SKIP("there are no timers that signal a thread");
 	if (THREAD_SANITIZED)
 		SKIP("there a wait is a sequence of short sleeps, as its runtime holds handlers back");
 	handle(SIGUSR2, only_note, 0, &before);
