@@ -268,10 +268,11 @@ static void threads_fork_at_the_same_time(void **state)
 
 static void a_child_of_Fork_may_use_it(void **state)
 {
-	pthread_t sleeper = start(sleep_by_id, NULL);
+	pthread_t sleeper;
 
 	(void)state;
 	skip_where_the_page_is_not_wiped();
+	sleeper = start(sleep_by_id, NULL);
 	until_asleep(host.world.proc, host.asleep, 1);
 	for (int i = 0; i < FORKS; i++)
 		fork_one(_Fork);
