@@ -4,7 +4,8 @@
  *
  * A thread that waits by id leaves its read section before it sleeps. From then on its being enlisted in the word keeps
  * the semaphore, and its being counted in the process keeps the process. If all else that kept the semaphore went
- * meanwhile, the last waiter ends it. Only that one takes a lock: other waits neither take one nor allocate.
+ * meanwhile, the last waiter ends it. That one takes locks. So does a wait that must open the directory again, since
+ * the host closed it (be_present). Other waits neither take a lock nor allocate.
  *
  * What the calling thread waits for stands in `own`: the child of a fork from a signal handler, which has this thread
  * and no other, tells by it which waiters it still has. The counts and `own` change together in a read section, in
@@ -136,8 +137,8 @@ static bool leave_shared(struct ksem *ksem)
 }
 
 /*
- * A host that closed the directory's descriptor makes others take this process for dead. It must be there again before
- * a thread sleeps, or they count that off. Only then does a wait that isn't the last take locks.
+ * If the host closed the directory's descriptor, other processes take this one for dead, and count off its waiters. So
+ * the directory is opened again before a thread sleeps.
  */
 static void be_present(struct ksem *ksem)
 {
