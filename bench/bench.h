@@ -21,7 +21,7 @@ void drop_post_wait(void);
 void add_references(void); /* init + destroy, open + close, look-ups */
 void drop_references(void);
 void add_designs(void); /* what the fast path could be instead */
-void add_retire(void); /* giving memory back: the library's way, and a call_rcu callback an object */
+void add_retire(void);  /* giving memory back: the library's way, and a call_rcu callback an object */
 
 /* For what must work if anything does. */
 static inline void must(int error, const char *what)

@@ -5,15 +5,15 @@
  *
  *   designs/locked        two locked instructions on one word, and nothing else: the least of any design without
  *                         restartable sequences
- *   designs/two_counts    the sequences as they are: a cell is two counts
- *   designs/one_count     a cell is one count: fewer instructions, but each waits for the store of the one before
- *   designs/owner         a cell of a thread's own, so that no processor is asked for; a semaphore that two threads use
+ *   designs/two_counts    the sequences as they are: a slot is two counts
+ *   designs/one_count     a slot is one count: fewer instructions, but each waits for the store of the one before
+ *   designs/owner         a slot of a thread's own, so that no processor is asked for; a semaphore that two threads use
  *                         would have to move its permits between them
  *   designs/unannounced   sequences that don't announce themselves: the rest of them. The kernel couldn't restart them
- *   designs/unchecked     sequences that take the number of the processor as it is: what a chunk of closed cells below
+ *   designs/unchecked     sequences that take the number of the processor as it is: what a chunk of closed slots below
  *                         the first processor's, for threads that the kernel doesn't serve, would allow pinned calls
  *   designs/in_register   sequences that count in a register, and end with a store of it
- *   designs/bare          the two counts alone: not even looking whether permits are in cells
+ *   designs/bare          the two counts alone: not even looking whether permits are in slots
  *   designs/section       two counts, and a read section of RCU around each, as a look-up outside of sequences needs
  */
 #include <urcu/urcu-bp.h>
@@ -24,12 +24,12 @@
 
 #if KSEM_INLINE_WORKS && defined(__x86_64__)
 
-static _Alignas(64) char cells[64 << KSEM_INLINE_STRIDE]; /* of up to 64 processors */
+static _Alignas(64) char slots[64 << KSEM_INLINE_STRIDE]; /* of up to 64 processors */
 static struct {
 	char before[KSEM_INLINE_WORD];
 	uint64_t word;
-	uint16_t cells;
-} fake; /* a semaphore whose permits are in cells */
+	uint16_t slots;
+} fake; /* a semaphore whose permits are in slots */
 
 /* clang-format off */
 #define ONE_COUNT_PUT                       \
@@ -77,9 +77,9 @@ static struct {
 	"cmpb %[percpu], %c[word_at] + 7(%[sem])\n\t"           \
 	"jne %l[refused]\n\t"                                   \
 	"movzwl %c[word_at] + 8(%[sem]), %%ecx\n\t"             \
-	"addq %[cells], %%rax\n\t"
+	"addq %[slots], %%rax\n\t"
 #define BARE                                \
-	"movq %[cells], %%rax\n\t"          \
+	"movq %[slots], %%rax\n\t"          \
 	"xorl %%ecx, %%ecx\n\t"
 #define ABORT KSEM_INLINE_ABORT(".byte 0x0f, 0xb9, 0x3d\n\t.long 0x53053053", "jmp")
 
@@ -95,7 +95,7 @@ static struct {
 		__label__ refused, done;                                                                    \
 		__asm__ goto(text                                                                           \
 			     :                                                                              \
-			     : KSEM_INLINE_INPUTS(ksem_inline_1.area, ksem_inline_1.processors, own_cells), \
+			     : KSEM_INLINE_INPUTS(ksem_inline_1.area, ksem_inline_1.processors, own_slots), \
 			       [sem] "r"(&fake), [word_at] "i"(KSEM_INLINE_WORD)                            \
 			     : KSEM_INLINE_CLOBBERS                                                         \
 			     : refused);                                                                    \
@@ -105,7 +105,7 @@ static struct {
 	done:;                                                                                              \
 	} while (0)
 
-/* An aborted sequence leaves a permit in its cell, or one too few; that many may fail. */
+/* An aborted sequence leaves a permit in its slot, or one too few; that many may fail. */
 static void check(struct gbench *g, int64_t pairs, int64_t failed)
 {
 	if (failed > pairs / 100 + 16)
@@ -115,12 +115,12 @@ static void check(struct gbench *g, int64_t pairs, int64_t failed)
 #define DESIGN(name, put, take, enter, leave)                                          \
 	static void name(struct gbench *g, const void *arg)                            \
 	{                                                                              \
-		char *own_cells = cells;                                               \
+		char *own_slots = slots;                                               \
 		int64_t pairs = 0, failed = 0;                                         \
                                                                                        \
 		(void)arg;                                                             \
-		for (size_t at = 0; at < sizeof(cells); at += 1 << KSEM_INLINE_STRIDE) \
-			memset(&cells[at], 0, 64);                                     \
+		for (size_t at = 0; at < sizeof(slots); at += 1 << KSEM_INLINE_STRIDE) \
+			memset(&slots[at], 0, 64);                                     \
 		fake.word = (uint64_t)KSEM_INLINE_PERCPU << 56;                        \
 		GBENCH_LOOP(g) {                                                       \
 			enter;                                                         \

@@ -5,7 +5,6 @@
  */
 #include "support.h"
 
-
 #define SLEEPERS 4
 
 struct sleeper {

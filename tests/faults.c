@@ -69,19 +69,19 @@ static void end(void)
 	world_end(&world);
 }
 
-static enum count_mode mode(void)
+static enum word_mode mode(void)
 {
-	return count_mode(semaphore_word(&pin->sem));
+	return word_mode(semaphore_word(&pin->sem));
 }
 
 /* False: no restartable sequences here. */
 static bool make_percpu(void)
 {
-	for (int i = 0; cells_started() && i < 100000 && mode() != COUNT_PERCPU; i++) {
+	for (int i = 0; slots_started() && i < 100000 && mode() != WORD_PERCPU; i++) {
 		MUST(ksem_trywait(world.proc, id) == 0);
 		MUST(ksem_post(world.proc, id) == 0);
 	}
-	return mode() == COUNT_PERCPU;
+	return mode() == WORD_PERCPU;
 }
 
 static void *wait_once(void *arg)
@@ -215,7 +215,7 @@ static void waits_end_without_futexes(void **state)
 	}
 }
 
-/* ---- Permits in cells, and what it takes to have them back. ---- */
+/* ---- Permits in slots, and what it takes to have them back. ---- */
 
 #define PERMITS 3
 #define TAKERS  4
@@ -420,7 +420,7 @@ static void first_namespace_without_memory(void)
 	for (int i = 0; i < 1000; i++)
 		MUST(ksem_trywait(world.proc, id) == 0 && ksem_post(world.proc, id) == 0);
 	MUST(ksem_pin(world.proc, id, &pin) == 0);
-	MUST(mode() == COUNT_CENTRAL); /* there was no memory for cells, and it doesn't matter */
+	MUST(mode() == WORD_CENTRAL); /* there was no memory for slots, and it doesn't matter */
 }
 
 static bool address_space_has_a_limit(void)

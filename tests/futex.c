@@ -236,15 +236,15 @@ static void wakes_are_as_many_as_permits_or_waiters(void **state)
 	assert_int_equal(value_of(world->proc, id), 1000);
 }
 
-/* Two waiters that have armed the bell, of which as many sleep. */
+/* Two waiters that have armed the eventcount, of which as many sleep. */
 static void park_two(struct semaphore *sem, unsigned asleep)
 {
 	memset(sem, 0, sizeof(*sem));
 	semaphore_init(sem, 0);
 	PLAY(NULL, EINTR);
 	for (int i = 0; i < 2; i++) {
-		FAILS(EAGAIN, semaphore_take_or_enlist(sem));
-		FAILS(EINTR, park_sleep(sem, NULL));
+		FAILS(EAGAIN, semaphore_take_or_register(sem));
+		FAILS(EINTR, eventcount_sleep(sem, NULL));
 	}
 	PLAY(NULL, 0);
 	fake.asleep = asleep;
@@ -276,14 +276,14 @@ static void a_permit_that_a_woken_sleeper_will_look_for_needs_no_wake(void **sta
 static void a_post_wakes_for_one_before_it_that_has_not_come_to_its_wake(void **state)
 {
 	struct semaphore sem;
-	count_t first;
+	word_t first;
 
 	(void)state;
 	park_two(&sem, 2);
 	first = fetch_add_rlx(&sem.word, 1) + 1; /* preempted here */
 	OK(semaphore_post(&sem, 1));
 	assert_int_equal(fake.woken, 2);
-	park_wake(&sem, first);
+	eventcount_wake(&sem, first);
 	assert_int_equal(fake.woken, 2);
 }
 
@@ -295,7 +295,7 @@ static void a_sleeper_that_looked_and_slept_on_is_woken_again(void **state)
 	(void)state;
 	park_two(&sem, 2);
 	post_and_steal(&sem);
-	OK(park_sleep(&sem, NULL)); /* what the woken one does, and then sleeps on */
+	OK(eventcount_sleep(&sem, NULL)); /* what the woken one does, and then sleeps on */
 	FAILS(EAGAIN, semaphore_leave(&sem, false, &last));
 	OK(semaphore_post(&sem, 1));
 	assert_int_equal(fake.wake_calls, 2);
@@ -310,13 +310,13 @@ static void a_bell_that_nobody_was_found_asleep_at_is_rung_again_once_it_is_arme
 	for (int i = 0; i < 100; i++)
 		post_and_steal(&sem);
 	assert_int_equal(fake.wake_calls, 1);
-	OK(park_sleep(&sem, NULL)); /* a stray wake */
+	OK(eventcount_sleep(&sem, NULL)); /* a stray wake */
 	for (int i = 0; i < 100; i++)
 		post_and_steal(&sem);
 	assert_int_equal(fake.wake_calls, 2);
 }
 
-/* Else it would sleep on a bell that a post has found still. */
+/* Else it would sleep on an eventcount that a post has found still. */
 static void a_bell_that_rang_is_not_slept_on(void **state)
 {
 	struct semaphore sem;
@@ -324,12 +324,12 @@ static void a_bell_that_rang_is_not_slept_on(void **state)
 
 	(void)state;
 	park_two(&sem, 0);
-	armed = load_rlx(&sem.bell);
+	armed = load_rlx(&sem.eventcount);
 	post_and_steal(&sem);
-	assert_int_not_equal(load_rlx(&sem.bell), armed);
-	OK(park_sleep(&sem, NULL));
-	assert_int_not_equal(load_rlx(&sem.bell), armed);
-	assert_int_not_equal(load_rlx(&sem.bell), 0);
+	assert_int_not_equal(load_rlx(&sem.eventcount), armed);
+	OK(eventcount_sleep(&sem, NULL));
+	assert_int_not_equal(load_rlx(&sem.eventcount), armed);
+	assert_int_not_equal(load_rlx(&sem.eventcount), 0);
 }
 
 static void a_stray_wake_is_not_counted_on(void **state)
@@ -338,7 +338,7 @@ static void a_stray_wake_is_not_counted_on(void **state)
 
 	(void)state;
 	park_two(&sem, 2);
-	OK(park_sleep(&sem, NULL));
+	OK(eventcount_sleep(&sem, NULL));
 	for (unsigned i = 1; i <= 2; i++) {
 		post_and_steal(&sem);
 		assert_int_equal(fake.wake_calls, i);
@@ -355,7 +355,7 @@ static void one_whose_every_waiter_was_woken_is_not_rung(void **state)
 	park_two(&sem, 2);
 	OK(semaphore_post(&sem, 2));
 	assert_int_equal(fake.wake_calls, 1);
-	FAILS(EAGAIN, park_sleep(&sem, NULL)); /* one of them finds the permits; the bell is armed */
+	FAILS(EAGAIN, eventcount_sleep(&sem, NULL)); /* one of them finds the permits; the eventcount is armed */
 	OK(semaphore_post(&sem, 1));
 	assert_int_equal(fake.wake_calls, 1); /* three permits, two waiters, both awake */
 }
@@ -371,7 +371,7 @@ static void wakes_are_forgotten_in_a_fork_s_child(void **state)
 	OK(semaphore_post(&sem, 1));
 	assert_int_equal(fake.wake_calls, 1); /* nobody sleeps there */
 	OK(semaphore_take(&sem));
-	OK(park_sleep(&sem, NULL));
+	OK(eventcount_sleep(&sem, NULL));
 	OK(semaphore_post(&sem, 1));
 	assert_int_equal(fake.wake_calls, 2);
 }

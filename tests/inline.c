@@ -86,7 +86,7 @@ static unsigned calls_of(void (*pair)(void))
 	return atomic_load(&calls);
 }
 
-/* A semaphore that is used much, so that its permits are in cells if they can be. */
+/* A semaphore that is used much, so that its permits are in slots if they can be. */
 static int setup(void **state)
 {
 	struct world *world;
@@ -110,7 +110,7 @@ static int teardown(void **state)
 }
 
 /* A few sequences are aborted: by a tick of the clock, another thread of the machine. */
-static void calls_with_a_permit_in_a_cell_stay_in_the_caller(void **state)
+static void calls_with_a_permit_in_a_slot_stay_in_the_caller(void **state)
 {
 	(void)state;
 	if (!KSEM_INLINE_WORKS || ksem_inline_1.processors == 0)
@@ -149,7 +149,7 @@ static void what_is_no_argument_is_for_the_library_to_refuse(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(calls_with_a_permit_in_a_cell_stay_in_the_caller),
+		test(calls_with_a_permit_in_a_slot_stay_in_the_caller),
 		test(all_calls_get_to_a_library_of_another_layout),
 		test(what_is_no_argument_is_for_the_library_to_refuse),
 	};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The fast paths, called CALLS times each, for instructions.sh to count their instructions under valgrind.
- *   instructions cells      a semaphore whose permits are in cells
+ *   instructions slots      a semaphore whose permits are in slots
  *   instructions central    one whose permits are in its word
  *   instructions unserved   the same, where there are no sequences
  *   instructions shared     one that OS processes share
@@ -31,16 +31,16 @@ static void use_sequences(void)
 	__asm__("movq %%fs:0, %0" : "=r"(thread));
 	*(uint32_t *)(void *)(thread + rseq_area + 4) = 0; /* the number of the processor */
 	rseq_processors = 1;
-	rseq_cells = aligned_alloc(KSEM_CACHE_LINE, 1 << KSEM_INLINE_STRIDE);
-	memset(rseq_cells, 0, 1 << KSEM_INLINE_STRIDE);
-	ksem_inline_1 = (struct ksem_inline){rseq_cells, rseq_area, rseq_processors};
+	rseq_slots = aligned_alloc(KSEM_CACHE_LINE, 1 << KSEM_INLINE_STRIDE);
+	memset(rseq_slots, 0, 1 << KSEM_INLINE_STRIDE);
+	ksem_inline_1 = (struct ksem_inline){rseq_slots, rseq_area, rseq_processors};
 }
 
-static void use_cells(void)
+static void use_slots(void)
 {
-	store_rlx(&pin->sem.cells, 8);
-	store_rlx(&pin->sem.word, count_with_mode(count_new(0), COUNT_PERCPU));
-	store_rlx(cells_of(0, 8), 1); /* one permit */
+	store_rlx(&pin->sem.slots, 8);
+	store_rlx(&pin->sem.word, word_with_mode(word_new(0), WORD_PERCPU));
+	store_rlx(slots_of(0, 8), 1); /* one permit */
 }
 
 #else
@@ -50,7 +50,7 @@ static void use_sequences(void)
 	exit(77);
 }
 
-static void use_cells(void)
+static void use_slots(void)
 {
 }
 
@@ -90,11 +90,11 @@ __attribute__((noinline)) static void measure_inline(void)
 int main(int argc, char **argv)
 {
 	const char *way = argc == 2 ? argv[1] : "";
-	bool cells = strcmp(way, "cells") == 0, central = strcmp(way, "central") == 0;
+	bool slots = strcmp(way, "slots") == 0, central = strcmp(way, "central") == 0;
 	bool unserved = strcmp(way, "unserved") == 0, shared = strcmp(way, "shared") == 0;
 	struct ksem_ns_options options = {.size = sizeof(options)};
 
-	if (!cells && !central && !unserved && !shared)
+	if (!slots && !central && !unserved && !shared)
 		return 2;
 	if (shared)
 		options.dir = shared_directory_new();
@@ -106,8 +106,8 @@ int main(int argc, char **argv)
 	MUST(ksem_post(proc, id) == 0); /* the thread's first calls */
 	if (!unserved)
 		use_sequences();
-	if (cells)
-		use_cells();
+	if (slots)
+		use_slots();
 	measure();
 	measure_trywait();
 	measure_inline();

@@ -15,7 +15,7 @@ trap 'rm -rf "$work"' EXIT
 
 # What each call from a measure function cost on average, with all that it called. callgrind gives a function a number
 # where it first names it; after `calls=` comes a line with the cost.
-for way in cells central unserved shared; do
+for way in slots central unserved shared; do
 	valgrind --tool=callgrind --callgrind-out-file="$work/out" "$program" $way 2>"$work/log" || {
 		[ $? = 77 ] && exit 77
 		cat "$work/log" >&2

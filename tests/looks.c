@@ -68,15 +68,15 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void enlist(int waiters)
+static void register_waiter(int waiters)
 {
 	for (int i = 0; i < waiters; i++)
-		FAILS(EAGAIN, plain_take_or_enlist(&sem));
+		FAILS(EAGAIN, plain_take_or_register(&sem));
 }
 
 /* ---- Sleeping. ---- */
 
-/* As a wait does it, from having enlisted. */
+/* As a wait does it, from having registered. */
 static int park(const struct deadline *deadline)
 {
 	int woken, left;
@@ -94,11 +94,11 @@ static void the_only_waiter_sleeps_until_something_happens(void **state)
 	struct deadline late = {CLOCK_REALTIME, in_ms(CLOCK_REALTIME, 3600 * 1000)};
 
 	(void)state;
-	enlist(1);
+	register_waiter(1);
 	fake.answer[0] = EINTR;
 	FAILS(EINTR, park(NULL));
 	assert_false(fake.timed[0]);
-	enlist(1);
+	register_waiter(1);
 	fake.answer[1] = ETIMEDOUT;
 	FAILS(ETIMEDOUT, park(&late));
 	assert_int_equal(fake.deadline[1].clock, CLOCK_REALTIME);
@@ -120,9 +120,9 @@ static void one_beside_others_looks_by_the_clock_that_nobody_sets(void **state)
 				       {CLOCK_REALTIME, {TIME_MAX, 0}}};
 
 	(void)state;
-	enlist(1);
+	register_waiter(1);
 	for (int i = 0; i < 4; i++) {
-		enlist(1);
+		register_waiter(1);
 		memset(&fake, 0, sizeof(fake));
 		fake.answer[0] = fake.answer[1] = ETIMEDOUT; /* of the looks, not of the wait */
 		fake.answer[2] = EINTR;
@@ -141,11 +141,11 @@ static void a_deadline_comes_before_a_look(void **state)
 	struct deadline soon = {CLOCK_REALTIME, in_ms(CLOCK_REALTIME, 100)}, past = {CLOCK_REALTIME, {1, 0}};
 
 	(void)state;
-	enlist(2);
+	register_waiter(2);
 	fake.answer[0] = EINTR;
 	FAILS(EINTR, park(&soon));
 	assert_in_range(ms_until(&fake.deadline[0]), 0, 100);
-	enlist(1);
+	register_waiter(1);
 	fake.answer[1] = ETIMEDOUT;
 	FAILS(ETIMEDOUT, park(&past)); /* its own clock says when it is past */
 	assert_int_equal(fake.deadline[1].clock, CLOCK_REALTIME);
@@ -158,16 +158,16 @@ static void a_post_to_a_shared_one_with_waiters_is_one_call(void **state)
 	bool nobody = false;
 
 	(void)state;
-	OK(plain_post(&sem, 1, COUNT_VALUE_MAX, FUTEX_SHARED, &nobody));
+	OK(plain_post(&sem, 1, WORD_VALUE_MAX, FUTEX_SHARED, &nobody));
 	OK(plain_take(&sem));
 	assert_int_equal(fake.adds + fake.wakes, 0); /* nobody waits */
-	enlist(2);
-	OK(plain_post(&sem, 5, COUNT_VALUE_MAX, FUTEX_SHARED, &nobody));
+	register_waiter(2);
+	OK(plain_post(&sem, 5, WORD_VALUE_MAX, FUTEX_SHARED, &nobody));
 	assert_true(nobody);
 	assert_int_equal(fake.adds, 1);
 	assert_int_equal(fake.wakes, 0);
 	assert_int_equal(fake.add_wake, 5); /* who comes to sleep meanwhile is woken too */
-	assert_int_equal(count_value(plain_word(&sem)), 5);
+	assert_int_equal(word_value(plain_word(&sem)), 5);
 }
 
 static void a_post_that_the_kernel_does_not_make_is_made_all_the_same(void **state)
@@ -175,18 +175,18 @@ static void a_post_that_the_kernel_does_not_make_is_made_all_the_same(void **sta
 	bool nobody;
 
 	(void)state;
-	enlist(2);
+	register_waiter(2);
 	fake.add_answer = -1;
-	OK(plain_post(&sem, 1, COUNT_VALUE_MAX, FUTEX_SHARED, &nobody));
+	OK(plain_post(&sem, 1, WORD_VALUE_MAX, FUTEX_SHARED, &nobody));
 	assert_int_equal(fake.wakes, 2); /* one before, to warn */
-	assert_int_equal(count_value(plain_word(&sem)), 1);
+	assert_int_equal(word_value(plain_word(&sem)), 1);
 	fake.add_answer = 0;
 	fake.adds = 0;
-	OK(plain_post(&sem, FUTEX_ADD_MAX + 1, COUNT_VALUE_MAX, FUTEX_SHARED, &nobody)); /* more than it adds */
-	OK(plain_post(&sem, INT32_MAX, COUNT_VALUE_MAX, FUTEX_SHARED, &nobody));
-	OK(plain_post(&sem, 1, COUNT_VALUE_MAX, FUTEX_SHARED, &nobody)); /* near the end, which it doesn't know */
-	OK(plain_post(&sem, COUNT_VALUE_MAX - count_value(plain_word(&sem)), COUNT_VALUE_MAX, FUTEX_SHARED, &nobody));
-	FAILS(EOVERFLOW, plain_post(&sem, 1, COUNT_VALUE_MAX, FUTEX_SHARED, &nobody));
+	OK(plain_post(&sem, FUTEX_ADD_MAX + 1, WORD_VALUE_MAX, FUTEX_SHARED, &nobody)); /* more than it adds */
+	OK(plain_post(&sem, INT32_MAX, WORD_VALUE_MAX, FUTEX_SHARED, &nobody));
+	OK(plain_post(&sem, 1, WORD_VALUE_MAX, FUTEX_SHARED, &nobody)); /* near the end, which it doesn't know */
+	OK(plain_post(&sem, WORD_VALUE_MAX - word_value(plain_word(&sem)), WORD_VALUE_MAX, FUTEX_SHARED, &nobody));
+	FAILS(EOVERFLOW, plain_post(&sem, 1, WORD_VALUE_MAX, FUTEX_SHARED, &nobody));
 	assert_int_equal(fake.adds, 0);
 }
 
@@ -209,8 +209,8 @@ static void the_only_waiter_looks_if_it_was_warned(void **state)
 	bool nobody;
 
 	(void)state;
-	enlist(1);
-	OK(plain_post(&sem, FUTEX_ADD_MAX + 1, COUNT_VALUE_MAX, FUTEX_SHARED, &nobody));
+	register_waiter(1);
+	OK(plain_post(&sem, FUTEX_ADD_MAX + 1, WORD_VALUE_MAX, FUTEX_SHARED, &nobody));
 	for (int i = 0; i <= FUTEX_ADD_MAX; i++)
 		OK(plain_take(&sem));
 	fake.answer[0] = ETIMEDOUT;
@@ -218,7 +218,7 @@ static void the_only_waiter_looks_if_it_was_warned(void **state)
 	FAILS(EINTR, park(NULL));
 	assert_true(fake.timed[0]);
 	assert_true(plain_word(&sem) == 0);
-	enlist(1);
+	register_waiter(1);
 	fake.answer[2] = EINTR;
 	FAILS(EINTR, park(NULL));
 	assert_false(fake.timed[2]);
@@ -228,36 +228,36 @@ static void the_only_waiter_looks_if_it_was_warned(void **state)
 
 static void a_count_of_waiters_that_is_full_is_stuck(void **state)
 {
-	const count_t full = COUNT_WAITERS_MAX * COUNT_WAITER;
+	const word_t full = WORD_WAITERS_MAX * WORD_WAITER;
 	bool nobody;
 
 	(void)state;
-	atomic_store(&sem.word, full - COUNT_WAITER);
+	atomic_store(&sem.word, full - WORD_WAITER);
 	for (int i = 0; i < 3; i++) {
-		enlist(1);
+		register_waiter(1);
 		assert_true(plain_word(&sem) == full);
 	}
 	plain_add_waiter(&sem);
 	assert_true(plain_word(&sem) == full);
-	OK(plain_post(&sem, 1, COUNT_VALUE_MAX, FUTEX_SHARED, &nobody));
+	OK(plain_post(&sem, 1, WORD_VALUE_MAX, FUTEX_SHARED, &nobody));
 	assert_int_equal(fake.adds, 1);
 	OK(plain_leave(&sem, false));
 	FAILS(ECANCELED, plain_leave(&sem, true));
 	assert_true(plain_word(&sem) == full);
 }
 
-/* Who enlists doesn't show in a stuck count: so it is made loose first, and looked at anew. */
+/* Who registers doesn't show in a stuck count: so it is made loose first, and looked at anew. */
 static void a_stuck_count_is_trimmed_in_two_steps(void **state)
 {
-	const count_t full = COUNT_WAITERS_MAX * COUNT_WAITER;
+	const word_t full = WORD_WAITERS_MAX * WORD_WAITER;
 
 	(void)state;
 	atomic_store(&sem.word, full);
 	assert_false(plain_trim_waiters(&sem, full, 0));
-	assert_true(plain_word(&sem) == full - COUNT_WAITER);
-	assert_true(plain_trim_waiters(&sem, full - COUNT_WAITER, 2));
-	assert_int_equal(count_waiters(plain_word(&sem)), 2);
-	assert_false(count_is_dead(plain_word(&sem)));
+	assert_true(plain_word(&sem) == full - WORD_WAITER);
+	assert_true(plain_trim_waiters(&sem, full - WORD_WAITER, 2));
+	assert_int_equal(word_waiters(plain_word(&sem)), 2);
+	assert_false(word_is_dead(plain_word(&sem)));
 }
 
 /* ---- A sleeper that is killed when it was woken. ---- */

@@ -16,8 +16,8 @@
 
 #define skip_without_sequences()                               \
 	do {                                                   \
-		cells_start();                                 \
-		if (!cells_started())                          \
+		slots_start();                                 \
+		if (!slots_started())                          \
 			SKIP("no restartable sequences here"); \
 	} while (0)
 
@@ -48,9 +48,9 @@ static int anywhere_again(void **state)
 	return 0;
 }
 
-static enum count_mode mode_of(struct semaphore *sem)
+static enum word_mode mode_of(struct semaphore *sem)
 {
-	return count_mode(semaphore_word(sem));
+	return word_mode(semaphore_word(sem));
 }
 
 static unsigned value_now(struct semaphore *sem)
@@ -67,21 +67,21 @@ static void make_percpu(struct semaphore *sem, uint32_t value)
 	*sem = (struct semaphore){0};
 	semaphore_init(sem, value);
 	OK(semaphore_post(sem, 1));
-	for (int i = 0; i < 100000 && mode_of(sem) != COUNT_PERCPU; i++) {
+	for (int i = 0; i < 100000 && mode_of(sem) != WORD_PERCPU; i++) {
 		OK(semaphore_take(sem));
 		OK(semaphore_post(sem, 1));
 	}
-	assert_int_equal(mode_of(sem), COUNT_PERCPU);
+	assert_int_equal(mode_of(sem), WORD_PERCPU);
 	OK(semaphore_take(sem));
 	assert_int_equal(value_now(sem), value);
 }
 
 static void done_with(struct semaphore *sem)
 {
-	cells_t cells = percpu_take_cells(sem);
+	slots_t slots = percpu_take_slots(sem);
 
-	if (cells)
-		cells_give(cells);
+	if (slots)
+		slots_give(slots);
 }
 
 static void a_semaphore_that_is_used_much_by_id_becomes_percpu(void **state)
@@ -101,7 +101,7 @@ static void a_semaphore_that_is_used_much_by_id_becomes_percpu(void **state)
 		OK(ksem_wait(proc, id));
 		OK(ksem_post(proc, id));
 	}
-	assert_int_equal(mode_of(&pin->sem), COUNT_PERCPU);
+	assert_int_equal(mode_of(&pin->sem), WORD_PERCPU);
 	ksem_unpin(pin);
 	OK(ksem_destroy(proc, id));
 	OK(ksem_proc_exit(proc));
@@ -122,10 +122,10 @@ static void a_semaphore_that_is_used_much_becomes_percpu_and_keeps_its_value(voi
 	done_with(&sem);
 }
 
-static void posts_of_a_percpu_semaphore_go_to_the_cell_until_it_is_full(void **state)
+static void posts_of_a_percpu_semaphore_go_to_the_slot_until_it_is_full(void **state)
 {
 	struct semaphore sem;
-	count_t before;
+	word_t before;
 
 	(void)state;
 	skip_without_sequences();
@@ -136,12 +136,12 @@ static void posts_of_a_percpu_semaphore_go_to_the_cell_until_it_is_full(void **s
 		OK(semaphore_post(&sem, 1));
 	assert_true(semaphore_word(&sem) == before);
 	OK(semaphore_post(&sem, 1));
-	assert_int_equal(count_value(semaphore_word(&sem)), count_value(before) + 1);
+	assert_int_equal(word_value(semaphore_word(&sem)), word_value(before) + 1);
 	assert_int_equal(value_now(&sem), KSEM_INLINE_CELL_MAX + 1);
 	done_with(&sem);
 }
 
-static void a_permit_in_another_processor_s_cell_is_found(void **state)
+static void a_permit_in_another_processor_s_slot_is_found(void **state)
 {
 	struct semaphore sem;
 
@@ -154,11 +154,11 @@ static void a_permit_in_another_processor_s_cell_is_found(void **state)
 	assert_int_equal(value_now(&sem), 1);
 	OK(semaphore_take(&sem));
 	FAILS(EAGAIN, semaphore_take(&sem));
-	assert_int_equal(mode_of(&sem), COUNT_CENTRAL);
+	assert_int_equal(mode_of(&sem), WORD_CENTRAL);
 	done_with(&sem);
 }
 
-static void a_waiter_enlists_only_when_every_cell_is_empty(void **state)
+static void a_waiter_registers_only_when_every_slot_is_empty(void **state)
 {
 	struct semaphore sem;
 
@@ -168,16 +168,16 @@ static void a_waiter_enlists_only_when_every_cell_is_empty(void **state)
 	make_percpu(&sem, 0);
 	OK(semaphore_post(&sem, 1));
 	run_on(1);
-	OK(semaphore_take_or_enlist(&sem));
-	FAILS(EAGAIN, semaphore_take_or_enlist(&sem));
-	assert_int_equal(mode_of(&sem), COUNT_CENTRAL);
-	assert_int_equal(count_waiters(semaphore_word(&sem)), 1);
+	OK(semaphore_take_or_register(&sem));
+	FAILS(EAGAIN, semaphore_take_or_register(&sem));
+	assert_int_equal(mode_of(&sem), WORD_CENTRAL);
+	assert_int_equal(word_waiters(semaphore_word(&sem)), 1);
 	OK(semaphore_post(&sem, 1));
-	assert_int_equal(count_value(semaphore_word(&sem)), 1); /* where the waiter looks */
+	assert_int_equal(word_value(semaphore_word(&sem)), 1); /* where the waiter looks */
 	done_with(&sem);
 }
 
-static void overflow_is_exact_with_permits_in_cells(void **state)
+static void overflow_is_exact_with_permits_in_slots(void **state)
 {
 	struct semaphore sem;
 
@@ -208,12 +208,12 @@ static void a_semaphore_near_the_maximum_stays_central(void **state)
 	for (int i = 0; i < 10000; i++) {
 		OK(semaphore_take(&sem));
 		OK(semaphore_post(&sem, 1));
-		assert_int_equal(mode_of(&sem), COUNT_CENTRAL);
+		assert_int_equal(mode_of(&sem), WORD_CENTRAL);
 	}
 	done_with(&sem);
 }
 
-static void a_dead_semaphore_refuses_though_cells_hold_permits(void **state)
+static void a_dead_semaphore_refuses_though_slots_hold_permits(void **state)
 {
 	struct semaphore sem;
 	uint32_t value;
@@ -267,7 +267,7 @@ static void permits_are_found_where_the_kernel_refuses_membarrier(void **state)
 	done_with(&sem);
 }
 
-static void more_semaphores_than_cells_all_work(void **state)
+static void more_semaphores_than_slots_all_work(void **state)
 {
 	enum { MANY = 40000 };
 	struct semaphore *sems;
@@ -285,9 +285,9 @@ static void more_semaphores_than_cells_all_work(void **state)
 				OK(semaphore_take(&sems[i]));
 				OK(semaphore_post(&sems[i], 1));
 			}
-			with += load_rlx(&sems[i].cells) > 0;
+			with += load_rlx(&sems[i].slots) > 0;
 		}
-		assert_int_equal(with, CELLS_PER_CHUNK - 1); /* all of them; in the second round, again */
+		assert_int_equal(with, SLOTS_PER_CHUNK - 1); /* all of them; in the second round, again */
 		for (int i = 0; i < MANY; i++) {
 			OK(semaphore_take(&sems[i]));
 			FAILS(EAGAIN, semaphore_take(&sems[i]));
@@ -298,22 +298,22 @@ static void more_semaphores_than_cells_all_work(void **state)
 }
 
 /* What the next epoch does (object/reclaim.c). */
-static void give_lost_cells(void)
+static void give_lost_slots(void)
 {
-	cells_t lost = cells_take_lost();
+	slots_t lost = slots_take_lost();
 
 	assert_int_not_equal(lost, 0);
-	assert_int_equal(cells_next(lost), 0);
-	cells_give(lost);
+	assert_int_equal(slots_next(lost), 0);
+	slots_give(lost);
 }
 
-/* Back and forth between processors: each take finds the cells elsewhere, so each revokes. */
-static void lose_cells(struct semaphore *sem)
+/* Back and forth between processors: each take finds the slots elsewhere, so each revokes. */
+static void lose_slots(struct semaphore *sem)
 {
 	make_percpu(sem, 0);
-	for (int i = 0; i < 10000000 && load_rlx(&sem->cells) > 0; i++) {
+	for (int i = 0; i < 10000000 && load_rlx(&sem->slots) > 0; i++) {
 		OK(semaphore_post(sem, 1));
-		if (mode_of(sem) == COUNT_PERCPU) {
+		if (mode_of(sem) == WORD_PERCPU) {
 			run_on(i % 2);
 			OK(semaphore_take(sem));
 			FAILS(EAGAIN, semaphore_take(sem));
@@ -321,46 +321,46 @@ static void lose_cells(struct semaphore *sem)
 			OK(semaphore_take(sem));
 		}
 	}
-	assert_true(load_rlx(&sem->cells) <= CELLS_LOST);
-	assert_int_equal(mode_of(sem), COUNT_CENTRAL);
+	assert_true(load_rlx(&sem->slots) <= SLOTS_LOST);
+	assert_int_equal(mode_of(sem), WORD_CENTRAL);
 }
 
-static void a_semaphore_that_does_not_profit_loses_its_cells(void **state)
+static void a_semaphore_that_does_not_profit_loses_its_slots(void **state)
 {
 	struct semaphore sem;
 
 	(void)state;
 	skip_without_sequences();
 	run_on(0);
-	lose_cells(&sem);
+	lose_slots(&sem);
 	for (int i = 0; i < 10000; i++) {
 		OK(semaphore_post(&sem, 1));
 		assert_int_equal(value_now(&sem), 1);
 		OK(semaphore_take(&sem));
 	}
 	FAILS(EAGAIN, semaphore_take(&sem));
-	assert_true(load_rlx(&sem.cells) <= CELLS_LOST); /* for as long as no epoch passes */
-	give_lost_cells();
+	assert_true(load_rlx(&sem.slots) <= SLOTS_LOST); /* for as long as no epoch passes */
+	give_lost_slots();
 	done_with(&sem);
 }
 
-static void lost_cells_come_back_after_an_epoch(void **state)
+static void lost_slots_come_back_after_an_epoch(void **state)
 {
 	struct semaphore sem;
 
 	(void)state;
 	skip_without_sequences();
 	run_on(0);
-	lose_cells(&sem);
+	lose_slots(&sem);
 	rcu_wait_epoch();
 	rcu_wait_epoch();
-	give_lost_cells();
+	give_lost_slots();
 	OK(semaphore_post(&sem, 1));
-	for (int i = 0; i < 1000 && mode_of(&sem) != COUNT_PERCPU; i++) {
+	for (int i = 0; i < 1000 && mode_of(&sem) != WORD_PERCPU; i++) {
 		OK(semaphore_post(&sem, 1));
 		OK(semaphore_take(&sem));
 	}
-	assert_int_equal(mode_of(&sem), COUNT_PERCPU);
+	assert_int_equal(mode_of(&sem), WORD_PERCPU);
 	assert_int_equal(value_now(&sem), 1);
 	done_with(&sem);
 }
@@ -378,11 +378,11 @@ static unsigned takes_until_percpu_again(uint32_t permits)
 	OK(semaphore_take(&sem));
 	FAILS(EAGAIN, semaphore_take(&sem));
 	OK(semaphore_post(&sem, permits));
-	for (; takes < 1000000 && mode_of(&sem) != COUNT_PERCPU; takes++) {
+	for (; takes < 1000000 && mode_of(&sem) != WORD_PERCPU; takes++) {
 		OK(semaphore_take(&sem));
 		OK(semaphore_post(&sem, 1));
 	}
-	assert_int_equal(mode_of(&sem), COUNT_PERCPU);
+	assert_int_equal(mode_of(&sem), WORD_PERCPU);
 	assert_int_equal(value_now(&sem), permits);
 	done_with(&sem);
 	return takes;
@@ -395,7 +395,7 @@ static void after_a_revocation_one_permit_needs_more_takes_than_two(void **state
 	assert_true(takes_until_percpu_again(1) > 8 * takes_until_percpu_again(2));
 }
 
-static void a_fork_s_child_has_the_permits_in_cells(void **state)
+static void a_fork_s_child_has_the_permits_in_slots(void **state)
 {
 	struct semaphore sem;
 	pid_t child;
@@ -426,7 +426,7 @@ static struct membarrier_ops kernel; /* as it was before a test took its place *
 static struct {
 	struct semaphore *sem;
 	unsigned calls; /* that found the semaphore revoking */
-	cells_t cells;
+	slots_t slots;
 	_Atomic(pthread_t) visitor; /* whom the kernel keeps, until it may go */
 	atomic_bool kept, may_go;
 } meanwhile;
@@ -447,11 +447,11 @@ static void play_kernel(bool (*restart_sequences)(void))
 
 static bool look_at_mode(void)
 {
-	meanwhile.calls += mode_of(meanwhile.sem) == COUNT_REVOKING;
+	meanwhile.calls += mode_of(meanwhile.sem) == WORD_REVOKING;
 	return kernel.restart_sequences();
 }
 
-static void a_revocation_restarts_sequences_before_cells_are_drained(void **state)
+static void a_revocation_restarts_sequences_before_slots_are_drained(void **state)
 {
 	struct semaphore sem;
 
@@ -487,7 +487,7 @@ static void *take_elsewhere(void *arg)
 }
 
 /*
- * Else it might end a later revocation than its membarrier was made for, or change a cell beside the sequences.
+ * Else it might end a later revocation than its membarrier was made for, or change a slot beside the sequences.
  */
 static void while_a_visitor_is_stopped_it_does_not_become_percpu_again(void **state)
 {
@@ -511,42 +511,42 @@ static void while_a_visitor_is_stopped_it_does_not_become_percpu_again(void **st
 		OK(semaphore_take(&sem));
 		OK(semaphore_take(&sem));
 		OK(semaphore_post(&sem, 2));
-		assert_int_not_equal(mode_of(&sem), COUNT_PERCPU);
+		assert_int_not_equal(mode_of(&sem), WORD_PERCPU);
 	}
 	atomic_store(&meanwhile.may_go, true);
 	finish(visitor);
-	for (int i = 0; i < 10000 && mode_of(&sem) != COUNT_PERCPU; i++) {
+	for (int i = 0; i < 10000 && mode_of(&sem) != WORD_PERCPU; i++) {
 		OK(semaphore_take(&sem));
 		OK(semaphore_post(&sem, 1));
 	}
-	assert_int_equal(mode_of(&sem), COUNT_PERCPU);
+	assert_int_equal(mode_of(&sem), WORD_PERCPU);
 	assert_int_equal(value_now(&sem), 1);
 	done_with(&sem);
 }
 
-static void cells_come_back_after_an_epoch(void **state)
+static void slots_come_back_after_an_epoch(void **state)
 {
 	struct reclaim batch = RECLAIM_NONE;
-	cells_t had[3], have[3];
+	slots_t had[3], have[3];
 
 	(void)state;
 	skip_without_sequences();
 	for (int i = 0; i < 3; i++) {
-		had[i] = cells_take();
-		reclaim_add_cells(&batch, had[i]);
+		had[i] = slots_take();
+		reclaim_add_slots(&batch, had[i]);
 	}
 	reclaim_free(batch);
 	for (int i = 0; i < 3; i++)
-		have[i] = cells_take(); /* the last that was given is the first */
+		have[i] = slots_take(); /* the last that was given is the first */
 	assert_memory_equal(have, had, sizeof(had));
 	for (int i = 0; i < 3; i++)
-		cells_give(have[i]);
+		slots_give(have[i]);
 }
 
 static bool lose_meanwhile(void)
 {
 	meanwhile.calls++;
-	cells_lose(meanwhile.cells);
+	slots_lose(meanwhile.slots);
 	return kernel.restart_sequences();
 }
 
@@ -557,42 +557,42 @@ static void what_is_lost_during_an_epoch_waits_for_another(void **state)
 	(void)state;
 	skip_without_sequences();
 	meanwhile.calls = 0;
-	meanwhile.cells = cells_take();
-	reclaim_add_cells(&batch, cells_take());
+	meanwhile.slots = slots_take();
+	reclaim_add_slots(&batch, slots_take());
 	play_kernel(lose_meanwhile);
 	reclaim_free(batch);
 	assert_int_equal(meanwhile.calls, 1); /* no sequence finds what is freed then */
-	assert_int_equal(cells_take_lost(), meanwhile.cells);
-	cells_give(meanwhile.cells);
+	assert_int_equal(slots_take_lost(), meanwhile.slots);
+	slots_give(meanwhile.slots);
 }
 
 /* ---- A permit that moves while it is counted. ---- */
 
 static struct {
-	cells_t cells;
+	slots_t slots;
 	volatile sig_atomic_t moves;
 } counted;
 
-/* To the page with the second processor's cell. */
+/* To the page with the second processor's slot. */
 static void set_access(int access)
 {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-	uintptr_t cell = (uintptr_t)cells_of(1, counted.cells);
+	uintptr_t slot = (uintptr_t)slots_of(1, counted.slots);
 
-	MUST(mprotect((void *)(cell - cell % page), page, access) == 0);
+	MUST(mprotect((void *)(slot - slot % page), page, access) == 0);
 }
 
-/* Who counts has looked at the first cell, and comes to the second: plays the sequences of both processors. */
+/* Who counts has looked at the first slot, and comes to the second: plays the sequences of both processors. */
 static void move_the_permit(int signal)
 {
 	(void)signal;
 	set_access(PROT_READ | PROT_WRITE);
-	fetch_add_rlx(cells_of(0, counted.cells), UINT64_C(1) << 32);
-	fetch_add_rlx(cells_of(1, counted.cells), 1);
+	fetch_add_rlx(slots_of(0, counted.slots), UINT64_C(1) << 32);
+	fetch_add_rlx(slots_of(1, counted.slots), 1);
 	counted.moves++;
 }
 
-static void a_value_is_what_the_cells_held_at_one_instant(void **state)
+static void a_value_is_what_the_slots_held_at_one_instant(void **state)
 {
 	const struct sigaction move = {.sa_handler = move_the_permit};
 	struct sigaction before;
@@ -604,10 +604,10 @@ static void a_value_is_what_the_cells_held_at_one_instant(void **state)
 	run_on(1);
 	run_on(0);
 	make_percpu(&sem, 0);
-	counted.cells = load_rlx(&sem.cells);
+	counted.slots = load_rlx(&sem.slots);
 	counted.moves = 0;
-	fetch_add_rlx(cells_of(0, counted.cells), 1);
-	assert_int_equal(mode_of(&sem), COUNT_PERCPU);
+	fetch_add_rlx(slots_of(0, counted.slots), 1);
+	assert_int_equal(mode_of(&sem), WORD_PERCPU);
 	OK(sigaction(SIGSEGV, &move, &before));
 	set_access(PROT_NONE);
 	value = value_now(&sem);
@@ -697,23 +697,23 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test(a_semaphore_that_is_used_much_by_id_becomes_percpu),
 		test(a_semaphore_that_is_used_much_becomes_percpu_and_keeps_its_value),
-		test(posts_of_a_percpu_semaphore_go_to_the_cell_until_it_is_full),
-		test(a_permit_in_another_processor_s_cell_is_found),
-		test(a_waiter_enlists_only_when_every_cell_is_empty),
-		test(overflow_is_exact_with_permits_in_cells),
+		test(posts_of_a_percpu_semaphore_go_to_the_slot_until_it_is_full),
+		test(a_permit_in_another_processor_s_slot_is_found),
+		test(a_waiter_registers_only_when_every_slot_is_empty),
+		test(overflow_is_exact_with_permits_in_slots),
 		test(a_semaphore_near_the_maximum_stays_central),
-		test(a_dead_semaphore_refuses_though_cells_hold_permits),
+		test(a_dead_semaphore_refuses_though_slots_hold_permits),
 		test(permits_are_found_where_the_kernel_refuses_membarrier),
-		test(more_semaphores_than_cells_all_work),
-		test(a_semaphore_that_does_not_profit_loses_its_cells),
-		test(lost_cells_come_back_after_an_epoch),
+		test(more_semaphores_than_slots_all_work),
+		test(a_semaphore_that_does_not_profit_loses_its_slots),
+		test(lost_slots_come_back_after_an_epoch),
 		test(after_a_revocation_one_permit_needs_more_takes_than_two),
-		test(a_fork_s_child_has_the_permits_in_cells),
-		cmocka_unit_test_teardown(a_revocation_restarts_sequences_before_cells_are_drained, kernel_again),
+		test(a_fork_s_child_has_the_permits_in_slots),
+		cmocka_unit_test_teardown(a_revocation_restarts_sequences_before_slots_are_drained, kernel_again),
 		cmocka_unit_test_teardown(while_a_visitor_is_stopped_it_does_not_become_percpu_again, kernel_again),
-		test(cells_come_back_after_an_epoch),
+		test(slots_come_back_after_an_epoch),
 		cmocka_unit_test_teardown(what_is_lost_during_an_epoch_waits_for_another, kernel_again),
-		test(a_value_is_what_the_cells_held_at_one_instant),
+		test(a_value_is_what_the_slots_held_at_one_instant),
 		test(a_take_never_fails_where_there_are_more_permits_than_takers),
 		test(permits_are_conserved_where_there_are_more_takers_than_permits),
 	};

@@ -34,18 +34,18 @@ static inline int sem_value(sem_t *sem)
 	return value;
 }
 
-/* Threads that have enlisted; libc's doesn't say: 0. */
+/* Threads that have registered; libc's doesn't say: 0. */
 static inline unsigned sem_waiters(sem_t *sem)
 {
 #ifdef KSEM_POSIX
-	return count_waiters(plain_word(standard_of(sem)));
+	return word_waiters(plain_word(standard_of(sem)));
 #else
 	(void)sem;
 	return 0;
 #endif
 }
 
-/* Waits until so many are enlisted; of libc's: for a while. */
+/* Waits until so many are registered; of libc's: for a while. */
 static inline void until_sem_waiters(sem_t *sem, unsigned waiters)
 {
 	if (!OURS)

@@ -393,7 +393,7 @@ static void *look_twice(void *arg)
 	while (!atomic_load(&look->look_again))
 		sched_yield();
 	MUST(ksem->id == look->id);
-	MUST(count_is_dead(semaphore_word(&ksem->sem)));
+	MUST(word_is_dead(semaphore_word(&ksem->sem)));
 	rcu_leave();
 	return NULL;
 }

@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 
-#include "share/kept.h"
+#include "shared/map_cache.h"
 
 /* ---- Each sees what others do. ---- */
 
@@ -236,7 +236,7 @@ static void what_is_opened_again_is_mapped_still(void **state)
 	MUST(truncate(path_of("/short"), 0) == 0);
 	FAILS(EINVAL, ksem_open(world.proc, "/short", 0, 0, 0, &id)); /* and doesn't touch the page */
 	for (int round = 0; round < 3; round++) {                     /* more than are kept */
-		for (int i = 0; i < 3 * KEPT_PAGES; i++) {
+		for (int i = 0; i < 3 * MAP_CACHE_PAGES; i++) {
 			snprintf(name, sizeof(name), "/%d", i);
 			OK(ksem_open(world.proc, name, O_CREAT, 0600, (unsigned)i, &id));
 			assert_int_equal(value_of(world.proc, id), i);

@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
-#include "share/page.h"
+#include "shared/page.h"
 
 static char *dir;
 

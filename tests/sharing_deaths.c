@@ -98,7 +98,7 @@ static void a_killed_waiter_is_counted_no_more_and_costs_nothing(void **state)
 	for (int i = 0; i < 20; i++)
 		kill_and_reap(children[i]);
 	page = map_page("/held");
-	for (int i = 0; count_waiters(plain_word(&page->sem)) > 0; i++) { /* posts alone see to it */
+	for (int i = 0; word_waiters(plain_word(&page->sem)) > 0; i++) { /* posts alone see to it */
 		MUST(i < PATIENCE);
 		OK(ksem_post(world.proc, held));
 		usleep(1000);

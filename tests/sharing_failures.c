@@ -16,8 +16,8 @@
 #include <sys/vfs.h>
 
 #include "failing_memory.h"
-#include "registry/sharing.h"
-#include "share/holds.h"
+#include "shared/sharing.h"
+#include "shared/census.h"
 
 #define UNTOUCHED 77 /* what output arguments hold before a call; errno too */
 
@@ -148,7 +148,7 @@ static struct view view_now(void)
 
 	if (world.ns) {
 		OK(ksem_ns_foreach(world.ns, add_to_view, &view));
-		OK(holds_count(sharing_directory(world.ns->sharing), UINT64_MAX, true, NULL, 0, &view.counted));
+		OK(census_count(sharing_directory(world.ns->sharing), UINT64_MAX, true, NULL, 0, &view.counted));
 	}
 	view.descriptors = entries_in("/proc/self/fd");
 	view.files = entries_in(world.dir);

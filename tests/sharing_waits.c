@@ -98,17 +98,17 @@ static bool all_kinds_of_waits_end(void)
 	ended &= ends(start(time_out_pinned, NULL));
 	for (size_t i = 0; i < sizeof(posted) / sizeof(*posted); i++) {
 		thread = start(posted[i], NULL);
-		while (count_waiters(plain_word(&page->sem)) == 0)
+		while (word_waiters(plain_word(&page->sem)) == 0)
 			sched_yield();
 		OK(ksem_post(world.proc, id));
 		ended &= ends(thread);
 	}
 	thread = start(be_interrupted, NULL);
-	while (count_waiters(plain_word(&page->sem)) == 0)
+	while (word_waiters(plain_word(&page->sem)) == 0)
 		sched_yield();
 	do {
 		OK(pthread_kill(thread, SIGUSR1));
-	} while (count_waiters(plain_word(&page->sem)) > 0 && sched_yield() == 0);
+	} while (word_waiters(plain_word(&page->sem)) > 0 && sched_yield() == 0);
 	ended &= ends(thread);
 	munmap(page, PAGE_BYTES);
 	return ended;

@@ -7,7 +7,7 @@
 #include <sched.h>
 #include <sys/syscall.h>
 
-#include "sem/spin.h"
+#include "wait/spin.h"
 
 #define ASKS 1000 /* after which an answer is never the old one */
 

@@ -20,13 +20,13 @@
 enum state {
 	WORD,     /* two permits, in its word */
 	SHARED,   /* the same, of a semaphore that OS processes share */
-	CELLS,    /* two permits, in the cell of the victim's processor */
-	FAR,      /* one permit, in the cell of another */
+	CELLS,    /* two permits, in the slot of the victim's processor */
+	FAR,      /* one permit, in the slot of another */
 	DRAINING, /* two permits in that, and a taker has begun to drain it */
-	EARNS,    /* this take is sampled: it brings the semaphore nearer to having cells */
-	GETS,     /* this gives it cells */
+	EARNS,    /* this take is sampled: it brings the semaphore nearer to having slots */
+	GETS,     /* this gives it slots */
 	PREPARES, /* this makes it percpu */
-	LOSES,    /* this takes its cells away */
+	LOSES,    /* this takes its slots away */
 	SLEPT_ON, /* no permit; SLEEPERS threads sleep */
 	EMPTY,    /* no permit */
 };

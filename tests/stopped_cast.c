@@ -3,7 +3,7 @@
  * See stopped.h. What is wrong here ends the cast (MUST), which the test then reports.
  *
  * Sequences and samples are had on purpose: the victim keeps to one processor, and counts its takes, of which the
- * library samples each so many (sem/percpu.c).
+ * library samples each so many (percpu/percpu.c).
  */
 #include "stopped.h"
 
@@ -226,9 +226,9 @@ static unsigned wake_sleepers(long long permits)
 
 /* ---- The victim prepares. ---- */
 
-static enum count_mode mode(void)
+static enum word_mode mode(void)
 {
-	return count_mode(semaphore_word(&cast.pin->sem));
+	return word_mode(semaphore_word(&cast.pin->sem));
 }
 
 static void take_and_post(void)
@@ -237,41 +237,41 @@ static void take_and_post(void)
 	MUST(ksem_post(cast.proc, cast.id) == 0);
 }
 
-/* Of `permits`, all in the cell of this processor; it has one already, or more. */
-static void fill_cell(unsigned permits)
+/* Of `permits`, all in the slot of this processor; it has one already, or more. */
+static void fill_slot(unsigned permits)
 {
 	unsigned value;
 
-	for (int i = 0; i < 100000 && mode() != COUNT_PERCPU; i++)
+	for (int i = 0; i < 100000 && mode() != WORD_PERCPU; i++)
 		take_and_post();
-	MUST(mode() == COUNT_PERCPU);
+	MUST(mode() == WORD_PERCPU);
 	for (value = value_of(cast.proc, cast.id); value > 1; value--)
 		MUST(ksem_trywait(cast.proc, cast.id) == 0);
-	MUST(count_value(semaphore_word(&cast.pin->sem)) <= 1);
-	if (count_value(semaphore_word(&cast.pin->sem)) == 1) {
-		MUST(ksem_post(cast.proc, cast.id) == 0); /* into the cell, and then the word's is taken */
+	MUST(word_value(semaphore_word(&cast.pin->sem)) <= 1);
+	if (word_value(semaphore_word(&cast.pin->sem)) == 1) {
+		MUST(ksem_post(cast.proc, cast.id) == 0); /* into the slot, and then the word's is taken */
 		MUST(semaphore_take_word(&cast.pin->sem) == 0);
 	}
 	for (; value < permits; value++)
 		MUST(ksem_post(cast.proc, cast.id) == 0);
 }
 
-static void fill_far_cell(unsigned permits)
+static void fill_far_slot(unsigned permits)
 {
 	run_on(processor[1]);
-	fill_cell(permits);
+	fill_slot(permits);
 	run_on(processor[0]);
 }
 
-/* Until the semaphore's cells are so, and the victim's next take is sampled again. */
-static void approach(int cells_below, int cells_above)
+/* Until the semaphore's slots are so, and the victim's next take is sampled again. */
+static void approach(int slots_below, int slots_above)
 {
 	for (;;) {
-		cells_t before = load_rlx(&cast.pin->sem.cells), now;
+		slots_t before = load_rlx(&cast.pin->sem.slots), now;
 
 		take_and_post();
-		now = load_rlx(&cast.pin->sem.cells);
-		if (now != before && now < cells_below && now > cells_above)
+		now = load_rlx(&cast.pin->sem.slots);
+		if (now != before && now < slots_below && now > slots_above)
 			break;
 	}
 	for (int i = 1; i < SAMPLE_PERIOD; i++)
@@ -291,18 +291,18 @@ static void prepare_state(void)
 		send_to_sleep();
 		break;
 	case CELLS:
-		fill_cell(2);
+		fill_slot(2);
 		break;
 	case FAR:
-		fill_far_cell(1);
+		fill_far_slot(1);
 		break;
 	case DRAINING:
-		fill_far_cell(3);
+		fill_far_slot(3);
 		MUST(ksem_trywait(cast.proc, cast.id) == 0);
-		MUST(mode() == COUNT_DRAINING);
+		MUST(mode() == WORD_DRAINING);
 		break;
 	case EARNS:
-		approach(-1, -CELLS_AFTER_SAMPLES);
+		approach(-1, -SLOTS_AFTER_SAMPLES);
 		break;
 	case GETS:
 		approach(1, -1);
@@ -310,9 +310,9 @@ static void prepare_state(void)
 	case LOSES:
 	case PREPARES:
 		approach(INT16_MAX, 0);
-		MUST(mode() == COUNT_CENTRAL);
+		MUST(mode() == WORD_CENTRAL);
 		if (scenario->state == LOSES) /* as if it hadn't profited, again and again */
-			store_rlx(&cells_control(load_rlx(&cast.pin->sem.cells))->back_off, 1 << 10);
+			store_rlx(&slots_control(load_rlx(&cast.pin->sem.slots))->back_off, 1 << 10);
 		break;
 	}
 }
@@ -394,7 +394,7 @@ _Noreturn void cast_play(const struct scenario *this_scenario, struct stage *thi
 	MUST(ksem_ns_create(&options, &cast.ns) == 0);
 	MUST(ksem_proc_create(cast.ns, options.dir ? NULL : &root, &cast.proc) == 0);
 	MUST(ksem_init(cast.proc, 0, &cast.aside) == 0);
-	if ((!cells_started() && scenario->state >= CELLS && scenario->state <= LOSES) ||
+	if ((!slots_started() && scenario->state >= CELLS && scenario->state <= LOSES) ||
 	    (processors < 2 && (scenario->state == FAR || scenario->state == DRAINING))) {
 		stage->skipped = true;
 		sem_post(&stage->ready);

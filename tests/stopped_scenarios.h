@@ -260,12 +260,12 @@ static int fork_call(void)
 
 #define HOT(name, gives)                                                                            \
 	{"ksem_" #name ", permits in the word", name##_by_id, WORD, PLENTY, gives},                 \
-		{"ksem_" #name ", permits in cells", name##_by_id, CELLS, PLENTY, gives},           \
+		{"ksem_" #name ", permits in slots", name##_by_id, CELLS, PLENTY, gives},           \
 		{"ksem_" #name ", shared", name##_by_id, SHARED, PLENTY, gives},                    \
 		{"ksem_pinned_" #name ", permits in the word", name##_pinned, WORD, PLENTY, gives}, \
 		{"ksem_pinned_" #name ", shared", name##_pinned, SHARED, PLENTY, gives},            \
 	{                                                                                           \
-		"ksem_pinned_" #name ", permits in cells", name##_pinned, CELLS, PLENTY, gives      \
+		"ksem_pinned_" #name ", permits in slots", name##_pinned, CELLS, PLENTY, gives      \
 	}
 
 static const struct scenario scenarios_hot[] = {
@@ -283,20 +283,20 @@ static const struct scenario scenarios_hot[] = {
 };
 
 static const struct scenario scenarios_change[] = {
-	{"ksem_trywait, permit in another's cell", trywait_by_id, FAR, PLENTY, -1},
-	{"ksem_pinned_wait, permit in another's cell", wait_pinned, FAR, PLENTY, -1},
+	{"ksem_trywait, permit in another's slot", trywait_by_id, FAR, PLENTY, -1},
+	{"ksem_pinned_wait, permit in another's slot", wait_pinned, FAR, PLENTY, -1},
 	{"ksem_trywait, draining", trywait_by_id, DRAINING, PLENTY, -1},
 	{"ksem_getvalue, draining", getvalue_by_id, DRAINING, PLENTY, 0},
 	{"ksem_post, draining", post_by_id, DRAINING, PLENTY, 1},
-	{"ksem_post_many, cells count for the limit", post_much_by_id, CELLS, PLENTY, MUCH},
-	{"ksem_trywait, on the way to cells", trywait_by_id, EARNS, PLENTY, -1},
-	{"ksem_trywait, gets cells", trywait_by_id, GETS, PLENTY, -1},
+	{"ksem_post_many, slots count for the limit", post_much_by_id, CELLS, PLENTY, MUCH},
+	{"ksem_trywait, on the way to slots", trywait_by_id, EARNS, PLENTY, -1},
+	{"ksem_trywait, gets slots", trywait_by_id, GETS, PLENTY, -1},
 	{"ksem_trywait, becomes percpu", trywait_by_id, PREPARES, PLENTY, -1},
-	{"ksem_trywait, loses its cells", trywait_by_id, LOSES, PLENTY, -1},
+	{"ksem_trywait, loses its slots", trywait_by_id, LOSES, PLENTY, -1},
 	{"ksem_trywait, becomes percpu, others find none", trywait_by_id, PREPARES, DRY, -1},
-	{"ksem_trywait, gets cells, others find none", trywait_by_id, GETS, DRY, -1},
+	{"ksem_trywait, gets slots, others find none", trywait_by_id, GETS, DRY, -1},
 	{"ksem_trywait, draining, others find none", trywait_by_id, DRAINING, DRY, -1},
-	{"ksem_post, permits in cells, others find none", post_by_id, CELLS, DRY, 1},
+	{"ksem_post, permits in slots, others find none", post_by_id, CELLS, DRY, 1},
 };
 
 static const struct scenario scenarios_sleep[] = {

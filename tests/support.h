@@ -122,7 +122,7 @@ struct ksem_info info_of(struct ksem_proc *proc, ksem_id_t id);
 /* Waits until so many threads wait on the semaphore. */
 void until_waiting(struct ksem_proc *proc, ksem_id_t id, unsigned waiters);
 
-/* The same, and until all other threads sleep. Once it has enlisted, the only thing that one sleeps for is a wake. */
+/* The same, and until all other threads sleep. Once it has registered, the only thing that one sleeps for is a wake. */
 void until_asleep(struct ksem_proc *proc, ksem_id_t id, unsigned waiters);
 
 pthread_t start(void *(*body)(void *), void *arg);

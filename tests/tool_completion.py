@@ -60,7 +60,7 @@ class Shell:
             os.execvpe('bash', ['bash', '--norc', '--noprofile', '-i'], variables)
         self.seen = b''
         self.expect(b'@')
-        self.type(b"bind 'set enable-bracketed-paste off'; bind 'set bell-style none'; bind 'set page-completions off'; "
+        self.type(b"bind 'set enable-bracketed-paste off'; bind 'set eventcount-style none'; bind 'set page-completions off'; "
                   b"bind 'set completion-query-items 0'; source '%s'; PS1='<rea''dy>'\n" % COMPLETION.encode())
         self.expect(b'<ready>')
 

@@ -7,7 +7,7 @@
  *
  * From there on, ksem_pinned_post, ksem_pinned_wait, ksem_pinned_trywait, ksem_post, ksem_wait and ksem_trywait are
  * compiled into the caller. They do the same and return the same as the library's functions. The inline part is the
- * common case: a restartable sequence that puts a permit into this processor's cell, or takes one out. In all other
+ * common case: a restartable sequence that puts a permit into this processor's slot, or takes one out. In all other
  * cases it calls the library. The address of such a function is that of the library's function, as before.
  *
  * The inline part depends on the layout of the library's memory: this is layout 1. The library says in ksem_inline_1
@@ -47,7 +47,7 @@
 
 /* Where the sequences find things. Constant from before the first semaphore is made. */
 struct ksem_inline {
-	char *cells;         /* the first processor's; the next one's are 1 << KSEM_INLINE_STRIDE bytes further */
+	char *slots;         /* the first processor's; the next one's are 1 << KSEM_INLINE_STRIDE bytes further */
 	ptrdiff_t area;      /* a thread's struct rseq, from the thread pointer on; always memory that may be written */
 	uint32_t processors; /* that a sequence may run on: those numbered below this. 0: none */
 };
@@ -66,8 +66,8 @@ void ksem_inline_stay(const void *inside) __attribute__((weak));
 #endif
 
 #define KSEM_INLINE_STRIDE   18
-#define KSEM_INLINE_CELL_MAX 8 /* permits in a cell */
-#define KSEM_INLINE_PERCPU   8 /* the upper byte of a word whose permits are in cells */
+#define KSEM_INLINE_CELL_MAX 8 /* permits in a slot */
+#define KSEM_INLINE_PERCPU   8 /* the upper byte of a word whose permits are in slots */
 
 /*
  * Where things are in a struct ksem_proc, in the table that it points to, and in a semaphore that the table points to.
@@ -76,7 +76,7 @@ void ksem_inline_stay(const void *inside) __attribute__((weak));
 #define KSEM_INLINE_MASK  8
 #define KSEM_INLINE_HOMES 56
 #define KSEM_INLINE_ID    40
-#define KSEM_INLINE_WORD  8 /* which cells it has, 16 bits, follows */
+#define KSEM_INLINE_WORD  8 /* which slots it has, 16 bits, follows */
 
 #if KSEM_INLINE_WORKS
 
@@ -90,14 +90,14 @@ void ksem_inline_stay(const void *inside) __attribute__((weak));
  *
  * KSEM_INLINE_SEQUENCE announces itself; makes sure that the thread is one whose sequences the kernel restarts; finds
  * the semaphore (`find`, which may be empty) whose address is then in `sem`; checks that the word, `word_at` bytes on,
- * allows it; and changes the processor's cell. If one of these fails, it jumps to `refused`.
+ * allows it; and changes the processor's slot. If one of these fails, it jumps to `refused`.
  *
  * KSEM_INLINE_FIND looks up the semaphore of an id. `table` points to a table; the low bits of the id select its only
  * place that may point to the semaphore. KSEM_INLINE_FOUND then has the address. A sequence is a read section of its
  * own: memory that it may have found is freed only after a membarrier, and a sequence that begins later finds nothing
  * that was taken out of all tables before.
  *
- * A cell is 64 bits. The lower half counts the permits that were put into it, the upper half those that were taken out;
+ * A slot is 64 bits. The lower half counts the permits that were put into it, the upper half those that were taken out;
  * it holds the difference. A put writes only the one half and a take the other. So a put needn't wait until the take
  * before it has reached memory, nor a take for a put.
  */
@@ -138,10 +138,10 @@ void ksem_inline_stay(const void *inside) __attribute__((weak));
 
 #define KSEM_INLINE_OR_REFUSE "jne %l[refused]\n\t"
 
-#define KSEM_INLINE_CELL(sem)                                \
+#define KSEM_INLINE_SLOT(sem)                                \
 	"movzwl %c[word_at] + 8(" sem "), %%ecx\n\t"         \
 	"shlq %[stride], %%rax\n\t"                          \
-	"addq %[cells], %%rax\n\t"
+	"addq %[slots], %%rax\n\t"
 
 #define KSEM_INLINE_END KSEM_INLINE_ABORT(".byte 0x0f, 0xb9, 0x3d\n\t.long 0x53053053", "jmp")
 
@@ -167,8 +167,8 @@ void ksem_inline_stay(const void *inside) __attribute__((weak));
 	"je %l[refused]\n\t"                \
 	"incl 4(%%rax, %%rcx, 8)\n"
 
-#define KSEM_INLINE_INPUTS(area_, processors_, cells_) \
-	[area] "r"(area_), [processors] "m"(processors_), [cells] "m"(cells_), KSEM_INLINE_CONSTANTS
+#define KSEM_INLINE_INPUTS(area_, processors_, slots_) \
+	[area] "r"(area_), [processors] "m"(processors_), [slots] "m"(slots_), KSEM_INLINE_CONSTANTS
 #define KSEM_INLINE_CLOBBERS "memory", "cc", "rax", "rcx", "rdx", "r8", "r9"
 
 #else /* arm64 */
@@ -184,7 +184,7 @@ void ksem_inline_stay(const void *inside) __attribute__((weak));
 	"b.hs %l[refused]\n\t"                       \
 	find
 
-/* The acquire orders the place of the cells after the mode; the releases, puts and takes for who reads the cells. */
+/* The acquire orders the place of the slots after the mode; the releases, puts and takes for who reads the slots. */
 #define KSEM_INLINE_IS_PERCPU(sem)                   \
 	"add x10, " sem ", %c[word_at] + 7\n\t"      \
 	"ldarb w11, [x10]\n\t"                       \
@@ -192,9 +192,9 @@ void ksem_inline_stay(const void *inside) __attribute__((weak));
 
 #define KSEM_INLINE_OR_REFUSE "b.ne %l[refused]\n\t"
 
-#define KSEM_INLINE_CELL(sem)                        \
+#define KSEM_INLINE_SLOT(sem)                        \
 	"ldrh w11, [x10, 1]\n\t"                     \
-	"add x10, %[cells], x9, lsl %[stride]\n\t"   \
+	"add x10, %[slots], x9, lsl %[stride]\n\t"   \
 	"add x10, x10, x11, lsl 3\n\t"
 
 #define KSEM_INLINE_END KSEM_INLINE_ABORT(".inst 0xd428bc00", "b")
@@ -227,9 +227,9 @@ void ksem_inline_stay(const void *inside) __attribute__((weak));
 	"add w9, w9, 1\n\t"         \
 	"stlr w9, [x10]\n"
 
-#define KSEM_INLINE_INPUTS(area_, processors_, cells_)                                               \
+#define KSEM_INLINE_INPUTS(area_, processors_, slots_)                                               \
 	[area] "r"((char *)__builtin_thread_pointer() + (area_)), [processors] "r"(processors_),     \
-		[cells] "r"(cells_), KSEM_INLINE_CONSTANTS
+		[slots] "r"(slots_), KSEM_INLINE_CONSTANTS
 #define KSEM_INLINE_CLOBBERS "memory", "cc", "x9", "x10", "x11", "x12", "x13"
 
 #endif
@@ -238,7 +238,7 @@ void ksem_inline_stay(const void *inside) __attribute__((weak));
 	KSEM_INLINE_BEGIN(find)                      \
 	KSEM_INLINE_IS_PERCPU(sem)                   \
 	KSEM_INLINE_OR_REFUSE                        \
-	KSEM_INLINE_CELL(sem)                        \
+	KSEM_INLINE_SLOT(sem)                        \
 	change                                       \
 	KSEM_INLINE_END
 
@@ -259,7 +259,7 @@ extern "C" {
 #define KSEM_INLINE_PINNED(change)                                                                            \
 	__asm__ goto(KSEM_INLINE_SEQUENCE("", "%[sem]", change)                                               \
 		     :                                                                                        \
-		     : KSEM_INLINE_INPUTS(ksem_inline_1.area, ksem_inline_1.processors, ksem_inline_1.cells), \
+		     : KSEM_INLINE_INPUTS(ksem_inline_1.area, ksem_inline_1.processors, ksem_inline_1.slots), \
 		       [sem] "r"(sem), [word_at] "i"(KSEM_INLINE_WORD)                                        \
 		     : KSEM_INLINE_CLOBBERS                                                                   \
 		     : refused)
@@ -267,7 +267,7 @@ extern "C" {
 #define KSEM_INLINE_BY_ID(change)                                                                              \
 	__asm__ goto(KSEM_INLINE_SEQUENCE(KSEM_INLINE_FIND, KSEM_INLINE_FOUND, change)                         \
 		     :                                                                                         \
-		     : KSEM_INLINE_INPUTS(ksem_inline_1.area, ksem_inline_1.processors, ksem_inline_1.cells),  \
+		     : KSEM_INLINE_INPUTS(ksem_inline_1.area, ksem_inline_1.processors, ksem_inline_1.slots),  \
 		       KSEM_INLINE_FIND_INPUTS(*(void **)((char *)proc + KSEM_INLINE_TABLE), KSEM_INLINE_MASK, \
 					       KSEM_INLINE_HOMES, id, KSEM_INLINE_ID),                         \
 		       [word_at] "i"(KSEM_INLINE_WORD)                                                         \

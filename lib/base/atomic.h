@@ -51,9 +51,9 @@
  * otherwise. Sanitized builds have no sequences, and ThreadSanitizer knows no fences.
  */
 #ifdef KSEM_SANITIZED
-#define fence_acq_rel() ((void)0)
+#define fence_seq() ((void)0)
 #else
-#define fence_acq_rel() atomic_thread_fence(memory_order_seq_cst)
+#define fence_seq() atomic_thread_fence(memory_order_seq_cst)
 #endif
 
 #endif

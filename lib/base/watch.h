@@ -14,7 +14,7 @@
  * semaphore by the address of some mark. watch_wrote() names memory of the caller that the library has written.
  *
  * Calls on the fast path don't ask whether a tool watches. The dynamic loader asks, once, and binds them to variants
- * that tell it (lib/watched.h). All other code asks here.
+ * that tell it (lib/api/watched.h). All other code asks here.
  *
  * `watch_tool` is constant once the library's constructors have run. Where the library itself is built with a
  * sanitizer, that sees all it does, and `watch_tool` is always NULL.

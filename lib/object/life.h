@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What keeps a semaphore: references of processes in the lower half of one word, its name and pins (`keeps`) in the
- * upper. Waiters keep it too, but are counted in the semaphore's own word (sem/count.h).
+ * upper. Waiters keep it too, but are counted in the semaphore's own word (word/word.h).
  *
  * From zero there is no way back: a look-up that comes late can't revive what is being ended. A count that is full
  * refuses.

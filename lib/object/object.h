@@ -42,7 +42,7 @@ static inline mode_t object_mode(const struct ksem *ksem)
 }
 
 #define OBJECT_NAMED  1 /* made by open, not by init */
-#define OBJECT_SHARED 2 /* the semaphore itself is elsewhere (share/shared.h) */
+#define OBJECT_SHARED 2 /* the semaphore itself is elsewhere (shared/shared.h) */
 
 static inline bool object_is_named(const struct ksem *ksem)
 {

@@ -21,7 +21,7 @@ static void wait_an_epoch(void)
 	rcu_wait_epoch();
 	if (unlikely(by_hand))
 		membarrier_visit_processors();
-	if (cells_started())
+	if (slots_started())
 		membarrier_restart_sequences();
 }
 
@@ -41,11 +41,11 @@ void reclaim_join(struct reclaim *list, struct reclaim *from)
 		end = &(*end)->next;
 	*end = list->head;
 	list->head = from->head;
-	while (from->cells) {
-		cells_t cells = from->cells;
+	while (from->slots) {
+		slots_t slots = from->slots;
 
-		from->cells = cells_next(cells);
-		reclaim_add_cells(list, cells);
+		from->slots = slots_next(slots);
+		reclaim_add_slots(list, slots);
 	}
 	while (from->mappings) {
 		struct mapping *mapping = from->mappings;
@@ -64,10 +64,10 @@ void reclaim_add_mapping(struct reclaim *list, struct mapping *mapping, void *st
 	list->mappings = mapping;
 }
 
-void reclaim_add_cells(struct reclaim *list, cells_t cells)
+void reclaim_add_slots(struct reclaim *list, slots_t slots)
 {
-	cells_set_next(cells, list->cells);
-	list->cells = cells;
+	slots_set_next(slots, list->slots);
+	list->slots = slots;
 }
 
 bool reclaim_is_full(const struct reclaim *list)
@@ -83,13 +83,13 @@ struct reclaim reclaim_take(struct reclaim *list)
 	return batch;
 }
 
-static void give_cells(cells_t cells)
+static void give_slots(slots_t slots)
 {
-	while (cells) {
-		cells_t next = cells_next(cells);
+	while (slots) {
+		slots_t next = slots_next(slots);
 
-		cells_give(cells);
-		cells = next;
+		slots_give(slots);
+		slots = next;
 	}
 }
 
@@ -104,14 +104,14 @@ static void unmap(const struct mapping *mapping)
 
 void reclaim_free(struct reclaim batch)
 {
-	cells_t lost;
+	slots_t lost;
 
-	if (!batch.head && !batch.cells && !batch.mappings && likely(!cells_many_lost()))
+	if (!batch.head && !batch.slots && !batch.mappings && likely(!slots_many_lost()))
 		return;
-	lost = cells_take_lost();
+	lost = slots_take_lost();
 	wait_an_epoch();
-	give_cells(lost);
-	give_cells(batch.cells);
+	give_slots(lost);
+	give_slots(batch.slots);
 	unmap(batch.mappings);
 	while (batch.head) {
 		struct retired *retired = batch.head;

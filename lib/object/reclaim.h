@@ -11,7 +11,7 @@
  * and one for each thread that is reclaiming, each of at most RECLAIM_BLOCKS blocks or (one block more than)
  * RECLAIM_BYTES.
  *
- * Cells that semaphores lost (sem/cells.h) go back with the next list.
+ * Slots that semaphores lost (percpu/slots.h) go back with the next list.
  */
 #ifndef KSEM_OBJECT_RECLAIM_H
 #define KSEM_OBJECT_RECLAIM_H
@@ -19,7 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "sem/cells.h"
+#include "percpu/slots.h"
 
 #define RECLAIM_BLOCKS 1024
 #define RECLAIM_BYTES  (256 * 1024)
@@ -40,7 +40,7 @@ struct mapping {
 struct reclaim {
 	struct retired *head;
 	size_t blocks, bytes;
-	cells_t cells;            /* and cells, chained; 0: none */
+	slots_t slots;            /* and slots, chained; 0: none */
 	struct mapping *mappings; /* and these */
 };
 
@@ -53,8 +53,8 @@ void reclaim_join(struct reclaim *list, struct reclaim *from);
 /* Adds a mapping. */
 void reclaim_add_mapping(struct reclaim *list, struct mapping *mapping, void *start, size_t bytes);
 
-/* Adds cells, which are given back after the same epoch. */
-void reclaim_add_cells(struct reclaim *list, cells_t cells);
+/* Adds slots, which are given back after the same epoch. */
+void reclaim_add_slots(struct reclaim *list, slots_t slots);
 
 bool reclaim_is_full(const struct reclaim *list);
 

@@ -2,7 +2,7 @@
 /*
  * The membarrier system call: see membarrier.h.
  *
- * Asked for once, the service doesn't go away; but a host may forbid the call later (seccomp). Then permits in cells
+ * Asked for once, the service doesn't go away; but a host may forbid the call later (seccomp). Then permits in slots
  * must be had all the same: a thread that has run on a processor has thereby preempted who ran there, and a preempted
  * sequence is aborted. A host that forbids sched_setaffinity as well leaves nothing; ksem(7) tells it not to.
  */

@@ -21,15 +21,15 @@
 
 ptrdiff_t rseq_area;
 uint32_t rseq_processors;
-char *rseq_cells;
+char *rseq_slots;
 PUBLIC struct ksem_inline ksem_inline_1; /* constant after rseq_start */
 
-static void say_where(char *cells, ptrdiff_t area, uint32_t processors)
+static void say_where(char *slots, ptrdiff_t area, uint32_t processors)
 {
-	rseq_cells = cells;
+	rseq_slots = slots;
 	rseq_area = area;
 	rseq_processors = processors;
-	ksem_inline_1 = (struct ksem_inline){cells, area, processors};
+	ksem_inline_1 = (struct ksem_inline){slots, area, processors};
 }
 
 #if KSEM_INLINE_WORKS
@@ -117,7 +117,7 @@ static ptrdiff_t registered_area(void)
 
 #endif
 
-void rseq_start(char *cells)
+void rseq_start(char *slots)
 {
-	say_where(cells, registered_area(), rseq_possible());
+	say_where(slots, registered_area(), rseq_possible());
 }

@@ -18,14 +18,14 @@
 /* What ksem_inline_1 has, for this library's own sequences. Constant after rseq_start. */
 extern HIDDEN ptrdiff_t rseq_area;
 extern HIDDEN uint32_t rseq_processors;
-extern HIDDEN char *rseq_cells;
+extern HIDDEN char *rseq_slots;
 
-#define RSEQ_INPUTS KSEM_INLINE_INPUTS(rseq_area, rseq_processors, rseq_cells)
+#define RSEQ_INPUTS KSEM_INLINE_INPUTS(rseq_area, rseq_processors, rseq_slots)
 
 /* How many processors sequences can serve here; 0: they don't work. */
 uint32_t rseq_possible(void);
 
-/* Lets sequences begin, with the first processor's chunk of cells. Before there are semaphores, by one thread. */
-void rseq_start(char *cells);
+/* Lets sequences begin, with the first processor's chunk of slots. Before there are semaphores, by one thread. */
+void rseq_start(char *slots);
 
 #endif

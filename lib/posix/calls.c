@@ -50,13 +50,13 @@ PUBLIC int sem_destroy(sem_t *sem)
 
 PUBLIC int sem_getvalue(sem_t *restrict sem, int *restrict sval)
 {
-	uint32_t now = count_value(plain_word(standard_of(sem)));
+	uint32_t now = word_value(plain_word(standard_of(sem)));
 
 	*sval = now < SEM_VALUE_MAX ? (int)now : SEM_VALUE_MAX; /* more: in what others can write */
 	return 0;
 }
 
-_Static_assert(COUNT_USUAL <= SEM_VALUE_MAX, "plain_post_one goes no further");
+_Static_assert(WORD_USUAL <= SEM_VALUE_MAX, "plain_post_one goes no further");
 
 PUBLIC int sem_post(sem_t *sem)
 {
@@ -82,7 +82,7 @@ static void leave_cancelled(void *arg)
 	bool nobody;
 
 	if (plain_leave(sem, true) == 0)
-		plain_post(sem, 1, COUNT_VALUE_MAX, scope_of(sem), &nobody); /* it was there before */
+		plain_post(sem, 1, WORD_VALUE_MAX, scope_of(sem), &nobody); /* it was there before */
 }
 
 static int set_cancel_type(int type)
@@ -107,7 +107,7 @@ static int sleep_cancellably(struct plain *sem, const struct deadline *deadline)
 	return woken;
 }
 
-/* From having enlisted to having left. 0, ETIMEDOUT, EINTR. */
+/* From having registered to having left. 0, ETIMEDOUT, EINTR. */
 static int park(struct plain *sem, const struct deadline *deadline)
 {
 	int woken, left;
@@ -129,7 +129,7 @@ static int wait_until(struct plain *sem, const struct deadline *deadline)
 	error = plain_take_spinning(sem);
 	if (likely(error != EAGAIN))
 		return error;
-	error = plain_take_or_enlist(sem);
+	error = plain_take_or_register(sem);
 	return error == EAGAIN ? park(sem, deadline) : error;
 }
 

@@ -17,7 +17,7 @@
 
 #define IDS_MIN 8
 
-struct ksem ids_absent = {.sem.word = COUNT_DEAD};
+struct ksem ids_absent = {.sem.word = WORD_DEAD};
 
 static struct ids_table ids_none = {.home = {&ids_absent}}; /* constant */
 

@@ -3,12 +3,12 @@
  * The id table of a process: which semaphores it holds references to, and how many to each.
  *
  * A look-up is wait-free and touches one cache line of the table, then the semaphore's own: an entry is a pointer, and
- * the semaphore knows its id. `home` is addressed by the id's low bits, which the namespace keeps dense (slots.h), so
- * nearly every entry stands in its home. One that finds its home taken goes to `spill`, which is addressed by a hash,
- * probed in order, and at most half full; where it is empty a look-up doesn't go there.
+ * the semaphore knows its id. `home` is addressed by the id's low bits, which the namespace keeps dense
+ * (private/numbers.h), so nearly every entry stands in its home. One that finds its home taken goes to `spill`, which
+ * is addressed by a hash, probed in order, and at most half full; where it is empty a look-up doesn't go there.
  *
- * A post or take as it is most often is a look-up and the change of a cell, or of the word, in one restartable sequence
- * (ids_put, ids_take; sem/sequence.h), which is its own read section.
+ * A post or take as it is most often is a look-up and the change of a slot, or of the word, in one restartable sequence
+ * (ids_put, ids_take; percpu/sequence.h), which is its own read section.
  *
  * Changes are made under the process's lock. Other readers need an RCU read section around the look-up and the use of
  * what it found. A table that is too small, too large or too scattered is replaced whole (KSEM_ORD_2 publishes tables
@@ -20,8 +20,8 @@
 
 #include "base/atomic.h"
 #include "object/object.h"
-#include "sem/sequence.h"
-#include "share/shared.h"
+#include "percpu/sequence.h"
+#include "shared/shared.h"
 
 typedef struct ksem *ids_entry; /* &ids_absent: none; in spill NULL where there was none ever */
 
@@ -47,7 +47,7 @@ struct ids {
 	RSEQ_INPUTS, [word_at] "i"(offsetof(struct ksem, sem.word)),                                          \
 		KSEM_INLINE_FIND_INPUTS((ids)->table, offsetof(struct ids_table, mask),                       \
 					offsetof(struct ids_table, home), wanted, offsetof(struct ksem, id)), \
-		SEQUENCE_INPUTS(COUNT_USUAL, PERCPU_SAMPLE_PERIOD, offsetof(struct ksem, sem.owners_byte),    \
+		SEQUENCE_INPUTS(WORD_USUAL, PERCPU_SAMPLE_PERIOD, offsetof(struct ksem, sem.owners_byte),     \
 				OBJECT_SHARED, offsetof(struct shared, sem), offsetof(struct plain, word))
 
 void ids_init(struct ids *ids);
@@ -67,8 +67,8 @@ static inline struct ksem *ids_find(const struct ids *ids, ksem_id_t id)
 }
 
 /*
- * One permit into, or out of, the semaphore of that id: by this processor's cell, or by the word, which may be a page's
- * (share/page.h). False: look it up, and do it otherwise.
+ * One permit into, or out of, the semaphore of that id: by this processor's slot, or by the word, which may be a page's
+ * (shared/page.h). False: look it up, and do it otherwise.
  */
 static ALWAYS_INLINE bool ids_put(const struct ids *ids, ksem_id_t id)
 {

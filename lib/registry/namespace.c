@@ -6,7 +6,7 @@
  * had without (adding to the table of names is lock-free, and one wins), but the losers would have taken places under
  * max_sems meanwhile, and at the limit somebody would be refused for a semaphore that nobody made.
  *
- * The end of a semaphore, in order: nothing keeps it (life, and its word, say so: see life.h, count.h), its slot is
+ * The end of a semaphore, in order: nothing keeps it (life, and its word, say so: see life.h, word.h), its slot is
  * free, its memory is retired, an epoch passes, its memory is freed.
  */
 #include "registry/namespace.h"
@@ -18,9 +18,9 @@
 #include "base/rcu.h"
 #include "base/sized.h"
 #include "os/fork.h"
-#include "registry/names.h"
+#include "object/names.h"
 #include "registry/process.h"
-#include "registry/sharing.h"
+#include "shared/sharing.h"
 
 #define MAX_SEMS_DEFAULT (UINT32_C(1) << 20)
 
@@ -34,7 +34,7 @@ static bool enter_list(struct ksem_ns *ns)
 
 	pthread_mutex_lock(&namespaces_lock);
 	started = names_start();
-	cells_start();
+	slots_start();
 	if (started) {
 		ns->next = namespaces;
 		ns->prev = &namespaces;
@@ -102,7 +102,7 @@ int namespace_create(const struct ksem_ns_options *wanted, struct ksem_ns **crea
 	if (!ns)
 		return ENOMEM;
 	pthread_mutex_init(&ns->lock, NULL);
-	slots_init(&ns->slots, options.max_sems);
+	numbers_init(&ns->numbers, options.max_sems);
 	ns->max_name = options.max_name;
 	error = options.dir ? sharing_new(options.dir, &ns->sharing) : 0;
 	if (error)
@@ -128,7 +128,7 @@ static void namespace_free(struct ksem_ns *ns)
 	reclaim_free(reclaim_take(&ns->retired));
 	if (ns->sharing)
 		sharing_free(ns->sharing);
-	slots_fini(&ns->slots);
+	numbers_fini(&ns->numbers);
 	pthread_mutex_destroy(&ns->lock);
 	memory_free(ns);
 }
@@ -165,18 +165,18 @@ void namespace_remove(struct ksem_ns *ns, struct ksem_proc *proc, struct reclaim
 
 bool namespace_end(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
 {
-	cells_t cells = percpu_take_cells(&ksem->sem);
+	slots_t slots = percpu_take_slots(&ksem->sem);
 	bool last;
 
 	pthread_mutex_lock(&ns->lock);
 	if (ns->sharing) {
 		sharing_end(ns, ksem, garbage);
 	} else {
-		slots_give(&ns->slots, ksem->id);
+		numbers_give(&ns->numbers, ksem->id);
 		reclaim_add(garbage, &ksem->retired, sizeof(*ksem));
 	}
-	if (cells)
-		reclaim_add_cells(garbage, cells);
+	if (slots)
+		reclaim_add_slots(garbage, slots);
 	pool_garbage(ns, garbage);
 	last = --ns->objects == 0 && ns->closed;
 	pthread_mutex_unlock(&ns->lock);
@@ -209,7 +209,7 @@ void namespace_forget(struct ksem_ns *ns, struct ksem *ksem)
 		return;
 	}
 	pthread_mutex_lock(&ns->lock);
-	slots_give(&ns->slots, ksem->id);
+	numbers_give(&ns->numbers, ksem->id);
 	pthread_mutex_unlock(&ns->lock);
 }
 
@@ -233,7 +233,7 @@ static int make_locked(struct ksem_ns *ns, const struct making *making, struct i
 
 	if (making->name && name_exists(ns, making->name, making->length))
 		return EEXIST;
-	error = slots_take(&ns->slots, &id);
+	error = numbers_take(&ns->numbers, &id);
 	if (error)
 		return error;
 	error = ENOMEM;
@@ -250,7 +250,7 @@ static int make_locked(struct ksem_ns *ns, const struct making *making, struct i
 		goto no_room;
 	ksem->id = id;
 	ns->objects++;
-	slots_fill(&ns->slots, id, ksem);
+	numbers_fill(&ns->numbers, id, ksem);
 	if (ksem->name)
 		names_add(ksem->name);
 	*made = ksem;
@@ -261,7 +261,7 @@ no_room:
 no_name:
 	memory_free(ksem);
 no_object:
-	slots_untake(&ns->slots, id);
+	numbers_untake(&ns->numbers, id);
 	return error;
 }
 
@@ -362,7 +362,7 @@ static struct name *any_name(struct ksem_ns *ns, uint64_t *cursor)
 	struct ksem *ksem;
 
 	pthread_mutex_lock(&ns->lock);
-	while (!name && (ksem = slots_next(&ns->slots, cursor)))
+	while (!name && (ksem = numbers_next(&ns->numbers, cursor)))
 		name = ksem->name;
 	pthread_mutex_unlock(&ns->lock);
 	return name;
@@ -411,7 +411,7 @@ static bool describe(struct ksem *ksem, struct ksem_info *info)
 	info->id = ksem->id;
 	if (ksem->name)
 		memcpy(info->name, ksem->name->bytes, ksem->name->length);
-	info->waiters = count_waiters(semaphore_word(&ksem->sem));
+	info->waiters = word_waiters(semaphore_word(&ksem->sem));
 	info->refs = life_count_refs(load_rlx(&ksem->life)); /* relaxed: a number to show */
 	info->uid = ksem->owner.uid;
 	info->gid = ksem->owner.gid;
@@ -444,7 +444,7 @@ int namespace_foreach(struct ksem_ns *ns, int (*visit)(const struct ksem_info *i
 	for (;;) {
 		fork_gate_enter();
 		pthread_mutex_lock(&ns->lock);
-		ksem = slots_next(&ns->slots, &cursor);
+		ksem = numbers_next(&ns->numbers, &cursor);
 		alive = ksem && describe(ksem, &info);
 		pthread_mutex_unlock(&ns->lock);
 		fork_gate_leave();

@@ -16,13 +16,13 @@
 #include "object/making.h"
 #include "object/object.h"
 #include "registry/ids.h"
-#include "registry/slots.h"
+#include "private/numbers.h"
 
 struct sharing;
 
 struct ksem_ns {
 	pthread_mutex_t lock;
-	struct slots slots;           /* under the lock */
+	struct numbers numbers;       /* under the lock */
 	struct reclaim retired;       /* under the lock */
 	struct ksem_proc *procs;      /* under the lock: a list through next and prev */
 	uint64_t objects;             /* under the lock: semaphores that haven't ended */

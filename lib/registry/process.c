@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 #include "base/rcu.h"
-#include "registry/sharing.h"
-#include "share/shared.h"
+#include "shared/sharing.h"
+#include "shared/shared.h"
 
 #define LEAVING (UINT32_C(1) << 31)
 
@@ -29,8 +29,8 @@ _Static_assert(offsetof(struct ids_table, mask) == KSEM_INLINE_MASK, "layout 1")
 _Static_assert(offsetof(struct ids_table, home) == KSEM_INLINE_HOMES, "layout 1");
 _Static_assert(offsetof(struct ksem, id) == KSEM_INLINE_ID, "layout 1");
 _Static_assert(offsetof(struct ksem, sem.word) == KSEM_INLINE_WORD, "layout 1");
-_Static_assert(offsetof(struct ksem, sem.cells) == KSEM_INLINE_WORD + sizeof(count_t), "layout 1");
-_Static_assert((count_t)KSEM_INLINE_PERCPU << 56 == (count_t)COUNT_PERCPU << COUNT_MODE_SHIFT, "layout 1");
+_Static_assert(offsetof(struct ksem, sem.slots) == KSEM_INLINE_WORD + sizeof(word_t), "layout 1");
+_Static_assert((word_t)KSEM_INLINE_PERCPU << 56 == (word_t)WORD_PERCPU << WORD_MODE_SHIFT, "layout 1");
 #endif
 
 bool process_begin_wait(struct ksem_proc *proc)
@@ -230,7 +230,7 @@ static int destroy_locked(struct ksem_proc *proc, ksem_id_t id, struct reclaim *
 
 	if (!ksem || object_is_named(ksem))
 		return EINVAL;
-	if (object_is_shared(ksem) ? shared_waiters(ksem) : count_waiters(semaphore_word(&ksem->sem)))
+	if (object_is_shared(ksem) ? shared_waiters(ksem) : word_waiters(semaphore_word(&ksem->sem)))
 		return EBUSY;
 	error = destroy_shared(proc, ksem, garbage);
 	if (error != EAGAIN)

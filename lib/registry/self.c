@@ -8,7 +8,7 @@
 #include "registry/self.h"
 
 #include "os/fork.h"
-#include "share/default.h"
+#include "shared/default.h"
 
 static pthread_mutex_t making_lock = PTHREAD_MUTEX_INITIALIZER; /* inside the fork gate */
 static atomic(struct ksem_proc *) shared_one;                   /* atomic; changed under the lock, as is the next */

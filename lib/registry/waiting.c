@@ -2,8 +2,8 @@
 /*
  * Waiting: see waiting.h.
  *
- * A thread that waits by id leaves its read section before it sleeps. From then on its being enlisted in the word keeps
- * the semaphore, and its being counted in the process keeps the process. If all else that kept the semaphore went
+ * A thread that waits by id leaves its read section before it sleeps. From then on its being registered in the word
+ * keeps the semaphore, and its being counted in the process keeps the process. If all else that kept the semaphore went
  * meanwhile, the last waiter ends it. That one takes locks. So does a wait that must open the directory again, since
  * the host closed it (be_present). Other waits neither take a lock nor allocate.
  *
@@ -21,20 +21,20 @@
 #include "base/cancel.h"
 #include "base/rcu.h"
 #include "os/fork.h"
-#include "registry/sharing.h"
-#include "share/shared.h"
+#include "shared/sharing.h"
+#include "shared/shared.h"
 #include "sem/look.h"
 
 static _Thread_local struct {
-	struct ksem *ksem;      /* in whose word it is enlisted, or which it must end */
-	bool enlisted;          /* of one that OS processes share: in the page's word, too */
+	struct ksem *ksem;      /* in whose word it is registered, or which it must end */
+	bool registered;        /* of one that OS processes share: in the page's word, too */
 	struct ksem_proc *proc; /* in which it is counted, if it waits by id */
 } own;                          /* owner only, and its signal handlers */
 
-/* Takes a permit, or enlists (EAGAIN). In a read section. */
-static int take_or_enlist(struct ksem *ksem)
+/* Takes a permit, or registers (EAGAIN). In a read section. */
+static int take_or_register(struct ksem *ksem)
 {
-	int error = semaphore_take_or_enlist(&ksem->sem);
+	int error = semaphore_take_or_register(&ksem->sem);
 
 	if (error == EAGAIN)
 		own.ksem = ksem;
@@ -67,14 +67,14 @@ static void end_orphan(struct ksem *ksem)
 	fork_gate_leave();
 }
 
-/* Sleeps on a semaphore in which the thread has enlisted, until it has left. */
+/* Sleeps on a semaphore in which the thread has registered, until it has left. */
 static int park(struct ksem *ksem, const struct deadline *deadline)
 {
 	bool last;
 	int woken, left;
 
 	do {
-		woken = spin_last_look(&ksem->sem) ? EAGAIN : park_sleep(&ksem->sem, deadline);
+		woken = spin_last_look(&ksem->sem) ? EAGAIN : eventcount_sleep(&ksem->sem, deadline);
 		left = leave(ksem, woken == ETIMEDOUT || woken == EINTR, &last);
 	} while (left == EAGAIN);
 	if (last)
@@ -84,7 +84,7 @@ static int park(struct ksem *ksem, const struct deadline *deadline)
 
 /*
  * Of a semaphore that OS processes share: counts this thread among those of this process that keep it (EAGAIN). It
- * enlists in the page's word later (enlist_shared). In a read section. EINVAL: the semaphore is being ended.
+ * registers in the page's word later (register_shared). In a read section. EINVAL: the semaphore is being ended.
  */
 static int begin_shared(struct ksem *ksem)
 {
@@ -96,18 +96,18 @@ static int begin_shared(struct ksem *ksem)
 	return EAGAIN;
 }
 
-static int enlist_shared(struct ksem *ksem)
+static int register_shared(struct ksem *ksem)
 {
 	int error;
 
 	rcu_enter();
-	error = shared_take_or_enlist(ksem);
-	own.enlisted = error == EAGAIN;
+	error = shared_take_or_register(ksem);
+	own.registered = error == EAGAIN;
 	rcu_leave();
 	return error;
 }
 
-/* Sleeps on a page in whose word the thread has enlisted, until it has left. */
+/* Sleeps on a page in whose word the thread has registered, until it has left. */
 static int park_shared(struct ksem *ksem, const struct deadline *deadline)
 {
 	int woken, left;
@@ -116,8 +116,8 @@ static int park_shared(struct ksem *ksem, const struct deadline *deadline)
 		woken = shared_sleep(ksem, deadline);
 		fork_settle(); /* a handler may have called _Fork() */
 		rcu_enter();
-		left = shared_delist(ksem, woken == ETIMEDOUT || woken == EINTR);
-		own.enlisted = left == EAGAIN;
+		left = shared_deregister(ksem, woken == ETIMEDOUT || woken == EINTR);
+		own.registered = left == EAGAIN;
 		rcu_leave();
 	} while (left == EAGAIN);
 	return left == EINVAL ? EINVAL : left ? woken : 0;
@@ -158,7 +158,7 @@ static int wait_shared(struct ksem *ksem, const struct deadline *deadline)
 	int error;
 
 	be_present(ksem);
-	error = enlist_shared(ksem);
+	error = register_shared(ksem);
 	if (error == EAGAIN)
 		error = park_shared(ksem, deadline);
 	if (leave_shared(ksem))
@@ -178,12 +178,12 @@ static bool try_again(struct spin *spin, struct ksem *ksem)
 }
 
 /*
- * After EAGAIN: enlists, or, of a semaphore that OS processes share, begins to; the wait follows. In a read section.
+ * After EAGAIN: registers, or, of a semaphore that OS processes share, begins to; the wait follows. In a read section.
  * Apart, as finish is, so that a wait that finds a permit saves fewer registers.
  */
 static __attribute__((noinline)) int begin(struct ksem *ksem)
 {
-	return unlikely(object_is_shared(ksem)) ? begin_shared(ksem) : take_or_enlist(ksem);
+	return unlikely(object_is_shared(ksem)) ? begin_shared(ksem) : take_or_register(ksem);
 }
 
 /* The wait of a thread that has begun it so. */
@@ -293,8 +293,8 @@ static void forget_waiters(struct ksem_ns *ns, bool prepared)
 	for (struct ksem_proc *proc = ns->procs; proc; proc = proc->next)
 		process_after_fork(proc, proc == own.proc);
 	if (ns->sharing)
-		sharing_in_child(ns, prepared, own.ksem, own.enlisted, &garbage);
-	while (!ns->sharing && (ksem = slots_next(&ns->slots, &cursor))) {
+		sharing_in_child(ns, prepared, own.ksem, own.registered, &garbage);
+	while (!ns->sharing && (ksem = numbers_next(&ns->numbers, &cursor))) {
 		if (semaphore_after_fork(&ksem->sem, ksem == own.ksem) && namespace_end(ns, ksem, &garbage))
 			break;
 	}

@@ -7,7 +7,7 @@
 #include <errno.h>
 
 #include "base/compiler.h"
-#include "sem/backoff.h"
+#include "wait/backoff.h"
 
 #define LAST_LOOKS 64
 
@@ -17,9 +17,9 @@ int spin_look(struct spin *spin, struct semaphore *sem)
 	int error = EAGAIN;
 
 	for (int i = 0; i < SPIN_LOOKS && error == EAGAIN; i++) {
-		count_t c = semaphore_word(sem);
+		word_t c = semaphore_word(sem);
 
-		if (count_value(c) == 0 && !count_is_dead(c))
+		if (word_value(c) == 0 && !word_is_dead(c))
 			cpu_relax();
 		else if (!semaphore_takes_one(c))
 			error = semaphore_take_soon(sem);
@@ -38,7 +38,7 @@ bool spin_last_look(const struct semaphore *sem)
 	if (!spin_can())
 		return false;
 	for (int i = 0; i < LAST_LOOKS; i++) {
-		if (count_value(semaphore_word(sem)) > 0)
+		if (word_value(semaphore_word(sem)) > 0)
 			return true;
 		cpu_relax();
 	}

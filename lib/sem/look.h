@@ -11,7 +11,7 @@
 #include <stdbool.h>
 
 #include "sem/semaphore.h"
-#include "sem/spin.h"
+#include "wait/spin.h"
 
 /* The miss path of spin_take, once the thread spins. */
 int spin_look(struct spin *spin, struct semaphore *sem);
@@ -23,8 +23,9 @@ static inline int spin_take(struct spin *spin, struct semaphore *sem)
 }
 
 /*
- * Before each sleep of a thread that has enlisted: looks for a permit a little longer, about a microsecond. Where posts
- * come so densely that one falls into going to sleep, this saves its wake call, and the sleep. True: there is one.
+ * Before each sleep of a thread that has registered: looks for a permit a little longer, about a microsecond. Where
+ * posts come so densely that one falls into going to sleep, this saves its wake call, and the sleep. True: there is
+ * one.
  */
 bool spin_last_look(const struct semaphore *sem);
 

@@ -9,12 +9,12 @@
 
 #include "base/compiler.h"
 #include "os/clock.h"
-#include "sem/backoff.h"
+#include "wait/backoff.h"
 
 /* A word in which nobody has set what isn't set here. */
-static count_t known(count_t c)
+static word_t known(word_t c)
 {
-	return c & ~COUNT_MODES;
+	return c & ~WORD_MODES;
 }
 
 /* What waiters sleep on. */
@@ -25,7 +25,7 @@ static atomic(uint32_t) *value_half(struct plain *sem)
 
 void plain_init(struct plain *sem, uint32_t value, enum futex_scope scope)
 {
-	store_rlx(&sem->word, count_new(value)); /* relaxed: nobody sees the semaphore until it is published */
+	store_rlx(&sem->word, word_new(value)); /* relaxed: nobody sees the semaphore until it is published */
 	sem->shared = scope == FUTEX_SHARED ? PLAIN_SHARED : 0;
 	store_rlx(&sem->spin, SPIN_MAX / SPIN_UNIT); /* relaxed: as above */
 }
@@ -35,12 +35,12 @@ void plain_init(struct plain *sem, uint32_t value, enum futex_scope scope)
  * done. The kernel doesn't look how far it goes. So it is only asked where the value is so low that all threads that
  * Linux can have may do the same at once. For all permits that were seen, as ever; how many wait may have changed.
  */
-static bool post_by_kernel(struct plain *sem, count_t c, uint32_t n, uint32_t most, bool *nobody)
+static bool post_by_kernel(struct plain *sem, word_t c, uint32_t n, uint32_t most, bool *nobody)
 {
-	uint32_t value = count_value(c);
+	uint32_t value = word_value(c);
 	int woken;
 
-	if (n > FUTEX_ADD_MAX || value > most / 2 || n > most / 2 / COUNT_WAITERS_MAX)
+	if (n > FUTEX_ADD_MAX || value > most / 2 || n > most / 2 / WORD_WAITERS_MAX)
 		return false;
 	woken = futex_add_shared(value_half(sem), n, value + n); /* a release too, and more */
 	*nobody = woken == 0;
@@ -48,30 +48,30 @@ static bool post_by_kernel(struct plain *sem, count_t c, uint32_t n, uint32_t mo
 }
 
 /* Before such a post that the kernel doesn't make: sees to it that sleepers look. False: they do. */
-static bool warn_sleepers(struct plain *sem, count_t c)
+static bool warn_sleepers(struct plain *sem, word_t c)
 {
 	if (c & PLAIN_WARNED)
 		return false;
-	if (cas_rlx(&sem->word, &c, c | PLAIN_WARNED)) /* relaxed: who is woken sees it, who isn't enlists after it */
+	if (cas_rlx(&sem->word, &c, c | PLAIN_WARNED)) /* relaxed: who is woken sees it, who isn't registers after it */
 		futex_wake_in(FUTEX_SHARED, value_half(sem), INT_MAX);
 	return true;
 }
 
 int plain_post(struct plain *sem, uint32_t n, uint32_t most, enum futex_scope scope, bool *nobody)
 {
-	count_t c, next;
+	word_t c, next;
 	unsigned pauses = 0;
 
 	for (;;) {
 		int error;
 
 		c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
-		error = count_post(known(c), n, &next);
+		error = word_post(known(c), n, &next);
 		if (unlikely(error))
 			return error;
-		if (unlikely(count_value(next) > most))
+		if (unlikely(word_value(next) > most))
 			return EOVERFLOW;
-		if (unlikely(count_waiters(c) > 0) && scope == FUTEX_SHARED && n > 0) {
+		if (unlikely(word_waiters(c) > 0) && scope == FUTEX_SHARED && n > 0) {
 			if (post_by_kernel(sem, c, n, most, nobody))
 				return 0;
 			if (warn_sleepers(sem, c))
@@ -81,21 +81,21 @@ int plain_post(struct plain *sem, uint32_t n, uint32_t most, enum futex_scope sc
 			break;
 		backoff(&pauses);
 	}
-	if (unlikely(count_waiters(next) > 0) && n > 0)
-		*nobody = futex_wake_in(scope, value_half(sem), count_to_wake(next, 0)) <= 0;
+	if (unlikely(word_waiters(next) > 0) && n > 0)
+		*nobody = futex_wake_in(scope, value_half(sem), word_to_wake(next, 0)) <= 0;
 	return 0;
 }
 
 int plain_take(struct plain *sem)
 {
-	count_t c, next;
+	word_t c, next;
 	unsigned pauses = 0;
 
 	for (;;) {
 		int error;
 
 		c = load_acq(&sem->word); /* KSEM_ORD_1 acquire: an EAGAIN was posted to, and taken from, before */
-		error = count_take(known(c), &next);
+		error = word_take(known(c), &next);
 		if (unlikely(error))
 			return error;
 		if (likely(cas_acq(&sem->word, &c, next))) /* KSEM_ORD_1 acquire */
@@ -109,7 +109,7 @@ int plain_spin_take(struct spin *spin, struct plain *sem)
 	int error;
 
 	if (spin->budget > 0) {
-		for (int i = 0; i < SPIN_LOOKS && count_value(plain_word(sem)) == 0; i++)
+		for (int i = 0; i < SPIN_LOOKS && word_value(plain_word(sem)) == 0; i++)
 			cpu_relax();
 	}
 	error = plain_take(sem);
@@ -128,19 +128,19 @@ int plain_take_spinning(struct plain *sem)
 	return error;
 }
 
-int plain_take_or_enlist(struct plain *sem)
+int plain_take_or_register(struct plain *sem)
 {
-	count_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
-	count_t next;
+	word_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
+	word_t next;
 	int error;
 
 	do {
-		error = count_take(known(c), &next);
+		error = word_take(known(c), &next);
 		if (error && error != EAGAIN)
 			return error;
 		if (error)
-			count_enlist(known(c), &next); /* can't fail: not dead, no permit, central */
-	} while (!cas_acq(&sem->word, &c, next));      /* KSEM_ORD_1 acquire */
+			word_register(known(c), &next); /* can't fail: not dead, no permit, central */
+	} while (!cas_acq(&sem->word, &c, next));       /* KSEM_ORD_1 acquire */
 	return error;
 }
 
@@ -181,29 +181,29 @@ static int sleep_and_look(struct plain *sem, const struct deadline *deadline)
 
 int plain_sleep_shared(struct plain *sem, const struct deadline *deadline)
 {
-	count_t c = plain_word(sem);
+	word_t c = plain_word(sem);
 
-	if (count_waiters(c) > 1 || (c & PLAIN_WARNED))
+	if (word_waiters(c) > 1 || (c & PLAIN_WARNED))
 		return sleep_and_look(sem, deadline);
 	return plain_sleep(sem, deadline, FUTEX_SHARED);
 }
 
 int plain_leave(struct plain *sem, bool give_up)
 {
-	count_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
-	count_t next;
+	word_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
+	word_t next;
 	int error;
 
 	do {
-		count_t counted = count_waiters(c) > 0 ? known(c) : count_waiter_more(known(c));
+		word_t counted = word_waiters(c) > 0 ? known(c) : word_waiter_more(known(c));
 
-		error = count_take_enlisted(counted, &next);
+		error = word_take_registered(counted, &next);
 		if (error) {
 			if (!give_up)
 				return EAGAIN;
-			count_give_up(counted, &next); /* can't fail: no permit */
+			word_give_up(counted, &next); /* can't fail: no permit */
 		}
-		if (count_waiters(next) == 0)
+		if (word_waiters(next) == 0)
 			next &= ~PLAIN_WARNED;
 	} while (!cas_acq_rel(&sem->word, &c, next)); /* KSEM_ORD_1 acquire, KSEM_ORD_3 release */
 	return error ? ECANCELED : 0;
@@ -211,11 +211,11 @@ int plain_leave(struct plain *sem, bool give_up)
 
 int plain_kill(struct plain *sem)
 {
-	count_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
-	count_t next;
+	word_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
+	word_t next;
 
 	do {
-		int error = count_kill(known(c), &next);
+		int error = word_kill(known(c), &next);
 
 		if (error)
 			return error;
@@ -223,17 +223,17 @@ int plain_kill(struct plain *sem)
 	return 0;
 }
 
-bool plain_trim_waiters(struct plain *sem, count_t was, uint32_t most)
+bool plain_trim_waiters(struct plain *sem, word_t was, uint32_t most)
 {
-	uint32_t waiters = count_waiters(was);
+	uint32_t waiters = word_waiters(was);
 
-	if (waiters == COUNT_WAITERS_MAX) { /* a stuck count doesn't tell whether somebody has come meanwhile */
-		cas_rlx(&sem->word, &was, was - COUNT_WAITER); /* relaxed: what the dead did needs no order */
+	if (waiters == WORD_WAITERS_MAX) { /* a stuck count doesn't tell whether somebody has come meanwhile */
+		cas_rlx(&sem->word, &was, was - WORD_WAITER); /* relaxed: what the dead did needs no order */
 		return false;
 	}
 	/* relaxed: as above */
 	if (waiters > most) {
-		count_t next = was - (waiters - most) * COUNT_WAITER;
+		word_t next = was - (waiters - most) * WORD_WAITER;
 
 		cas_rlx(&sem->word, &was, most > 0 ? next : next & ~PLAIN_WARNED); /* relaxed: as above */
 	}
@@ -242,10 +242,9 @@ bool plain_trim_waiters(struct plain *sem, count_t was, uint32_t most)
 
 void plain_add_waiter(struct plain *sem)
 {
-	count_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
+	word_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
 
-	while (!cas_rlx(&sem->word, &c,
-			count_waiter_more(c))) /* relaxed: a number; the thread looks before it sleeps */
+	while (!cas_rlx(&sem->word, &c, word_waiter_more(c))) /* relaxed: a number; the thread looks before it sleeps */
 		;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A plain semaphore: one word (count.h) in memory that isn't the library's own, because other OS processes have it too,
- * or because whoever took its last permit may free it. No permits per processor, and no bell.
+ * A plain semaphore: one word (word.h) in memory that isn't the library's own, because other OS processes have it too,
+ * or because whoever took its last permit may free it. No permits per processor, and no eventcount.
  *
  * Waiters sleep on the half of the word that is the value. A post that leaves waiters makes a wake call, for every
  * permit that it sees: what a thread that stopped, or died, left undone is made good by the next post. After its permit
@@ -36,24 +36,24 @@
 
 #include "base/compiler.h"
 #include "os/futex.h"
-#include "sem/count.h"
-#include "sem/spin.h"
+#include "word/word.h"
+#include "wait/spin.h"
 
 #define PLAIN_LOOK   INT64_C(1000000000) /* ns */
 #define PLAIN_WARNED (UINT64_C(1) << 54) /* in the word: sleepers look by themselves */
 #define PLAIN_SHARED 0x80                /* glibc's value: what FUTEX_PRIVATE_FLAG is taken away by */
 
 struct plain {
-	atomic(count_t) word; /* atomic; changed by read-modify-write only */
+	atomic(word_t) word;  /* atomic; changed by read-modify-write only */
 	uint32_t shared;      /* constant after creation: 0, or PLAIN_SHARED; <semaphore.h> alone asks */
 	atomic(uint8_t) spin; /* atomic: a hint (spin.h) */
 };
 
 void plain_init(struct plain *sem, uint32_t value, enum futex_scope scope);
 
-static inline count_t plain_word(const struct plain *sem)
+static inline word_t plain_word(const struct plain *sem)
 {
-	return load_acq(&sem->word) & ~COUNT_MODES; /* KSEM_ORD_1 acquire */
+	return load_acq(&sem->word) & ~WORD_MODES; /* KSEM_ORD_1 acquire */
 }
 
 /*
@@ -71,16 +71,16 @@ int plain_take(struct plain *sem);
  */
 static inline bool plain_post_one(struct plain *sem)
 {
-	count_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
+	word_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
 
-	return likely(c < COUNT_USUAL) && likely(cas_rel(&sem->word, &c, c + 1)); /* KSEM_ORD_1 release */
+	return likely(c < WORD_USUAL) && likely(cas_rel(&sem->word, &c, c + 1)); /* KSEM_ORD_1 release */
 }
 
 static inline bool plain_take_one(struct plain *sem)
 {
-	count_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
+	word_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
 
-	return likely(c - 1 < COUNT_USUAL) && likely(cas_acq(&sem->word, &c, c - 1)); /* KSEM_ORD_1 acquire */
+	return likely(c - 1 < WORD_USUAL) && likely(cas_acq(&sem->word, &c, c - 1)); /* KSEM_ORD_1 acquire */
 }
 
 /* The same, by a thread that spins (spin.h), which begins with *spin all 0. */
@@ -89,8 +89,8 @@ int plain_spin_take(struct spin *spin, struct plain *sem);
 /* The same, after spinning for one if that pays. */
 int plain_take_spinning(struct plain *sem);
 
-/* The same as plain_take, but EAGAIN: enlisted, and must leave. */
-int plain_take_or_enlist(struct plain *sem);
+/* The same as plain_take, but EAGAIN: registered, and must leave. */
+int plain_take_or_register(struct plain *sem);
 
 /* Sleeps while there is no permit. 0 or EAGAIN: try to leave; ETIMEDOUT; EINTR. */
 int plain_sleep(struct plain *sem, const struct deadline *deadline, enum futex_scope scope);
@@ -99,7 +99,7 @@ int plain_sleep(struct plain *sem, const struct deadline *deadline, enum futex_s
 int plain_sleep_shared(struct plain *sem, const struct deadline *deadline);
 
 /*
- * The end of being enlisted: with a permit (0), or without if there is none and the thread gives up (ECANCELED).
+ * The end of being registered: with a permit (0), or without if there is none and the thread gives up (ECANCELED).
  * EAGAIN.
  */
 int plain_leave(struct plain *sem, bool give_up);
@@ -111,12 +111,12 @@ int plain_kill(struct plain *sem);
  * Counts waiters down to `most`, if there are more in the word as it was when there were at most so many in fact.
  * False: the count was stuck, and is loose now: find out anew, and call again.
  */
-bool plain_trim_waiters(struct plain *sem, count_t was, uint32_t most);
+bool plain_trim_waiters(struct plain *sem, word_t was, uint32_t most);
 
 /* n waiters more, which had been taken for dead, and may sleep beside a permit: all sleepers of a shared one look. */
 void plain_count_again(struct plain *sem, uint32_t n);
 
-/* One waiter more: in a fork's child, whose one thread is enlisted as the thread is that it is a copy of. */
+/* One waiter more: in a fork's child, whose one thread is registered as the thread is that it is a copy of. */
 void plain_add_waiter(struct plain *sem);
 
 #endif

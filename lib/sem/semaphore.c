@@ -3,23 +3,23 @@
  * The paths of a semaphore on which somebody sleeps, and its end: see semaphore.h.
  *
  * The end: a semaphore dies by kill (destroy: only without waiters) or by abandon (its last reference, name and pin
- * went). A waiter's delisting is a release and the dying compare-and-swap an acquire (KSEM_ORD_3), so that all a waiter
- * did with the semaphore happens before its memory is given back, whichever of them comes last.
+ * went). A waiter's deregistering is a release and the dying compare-and-swap an acquire (KSEM_ORD_3), so that all a
+ * waiter did with the semaphore happens before its memory is given back, whichever of them comes last.
  */
 #include "sem/semaphore.h"
 
 #include "base/rcu.h"
-#include "sem/backoff.h"
+#include "wait/backoff.h"
 
 /* The word, for an answer that changes nothing: not before this thread's own puts and takes elsewhere are seen. */
-static count_t look_again(const struct semaphore *sem)
+static word_t look_again(const struct semaphore *sem)
 {
-	fence_acq_rel(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
+	fence_seq(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
 	return semaphore_word(sem);
 }
 
 /* Tries to make the word `c`, which has waiters, `next`, by a post. */
-static __attribute__((noinline)) bool post_to_waiters(struct semaphore *sem, count_t c, count_t next)
+static __attribute__((noinline)) bool post_to_waiters(struct semaphore *sem, word_t c, word_t next)
 {
 	bool posted;
 
@@ -27,21 +27,21 @@ static __attribute__((noinline)) bool post_to_waiters(struct semaphore *sem, cou
 	/* KSEM_ORD_1 release, KSEM_ORD_14 release, KSEM_ORD_14 acquire, KSEM_ORD_15 release, KSEM_ORD_15 acquire */
 	posted = cas_seq(&sem->word, &c, next);
 	if (posted)
-		park_wake(sem, next);
+		eventcount_wake(sem, next);
 	rcu_leave();
 	return posted;
 }
 
 int semaphore_post_word(struct semaphore *sem, uint32_t n)
 {
-	count_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
-	count_t next;
+	word_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
+	word_t next;
 	unsigned pauses = 0;
 	bool fenced = false;
 	int error;
 
 	for (;;) {
-		error = count_post(c, n, &next);
+		error = word_post(c, n, &next);
 		if (unlikely(error == EOVERFLOW && !fenced)) {
 			c = look_again(sem);
 			fenced = true;
@@ -53,7 +53,7 @@ int semaphore_post_word(struct semaphore *sem, uint32_t n)
 			error = percpu_post_much(sem, n);
 			if (error != EAGAIN)
 				return error;
-		} else if (unlikely(count_waiters(c) > 0)) {
+		} else if (unlikely(word_waiters(c) > 0)) {
 			if (post_to_waiters(sem, c, next))
 				return 0;
 			backoff(&pauses);
@@ -66,24 +66,24 @@ int semaphore_post_word(struct semaphore *sem, uint32_t n)
 	}
 }
 
-/* Takes a permit, or else enlists, or is answered EAGAIN. */
-static int take(struct semaphore *sem, bool enlist)
+/* Takes a permit, or else registers, or is answered EAGAIN. */
+static int take(struct semaphore *sem, bool registers)
 {
-	count_t c = load_acq(&sem->word); /* KSEM_ORD_1 acquire: an EAGAIN was posted to, and taken from, before */
-	count_t next;
+	word_t c = load_acq(&sem->word); /* KSEM_ORD_1 acquire: an EAGAIN was posted to, and taken from, before */
+	word_t next;
 	unsigned pauses = 0;
 	int error;
 
 	for (;;) {
-		error = count_take(c, &next);
-		if (unlikely(error == EAGAIN && count_mode(c) != COUNT_CENTRAL)) {
+		error = word_take(c, &next);
+		if (unlikely(error == EAGAIN && word_mode(c) != WORD_CENTRAL)) {
 			if (percpu_take_or_settle(sem))
 				return 0;
 		} else {
-			if (unlikely(error && !(error == EAGAIN && enlist)))
+			if (unlikely(error && !(error == EAGAIN && registers)))
 				return error;
 			if (unlikely(error))
-				count_enlist(c, &next);            /* can't fail: not dead, no permit, central */
+				word_register(c, &next);           /* can't fail: not dead, no permit, central */
 			if (likely(cas_acq(&sem->word, &c, next))) /* KSEM_ORD_1 acquire */
 				return error;
 			backoff(&pauses);
@@ -100,7 +100,7 @@ int semaphore_take_word(struct semaphore *sem)
 	error = take(sem, false);
 	if (likely(error != EAGAIN))
 		return error;
-	fence_acq_rel(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
+	fence_seq(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
 	return take(sem, false);
 }
 
@@ -110,7 +110,7 @@ int semaphore_take_word_soon(struct semaphore *sem)
 	return take(sem, false);
 }
 
-int semaphore_take_or_enlist(struct semaphore *sem)
+int semaphore_take_or_register(struct semaphore *sem)
 {
 	percpu_sample(sem);
 	return take(sem, true);
@@ -118,15 +118,15 @@ int semaphore_take_or_enlist(struct semaphore *sem)
 
 int semaphore_value(struct semaphore *sem, uint32_t *value)
 {
-	fence_acq_rel(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
+	fence_seq(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
 	for (;;) {
-		count_t c = semaphore_word(sem);
+		word_t c = semaphore_word(sem);
 		int error;
 
-		if (count_is_dead(c))
+		if (word_is_dead(c))
 			return EINVAL;
-		if (count_mode(c) == COUNT_CENTRAL) {
-			*value = count_value(c);
+		if (word_mode(c) == WORD_CENTRAL) {
+			*value = word_value(c);
 			return 0;
 		}
 		error = percpu_value(sem, value);
@@ -137,29 +137,29 @@ int semaphore_value(struct semaphore *sem, uint32_t *value)
 
 int semaphore_leave(struct semaphore *sem, bool give_up, bool *last)
 {
-	count_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
-	count_t next;
+	word_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
+	word_t next;
 	int error;
 
 	do {
-		error = count_take_enlisted(c, &next);
+		error = word_take_registered(c, &next);
 		if (error) {
 			if (!give_up)
 				return EAGAIN;
-			count_give_up(c, &next); /* can't fail: no permit */
+			word_give_up(c, &next); /* can't fail: no permit */
 		}
 	} while (!cas_acq_rel(&sem->word, &c, next)); /* KSEM_ORD_1 acquire, KSEM_ORD_3 release */
-	*last = count_is_orphan(next) && count_is_dead(next);
+	*last = word_is_orphan(next) && word_is_dead(next);
 	return error ? ECANCELED : 0;
 }
 
 int semaphore_kill(struct semaphore *sem)
 {
-	count_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
-	count_t next;
+	word_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
+	word_t next;
 
 	do {
-		int error = count_kill(c, &next);
+		int error = word_kill(c, &next);
 
 		if (error)
 			return error;
@@ -169,23 +169,23 @@ int semaphore_kill(struct semaphore *sem)
 
 bool semaphore_abandon(struct semaphore *sem)
 {
-	count_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
-	count_t next;
+	word_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
+	word_t next;
 
 	do {
-		next = count_abandon(c);
+		next = word_abandon(c);
 	} while (!cas_acq(&sem->word, &c, next)); /* KSEM_ORD_3 acquire */
-	return count_is_dead(next);
+	return word_is_dead(next);
 }
 
 bool semaphore_after_fork(struct semaphore *sem, bool waiting)
 {
-	count_t c = load_rlx(&sem->word); /* relaxed: the child has one thread */
-	count_t next = count_after_fork(c, waiting);
+	word_t c = load_rlx(&sem->word); /* relaxed: the child has one thread */
+	word_t next = word_after_fork(c, waiting);
 
 	percpu_after_fork(sem);
-	park_after_fork(sem);
+	eventcount_after_fork(sem);
 	if (next != c)
-		store_rlx(&sem->word, next);                      /* relaxed: as above */
-	return count_is_orphan(next) && count_waiters(next) == 0; /* also if its last waiter was about to end it */
+		store_rlx(&sem->word, next);                    /* relaxed: as above */
+	return word_is_orphan(next) && word_waiters(next) == 0; /* also if its last waiter was about to end it */
 }

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The semaphore itself: one atomic word (count.h), and where those sleep who wait for it (park.h).
+ * The semaphore itself: one atomic word (word.h), and where those sleep who wait for it (wait/eventcount.h).
  *
  * Post and take are a compare-and-swap on the word, tried again only when another thread changed it, so some thread
- * always goes on: lock-free. A semaphore that is used much has cells too, in which most posts and takes need not even
+ * always goes on: lock-free. A semaphore that is used much has slots too, in which most posts and takes need not even
  * that (percpu.h); that first attempt is inline, so that callers pay no call for it.
  *
- * Waiting is: take or enlist; then, until it works, leave or sleep. Enlisting and taking are alternatives of one
- * compare-and-swap loop, so no thread enlists beside a permit. Leaving is one compare-and-swap that takes a permit and
- * counts the waiter off: nobody sees a waiter that has its permit already.
+ * Waiting is: take or register; then, until it works, leave or sleep. Registering and taking are alternatives of one
+ * compare-and-swap loop, so no thread registers beside a permit. Leaving is one compare-and-swap that takes a permit
+ * and counts the waiter off: nobody sees a waiter that has its permit already.
  *
- * No wake is lost: a thread enlists while value is 0 (one word: a post comes before, and there is a permit, or after,
+ * No wake is lost: a thread registers while value is 0 (one word: a post comes before, and there is a permit, or after,
  * and sees the waiter). A post that sees waiters makes sure, after its permits can be taken, that as many threads will
- * look for them (park.h). Whoever leaves without a permit leaves while the value is 0, so the wake that it may have
- * eaten was for a permit that somebody took.
+ * look for them (wait/eventcount.h). Whoever leaves without a permit leaves while the value is 0, so the wake that it
+ * may have eaten was for a permit that somebody took.
  *
  * A post without waiters touches nothing of the semaphore after its compare-and-swap. One with waiters stands in a read
  * section, which keeps the memory until it has counted.
@@ -26,8 +26,18 @@
 #define KSEM_SEM_SEMAPHORE_H
 
 #include "base/compiler.h"
-#include "sem/park.h"
-#include "sem/percpu.h"
+#include "wait/eventcount.h"
+#include "percpu/percpu.h"
+#include "wait/spin.h"
+
+static inline void semaphore_init(struct semaphore *sem, uint32_t value)
+{
+	store_rlx(&sem->word, word_new(value));       /* relaxed: nobody sees the semaphore until it is published */
+	store_rlx(&sem->slots, -SLOTS_AFTER_SAMPLES); /* relaxed: as above, all of these */
+	store_rlx(&sem->spin, SPIN_MAX / SPIN_UNIT);  /* relaxed: as above */
+	store_rlx(&sem->eventcount, 0);               /* relaxed: as above */
+	store_rlx(&sem->woken, 0);                    /* relaxed: as above */
+}
 
 /* The same as those below, by the word. */
 int semaphore_post_word(struct semaphore *sem, uint32_t n);
@@ -40,20 +50,20 @@ int semaphore_take_word_soon(struct semaphore *sem);
  */
 static inline bool semaphore_post_one(struct semaphore *sem)
 {
-	count_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
+	word_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
 
-	return likely(c < COUNT_USUAL) && likely(cas_rel(&sem->word, &c, c + 1)); /* KSEM_ORD_1 release */
+	return likely(c < WORD_USUAL) && likely(cas_rel(&sem->word, &c, c + 1)); /* KSEM_ORD_1 release */
 }
 
 /* Is it so, by that word? Counts the take (percpu.h); false also if it is one to sample. */
-static inline bool semaphore_takes_one(count_t c)
+static inline bool semaphore_takes_one(word_t c)
 {
-	return likely(c - 1 < COUNT_USUAL) && likely(percpu_needs_no_sample());
+	return likely(c - 1 < WORD_USUAL) && likely(percpu_needs_no_sample());
 }
 
 static inline bool semaphore_take_one(struct semaphore *sem)
 {
-	count_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
+	word_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
 
 	return semaphore_takes_one(c) && likely(cas_acq(&sem->word, &c, c - 1)); /* KSEM_ORD_1 acquire */
 }
@@ -98,15 +108,15 @@ static inline int semaphore_take_soon(struct semaphore *sem)
 int semaphore_value(struct semaphore *sem, uint32_t *value);
 
 /*
- * Instead of semaphore_take. 0: took a permit; EAGAIN: enlisted, the thread must leave before it does anything else;
+ * Instead of semaphore_take. 0: took a permit; EAGAIN: registered, the thread must leave before it does anything else;
  * EINVAL: dead.
  */
-int semaphore_take_or_enlist(struct semaphore *sem);
+int semaphore_take_or_register(struct semaphore *sem);
 
 /*
- * The end of being enlisted: with a permit (0), or without if there is none and the thread gives up (ECANCELED).
- * Otherwise EAGAIN, and it is enlisted still. *last: the semaphore was an orphan and this its last waiter, who must end
- * it; without that, it may be gone already when this returns 0 or ECANCELED.
+ * The end of being registered: with a permit (0), or without if there is none and the thread gives up (ECANCELED).
+ * Otherwise EAGAIN, and it is registered still. *last: the semaphore was an orphan and this its last waiter, who must
+ * end it; without that, it may be gone already when this returns 0 or ECANCELED.
  */
 int semaphore_leave(struct semaphore *sem, bool give_up, bool *last);
 

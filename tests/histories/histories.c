@@ -153,7 +153,7 @@ static void every_lie_was_told_and_every_mode_was_met(void **state)
 		printf("seen %lu times: %s\n", lies[lie], lie_names[lie]);
 		assert_true(lies[lie] > 0);
 	}
-	assert_true(recorder_saw_cells() || !recorder_cells_work() || getenv("KSEM_TEST_SHARED"));
+	assert_true(recorder_saw_slots() || !recorder_slots_work() || getenv("KSEM_TEST_SHARED"));
 }
 
 int main(void)

@@ -7,7 +7,7 @@
 
 #include "object/object.h"
 
-#define WARM_PAIRS  250  /* of each thread: what a semaphore needs to get cells */
+#define WARM_PAIRS  250  /* of each thread: what a semaphore needs to get slots */
 #define TIMEOUT_MAX 50   /* us */
 #define NAP         100  /* us, before a waiter is rescued: longer than it may still time out */
 #define SPINS       4000 /* for the others to arrive, before giving the processor away */
@@ -34,7 +34,7 @@ static const char *const mode_names[5] = {"central", "preparing", "percpu", "rev
 
 static void note_mode(unsigned when)
 {
-	modes[when][count_mode(semaphore_word(&session.pin->sem))]++;
+	modes[when][word_mode(semaphore_word(&session.pin->sem))]++;
 }
 
 void recorder_print_modes(FILE *file)
@@ -49,14 +49,14 @@ void recorder_print_modes(FILE *file)
 	}
 }
 
-bool recorder_saw_cells(void)
+bool recorder_saw_slots(void)
 {
-	return modes[0][COUNT_PERCPU] > 0 && modes[1][COUNT_PERCPU] > 0 && modes[1][COUNT_CENTRAL] > 0;
+	return modes[0][WORD_PERCPU] > 0 && modes[1][WORD_PERCPU] > 0 && modes[1][WORD_CENTRAL] > 0;
 }
 
-bool recorder_cells_work(void)
+bool recorder_slots_work(void)
 {
-	return cells_started();
+	return slots_started();
 }
 
 /* All threads leave at one time. */

@@ -35,7 +35,7 @@ void record(struct ksem_proc *proc, const struct profile *profile, struct random
 
 /* How many semaphores were in which mode as their histories began and ended; and whether any mode but one can be. */
 void recorder_print_modes(FILE *file);
-bool recorder_saw_cells(void);
-bool recorder_cells_work(void);
+bool recorder_saw_slots(void);
+bool recorder_slots_work(void);
 
 #endif

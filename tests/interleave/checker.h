@@ -60,7 +60,7 @@ uint64_t memory_latest(const void *address, size_t size);
 void memory_plain(const void *address, size_t size, bool write);
 
 /* Objects that any atomic access may take part of, wide as they are: all of 8 bytes in this range. */
-void memory_of_cells(const void *from, size_t size);
+void memory_of_slots(const void *from, size_t size);
 
 void *memory_new(size_t size);
 void memory_end(void *block);
@@ -132,10 +132,10 @@ _Noreturn void leave_execution(void); /* on the driver's own stack */
 
 /* ---- The kernel and libraries: kernel.c, sequence.c ---- */
 
-void kernel_start(void);    /* once */
-void kernel_begin(void);    /* an execution */
+void kernel_start(void);     /* once */
+void kernel_begin(void);     /* an execution */
 void kernel_wakes_any(void); /* until the next: also who sleeps where no memory is any more, which is nobody */
-void scheduler_begin(void); /* likewise */
+void scheduler_begin(void);  /* likewise */
 void sequences_start(void);
 
 #endif

@@ -21,8 +21,8 @@
 #include "os/futex.h"
 #include "os/membarrier.h"
 #include "os/rseq.h"
-#include "registry/names.h"
-#include "sem/cells.h"
+#include "object/names.h"
+#include "percpu/slots.h"
 #include "sem/look.h"
 
 /* ---- Memory ---- */
@@ -98,7 +98,7 @@ static int model_wake(atomic(uint32_t) *word, uint32_t n)
 /* Of the half of a semaphore's word that is the value. Others may come in between, which they can't in Linux. */
 static int model_add(atomic(uint32_t) *word, uint32_t n, uint32_t wake)
 {
-	memory_add(word, sizeof(count_t), n, RELEASE, __func__);
+	memory_add(word, sizeof(word_t), n, RELEASE, __func__);
 	return model_wake(word, wake);
 }
 
@@ -107,7 +107,7 @@ struct futex_ops futex_ops = {model_wait, model_wake, model_wait, model_wake, mo
 /* ---- membarrier and processors ---- */
 
 uint32_t rseq_processors;
-char *rseq_cells;
+char *rseq_slots;
 
 static bool model_start(void)
 {
@@ -136,11 +136,11 @@ uint32_t rseq_possible(void)
 	return PROCESSORS;
 }
 
-void rseq_start(char *cells)
+void rseq_start(char *slots)
 {
-	rseq_cells = cells;
+	rseq_slots = slots;
 	rseq_processors = PROCESSORS;
-	memory_of_cells(cells, (size_t)PROCESSORS << KSEM_INLINE_STRIDE);
+	memory_of_slots(slots, (size_t)PROCESSORS << KSEM_INLINE_STRIDE);
 }
 
 /* ---- Read sections ---- */
@@ -286,8 +286,8 @@ int __wrap_pthread_mutex_unlock(pthread_mutex_t *address)
 void kernel_start(void)
 {
 	membarrier_ops = (struct membarrier_ops){model_start, model_restart};
-	cells_start();
-	if (!cells_started())
+	slots_start();
+	if (!slots_started())
 		abort();
 	sequences_start();
 	memory_keep();

@@ -9,7 +9,7 @@
  * race. Memory is never used twice in an execution, so every access of an ended block is found.
  *
  * What this leaves out of C11: a store comes last in modification order when it is made; a load reads no store that is
- * made later in the execution (no load buffering). The halves of a cell are one location.
+ * made later in the execution (no load buffering). The halves of a slot are one location.
  *
  * While the driver is alone, accesses go to memory itself, and what they overwrite outside the heap is written down, to
  * be put back when the next execution begins.
@@ -86,7 +86,7 @@ static struct {
 	const char *name;
 } names[NAMES];
 static unsigned names_used;
-static uintptr_t cells_from, cells_to;
+static uintptr_t slots_from, slots_to;
 static uint32_t execution;
 
 static bool in_heap(uintptr_t address)
@@ -98,14 +98,14 @@ static bool in_heap(uintptr_t address)
 
 extern char __data_start, _end; /* of the program's variables */
 
-/* Only variables and cells: a stack's, or a thread's own, are not the driver's to put back. */
+/* Only variables and slots: a stack's, or a thread's own, are not the driver's to put back. */
 static void write_down(void *address, size_t size)
 {
 	uintptr_t at = (uintptr_t)address;
 
 	if (in_heap(at))
 		return;
-	if (!(at >= (uintptr_t)&__data_start && at < (uintptr_t)&_end) && !(at >= cells_from && at < cells_to))
+	if (!(at >= (uintptr_t)&__data_start && at < (uintptr_t)&_end) && !(at >= slots_from && at < slots_to))
 		return;
 	while (size > 0) {
 		size_t part = size < 8 ? size : 8;
@@ -325,10 +325,10 @@ void memory_plain(const void *address, size_t size, bool write)
 
 /* ---- Locations ---- */
 
-void memory_of_cells(const void *from, size_t size)
+void memory_of_slots(const void *from, size_t size)
 {
-	cells_from = (uintptr_t)from;
-	cells_to = cells_from + size;
+	slots_from = (uintptr_t)from;
+	slots_to = slots_from + size;
 }
 
 static uint64_t raw_read(uintptr_t address, size_t size)
@@ -386,7 +386,7 @@ static struct location *locate(const void *address, size_t size)
 
 	if (in_heap(at))
 		check_block(at, size, "an atomic access");
-	if ((at >= cells_from && at < cells_to) || (size == 1 && at % 8 == 7)) { /* half a cell; the word's guard */
+	if ((at >= slots_from && at < slots_to) || (size == 1 && at % 8 == 7)) { /* half a slot; the word's guard */
 		at -= at % 8;
 		size = 8;
 	}

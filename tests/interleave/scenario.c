@@ -226,18 +226,18 @@ static void run_script(unsigned thread)
 
 /* ---- The beginning ---- */
 
-static void begin_cells(struct semaphore *sem, const struct beginning *begin)
+static void begin_slots(struct semaphore *sem, const struct beginning *begin)
 {
-	cells_t cells = cells_take();
+	slots_t slots = slots_take();
 
-	store_rlx(&sem->cells, cells);
-	store_rlx(&cells_control(cells)->back_off, begin->back_off);
-	store_rlx(&cells_control(cells)->let_pass, 0);
+	store_rlx(&sem->slots, slots);
+	store_rlx(&slots_control(slots)->back_off, begin->back_off);
+	store_rlx(&slots_control(slots)->let_pass, 0);
 	for (unsigned processor = 0; processor < PROCESSORS; processor++) {
-		store_rlx(cells_of(processor, cells), begin->cells[processor]);
-		memory_name(cells_of(processor, cells), processor == 0 ? "cell 0" : "cell 1");
+		store_rlx(slots_of(processor, slots), begin->slots[processor]);
+		memory_name(slots_of(processor, slots), processor == 0 ? "slot 0" : "slot 1");
 	}
-	memory_name(&cells_control(cells)->visitors, "visitors");
+	memory_name(&slots_control(slots)->in_flight, "in_flight");
 }
 
 static void begin_semaphore(unsigned which, const struct beginning *begin)
@@ -248,13 +248,13 @@ static void begin_semaphore(unsigned which, const struct beginning *begin)
 	must(ksem_pin(procs[0], ids[which], &pinned[which]));
 	objects[which] = pinned[which];
 	sem = &pinned[which]->sem;
-	store_rlx(&sem->cells, begin->samples);
-	if (begin->mode != COUNT_CENTRAL || begin->has_cells)
-		begin_cells(sem, begin);
-	store_rlx(&sem->word, count_with_mode(semaphore_word(sem), begin->mode));
+	store_rlx(&sem->slots, begin->samples);
+	if (begin->mode != WORD_CENTRAL || begin->has_slots)
+		begin_slots(sem, begin);
+	store_rlx(&sem->word, word_with_mode(semaphore_word(sem), begin->mode));
 	memory_name(&sem->word, which == 0 ? "word" : "word'");
-	memory_name(&sem->cells, which == 0 ? "cells" : "cells'");
-	memory_name(&sem->bell, which == 0 ? "bell" : "bell'");
+	memory_name(&sem->slots, which == 0 ? "slots" : "slots'");
+	memory_name(&sem->eventcount, which == 0 ? "eventcount" : "eventcount'");
 	memory_name(&sem->woken, which == 0 ? "woken" : "woken'");
 	memory_name(&pinned[which]->life, which == 0 ? "life" : "life'");
 	if (now->unpinned)
@@ -266,7 +266,7 @@ static unsigned value_at_first(const struct beginning *begin)
 	unsigned value = begin->value;
 
 	for (unsigned processor = 0; processor < PROCESSORS; processor++)
-		value += begin->cells[processor];
+		value += begin->slots[processor];
 	return value;
 }
 
@@ -326,7 +326,7 @@ static int value_at_end(unsigned which, unsigned *value)
 
 static unsigned waiters_at_end(unsigned which)
 {
-	return count_waiters(now->plain ? words_now(which) : semaphore_word(&objects[which]->sem));
+	return word_waiters(now->plain ? words_now(which) : semaphore_word(&objects[which]->sem));
 }
 
 static void judge_semaphore(unsigned which, unsigned threads)
@@ -342,8 +342,8 @@ static void judge_semaphore(unsigned which, unsigned threads)
 	if (history_destroyed(which)) {
 		if (sleepers > 0)
 			fail("%u threads sleep on what was destroyed", sleepers);
-		if (now->unpinned && load_rlx(&objects[which]->sem.cells) > 0) /* blocks stay, also those that ended */
-			fail("a semaphore that ended has cells");
+		if (now->unpinned && load_rlx(&objects[which]->sem.slots) > 0) /* blocks stay, also those that ended */
+			fail("a semaphore that ended has slots");
 		return;
 	}
 	error = value_at_end(which, &value);

@@ -14,15 +14,15 @@
 #define KSEM_TESTS_INTERLEAVE_SCENARIO_H
 
 #include "checker.h"
-#include "sem/count.h"
+#include "word/word.h"
 
 struct beginning {
-	unsigned value;       /* in the word */
-	enum count_mode mode; /* other than central: it has cells */
-	bool has_cells;       /* also where it is central */
-	unsigned cells[PROCESSORS];
+	unsigned value;      /* in the word */
+	enum word_mode mode; /* other than central: it has slots */
+	bool has_slots;      /* also where it is central */
+	unsigned slots[PROCESSORS];
 	unsigned back_off;
-	int16_t samples; /* without cells: what stands for them */
+	int16_t samples; /* without slots: what stands for them */
 };
 
 struct scenario {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Restartable sequences: an interpreter for the few instructions that the sequences of <ksem/inline.h> and
- * sem/sequence.h are made of, of both processors. What it doesn't know it refuses, so a sequence that changes is either
- * still explored or ends the test; there is no model beside it to keep in step.
+ * percpu/sequence.h are made of, of both processors. What it doesn't know it refuses, so a sequence that changes is
+ * either still explored or ends the test; there is no model beside it to keep in step.
  *
  * Each access to memory is a point, at which the thread may be preempted; so is each instruction that follows a change
  * and is still covered by the descriptor that was announced last, of which there should be none. If the sequence was
@@ -53,7 +53,7 @@ enum operand_name {
 };
 
 static const char *const name_texts[OPERAND_NAMES] = {
-	"",         "area",   "sem",     "table",     "id",       "processors",    "cells",
+	"",         "area",   "sem",     "table",     "id",       "processors",    "slots",
 	"percpu",   "stride", "most",    "to_sample", "takes",    "word_at",       "mask_at",
 	"homes_at", "id_at",  "kind_at", "plain",     "plain_at", "plain_word_at", "usual"};
 
@@ -784,7 +784,7 @@ int sequence_run(void *sem, void *table, uint64_t id, int take)
 					 [TABLE] = (uintptr_t)table,
 					 [ID] = id,
 					 [SERVED] = rseq_processors,
-					 [CELLS] = (uintptr_t)rseq_cells,
+					 [CELLS] = (uintptr_t)rseq_slots,
 					 [PERCPU] = KSEM_INLINE_PERCPU,
 					 [STRIDE] = KSEM_INLINE_STRIDE,
 					 [MOST] = KSEM_INLINE_CELL_MAX,
@@ -799,7 +799,7 @@ int sequence_run(void *sem, void *table, uint64_t id, int take)
 					 [PLAIN] = OBJECT_SHARED,
 					 [PLAIN_AT] = offsetof(struct shared, sem),
 					 [PLAIN_WORD_AT] = offsetof(struct plain, word),
-					 [USUAL] = COUNT_USUAL},
+					 [USUAL] = WORD_USUAL},
 	       sizeof(run.named));
 	for (; done && run.at < sequence->n; run.at++) {
 		if (run.changed && run.at >= run.covered.from && run.at < run.covered.to)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The text of the restartable sequences of <ksem/inline.h> and sem/sequence.h, for each processor that has them.
+ * The text of the restartable sequences of <ksem/inline.h> and percpu/sequence.h, for each processor that has them.
  */
 #ifndef KSEM_TESTS_INTERLEAVE_SEQUENCE_TEXT_H
 #define KSEM_TESTS_INTERLEAVE_SEQUENCE_TEXT_H
 
-#include "../../lib/sem/sequence.h" /* itself, not what stands before it */
+#include "../../lib/percpu/sequence.h" /* itself, not what stands before it */
 
 struct sequence_text {
 	const char *pinned[2], *by_id[2]; /* put, take */

@@ -13,7 +13,7 @@
 #include "object/reclaim.h"
 #include "registry/ids.h"
 #include "sem/plain.h"
-#include "share/shared.h"
+#include "shared/shared.h"
 
 static struct page *pages[SEMAPHORES];
 static struct plain *plains[SEMAPHORES]; /* in them; NULL: freed */
@@ -61,7 +61,7 @@ int words_post(unsigned which, unsigned count)
 
 	if (count == 1 && plain_post_one(sem))
 		return 0;
-	return plain_post(sem, count, COUNT_VALUE_MAX, FUTEX_SHARED, &nobody);
+	return plain_post(sem, count, WORD_VALUE_MAX, FUTEX_SHARED, &nobody);
 }
 
 int words_trywait(unsigned which)
@@ -88,7 +88,7 @@ int words_wait(unsigned which, bool timed)
 
 	if (plain_take_one(sem))
 		return 0;
-	error = plain_take_or_enlist(sem);
+	error = plain_take_or_register(sem);
 	return error == EAGAIN ? park(sem, timed ? &never : NULL) : error;
 }
 
@@ -113,7 +113,7 @@ int words_post_by_id(unsigned which)
 	rcu_enter();
 	ksem = ids_find(&ids, id_of(which));
 	if (ksem)
-		error = plain_post(shared_of(ksem)->sem, 1, COUNT_VALUE_MAX, FUTEX_SHARED, &nobody);
+		error = plain_post(shared_of(ksem)->sem, 1, WORD_VALUE_MAX, FUTEX_SHARED, &nobody);
 	rcu_leave();
 	return error;
 }
@@ -160,7 +160,7 @@ bool words_freed(unsigned which)
 	return !plains[which];
 }
 
-count_t words_now(unsigned which)
+word_t words_now(unsigned which)
 {
 	return plain_word(plains[which]);
 }

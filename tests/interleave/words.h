@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Plain semaphores of a scenario (sem/plain.h), called as lib/share/ and lib/posix/ call them, but with futexes of one
- * process, in memory that goes when the scenario says so. By id, they are what processes share (share/shared.h), in a
+ * process, in memory that goes when the scenario says so. By id, they are what processes share (shared/shared.h), in a
  * table, and the memory is the page.
  */
 #ifndef KSEM_TESTS_INTERLEAVE_WORDS_H
@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "sem/count.h"
+#include "word/word.h"
 
 void words_begin(unsigned which, unsigned value);
 
@@ -29,6 +29,6 @@ void words_free(unsigned which);
 bool words_freed(unsigned which);
 
 /* The word at the end. */
-count_t words_now(unsigned which);
+word_t words_now(unsigned which);
 
 #endif

@@ -5,14 +5,14 @@
  * HOLDERS processes hold a reference each, and let go of it when they like: by destroy (of a semaphore that is
  * anonymous) or close (NAMED), or by exit. Threads of the first process: WAITERS wait by id, and may time out; POSTERS
  * post by id. PINNED: another waits on a pinned semaphore and unpins it after that, while a third posts through the
- * same pin. GIVER: a take that samples, and finds that the semaphore is due to have cells. STOP: see common.pml.
+ * same pin. GIVER: a take that samples, and finds that the semaphore is due to have slots. STOP: see common.pml.
  *
  * One step is one atomic operation, or one compare-and-swap loop that tries again until nothing came between; locks are
  * held for the steps that stand in one block. Sleepers are woken: parking.pml shows it. The memory is freed when an
  * epoch has passed since the end. Orders: as if sequentially consistent.
  *
  * What is shown: nobody touches memory that was freed; the end comes once, and it comes, when nothing keeps the
- * semaphore any more; cells that it had then go back; no waiter is left behind by a death; EBUSY only where one
+ * semaphore any more; slots that it had then go back; no waiter is left behind by a death; EBUSY only where one
  * waits; every run ends.
  */
 #include "common.pml"
@@ -26,7 +26,7 @@ byte pins = PINNED;           /* in it too */
 bool listed[2] = true;        /* in each process's id table */
 byte waiting;                 /* threads that wait by id in the first process */
 bool leaving;                 /* it is being ended: new waits are kept out */
-byte cells, given;            /* 1: has cells; how many cells are given out that nobody took back */
+byte slots, given;            /* 1: has slots; how many slots are given out that nobody took back */
 
 bool ended, freed;
 byte readers, awaited;        /* bits: threads in read sections; those that the epoch waits for */
@@ -38,10 +38,10 @@ byte through;
 #define RCU_LEAVE readers = readers & ~(1 << _pid); awaited = awaited & ~(1 << _pid)
 #define TOUCH     assert(!freed)
 
-/* [lib/registry/namespace.c: namespace_end] [lib/sem/percpu.c: percpu_take_cells] */
+/* [lib/registry/namespace.c: namespace_end] [lib/percpu/percpu.c: percpu_take_slots] */
 inline end_it()
 {
-	atomic { TOUCH; given = given - cells; cells = 0 }
+	atomic { TOUCH; given = given - slots; slots = 0 }
 	atomic { TOUCH; assert(!ended); assert(dead); ended = true }
 }
 
@@ -57,7 +57,7 @@ inline drop(count)
 		:: else
 		fi
 	}
-	atomic { /* [lib/sem/semaphore.c: semaphore_abandon] [lib/sem/count.h: count_abandon] */
+	atomic { /* [lib/sem/semaphore.c: semaphore_abandon] [lib/word/word.h: word_abandon] */
 		TOUCH;
 		if
 #ifdef ABANDON_KILLS
@@ -97,7 +97,7 @@ proctype holder(byte me) RUNS
 		listed[me] = false;
 		LET_GO;
 last_reference:
-		atomic { /* [lib/sem/semaphore.c: semaphore_kill] [lib/sem/count.h: count_kill] */
+		atomic { /* [lib/sem/semaphore.c: semaphore_kill] [lib/word/word.h: word_kill] */
 			TOUCH;
 #ifndef KILL_BESIDE
 			if
@@ -124,7 +124,7 @@ dropped:
 	through++
 }
 
-/* Enlisted: sleeps, then leaves, with a permit or without. */
+/* Registered: sleeps, then leaves, with a permit or without. */
 inline sleep_and_leave()
 {
 	if
@@ -132,7 +132,7 @@ inline sleep_and_leave()
 	:: TOUCH /* its time is up */
 	fi;
 	atomic { RCU_ENTER }
-	/* [lib/sem/semaphore.c: semaphore_leave] [lib/sem/count.h: count_delist] [lib/registry/waiting.c: leave] */
+	/* [lib/sem/semaphore.c: semaphore_leave] [lib/word/word.h: word_deregister] [lib/registry/waiting.c: leave] */
 	atomic {
 		TOUCH;
 		assert(!dead);
@@ -156,7 +156,7 @@ inline sleep_and_leave()
 	fi
 }
 
-/* [lib/registry/waiting.c: waiting_by_id, begin_wait, end_wait, take_or_enlist] */
+/* [lib/registry/waiting.c: waiting_by_id, begin_wait, end_wait, take_or_register] */
 proctype waiter() RUNS
 {
 	bool last;
@@ -172,7 +172,7 @@ proctype waiter() RUNS
 #endif
 		fi
 	}
-	atomic { /* [lib/sem/semaphore.c: take] [lib/sem/count.h: count_enlist] */
+	atomic { /* [lib/sem/semaphore.c: take] [lib/word/word.h: word_register] */
 		TOUCH;
 		if
 #ifdef ENLIST_DEAD
@@ -200,7 +200,7 @@ not_held:
 	atomic { RCU_LEAVE; through++ }
 }
 
-/* After a permit was put beside waiters: the wake. [lib/sem/park.c: park_wake] */
+/* After a permit was put beside waiters: the wake. [lib/wait/eventcount.c: eventcount_wake] */
 #define WAKE TOUCH
 
 /* [lib/sem/semaphore.c: semaphore_post_word, post_to_waiters] */
@@ -221,7 +221,7 @@ inline post()
 	WAKE
 }
 
-/* [lib/registry/ids.h: ids_find] [lib/api.c: post_found] */
+/* [lib/registry/ids.h: ids_find] [lib/api/calls.c: post_found] */
 proctype poster() RUNS
 {
 	atomic { RCU_ENTER; if :: listed[0] :: else -> goto posted fi }
@@ -232,7 +232,7 @@ posted:
 
 /*
  * The pin is shared with the thread that waits, which ends it as soon as it has its permit.
- * [lib/api.c: ksem_pinned_post]
+ * [lib/api/calls.c: ksem_pinned_post]
  */
 proctype pinned_poster() RUNS
 {
@@ -283,15 +283,15 @@ dropped:
 	through++
 }
 
-/* [lib/sem/percpu.c: sample, give, percpu_take_cells] */
+/* [lib/percpu/percpu.c: sample, give, percpu_take_slots] */
 proctype giver() RUNS
 {
 	atomic { RCU_ENTER; if :: listed[0] :: else -> goto gave fi }
 	atomic { TOUCH; if :: dead || orphan || waiters > 0 -> goto gave :: else fi }
-	atomic { TOUCH; cells = 1; given = 1 }
+	atomic { TOUCH; slots = 1; given = 1 }
 #ifndef GIVE_BLIND
 	atomic { TOUCH; if :: dead || orphan :: else -> goto gave fi }
-	atomic { TOUCH; given = given - cells; cells = 0 }
+	atomic { TOUCH; given = given - slots; slots = 0 }
 #endif
 gave:
 	atomic { RCU_LEAVE; through++ }

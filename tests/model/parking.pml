@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Parking: enlisting, sleeping, waking, giving up, on a semaphore whose permits are all in the word.
+ * Parking: registering, sleeping, waking, giving up, on a semaphore whose permits are all in the word.
  *
  * WAITERS threads wait once each, of which TIMED may time out; one more takes without waiting (TAKER). POSTERS threads
  * post BATCH permits each. STOP: one thread, any, stops for ever, anywhere. STRANGER: one sleep ends by a wake
@@ -30,10 +30,10 @@
 mtype = { still, armed, ringing };
 
 byte value = INITIAL, waiters;      /* the word */
-mtype bell = still;
+mtype eventcount = still;
 byte generation;
 short woken;
-bool asleep[WAITERS];               /* the kernel's: who sleeps on the bell */
+bool asleep[WAITERS];               /* the kernel's: who sleeps on the eventcount */
 
 byte posted, taken, through;        /* what the judge goes by */
 byte owed;                          /* permits of a post that is between its permits and its wake */
@@ -50,8 +50,8 @@ bool stranger;                      /* has come */
 #define sleepers_there (asleep[0] + asleep[1] + asleep[2] + asleep[3])
 #endif
 
-/* [lib/sem/count.h: count_to_wake] */
-inline count_to_wake(more, posted_value, posted_waiters, counted)
+/* [lib/word/word.h: word_to_wake] */
+inline word_to_wake(more, posted_value, posted_waiters, counted)
 {
 	more = (posted_waiters < posted_value -> posted_waiters : posted_value);
 	if
@@ -89,38 +89,38 @@ inline futex_wake(more)
 	}
 }
 
-/* [lib/sem/park.c: ring] */
+/* [lib/wait/eventcount.c: ring] */
 inline ring()
 {
 	if
 	:: seen == armed -> atomic {
 		if
-		:: bell == armed ->
+		:: eventcount == armed ->
 #ifndef SAME_GENERATION
 			generation++;
 #endif
-			bell = ringing
+			eventcount = ringing
 		:: else
 		fi;
-		seen = bell;
+		seen = eventcount;
 		seen_generation = generation
 	}
 	:: else
 	fi
 }
 
-/* [lib/sem/park.c: park_wake] */
+/* [lib/wait/eventcount.c: eventcount_wake] */
 inline make_still()
 {
 	atomic {
 		if
-		:: bell == seen && generation == seen_generation -> bell = still
+		:: eventcount == seen && generation == seen_generation -> eventcount = still
 		:: else
 		fi
 	}
 }
 
-/* [lib/sem/semaphore.c: semaphore_post_word, post_to_waiters] [lib/sem/count.h: count_post] */
+/* [lib/sem/semaphore.c: semaphore_post_word, post_to_waiters] [lib/word/word.h: word_post] */
 proctype poster() RUNS
 {
 	byte posted_value, posted_waiters, more, found, posts;
@@ -145,9 +145,9 @@ proctype poster() RUNS
 			:: else -> owed = owed + BATCH
 			fi
 		}
-		/* [lib/sem/park.c: park_wake, all_are_woken] */
+		/* [lib/wait/eventcount.c: eventcount_wake, all_are_woken] */
 		atomic {
-			seen = bell;
+			seen = eventcount;
 			seen_generation = generation;
 			if
 			:: seen == still -> owed = owed - BATCH; goto next
@@ -158,7 +158,7 @@ proctype poster() RUNS
 			fi
 		}
 		atomic {
-			count_to_wake(more, posted_value, posted_waiters, woken);
+			word_to_wake(more, posted_value, posted_waiters, woken);
 			if
 			:: more == 0 -> owed = owed - BATCH; goto next
 			:: else
@@ -197,9 +197,9 @@ next:		atomic { posted_value = 0; posted_waiters = 0; more = 0; found = 0; seen 
 }
 
 /*
- * Enlists, sleeps, leaves. [lib/sem/semaphore.c: take, semaphore_leave]
- * [lib/sem/count.h: count_take, count_enlist, count_take_enlisted, count_give_up, count_delist]
- * [lib/registry/waiting.c: waiting_pinned, take_or_enlist, park, leave]
+ * Registers, sleeps, leaves. [lib/sem/semaphore.c: take, semaphore_leave]
+ * [lib/word/word.h: word_take, word_register, word_take_registered, word_give_up, word_deregister]
+ * [lib/registry/waiting.c: waiting_pinned, take_or_register, park, leave]
  */
 proctype waiter(byte i; bool timed) RUNS
 {
@@ -218,18 +218,18 @@ proctype waiter(byte i; bool timed) RUNS
 #ifdef ENLIST_BESIDE
 	assert(value == 0 || posted > 0);
 #endif
-again:	/* [lib/sem/park.c: arm, park_sleep, with_state] */
-	atomic { bell = armed; expected = generation; give_up = false }
+again:	/* [lib/wait/eventcount.c: arm, eventcount_sleep, with_state] */
+	atomic { eventcount = armed; expected = generation; give_up = false }
 #ifndef NO_RELOOK
 	if
 	:: value > 0 -> goto look
 	:: else
 	fi;
 #endif
-	/* The kernel goes to sleep if the bell is as expected. [lib/os/futex.c: wait_by_kernel] */
+	/* The kernel goes to sleep if the eventcount is as expected. [lib/os/futex.c: wait_by_kernel] */
 	atomic {
 		if
-		:: bell == armed && generation == expected -> asleep[i] = true
+		:: eventcount == armed && generation == expected -> asleep[i] = true
 		:: else -> expected = 0; goto look
 		fi;
 		expected = 0

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Permits per processor: the modes, the sequences, visitors, the preparer, and the cells that a semaphore loses and
+ * Permits per processor: the modes, the sequences, in_flight, the preparer, and the slots that a semaphore loses and
  * gets.
  *
  * Threads: WORKERS post, take without waiting or do nothing, OPS times each, as they like; WAITERS wait; GETTERS ask
  * for the value; BIG post two permits at once; SAMPLERS are takes whose turn it is to sample, SAMPLES times each. With
- * EPOCHS cells can be lost and had again, out of a pool of SETS, and so many epochs pass. STOP: see common.pml.
+ * EPOCHS slots can be lost and had again, out of a pool of SETS, and so many epochs pass. STOP: see common.pml.
  *
  * One step here is one atomic operation, or one compare-and-swap loop that tries again until nothing came between. A
  * sequence is four steps; who begins one on a processor aborts the one that is under way there, and any can be aborted
- * by something else. Enlisted waiters take when they can: parking.pml shows that they look. Orders: as if sequentially
+ * by something else. Registered waiters take when they can: parking.pml shows that they look. Orders: as if sequentially
  * consistent.
  *
  * What is shown: permits are conserved; EAGAIN, EOVERFLOW and each value that is returned were true at an instant of
- * the call; no waiter is enlisted where the mode isn't central, and in central the cells are empty; nobody works on
- * cells that became another's since; every run ends, and then all threads are through, but for the one that stopped
+ * the call; no waiter is registered where the mode isn't central, and in central the slots are empty; nobody works on
+ * slots that became another's since; every run ends, and then all threads are through, but for the one that stopped
  * and for waiters if there is no permit.
  */
 #include "common.pml"
@@ -35,20 +35,20 @@
 #define VALUE 1
 #endif
 #ifndef CELL
-#define CELL 1 /* permits in the first processor's cell at the start */
+#define CELL 1 /* permits in the first processor's slot at the start */
 #endif
-#define CELL_MAX   1
+#define SLOT_MAX   1
 #define PERCPU_MAX 1 /* the highest value in percpu mode */
-#define VALUE_MAX  3 /* two cells that are full, and PERCPU_MAX */
+#define VALUE_MAX  3 /* two slots that are full, and PERCPU_MAX */
 #define THREADS    (WORKERS + WAITERS + GETTERS + BIG + SAMPLERS)
 
 mtype = { central, preparing, percpu, revoking, draining };
 
 byte value = VALUE, waiters;          /* the word */
 mtype mode = START;                   /* in the word too */
-short cells = 1;                      /* which set of cells it has; 0: none; below 0: not before that epoch has ended */
-byte put[2 * SETS], taken[2 * SETS];  /* the cells of each processor in each set */
-byte visitors[SETS];
+short slots = 1;                      /* which set of slots it has; 0: none; below 0: not before that epoch has ended */
+byte put[2 * SETS], taken[2 * SETS];  /* the slots of each processor in each set */
+byte in_flight[SETS];
 bool preparer[SETS];
 byte in_sequence[2];                  /* on each processor: the thread whose sequence is under way; 0: none */
 
@@ -66,7 +66,7 @@ byte uses[SETS];                      /* how often a set was given back */
 
 #define AT(set, processor) (2 * (set - 1) + processor)
 #define PERMITS(at)        (put[at] - taken[at])
-#define HELD               (cells > 0 -> PERMITS(AT(cells, 0)) + PERMITS(AT(cells, 1)) : 0)
+#define HELD               (slots > 0 -> PERMITS(AT(slots, 0)) + PERMITS(AT(slots, 1)) : 0)
 #define TOTAL              (value + HELD)
 #define NOTE(thread)       seen[thread] = seen[thread] | (of_interest[thread] & (1 << TOTAL))
 
@@ -74,7 +74,7 @@ byte uses[SETS];                      /* how often a set was given back */
 inline note_value()
 {
 	assert(TOTAL == expected);
-	assert(cells > 0 || mode == central);
+	assert(slots > 0 || mode == central);
 	assert(mode != central || HELD == 0);
 	assert(mode == central || waiters == 0);
 	NOTE(1);
@@ -131,9 +131,9 @@ inline rcu_leave()
 /* ---- Sequences. ---- */
 
 /*
- * `change` is put or taken: `more` is 1 or -1. [lib/sem/percpu.h: percpu_is, percpu_put, percpu_take]
- * [include/ksem/inline.h: KSEM_INLINE_SEQUENCE, KSEM_INLINE_BEGIN, KSEM_INLINE_IS_PERCPU, KSEM_INLINE_CELL]
- * [include/ksem/inline.h: KSEM_INLINE_PUT, KSEM_INLINE_TAKE] [lib/sem/sequence.h: SEQUENCE]
+ * `change` is put or taken: `more` is 1 or -1. [lib/percpu/percpu.h: percpu_is, percpu_put, percpu_take]
+ * [include/ksem/inline.h: KSEM_INLINE_SEQUENCE, KSEM_INLINE_BEGIN, KSEM_INLINE_IS_PERCPU, KSEM_INLINE_SLOT]
+ * [include/ksem/inline.h: KSEM_INLINE_PUT, KSEM_INLINE_TAKE] [lib/percpu/sequence.h: SEQUENCE]
  */
 #ifdef NO_GUARD
 #define GUARDED true
@@ -159,7 +159,7 @@ inline rcu_leave()
 	fi;                                                          \
 	atomic {                                                     \
 		if                                                   \
-		:: cells > 0 -> at = AT(cells, processor)            \
+		:: slots > 0 -> at = AT(slots, processor)            \
 		:: else -> processor = 0; goto refused               \
 		fi;                                                  \
 		if                                                   \
@@ -184,7 +184,7 @@ inline rcu_leave()
 /* ---- Visitors. ---- */
 
 #ifdef EPOCHS
-#define NOTE_USE  until = cells; if :: set > 0 -> use = uses[set - 1] :: else fi
+#define NOTE_USE  until = slots; if :: set > 0 -> use = uses[set - 1] :: else fi
 #define CHECK_USE assert(uses[set - 1] == use)
 #define USES      byte use; short until
 #define FORGET    use = 0; until = 0
@@ -195,28 +195,28 @@ inline rcu_leave()
 #define FORGET    skip
 #endif
 
-/* In a read section. [lib/sem/percpu.c: visit] */
+/* In a read section. [lib/percpu/percpu.c: visit] */
 inline visit()
 {
 	atomic {
 		rcu_enter();
-		set = (cells > 0 -> cells : 0);
+		set = (slots > 0 -> slots : 0);
 		NOTE_USE
 	}
 	if
 	:: set > 0 ->
-		visitors[set - 1]++;
-		assert(mode == central || cells == set)
+		in_flight[set - 1]++;
+		assert(mode == central || slots == set)
 	:: else
 	fi
 }
 
-/* [lib/sem/percpu.c: leave] */
+/* [lib/percpu/percpu.c: leave] */
 inline leave()
 {
 	atomic {
 		if
-		:: set > 0 -> CHECK_USE; visitors[set - 1]--
+		:: set > 0 -> CHECK_USE; in_flight[set - 1]--
 		:: else
 		fi;
 		rcu_leave();
@@ -225,7 +225,7 @@ inline leave()
 	}
 }
 
-/* [lib/sem/percpu.c: change_mode] [lib/sem/count.h: count_with_mode] */
+/* [lib/percpu/percpu.c: change_mode] [lib/word/word.h: word_with_mode] */
 inline change_mode(from, to)
 {
 	atomic {
@@ -236,7 +236,7 @@ inline change_mode(from, to)
 	}
 }
 
-/* [lib/sem/percpu.c: settle, finish_revoking, note_revocation] */
+/* [lib/percpu/percpu.c: settle, finish_revoking, note_revocation] */
 inline settle()
 {
 	if
@@ -253,7 +253,7 @@ inline settle()
 	fi
 }
 
-/* [lib/sem/percpu.c: drain] [lib/sem/cells.h: cell_permits] */
+/* [lib/percpu/percpu.c: drain] [lib/percpu/slots.h: slot_permits] */
 inline drain(processor_, took)
 {
 	atomic {
@@ -268,7 +268,7 @@ inline drain(processor_, took)
 	}
 }
 
-/* [lib/sem/percpu.c: percpu_take_or_settle, drain_any] */
+/* [lib/percpu/percpu.c: percpu_take_or_settle, drain_any] */
 inline take_or_settle(took)
 {
 	visit();
@@ -303,7 +303,7 @@ inline take_or_settle(took)
 	leave()
 }
 
-/* What the cells hold, twice counted. [lib/sem/percpu.c: sum_of] [lib/sem/cells.h: cell_permits, cell_changes] */
+/* What the slots hold, twice counted. [lib/percpu/percpu.c: sum_of] [lib/percpu/slots.h: slot_permits, slot_changes] */
 inline sum_of()
 {
 	atomic { sum = PERMITS(AT(set, 0)); changes = put[AT(set, 0)] + taken[AT(set, 0)] }
@@ -320,15 +320,15 @@ inline sum_of()
 /* ---- Calls. ---- */
 
 /*
- * [lib/sem/semaphore.h: semaphore_post] [lib/sem/semaphore.c: semaphore_post_word] [lib/sem/count.h: count_post]
- * [lib/sem/sequence.h: SEQUENCE_WORD, SEQUENCE_WORD_PUT, SEQUENCE_PLAIN_PUT]
- * [lib/sem/percpu.h: percpu_counts_for_limit] [lib/sem/percpu.c: percpu_post_much, post_draining]
+ * [lib/sem/semaphore.h: semaphore_post] [lib/sem/semaphore.c: semaphore_post_word] [lib/word/word.h: word_post]
+ * [lib/percpu/sequence.h: SEQUENCE_WORD, SEQUENCE_WORD_PUT, SEQUENCE_PLAIN_PUT]
+ * [lib/percpu/percpu.h: percpu_counts_for_limit] [lib/percpu/percpu.c: percpu_post_much, post_draining]
  */
 inline post(n)
 {
 	atomic { begin_call((1 << VALUE_MAX) | (1 << (VALUE_MAX + 1 - n))) }
 	if
-	:: n == 1 -> SEQUENCE(put, 1, PERMITS(at) < CELL_MAX, post_done, post_word)
+	:: n == 1 -> SEQUENCE(put, 1, PERMITS(at) < SLOT_MAX, post_done, post_word)
 	:: else
 	fi;
 post_word:
@@ -394,15 +394,15 @@ inline clear()
 }
 
 /*
- * [lib/sem/semaphore.h: semaphore_take] [lib/sem/semaphore.c: take, semaphore_take_word, semaphore_take_or_enlist]
- * [lib/sem/sequence.h: SEQUENCE_WORD, SEQUENCE_WORD_TAKE, SEQUENCE_PLAIN_TAKE]
- * [lib/sem/count.h: count_take, count_enlist]
+ * [lib/sem/semaphore.h: semaphore_take] [lib/sem/semaphore.c: take, semaphore_take_word, semaphore_take_or_register]
+ * [lib/percpu/sequence.h: SEQUENCE_WORD, SEQUENCE_WORD_TAKE, SEQUENCE_PLAIN_TAKE]
+ * [lib/word/word.h: word_take, word_register]
  */
-inline take(enlists)
+inline take(registers)
 {
 	atomic { begin_call(1) }
 	if
-	:: !enlists -> SEQUENCE(taken, -1, PERMITS(at) > 0, take_done, take_word)
+	:: !registers -> SEQUENCE(taken, -1, PERMITS(at) > 0, take_done, take_word)
 	:: else
 	fi;
 take_word:
@@ -410,14 +410,14 @@ take_word:
 		if
 		:: value > 0 -> value--; expected--; note_value(); goto take_done
 #ifdef EAGAIN_BLIND
-		:: value == 0 && !enlists -> assert(seen[_pid] != 0); end_call(); goto take_end
+		:: value == 0 && !registers -> assert(seen[_pid] != 0); end_call(); goto take_end
 #endif
 #ifdef ENLIST_ANYWHERE
-		:: value == 0 && enlists -> waiters++; note_value(); end_call(); goto take_enlisted
+		:: value == 0 && registers -> waiters++; note_value(); end_call(); goto take_registered
 #else
-		:: value == 0 && mode == central && enlists -> waiters++; note_value(); end_call(); goto take_enlisted
+		:: value == 0 && mode == central && registers -> waiters++; note_value(); end_call(); goto take_registered
 #endif
-		:: value == 0 && mode == central && !enlists -> assert(seen[_pid] != 0); end_call(); goto take_end
+		:: value == 0 && mode == central && !registers -> assert(seen[_pid] != 0); end_call(); goto take_end
 		:: value == 0 && mode != central
 		fi
 	}
@@ -427,7 +427,7 @@ take_word:
 	:: else -> took = false
 	fi;
 	goto take_done;
-take_enlisted: /* [lib/sem/semaphore.c: semaphore_leave] [lib/sem/count.h: count_take_enlisted, count_delist] */
+take_registered: /* [lib/sem/semaphore.c: semaphore_leave] [lib/word/word.h: word_take_registered, word_deregister] */
 	atomic { value > 0 -> value--; waiters--; expected--; note_value() }
 take_done:
 	atomic { end_call() }
@@ -435,7 +435,7 @@ take_end:
 	skip
 }
 
-/* [lib/sem/semaphore.c: semaphore_value] [lib/sem/percpu.c: percpu_value] */
+/* [lib/sem/semaphore.c: semaphore_value] [lib/percpu/percpu.c: percpu_value] */
 inline getvalue()
 {
 	atomic { begin_call(255) }
@@ -470,10 +470,10 @@ value_done:
 
 /* ---- Sampling. ---- */
 
-/* [lib/sem/percpu.c: profits] */
+/* [lib/percpu/percpu.c: profits] */
 #define PROFITS ((mode == central || mode == draining) && waiters == 0 && value > 0 && value <= PERCPU_MAX)
 
-/* With the preparer's flag. [lib/sem/percpu.c: prepare, changes_of] */
+/* With the preparer's flag. [lib/percpu/percpu.c: prepare, changes_of] */
 inline prepare()
 {
 	atomic {
@@ -486,7 +486,7 @@ inline prepare()
 #ifdef IGNORE_VISITORS
 	:: true -> change_mode(preparing, percpu)
 #else
-	:: visitors[set - 1] == 0 -> change_mode(preparing, percpu)
+	:: in_flight[set - 1] == 0 -> change_mode(preparing, percpu)
 	:: else -> change_mode(preparing, draining)
 #endif
 	fi;
@@ -502,8 +502,8 @@ prepared:
 #endif
 
 /*
- * With the preparer's flag, which is kept if they are lost. [lib/sem/percpu.c: lose, lost_now]
- * [lib/sem/cells.c: cells_lose]
+ * With the preparer's flag, which is kept if they are lost. [lib/percpu/percpu.c: lose, lost_now]
+ * [lib/percpu/slots.c: slots_lose]
  */
 inline lose()
 {
@@ -516,7 +516,7 @@ inline lose()
 	until = LOST_NOW;
 	atomic {
 		if
-		:: cells == set -> cells = until; note_value()
+		:: slots == set -> slots = until; note_value()
 		:: else -> goto kept
 		fi
 	}
@@ -529,7 +529,7 @@ kept:
 	skip
 }
 
-/* [lib/sem/percpu.c: give, earn, epoch_has_passed] [lib/sem/cells.c: cells_take, cells_give] */
+/* [lib/percpu/percpu.c: give, earn, epoch_has_passed] [lib/percpu/slots.c: slots_take, slots_give] */
 inline earn()
 {
 	if
@@ -545,14 +545,14 @@ inline earn()
 	}
 	atomic {
 		if
-		:: cells == until -> cells = set; note_value()
+		:: slots == until -> slots = set; note_value()
 		:: else -> pool = pool | (1 << (set - 1))
 		fi
 	}
 }
 #endif
 
-/* [lib/sem/percpu.c: percpu_sample, sample, consider] */
+/* [lib/percpu/percpu.c: percpu_sample, sample, consider] */
 inline sample()
 {
 	if
@@ -561,7 +561,7 @@ inline sample()
 	fi;
 	atomic {
 		rcu_enter();
-		set = (cells > 0 -> cells : 0);
+		set = (slots > 0 -> slots : 0);
 		NOTE_USE
 	}
 	if
@@ -659,20 +659,20 @@ proctype sampler() RUNS
 }
 
 #ifdef EPOCHS
-/* [lib/sem/cells.c: cells_give] */
+/* [lib/percpu/slots.c: slots_give] */
 inline give_back(which)
 {
 	put[AT(which, 0)] = 0; put[AT(which, 1)] = 0;
 	taken[AT(which, 0)] = 0; taken[AT(which, 1)] = 0;
-	visitors[which - 1] = 0;
+	in_flight[which - 1] = 0;
 	preparer[which - 1] = false;
 	uses[which - 1]++;
 	pool = pool | (1 << (which - 1))
 }
 
 /*
- * Whoever frees memory. [lib/object/reclaim.c: wait_an_epoch, reclaim_free, give_cells]
- * [lib/base/rcu.c: rcu_wait_epoch] [lib/sem/cells.c: cells_take_lost, cells_give]
+ * Whoever frees memory. [lib/object/reclaim.c: wait_an_epoch, reclaim_free, give_slots]
+ * [lib/base/rcu.c: rcu_wait_epoch] [lib/percpu/slots.c: slots_take_lost, slots_give]
  */
 proctype reclaimer()
 {

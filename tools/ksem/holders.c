@@ -10,8 +10,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "share/file.h"
-#include "share/records.h"
+#include "shared/file.h"
+#include "shared/records.h"
 
 /* options.directory, for as long as this program runs. */
 static const struct directory *opened_directory(void)

@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "share/default.h"
+#include "shared/default.h"
 
 static const char usage[] =
 	"usage: ksem [--dir DIR] COMMAND ...\n"

@@ -45,6 +45,6 @@
 #define fetch_sub_rlx(p, v)     FETCH_ADD(p, -(v), RELAXED)
 #define fetch_sub_rel(p, v)     FETCH_ADD(p, -(v), RELEASE)
 
-#define fence_acq_rel() memory_fence(__func__)
+#define fence_seq() memory_fence(__func__)
 
 #endif

@@ -15,10 +15,10 @@
 #include "base/compiler.h"
 
 extern uint32_t rseq_processors;
-extern char *rseq_cells;
+extern char *rseq_slots;
 
 uint32_t rseq_possible(void);
-void rseq_start(char *cells);
+void rseq_start(char *slots);
 
 /* Nonzero: the sequence did its store. */
 int sequence_run(void *sem, void *table, uint64_t id, int take);

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The calls as a tool sees them that watches the program: see api/watched.h.
+ *
+ * A post releases the semaphore's mark before it posts; a call that took or saw permits acquires it. So a take comes
+ * after all posts before it, as it does in fact (KSEM_ORD_1). What the call does to the library's own data, the tool
+ * doesn't check; but it does check the caller's own variable that getvalue writes.
+ *
+ * A mark is an address that stands for the semaphore and for nothing else. It outlives it, because whoever took a
+ * permit may find the semaphore destroyed. Two semaphores may have the same mark, one in 8192: then the tool overlooks
+ * a race where one of them is used and the other should have been.
+ */
+#define KSEM_WATCHED_BOTH
+#include "api/watched.h"
+
+#include <stdint.h>
+
+#include "base/watch.h"
+#include "registry/process.h"
+
+#define MARKS_SHIFT 13
+
+static char marks[1 << MARKS_SHIFT][8]; /* addresses only; nothing is written here */
+
+/* The semaphores of a directory have their ids from it, whichever namespace object they are used by. */
+static const void *mark_of(const struct ksem_ns *ns, ksem_id_t id)
+{
+	uint64_t key = ns->sharing ? id : id + (uintptr_t)ns;
+
+	return marks[key * UINT64_C(0x9e3779b97f4a7c15) >> (64 - MARKS_SHIFT)];
+}
+
+static const void *mark_by_id(const struct ksem_proc *proc, ksem_id_t id)
+{
+	return proc ? mark_of(proc->ns, id) : marks;
+}
+
+static const void *mark_pinned(const struct ksem *sem)
+{
+	return sem ? mark_of(sem->ns, sem->id) : marks;
+}
+
+/* clang-format off */
+
+/*
+ * Defines and exports the call. The dynamic loader asks once for each caller, perhaps before this library is relocated;
+ * so nothing here needs that.
+ */
+#define CHOOSE(call)                                             \
+	__attribute__((used)) static __typeof__(call) *choose_##call(void) \
+	{                                                        \
+		return watch_find() ? watched_##call : plain_##call; \
+	}                                                        \
+	PUBLIC __typeof__(call) call __attribute__((ifunc("choose_" #call)))
+
+#define POSTS(call, mark, parameters, ...)                       \
+	static int watched_##call parameters                     \
+	{                                                        \
+		int error;                                       \
+                                                                 \
+		watch_release(mark);                             \
+		watch_enter();                                   \
+		error = plain_##call(__VA_ARGS__);               \
+		watch_leave();                                   \
+		return error;                                    \
+	}                                                        \
+	CHOOSE(call)
+
+#define TAKES(call, mark_before, parameters, ...)                \
+	static int watched_##call parameters                     \
+	{                                                        \
+		const void *mark = (mark_before);                \
+		int error;                                       \
+                                                                 \
+		watch_enter();                                   \
+		error = plain_##call(__VA_ARGS__);               \
+		watch_leave();                                   \
+		if (error == 0)                                  \
+			watch_acquire(mark);                     \
+		return error;                                    \
+	}                                                        \
+	CHOOSE(call)
+
+#define SEES(call, mark_before, parameters, ...)                 \
+	static int watched_##call parameters                     \
+	{                                                        \
+		const void *mark = (mark_before);                \
+		unsigned int seen;                               \
+		int error;                                       \
+                                                                 \
+		watch_enter();                                   \
+		error = plain_##call(__VA_ARGS__, value ? &seen : NULL); \
+		watch_leave();                                   \
+		if (error == 0) {                                \
+			watch_acquire(mark);                     \
+			*value = seen;                           \
+			watch_wrote(value, sizeof(*value));      \
+		}                                                \
+		return error;                                    \
+	}                                                        \
+	CHOOSE(call)
+
+#define CLOCKWAIT_TIME clockid_t clock, const struct timespec *deadline
+
+POSTS(ksem_post, mark_by_id(proc, id), (struct ksem_proc *proc, ksem_id_t id), proc, id);
+POSTS(ksem_post_many, mark_by_id(proc, id), (struct ksem_proc *proc, ksem_id_t id, unsigned int n), proc, id, n);
+TAKES(ksem_wait, mark_by_id(proc, id), (struct ksem_proc *proc, ksem_id_t id), proc, id);
+TAKES(ksem_trywait, mark_by_id(proc, id), (struct ksem_proc *proc, ksem_id_t id), proc, id);
+TAKES(ksem_clockwait, mark_by_id(proc, id), (struct ksem_proc *proc, ksem_id_t id, CLOCKWAIT_TIME), proc, id, clock,
+      deadline);
+SEES(ksem_getvalue, mark_by_id(proc, id), (struct ksem_proc *proc, ksem_id_t id, unsigned int *value), proc, id);
+POSTS(ksem_pinned_post, mark_pinned(sem), (struct ksem *sem), sem);
+POSTS(ksem_pinned_post_many, mark_pinned(sem), (struct ksem *sem, unsigned int n), sem, n);
+TAKES(ksem_pinned_wait, mark_pinned(sem), (struct ksem *sem), sem);
+TAKES(ksem_pinned_trywait, mark_pinned(sem), (struct ksem *sem), sem);
+TAKES(ksem_pinned_clockwait, mark_pinned(sem), (struct ksem *sem, CLOCKWAIT_TIME), sem, clock, deadline);
+SEES(ksem_pinned_getvalue, mark_pinned(sem), (struct ksem *sem, unsigned int *value), sem);
+
+/* clang-format on */

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The calls of which the shared library has two variants: a plain one (api/calls.c), and one that tells a tool that
+ * watches the program what the call does (api/watched.c; base/watch.h). The dynamic loader binds programs to one or the
+ * other, so the plain one needs no instruction for tools.
+ *
+ * These are all calls that post, take or see permits. In libksem.a, and where the loader can't choose (musl), there is
+ * only the plain variant, under the public name.
+ */
+#ifndef KSEM_API_WATCHED_H
+#define KSEM_API_WATCHED_H
+
+#include "base/compiler.h"
+#include "ksem/ksem.h"
+
+#ifdef KSEM_WATCHED
+
+/* Stands before the plain variant's definition, which has the public name in api/calls.c. */
+#define PLAIN HIDDEN
+
+extern PLAIN __typeof__(ksem_post) plain_ksem_post;
+extern PLAIN __typeof__(ksem_post_many) plain_ksem_post_many;
+extern PLAIN __typeof__(ksem_wait) plain_ksem_wait;
+extern PLAIN __typeof__(ksem_trywait) plain_ksem_trywait;
+extern PLAIN __typeof__(ksem_clockwait) plain_ksem_clockwait;
+extern PLAIN __typeof__(ksem_getvalue) plain_ksem_getvalue;
+extern PLAIN __typeof__(ksem_pinned_post) plain_ksem_pinned_post;
+extern PLAIN __typeof__(ksem_pinned_post_many) plain_ksem_pinned_post_many;
+extern PLAIN __typeof__(ksem_pinned_wait) plain_ksem_pinned_wait;
+extern PLAIN __typeof__(ksem_pinned_trywait) plain_ksem_pinned_trywait;
+extern PLAIN __typeof__(ksem_pinned_clockwait) plain_ksem_pinned_clockwait;
+extern PLAIN __typeof__(ksem_pinned_getvalue) plain_ksem_pinned_getvalue;
+
+#ifndef KSEM_WATCHED_BOTH /* api/watched.c means both variants */
+#define ksem_post             plain_ksem_post
+#define ksem_post_many        plain_ksem_post_many
+#define ksem_wait             plain_ksem_wait
+#define ksem_trywait          plain_ksem_trywait
+#define ksem_clockwait        plain_ksem_clockwait
+#define ksem_getvalue         plain_ksem_getvalue
+#define ksem_pinned_post      plain_ksem_pinned_post
+#define ksem_pinned_post_many plain_ksem_pinned_post_many
+#define ksem_pinned_wait      plain_ksem_pinned_wait
+#define ksem_pinned_trywait   plain_ksem_pinned_trywait
+#define ksem_pinned_clockwait plain_ksem_pinned_clockwait
+#define ksem_pinned_getvalue  plain_ksem_pinned_getvalue
+#endif
+
+#else
+
+#define PLAIN PUBLIC
+
+#endif
+
+#endif

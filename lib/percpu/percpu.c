@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Permits per processor: see percpu.h.
+ */
+#include "percpu/percpu.h"
+
+#include <errno.h>
+
+#include "base/rcu.h"
+#include "os/membarrier.h"
+
+#define FEW_CHANGES  2000 /* sequences between becoming percpu and a revocation, which costs as much as these saved */
+#define BACK_OFF_MAX 10   /* after so many doublings it loses its slots */
+#define PASS_MORE    64   /* what a sample counts for that finds more than one permit */
+#define PASS_ONE     1    /* and one that finds the last */
+
+__attribute__((used)) _Thread_local uint32_t percpu_takes;
+
+/* ---- Visiting: working on slots other than in a sequence. In a read section. ---- */
+
+/* The semaphore's slots, which it is a visitor of from now on; after this it looks at the mode. 0: it has none. */
+static slots_t visit(struct semaphore *sem)
+{
+	slots_t slots = load_acq(&sem->slots); /* KSEM_ORD_12 acquire */
+
+	if (slots <= 0)
+		return 0;
+	/* KSEM_ORD_11 release, KSEM_ORD_11 acquire: who comes after a preparer's look sees its mode */
+	fetch_add_acq_rel(&slots_control(slots)->in_flight, 1);
+	return slots;
+}
+
+static void leave(slots_t slots)
+{
+	/* KSEM_ORD_11 release: what it did to slots, to the preparer */
+	fetch_sub_rel(&slots_control(slots)->in_flight, 1);
+}
+
+/* From one mode to another, whatever else the word says; nothing if the mode is no longer that. */
+static bool change_mode(struct semaphore *sem, enum word_mode from, enum word_mode to)
+{
+	word_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
+
+	do {
+		if (word_mode(c) != from)
+			return false;
+		/* KSEM_ORD_13 release, KSEM_ORD_13 acquire */
+	} while (!cas_acq_rel(&sem->word, &c, word_with_mode(c, to)));
+	return true;
+}
+
+static uint64_t changes_of(slots_t slots)
+{
+	uint64_t changes = 0;
+
+	for (uint32_t processor = 0; processor < rseq_processors; processor++)
+		changes += slot_changes(load_rlx(slots_of(processor, slots))); /* relaxed: a number to go by */
+	return changes;
+}
+
+/* How soon the semaphore may become percpu again. */
+static void note_revocation(slots_t slots)
+{
+	struct slots_control *control = slots_control(slots);
+	uint64_t before = load_rlx(&control->changes);    /* relaxed: numbers to go by, all of these */
+	uint32_t back_off = load_rlx(&control->back_off); /* relaxed: as above */
+
+	if (changes_of(slots) - before >= FEW_CHANGES)
+		back_off /= 2;
+	else if (back_off < 1u << BACK_OFF_MAX)
+		back_off = back_off ? 2 * back_off : 1;
+	store_rlx(&control->back_off, back_off);             /* relaxed: as above */
+	store_rlx(&control->let_pass, back_off * PASS_MORE); /* relaxed: as above */
+}
+
+/* As a visitor: ends the revocation that is under way, if one is. */
+static void finish_revoking(struct semaphore *sem)
+{
+	if (word_mode(load_acq(&sem->word)) != WORD_REVOKING) /* KSEM_ORD_13 acquire */
+		return;
+	membarrier_restart_sequences();
+	change_mode(sem, WORD_REVOKING, WORD_DRAINING);
+}
+
+/* As a visitor: one step towards draining. In draining slots only fall. */
+static void settle(struct semaphore *sem, slots_t slots)
+{
+	switch (word_mode(load_acq(&sem->word))) { /* KSEM_ORD_13 acquire */
+	case WORD_PERCPU:
+		if (change_mode(sem, WORD_PERCPU, WORD_REVOKING))
+			note_revocation(slots);
+		break;
+	case WORD_REVOKING:
+		finish_revoking(sem);
+		break;
+	case WORD_PREPARING:
+		change_mode(sem, WORD_PREPARING, WORD_DRAINING);
+		break;
+	case WORD_DRAINING:
+	case WORD_CENTRAL:
+		break;
+	}
+}
+
+/* Takes a permit out of one slot. */
+static bool drain(atomic(uint64_t) *slot)
+{
+	uint64_t old = load_acq(slot); /* KSEM_ORD_1 acquire */
+
+	do {
+		if (slot_permits(old) == 0)
+			return false;
+	} while (!cas_acq(slot, &old, old + (UINT64_C(1) << 32))); /* KSEM_ORD_1 acquire */
+	return true;
+}
+
+/* As a visitor, in draining: takes a permit out of any slot. If there is none: central, unless the mode has changed. */
+static bool drain_any(struct semaphore *sem, slots_t slots)
+{
+	for (uint32_t processor = 0; processor < rseq_processors; processor++) {
+		if (drain(slots_of(processor, slots)))
+			return true;
+	}
+	change_mode(sem, WORD_DRAINING, WORD_CENTRAL);
+	return false;
+}
+
+bool percpu_take_or_settle(struct semaphore *sem)
+{
+	bool took = false;
+	slots_t slots;
+
+	rcu_enter();
+	slots = visit(sem);
+	if (slots) {
+		if (word_mode(load_acq(&sem->word)) == WORD_DRAINING) /* KSEM_ORD_13 acquire */
+			took = drain_any(sem, slots);
+		else
+			settle(sem, slots);
+		leave(slots);
+	}
+	rcu_leave();
+	return took;
+}
+
+/* ---- What the slots hold. In a read section. ---- */
+
+/* What they hold, if they held it all at one instant, at which the word was *c; false: they moved meanwhile. */
+static bool sum_of(const struct semaphore *sem, slots_t slots, word_t *c, uint64_t *sum)
+{
+	uint64_t changes = 0, again = 0;
+
+	fence_seq(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
+	*sum = 0;
+	for (uint32_t processor = 0; processor < rseq_processors; processor++) {
+		uint64_t slot = load_acq(slots_of(processor, slots)); /* KSEM_ORD_1 acquire */
+
+		*sum += slot_permits(slot);
+		changes += slot_changes(slot);
+	}
+	*c = semaphore_word(sem);
+	for (uint32_t processor = 0; processor < rseq_processors; processor++)
+		again += slot_changes(load_acq(slots_of(processor, slots))); /* KSEM_ORD_1 acquire */
+	return again == changes;
+}
+
+int percpu_value(struct semaphore *sem, uint32_t *value)
+{
+	int error = EAGAIN;
+	slots_t slots;
+
+	rcu_enter();
+	slots = visit(sem);
+	for (int tries = 0; slots && error == EAGAIN; tries++) {
+		word_t c;
+		uint64_t sum;
+		bool still = sum_of(sem, slots, &c, &sum);
+
+		if (word_is_dead(c)) {
+			error = EINVAL;
+		} else if (word_mode(c) == WORD_CENTRAL) {
+			break;
+		} else if (still) {
+			*value = (uint32_t)(word_value(c) + sum);
+			error = 0;
+		} else if (tries > 8) {
+			settle(sem, slots); /* then slots only fall, and will be still */
+		}
+	}
+	if (slots)
+		leave(slots);
+	rcu_leave();
+	return error;
+}
+
+/* As a visitor, so that slots can't rise between the sum and the compare-and-swap. */
+static int post_draining(struct semaphore *sem, slots_t slots, uint32_t n)
+{
+	uint64_t sum;
+	word_t c;
+
+	do {
+		if (!sum_of(sem, slots, &c, &sum))
+			return EAGAIN;
+		if (word_is_dead(c))
+			return EINVAL;
+		if (word_mode(c) != WORD_DRAINING)
+			return EAGAIN;
+		if (word_value(c) + sum + n > WORD_VALUE_MAX)
+			return EOVERFLOW;
+	} while (!cas_rel(&sem->word, &c, c + n)); /* KSEM_ORD_1 release */
+	return 0;
+}
+
+int percpu_post_much(struct semaphore *sem, uint32_t n)
+{
+	int error = EAGAIN;
+	slots_t slots;
+
+	rcu_enter();
+	slots = visit(sem);
+	if (slots) {
+		if (word_mode(load_acq(&sem->word)) == WORD_DRAINING) /* KSEM_ORD_13 acquire */
+			error = post_draining(sem, slots, n);
+		else
+			settle(sem, slots);
+		leave(slots);
+	}
+	rcu_leave();
+	return error;
+}
+
+/* ---- Getting slots, becoming percpu, losing slots. In a read section. ---- */
+
+/* May a semaphore with this word become percpu, and would it profit? */
+static bool profits(word_t c)
+{
+	return (word_mode(c) == WORD_CENTRAL || word_mode(c) == WORD_DRAINING) && !word_is_dead(c) &&
+	       !word_is_orphan(c) && word_waiters(c) == 0 && word_value(c) > 0 && word_value(c) <= PERCPU_VALUE_MAX;
+}
+
+/* With the preparer's flag. */
+static void prepare(struct semaphore *sem, slots_t slots)
+{
+	struct slots_control *control = slots_control(slots);
+	word_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
+
+	do {
+		if (!profits(c))
+			return;
+		/* KSEM_ORD_13 release, KSEM_ORD_13 acquire */
+	} while (!cas_acq_rel(&sem->word, &c, word_with_mode(c, WORD_PREPARING)));
+	store_rlx(&control->changes, changes_of(slots));    /* relaxed: a number to go by */
+	if (fetch_add_acq_rel(&control->in_flight, 0) == 0) /* KSEM_ORD_11 release, KSEM_ORD_11 acquire */
+		change_mode(sem, WORD_PREPARING, WORD_PERCPU);
+	else
+		change_mode(sem, WORD_PREPARING, WORD_DRAINING);
+}
+
+/*
+ * What stands for slots that are lost now: the epoch that must have passed before others are had. The one after next,
+ * since the next may begin before they are lost; it can't end before this read section does.
+ */
+static slots_t lost_now(void)
+{
+	return (slots_t)(SLOTS_LOST - (int)((rcu_epochs_begun() + 2) % -SLOTS_LOST));
+}
+
+/* Has that epoch passed? If in doubt: not yet. */
+static bool epoch_has_passed(slots_t lost)
+{
+	uint64_t since = rcu_epochs_ended() - (uint64_t)(SLOTS_LOST - lost);
+
+	return since % -SLOTS_LOST < -SLOTS_LOST / 2;
+}
+
+/* With the preparer's flag, which is kept for as long as these slots are lost. False: it has them still. */
+static bool lose(struct semaphore *sem, slots_t slots)
+{
+	if (word_mode(load_acq(&sem->word)) != WORD_CENTRAL) /* KSEM_ORD_13 acquire */
+		return false;
+	if (!cas_acq_rel(&sem->slots, &slots, lost_now())) /* KSEM_ORD_12 release, KSEM_ORD_12 acquire */
+		return false;                              /* the semaphore's end took them */
+	slots_lose(slots);
+	return true;
+}
+
+/* Gives the semaphore slots. It may have come to its end meanwhile: then who finds them there must take them. */
+static void give(struct semaphore *sem, slots_t have)
+{
+	slots_t slots = slots_take();
+	word_t c;
+
+	if (!slots)
+		return;
+	if (!cas_acq_rel(&sem->slots, &have, slots)) { /* KSEM_ORD_12 release, KSEM_ORD_12 acquire */
+		slots_give(slots);
+		return;
+	}
+	c = semaphore_word(sem);
+	if ((word_is_dead(c) || word_is_orphan(c)) && percpu_take_slots(sem))
+		slots_lose(slots);
+}
+
+/* A sample of a semaphore that has no slots. */
+static void earn(struct semaphore *sem, slots_t have)
+{
+	slots_t next;
+
+	if (have == 0) {
+		give(sem, have);
+		return;
+	}
+	if (have <= SLOTS_LOST && !epoch_has_passed(have))
+		return;
+	next = (slots_t)(have <= SLOTS_LOST ? -SLOTS_AFTER_SAMPLES : have + 1);
+	cas_rlx(&sem->slots, &have, next); /* relaxed: a number to go by */
+}
+
+/* A sample of one that has. */
+static void consider(struct semaphore *sem, slots_t slots)
+{
+	struct slots_control *control = slots_control(slots);
+	uint32_t let_pass = load_rlx(&control->let_pass);                            /* relaxed: a number to go by */
+	uint32_t pass = word_value(load_rlx(&sem->word)) > 1 ? PASS_MORE : PASS_ONE; /* relaxed: as above */
+	uint32_t nobody = 0;
+
+	if (let_pass > 0) {
+		store_rlx(&control->let_pass, let_pass > pass ? let_pass - pass : 0); /* relaxed: as above */
+		return;
+	}
+	if (!cas_acq(&control->preparer, &nobody, 1)) /* KSEM_ORD_11 acquire */
+		return;
+	/* relaxed: a number to go by */
+	if (load_rlx(&control->back_off) >= 1u << BACK_OFF_MAX && lose(sem, slots))
+		return;
+	prepare(sem, slots);
+	store_rel(&control->preparer, 0); /* KSEM_ORD_11 release */
+}
+
+static __attribute__((noinline)) void sample(struct semaphore *sem)
+{
+	slots_t slots;
+
+	if (!slots_started() || !profits(load_rlx(&sem->word))) /* relaxed: a first look */
+		return;
+	rcu_enter();
+	slots = load_acq(&sem->slots); /* KSEM_ORD_12 acquire */
+	if (slots > 0)
+		consider(sem, slots);
+	else
+		earn(sem, slots);
+	rcu_leave();
+}
+
+void percpu_sample(struct semaphore *sem)
+{
+	if (unlikely(++percpu_takes % PERCPU_SAMPLE_PERIOD == 0))
+		sample(sem);
+}
+
+/* ---- The end, and the child of a fork. ---- */
+
+slots_t percpu_take_slots(struct semaphore *sem)
+{
+	slots_t slots = load_acq(&sem->slots); /* KSEM_ORD_12 acquire */
+
+	while (!cas_acq_rel(&sem->slots, &slots, 0)) /* KSEM_ORD_12 release, KSEM_ORD_12 acquire */
+		;
+	return (slots_t)(slots > 0 ? slots : 0);
+}
+
+void percpu_after_fork(struct semaphore *sem)
+{
+	slots_t slots = load_rlx(&sem->slots); /* relaxed: the child has one thread */
+
+	if (slots <= 0)
+		return;
+	store_rlx(&slots_control(slots)->in_flight, 0); /* relaxed: as above */
+	store_rlx(&slots_control(slots)->preparer, 0);  /* relaxed: as above */
+}

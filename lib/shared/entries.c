@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Entries: see entries.h.
+ */
+#include "shared/entries.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ksem/ksem.h"
+#include "os/descriptor.h"
+
+/* The name of which this is the file; 0: none. */
+static size_t from_file(const char *file, char *name)
+{
+	size_t length = strlen(file);
+
+	if (file[0] == '.' || length > KSEM_NAME_MAX)
+		return 0;
+	if (file[0] == DIRECTORY_ESCAPE) {
+		file++;
+		length--;
+		if (file[0] != '.' && file[0] != DIRECTORY_ESCAPE)
+			return 0;
+	}
+	if (length + 1 > KSEM_NAME_MAX)
+		return 0;
+	name[0] = '/';
+	memcpy(name + 1, file, length + 1);
+	return length + 1;
+}
+
+/* NULL: errno says why. */
+static DIR *open_all(const struct directory *directory)
+{
+	int fd = descriptor_clear(openat(directory_fd(directory), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	DIR *all = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!all && fd >= 0) {
+		int error = errno;
+
+		close(fd);
+		errno = error;
+	}
+	return all;
+}
+
+/* ENOENT: there are no more. */
+static int next_entry(DIR *all, struct dirent **entry)
+{
+	errno = 0;
+	*entry = readdir(all); /* its stream is ours alone. NOLINT(concurrency-mt-unsafe) */
+	if (*entry)
+		return 0;
+	return errno ? errno : ENOENT;
+}
+
+int entries_for_all(const struct directory *directory,
+		    int (*visit)(const char *name, size_t length, ino_t number, void *arg), void *arg)
+{
+	char name[KSEM_NAME_MAX + 2];
+	struct dirent *entry;
+	int saved = errno;
+	DIR *all = open_all(directory);
+	int result = all ? 0 : errno;
+
+	if (all) {
+		while (!(result = next_entry(all, &entry))) {
+			size_t length = from_file(entry->d_name, name);
+
+			if (length > 0 && (result = visit(name, length, entry->d_ino, arg)))
+				break;
+		}
+		if (!entry && result == ENOENT)
+			result = 0;
+		closedir(all);
+	}
+	errno = saved;
+	return result;
+}

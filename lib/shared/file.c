@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Files of semaphores: see file.h.
+ */
+#include "shared/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "os/descriptor.h"
+#include "shared/map_cache.h"
+#include "shared/page.h"
+
+/* ---- Names. ---- */
+
+/* The name of the file. False: no semaphore can have the name. */
+static bool to_file(const char *name, size_t length, char *file)
+{
+	if (length < 2 || length > KSEM_NAME_MAX || name[0] != '/' || memchr(name + 1, '/', length - 1))
+		return false;
+	if (name[1] == '.' || name[1] == DIRECTORY_ESCAPE)
+		*file++ = DIRECTORY_ESCAPE;
+	memcpy(file, name + 1, length - 1);
+	file[length - 1] = '\0';
+	return true;
+}
+
+/* ---- Files. ---- */
+
+/* What the contract calls it. */
+static int error_of(int error)
+{
+	switch (error) {
+	case EACCES:
+	case EROFS:
+	case EAGAIN: /* its owner has a lease on it */
+		return EPERM;
+	case EISDIR: /* something that isn't a file */
+	case ENXIO:
+	case ENODEV:
+	case ETXTBSY:
+		return EINVAL;
+	default:
+		return error;
+	}
+}
+
+static int error_of_reading(int error)
+{
+	switch (error) {
+	case EAGAIN: /* its owner has a lease on it */
+		return EACCES;
+	case EISDIR: /* it was another file just before */
+	case ENXIO:
+	case ENODEV:
+	case ELOOP:
+		return EINVAL;
+	default:
+		return error;
+	}
+}
+
+uint64_t file_name_hash(const char *name, size_t length)
+{
+	uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
+
+	for (size_t i = 0; i < length; i++)
+		hash = (hash ^ (uint8_t)name[i]) * UINT64_C(1099511628211);
+	return hash;
+}
+
+/*
+ * What the kernel says of a file: of `path` in the directory `fd`, itself even if it is a symbolic link, or of `fd`
+ * (path ""). 0, or the kernel's error.
+ */
+static int look(int fd, const char *path, struct statx *status)
+{
+	const int flags = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
+
+	return statx(fd, path, flags, STATX_BASIC_STATS | STATX_BTIME, status) == 0 ? 0 : errno;
+}
+
+static bool is_a_page(const struct statx *status)
+{
+	return S_ISREG(status->stx_mode) && status->stx_size >= PAGE_BYTES && status->stx_size <= FILE_BYTES &&
+	       status->stx_size % PAGE_BYTES == 0;
+}
+
+/*
+ * When the file was made, in milliseconds, and the low bits of its number: only the kernel writes these, so nobody can
+ * give a file the id of another. tmpfs numbers its files in turn, so no two of one millisecond share those bits.
+ *
+ * Without a birth time (tmpfs of Linux before 6.0) the number alone is the id.
+ */
+static ksem_id_t id_of(const struct statx *status)
+{
+	uint64_t milliseconds;
+
+	if (!(status->stx_mask & STATX_BTIME))
+		return status->stx_ino;
+	milliseconds = (uint64_t)status->stx_btime.tv_sec * 1000 + status->stx_btime.tv_nsec / 1000000;
+	return milliseconds << 24 | (status->stx_ino & 0xFFFFFF);
+}
+
+static void describe(struct file *file, const struct statx *status)
+{
+	file->device = makedev(status->stx_dev_major, status->stx_dev_minor);
+	file->number = status->stx_ino;
+	file->bytes = status->stx_size;
+	file->owner = (struct ksem_cred){status->stx_uid, status->stx_gid};
+	file->id = id_of(status);
+}
+
+static int map(int fd, const struct map_cache *kept, struct file *file)
+{
+	struct statx status;
+	int error = look(fd, "", &status);
+
+	if (error)
+		return error;
+	if (!is_a_page(&status))
+		return EINVAL;
+	describe(file, &status);
+	file->page = kept ? map_cache_find(kept, file->device, file->number) : NULL;
+	file->kept = file->page;
+	if (!file->page)
+		file->page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	return file->page == MAP_FAILED ? error_of(errno) : 0;
+}
+
+/*
+ * The file of the path, if its page is kept, without opening it again: if the kernel would let this process. False:
+ * open it.
+ */
+static bool find_kept(const struct directory *directory, const char *path, const struct map_cache *kept,
+		      struct file *file)
+{
+	struct statx status;
+
+	if (!kept || !map_cache_may_have(kept, file->name_hash) || look(directory_fd(directory), path, &status))
+		return false;
+	describe(file, &status);
+	file->page = map_cache_find(kept, file->device, file->number);
+	file->kept = file->page;
+	return file->page && is_a_page(&status) &&
+	       faccessat(directory_fd(directory), path, R_OK | W_OK, AT_EACCESS) == 0;
+}
+
+void file_close(struct file *file)
+{
+	int saved = errno;
+
+	if (!file->kept)
+		munmap(file->page, PAGE_BYTES);
+	errno = saved;
+}
+
+static bool is_semaphore(struct file *file)
+{
+	file->mode = load_rlx(&file->page->mode); /* relaxed: constant, if nobody plays tricks */
+	return page_is_semaphore(file->page) && file->id != 0;
+}
+
+static int open_file(const struct directory *directory, const char *path, const struct map_cache *kept,
+		     struct file *file)
+{
+	int fd = descriptor_clear(
+		openat(directory_fd(directory), path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+	int error;
+
+	if (fd < 0)
+		return error_of(errno);
+	error = map(fd, kept, file);
+	close(fd);
+	return error;
+}
+
+int file_find(const struct directory *directory, const char *name, size_t length, const struct map_cache *kept,
+	      struct file *file)
+{
+	char path[KSEM_NAME_MAX + 2];
+	int saved = errno;
+	int error;
+
+	if (!to_file(name, length, path))
+		return ENOENT;
+	file->name_hash = (uint32_t)file_name_hash(name, length);
+	error = find_kept(directory, path, kept, file) ? 0 : open_file(directory, path, kept, file);
+	if (!error && !is_semaphore(file)) {
+		file_close(file);
+		error = EINVAL;
+	}
+	errno = saved;
+	return error;
+}
+
+/* A copy of all that is in use of a file, where that isn't one page alone. */
+static int read_all(int fd, struct file *file)
+{
+	struct page *copy = memory_alloc(file->bytes, _Alignof(struct page));
+	ssize_t bytes = copy ? pread(fd, copy, file->bytes, 0) : 0;
+	int error = !copy ? ENOMEM : bytes < 0 ? errno : bytes < PAGE_BYTES ? EINVAL : 0;
+
+	if (error) {
+		memory_free(copy);
+		return error;
+	}
+	file->page = copy;
+	file->bytes = (size_t)bytes - (size_t)bytes % PAGE_BYTES;
+	return 0;
+}
+
+static int read_page(int fd, struct page *page, struct file *file)
+{
+	struct statx status;
+	ssize_t bytes;
+	int error = look(fd, "", &status);
+
+	if (error)
+		return error;
+	if (!is_a_page(&status))
+		return EINVAL;
+	describe(file, &status);
+	bytes = pread(fd, page, sizeof(*page), 0);
+	if (bytes < 0)
+		return errno;
+	if (bytes != sizeof(*page) || !is_semaphore(file))
+		return EINVAL;
+	if (file->bytes > sizeof(*page) * (1 + (size_t)load_rlx(&page->more)))     /* relaxed: of a copy */
+		file->bytes = sizeof(*page) * (1 + (size_t)load_rlx(&page->more)); /* relaxed: as above */
+	return file->bytes == sizeof(*page) ? 0 : read_all(fd, file);
+}
+
+/* Opens only what looks like a semaphore: to open a FIFO or a device would do something to it. */
+static int open_and_read(const struct directory *directory, const char *path, struct page *page, struct file *file)
+{
+	struct statx status;
+	int error = look(directory_fd(directory), path, &status);
+	int fd;
+
+	file->page = page;
+	if (error || !is_a_page(&status))
+		return error ? error : EINVAL;
+	fd = descriptor_clear(
+		openat(directory_fd(directory), path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+	if (fd < 0)
+		return error_of_reading(errno);
+	error = read_page(fd, page, file);
+	close(fd);
+	return error;
+}
+
+int file_read(const struct directory *directory, const char *name, size_t length, struct page *page, struct file *file)
+{
+	char path[KSEM_NAME_MAX + 2];
+	int saved = errno;
+	int error = to_file(name, length, path) ? open_and_read(directory, path, page, file) : ENOENT;
+
+	errno = saved;
+	return error;
+}
+
+void file_read_end(struct file *file, struct page *page)
+{
+	if (file->page != page)
+		memory_free(file->page);
+}
+
+int file_check(const struct directory *directory, const char *name, size_t length, bool closely)
+{
+	char path[KSEM_NAME_MAX + 2];
+	struct statx status;
+	struct file file;
+	struct page page;
+	int saved = errno;
+	int error;
+
+	if (!to_file(name, length, path))
+		return ENOENT;
+	if (closely) {
+		error = open_and_read(directory, path, &page, &file);
+		if (!error)
+			file_read_end(&file, &page);
+	} else {
+		error = look(directory_fd(directory), path, &status);
+		if (!error && !is_a_page(&status))
+			error = EINVAL;
+	}
+	errno = saved;
+	return error == EACCES ? 0 : error;
+}
+
+bool file_exists(const struct directory *directory, const char *name, size_t length)
+{
+	char path[KSEM_NAME_MAX + 2];
+	struct statx status;
+	int saved = errno;
+	bool has = to_file(name, length, path) && look(directory_fd(directory), path, &status) == 0;
+
+	errno = saved;
+	return has;
+}
+
+int file_compare(const struct directory *directory, const char *name, size_t length, dev_t device, ino_t number)
+{
+	char path[KSEM_NAME_MAX + 2];
+	struct statx status;
+	struct file file;
+	int saved = errno;
+	int error;
+
+	if (!to_file(name, length, path))
+		return ENOENT;
+	error = look(directory_fd(directory), path, &status);
+	errno = saved;
+	if (error)
+		return error;
+	describe(&file, &status);
+	return file.device == device && file.number == number ? 0 : ENOENT;
+}
+
+/* Whoever the contract lets use the semaphore may read and write the file; it has no classes that shut others out. */
+static mode_t mode_of_file(mode_t mode)
+{
+	mode_t others = mode & S_IWOTH ? S_IROTH | S_IWOTH : 0;
+	mode_t group = mode & S_IWGRP || others ? S_IRGRP | S_IWGRP : 0;
+	mode_t user = mode & S_IWUSR || group ? S_IRUSR | S_IWUSR : 0;
+
+	return user | group | others;
+}
+
+/*
+ * As long as a file may be, up to FILE_BYTES. A process whose files may only be short makes semaphores for fewer
+ * processes; the kernel would kill it, by SIGXFSZ, for a longer one. EFBIG: not even one page.
+ *
+ * The first page has its memory before the file is long: else a tmpfs with huge pages could give a whole one.
+ */
+static int give_length(int fd)
+{
+	struct rlimit limit;
+	off_t bytes = FILE_BYTES;
+	int error;
+
+	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < FILE_BYTES)
+		bytes = (off_t)(limit.rlim_cur - limit.rlim_cur % PAGE_BYTES);
+	if (bytes == 0)
+		return EFBIG;
+	error = posix_fallocate(fd, 0, PAGE_BYTES);
+	return error || ftruncate(fd, bytes) == 0 ? error : errno;
+}
+
+static int fill(int fd, const struct ksem_cred *owner, mode_t mode, uint32_t value, struct file *file)
+{
+	int error = give_length(fd);
+
+	if (!error)
+		error = map(fd, NULL, file);
+	if (error)
+		return error;
+	file->mode = mode;
+	page_init(file->page, value, mode);
+	if (((owner->uid != file->owner.uid || owner->gid != file->owner.gid) &&
+	     fchown(fd, owner->uid, owner->gid) != 0) ||
+	    fchmod(fd, mode_of_file(mode)) != 0)
+		error = error_of(errno);
+	file->owner = *owner;
+	if (error)
+		file_close(file);
+	return error;
+}
+
+int file_make(const struct directory *directory, const struct making *making, struct file *file, int *made)
+{
+	char path[KSEM_NAME_MAX + 2];
+	int saved = errno;
+	int fd, error;
+
+	if (making->name && !to_file(making->name, making->length, path))
+		return EINVAL;
+	file->name_hash = making->name ? (uint32_t)file_name_hash(making->name, making->length) : 0;
+	fd = directory_make_nameless(directory);
+	error = fd < 0 ? error_of(errno) : fill(fd, making->owner, making->mode, making->value, file);
+	if (error && fd >= 0)
+		close(fd);
+	*made = fd;
+	errno = saved;
+	return error;
+}
+
+int file_give_name(const struct directory *directory, int made, const char *name, size_t length)
+{
+	char self[64], path[KSEM_NAME_MAX + 2];
+	int saved = errno;
+	int error = 0;
+
+	if (!to_file(name, length, path))
+		return EINVAL;
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", made);
+	if (linkat(AT_FDCWD, self, directory_fd(directory), path, AT_SYMLINK_FOLLOW) != 0) {
+		error = error_of(errno);
+		if (errno == ENOENT && linkat(made, "", directory_fd(directory), path, AT_EMPTY_PATH) == 0)
+			error = 0; /* no /proc: root may */
+	}
+	errno = saved;
+	return error;
+}
+
+void file_made(int made)
+{
+	int saved = errno;
+
+	close(made);
+	errno = saved;
+}
+
+int file_unlink(const struct directory *directory, const char *name, size_t length)
+{
+	char path[KSEM_NAME_MAX + 2];
+	int saved = errno;
+	int error = 0;
+
+	if (!to_file(name, length, path))
+		return ENOENT;
+	if (unlinkat(directory_fd(directory), path, 0) != 0)
+		error = error_of(errno);
+	errno = saved;
+	return error;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a fork's child inherits of a shared namespace: see sharing.h.
+ *
+ * The child holds what the parent held at the instant of the fork, whatever the parent does next: so its liveness, its
+ * holds and its records are there before it is. If no child comes, the kernel drops the liveness as the parent closes
+ * the spare, and the records are those of a dead process.
+ *
+ * A child that ran no handlers has its own only from its first call on that changes tables or sleeps.
+ *
+ * Where a record can't be had (no memory for it in the file system), the child hasn't that semaphore: it is taken out
+ * of all tables, and what still finds it is answered EINVAL. A child that has no liveness has none of them.
+ *
+ * All of it runs with the fork gate shut: nobody else changes the tables.
+ */
+#include "registry/process.h"
+#include "shared/sharing.h"
+#include "shared/census.h"
+#include "shared/shared.h"
+
+void sharing_before_fork(struct ksem_ns *ns)
+{
+	for (struct directory *at = sharing_directory(ns->sharing); at; at = at->older)
+		directory_before_fork(at);
+	for (struct shared *shared = ns->sharing->all; shared; shared = shared->next)
+		shared_before_fork(&shared->ksem);
+}
+
+void sharing_after_fork(struct ksem_ns *ns)
+{
+	for (struct shared *shared = ns->sharing->all; shared; shared = shared->next)
+		shared_after_fork(&shared->ksem);
+	for (struct directory *at = sharing_directory(ns->sharing); at; at = at->older)
+		directory_after_fork(at);
+}
+
+/* Drops all references to one that this process hasn't got. True: that was the end of the namespace. */
+static bool lose(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
+{
+	uint32_t refs = life_count_refs(load_rlx(&ksem->life)); /* relaxed: the child has one thread */
+
+	sharing_forget_here(ns, ksem, garbage);
+	for (struct ksem_proc *proc = ns->procs; proc; proc = proc->next) {
+		while (process_find(proc, ksem->id) == ksem)
+			ids_remove(&proc->ids, ksem, garbage);
+	}
+	return refs > 0 && sharing_drop(ns, ksem, life_refs(refs)) && namespace_end(ns, ksem, garbage);
+}
+
+static void come_into_hold(struct sharing *sharing, struct shared *shared, bool prepared)
+{
+	if (!shared->counted || (prepared && shared->heir_counted) ||
+	    (!liveness_is_joint(shared->directory->liveness) && census_add(shared->directory, shared->number)))
+		return; /* a lock of a shared description would go as soon as the parent needs it no more */
+	shared->counted = false;
+	sharing->counted--;
+}
+
+void sharing_in_child(struct ksem_ns *ns, bool prepared, const struct ksem *waits_on, bool registered,
+		      struct reclaim *garbage)
+{
+	struct shared *next;
+
+	for (struct directory *at = sharing_directory(ns->sharing); at; at = at->older)
+		directory_in_child(at, prepared);
+	for (struct shared *shared = ns->sharing->all; shared; shared = next) {
+		struct ksem *ksem = &shared->ksem;
+
+		next = shared->next;
+		come_into_hold(ns->sharing, shared, prepared);
+		if (shared_in_child(ksem, prepared, ksem == waits_on, registered) ?
+			    namespace_end(ns, ksem, garbage) :
+			    shared_is_lost(ksem) && lose(ns, ksem, garbage))
+			return;
+	}
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What is shown of a shared namespace: see sharing.h. Numbers are sums over all OS processes that live.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "os/fork.h"
+#include "object/names.h"
+#include "shared/sharing.h"
+#include "shared/entries.h"
+#include "shared/shared.h"
+
+/* 0; EINVAL: it is dead; ENOMEM. */
+static int describe(struct ksem *ksem, struct ksem_info *info)
+{
+	memset(info, 0, sizeof(*info));
+	if (shared_value(ksem, &info->value) != 0)
+		return EINVAL;
+	info->id = ksem->id;
+	if (!sharing_is_nameless(ksem) && ksem->name)
+		memcpy(info->name, ksem->name->bytes, ksem->name->length);
+	info->waiters = shared_waiters(ksem);
+	info->uid = ksem->owner.uid;
+	info->gid = ksem->owner.gid;
+	info->mode = object_mode(ksem);
+	return shared_refs(ksem, &info->refs);
+}
+
+int sharing_stat(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *info)
+{
+	int error;
+
+	pthread_mutex_lock(&ns->lock);
+	sharing_refresh(ns); /* if it can't be, who can't be asked for is taken to be there */
+	error = describe(ksem, info);
+	pthread_mutex_unlock(&ns->lock);
+	return error;
+}
+
+/* ---- All of them. ---- */
+
+struct listed {
+	ksem_id_t id; /* 0: none */
+	bool shown;
+};
+
+/* What there was as a visit of all began. In memory alone: while `visit` runs, nothing else is held. */
+struct listing {
+	struct listed *held; /* what this process has: a hash table, at most half full, of `mask` + 1 places */
+	size_t mask;
+	char *names; /* of the directory; before each its length, in a byte */
+	size_t bytes, room;
+	struct listing *outer; /* of the visit that began this one */
+};
+
+/* The innermost listing of each thread, so that it goes with a thread that ends in a visit. */
+static pthread_key_t listing_key; /* constant after start */
+static bool listing_key_is_there; /* constant after start */
+
+static void listing_free(struct listing *listing)
+{
+	memory_free(listing->held);
+	memory_free(listing->names);
+	memory_free(listing);
+}
+
+static void free_listings(void *innermost)
+{
+	struct listing *listing = innermost;
+
+	while (listing) {
+		struct listing *outer = listing->outer;
+
+		listing_free(listing);
+		listing = outer;
+	}
+}
+
+__attribute__((constructor)) static void start(void)
+{
+	listing_key_is_there = pthread_key_create(&listing_key, free_listings) == 0;
+}
+
+/* NULL: no memory. */
+static struct listing *listing_begin(void)
+{
+	struct listing *listing = memory_alloc(sizeof(*listing), _Alignof(struct listing));
+
+	if (!listing || !listing_key_is_there)
+		return listing;
+	listing->outer = pthread_getspecific(listing_key);
+	if (pthread_setspecific(listing_key, listing) == 0)
+		return listing;
+	memory_free(listing);
+	return NULL;
+}
+
+static void listing_end(struct listing *listing)
+{
+	if (listing_key_is_there)
+		pthread_setspecific(listing_key, listing->outer);
+	listing_free(listing);
+}
+
+/* The place of that id, or the one for it. */
+static struct listed *place_of(const struct listing *listing, ksem_id_t id)
+{
+	size_t at = (size_t)(id * UINT64_C(0x9E3779B97F4A7C15) >> 32);
+
+	while (listing->held[at & listing->mask].id != 0 && listing->held[at & listing->mask].id != id)
+		at++;
+	return &listing->held[at & listing->mask];
+}
+
+/* Under the lock. */
+static int list_held(struct ksem_ns *ns, struct listing *listing)
+{
+	struct ids_table *table = load_rlx(&ns->sharing->held.table); /* relaxed: changed under the lock only */
+	size_t places = 1, cursor = 0;
+	struct ksem *ksem;
+	uint32_t refs;
+
+	while (places < 2 * (ns->sharing->held.count + 1))
+		places *= 2;
+	listing->held = memory_alloc(places * sizeof(*listing->held), _Alignof(struct listed));
+	if (!listing->held)
+		return ENOMEM;
+	listing->mask = places - 1;
+	while ((ksem = ids_next(table, &cursor, &refs)))
+		place_of(listing, ksem->id)->id = ksem->id;
+	return 0;
+}
+
+static int list_name(const char *name, size_t length, ino_t number, void *arg)
+{
+	struct listing *listing = arg;
+
+	(void)number;
+	while (listing->room - listing->bytes < 1 + length) {
+		char *more = memory_grow(listing->names, listing->room, &listing->room, 1);
+
+		if (!more)
+			return ENOMEM;
+		listing->names = more;
+	}
+	listing->names[listing->bytes] = (char)length;
+	memcpy(&listing->names[listing->bytes + 1], name, length);
+	listing->bytes += 1 + length;
+	return 0;
+}
+
+/* First what this process has, then the names: so what loses its name in between is in either. */
+static int list_all(struct ksem_ns *ns, struct listing *listing)
+{
+	int error;
+
+	pthread_mutex_lock(&ns->lock);
+	error = sharing_refresh(ns);
+	if (!error)
+		error = list_held(ns, listing);
+	pthread_mutex_unlock(&ns->lock);
+	return error ? error : entries_for_all(sharing_directory(ns->sharing), list_name, listing);
+}
+
+/* By a copy of the file, in which waiters that died are counted off. */
+static void describe_file(struct ksem_ns *ns, const struct file *file, struct ksem_info *info)
+{
+	struct directory *directory = sharing_directory(ns->sharing);
+	struct records records;
+	word_t word;
+
+	records_init_copy(&records, file->page, file->bytes);
+	records_count_off_dead(&records, directory);
+	word = plain_word(&file->page->sem);
+	info->id = file->id;
+	info->value = word_value(word);
+	info->waiters = word_waiters(word);
+	records_refs(&records, directory, &info->refs); /* can't fail: nothing needs to be mapped */
+	info->uid = file->owner.uid;
+	info->gid = file->owner.gid;
+	info->mode = file->mode;
+}
+
+/*
+ * ENOENT: there is nothing to show any more; EINVAL: no semaphore; EACCES: this process may not read it; else it can't
+ * be told.
+ */
+static int describe_name(struct ksem_ns *ns, struct listing *listing, const char *name, size_t length,
+			 struct ksem_info *info)
+{
+	struct file file;
+	struct page page;
+	int error;
+
+	memset(info, 0, sizeof(*info));
+	fork_gate_enter();
+	error = file_read(sharing_directory(ns->sharing), name, length, &page, &file);
+	if (!error) {
+		struct listed *held = place_of(listing, file.id);
+
+		describe_file(ns, &file, info);
+		file_read_end(&file, &page);
+		memcpy(info->name, name, length);
+		held->shown = held->id != 0;
+	}
+	fork_gate_leave();
+	return error;
+}
+
+/* ENOENT: this process hasn't it any more, or it has a name, or it is dead; ENOMEM. */
+static int describe_nameless(struct ksem_ns *ns, ksem_id_t id, struct ksem_info *info)
+{
+	struct ksem *ksem;
+	int error;
+
+	fork_gate_enter();
+	pthread_mutex_lock(&ns->lock);
+	ksem = ids_find(&ns->sharing->held, id);
+	error = ksem && sharing_is_nameless(ksem) ? describe(ksem, info) : ENOENT;
+	pthread_mutex_unlock(&ns->lock);
+	fork_gate_leave();
+	return error == EINVAL ? ENOENT : error;
+}
+
+static int visit_listed(struct ksem_ns *ns, struct listing *listing,
+			int (*visit)(const struct ksem_info *info, void *arg), void *arg)
+{
+	struct ksem_info info;
+	int result = 0;
+
+	for (size_t at = 0; result == 0 && at < listing->bytes; at += 1 + (unsigned char)listing->names[at]) {
+		result = describe_name(ns, listing, &listing->names[at + 1], (unsigned char)listing->names[at], &info);
+		if (result == 0)
+			result = visit(&info, arg);
+		else if (result == ENOENT || result == EINVAL || result == EACCES)
+			result = 0;
+	}
+	for (size_t at = 0; result == 0 && at <= listing->mask; at++) {
+		const struct listed *held = &listing->held[at];
+
+		result = held->id != 0 && !held->shown ? describe_nameless(ns, held->id, &info) : ENOENT;
+		if (result == 0)
+			result = visit(&info, arg);
+		else if (result == ENOENT)
+			result = 0;
+	}
+	return result;
+}
+
+int sharing_foreach(struct ksem_ns *ns, int (*visit)(const struct ksem_info *info, void *arg), void *arg)
+{
+	struct listing *listing;
+	int result;
+
+	fork_gate_enter(); /* in which the thread isn't cancelled */
+	listing = listing_begin();
+	result = listing ? list_all(ns, listing) : ENOMEM;
+	fork_gate_leave();
+	if (!listing)
+		return ENOMEM;
+	if (!result)
+		result = visit_listed(ns, listing, visit, arg);
+	fork_gate_enter();
+	listing_end(listing);
+	fork_gate_leave();
+	return result;
+}

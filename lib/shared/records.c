@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Records: see records.h.
+ *
+ * Taking one looks for a free record first, which costs no system call. Then it asks for DEAD_TRIES records, from a
+ * random place on, whether their process is dead. To ask for all would cost each new process thousands of system calls
+ * where thousands live; and a file that has more dead records than living ones soon meets a dead one. Only where a
+ * further page can't be had it asks for all.
+ *
+ * The kernel writes to a further page before that counts as used (`more`). A system call that writes there answers
+ * EFAULT where the file system is full; a store would end in SIGBUS.
+ */
+#include "shared/records.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "os/lifetime.h"
+#include "shared/directory.h"
+
+#define TRIES       8  /* to sum up while nobody comes or goes */
+#define DEAD_TRIES  16 /* records whose process may be dead */
+#define ALL_RECORDS UINT32_MAX
+
+void records_init(struct records *records, struct page *page, size_t bytes)
+{
+	records->page = page;
+	records->bytes = bytes;
+	store_rlx(&records->wide, NULL); /* relaxed: nobody else has it yet */
+}
+
+void records_init_copy(struct records *records, struct page *copy, size_t bytes)
+{
+	records_init(records, copy, bytes);
+	store_rlx(&records->wide, copy); /* relaxed: nobody else has it yet */
+}
+
+struct page *records_close(struct records *records)
+{
+	struct page *wide = load_rlx(&records->wide); /* relaxed: the compare-and-swap checks it */
+
+	while (!cas_acq_rel(&records->wide, &wide, MAP_FAILED)) /* KSEM_ORD_20 release, KSEM_ORD_20 acquire */
+		;
+	return wide != MAP_FAILED ? wide : NULL;
+}
+
+void records_discard(struct records *records)
+{
+	struct page *wide = records_close(records);
+	int saved = errno;
+
+	if (wide && wide != records->page)
+		munmap(wide, records->bytes);
+	errno = saved;
+}
+
+/* How many further pages are used, as far as the file goes. */
+static uint32_t count_more(const struct records *records)
+{
+	uint32_t more = load_acq(&records->page->more); /* KSEM_ORD_17 acquire */
+	size_t most = records->bytes / PAGE_BYTES - 1;
+
+	return more < most ? more : (uint32_t)most;
+}
+
+/* All of the file; NULL: it can't be mapped. */
+static struct page *map_all(struct records *records)
+{
+	struct page *wide = load_acq(&records->wide); /* KSEM_ORD_20 acquire */
+	struct page *none = NULL;
+	int saved = errno;
+
+	if (wide)
+		return wide != MAP_FAILED ? wide : NULL;
+	wide = mremap(records->page, 0, records->bytes, MREMAP_MAYMOVE); /* from 0 bytes: a second mapping */
+	errno = saved;
+	if (wide == MAP_FAILED)
+		return NULL;
+	while (!none) {
+		if (cas_acq_rel(&records->wide, &none, wide)) /* KSEM_ORD_20 release, KSEM_ORD_20 acquire */
+			return wide;
+	}
+	munmap(wide, records->bytes);
+	errno = saved;
+	return none != MAP_FAILED ? none : NULL;
+}
+
+/* What a look goes over. */
+struct look {
+	struct page *page; /* mapped as far as the look goes; NULL: it can't be */
+	uint32_t count;    /* of records */
+};
+
+/* 0, ENOMEM. */
+static int begin_look(struct records *records, struct look *look)
+{
+	uint32_t more = count_more(records);
+
+	look->page = more > 0 ? map_all(records) : records->page;
+	look->count = PAGE_HOLDERS + more * MORE_HOLDERS;
+	return look->page ? 0 : ENOMEM;
+}
+
+static struct more *more_at(struct page *page, uint32_t n)
+{
+	return (struct more *)((char *)page + (size_t)PAGE_BYTES * (n + 1));
+}
+
+static struct holder *holder_at(const struct look *look, uint32_t place)
+{
+	if (place < PAGE_HOLDERS)
+		return &look->page->holders[place];
+	place -= PAGE_HOLDERS;
+	return &more_at(look->page, place / MORE_HOLDERS)->holders[place % MORE_HOLDERS];
+}
+
+#define LIFETIME_BITS 54
+
+static uint64_t lifetime_tag(uint64_t liveness)
+{
+	return liveness >> 17 << LIFETIME_BITS;
+}
+
+/* Has the process of a joint liveness ended, as its record says? */
+static bool has_ended(const struct holder *holder, uint64_t liveness)
+{
+	uint64_t said = load_rlx(&holder->lifetime); /* relaxed: all that is needed is in it and in the liveness */
+	uint64_t lifetime = said & ((UINT64_C(1) << LIFETIME_BITS) - 1);
+
+	return liveness_is_joint(liveness) && lifetime != 0 && said - lifetime == lifetime_tag(liveness) &&
+	       liveness_namespace(liveness) == lifetime_namespace() && !lifetime_lasts(lifetime);
+}
+
+static bool is_there(const struct holder *holder, uint64_t liveness, const struct directory *directory)
+{
+	return liveness != 0 && !has_ended(holder, liveness) && directory_is_present(directory, liveness);
+}
+
+static bool holder_is_there(const struct holder *holder, const struct directory *directory)
+{
+	return is_there(holder, load_rlx(&holder->liveness), directory); /* relaxed: what follows shows numbers */
+}
+
+/* ---- Taking a record. ---- */
+
+struct taking {
+	const struct directory *directory;
+	uint64_t liveness;
+	uint32_t refs;
+	struct record *record;
+};
+
+/* Takes the record of a process that is gone, or (`had` 0) a free one. False: another was first. */
+static bool take(const struct taking *taking, struct holder *holder, uint64_t had)
+{
+	const uint64_t seen = had;
+	uint32_t begun;
+
+	while (!cas_seq(&holder->liveness, &had, taking->liveness)) { /* KSEM_ORD_17 release, KSEM_ORD_17 acquire */
+		if (had != seen)
+			return false;
+	}
+	begun = load_rlx(&holder->begun);       /* relaxed: the dead one changes it no more */
+	store_rlx(&holder->ended, begun);       /* relaxed: too many waiters for a moment, never too few */
+	store_rlx(&holder->pid, 0);             /* relaxed: a number to show */
+	store_rlx(&holder->lifetime, 0);        /* relaxed: it counted for nothing */
+	store_seq(&holder->refs, taking->refs); /* KSEM_ORD_21 release, KSEM_ORD_21 acquire */
+	return true;
+}
+
+static bool took(const struct taking *taking, const struct look *look, uint32_t place, uint64_t had)
+{
+	struct holder *holder = holder_at(look, place);
+
+	if (!take(taking, holder, had))
+		return false;
+	fetch_add_seq(&look->page->entered, 1); /* KSEM_ORD_21 release, KSEM_ORD_21 acquire */
+	*taking->record = (struct record){holder, place};
+	return true;
+}
+
+static bool take_free(const struct taking *taking, const struct look *look, uint32_t from)
+{
+	for (uint32_t place = from; place < look->count; place++) {
+		/* relaxed: the compare-and-swap checks it */
+		if (load_rlx(&holder_at(look, place)->liveness) == 0 && took(taking, look, place, 0))
+			return true;
+	}
+	return false;
+}
+
+/* One of those `tries` from a random place on whose process is dead. */
+static bool take_dead(const struct taking *taking, const struct look *look, uint32_t tries)
+{
+	uint32_t place = (uint32_t)(taking->liveness >> 8) % look->count; /* liveness locks are random */
+
+	for (uint32_t i = 0; i < tries && i < look->count; i++, place = (place + 1) % look->count) {
+		const struct holder *holder = holder_at(look, place);
+		uint64_t had = load_rlx(&holder->liveness); /* relaxed: as above */
+
+		if (!is_there(holder, had, taking->directory) && took(taking, look, place, had))
+			return true;
+	}
+	return false;
+}
+
+/* Lets the kernel write to a page of the file. False: there is no memory for it. */
+static bool touch(struct more *more)
+{
+	int saved = errno;
+	bool touched = syscall(SYS_clock_gettime, CLOCK_MONOTONIC, more->touched) == 0;
+
+	errno = saved;
+	return touched;
+}
+
+/* One further page; the look goes over it, too. 0, ENOMEM, ENOSPC. */
+static int grow(struct records *records, struct look *look)
+{
+	const uint32_t more = (look->count - PAGE_HOLDERS) / MORE_HOLDERS;
+	struct page *wide = map_all(records);
+	uint32_t was = more;
+
+	if (more + 1 >= records->bytes / PAGE_BYTES)
+		return ENOSPC;
+	if (!wide)
+		return ENOMEM;
+	if (!touch(more_at(wide, more)))
+		return ENOSPC;
+	while (was <= more && !cas_rel(&records->page->more, &was, more + 1)) /* KSEM_ORD_17 release */
+		;
+	look->page = wide;
+	look->count += MORE_HOLDERS;
+	return 0;
+}
+
+int records_enter(struct records *records, const struct directory *directory, uint64_t liveness, uint32_t refs,
+		  struct record *record)
+{
+	const struct taking taking = {directory, liveness, refs, record};
+	struct look look;
+	uint32_t from = 0;
+	int error = begin_look(records, &look);
+
+	while (!error) {
+		if (take_free(&taking, &look, from) || take_dead(&taking, &look, DEAD_TRIES))
+			return 0;
+		from = look.count;
+		error = grow(records, &look);
+	}
+	return look.page && take_dead(&taking, &look, ALL_RECORDS) ? 0 : error;
+}
+
+void records_say_process(const struct record *record, uint64_t liveness)
+{
+	struct holder *holder = record->holder;
+
+	store_rlx(&holder->pid, (uint32_t)getpid()); /* relaxed: a number to show */
+	if (liveness_is_joint(liveness))
+		store_rlx(&holder->lifetime, lifetime_tag(liveness) | lifetime_own()); /* relaxed: as in has_ended */
+}
+
+void records_change_liveness(const struct record *record, uint64_t liveness)
+{
+	uint64_t had = load_rlx(&record->holder->liveness); /* relaxed: the compare-and-swap checks it */
+
+	while (had != liveness && !cas_seq(&record->holder->liveness, &had, liveness)) /* KSEM_ORD_17 release, */
+		;                                                                      /* KSEM_ORD_17 acquire */
+	records_say_process(record, liveness);
+}
+
+void records_leave(struct record *record)
+{
+	store_rlx(&record->holder->refs, 0);     /* relaxed: a number to show */
+	store_rel(&record->holder->liveness, 0); /* KSEM_ORD_17 release */
+}
+
+/* ---- Adding up. ---- */
+
+/* References of the living, but for those of one record, until there are `enough`. */
+static uint32_t add_up(const struct look *look, const struct record *but, const struct directory *directory,
+		       uint64_t enough)
+{
+	uint32_t refs = 0;
+
+	for (uint32_t place = 0; place < look->count && refs < enough; place++) {
+		struct holder *holder = holder_at(look, place);
+		uint32_t more = load_seq(&holder->refs); /* KSEM_ORD_21 release, KSEM_ORD_21 acquire */
+
+		if (more > 0 && !(but && but->place == place) && holder_is_there(holder, directory))
+			refs += more;
+	}
+	return refs;
+}
+
+int records_refs(struct records *records, const struct directory *directory, uint32_t *refs)
+{
+	struct look look;
+	int error = begin_look(records, &look);
+
+	*refs = error ? 0 : add_up(&look, NULL, directory, UINT64_MAX);
+	return error;
+}
+
+/*
+ * References may move while they are looked for: a process forks, and drops its own. The child's record was counted as
+ * entered before, so a look during which no record was entered missed none.
+ */
+int records_have_others(struct records *records, const struct record *own, const struct directory *directory,
+			bool *others)
+{
+	*others = true;
+	for (int i = 0; i < TRIES; i++) {
+		uint32_t entered = load_seq(&records->page->entered); /* KSEM_ORD_21 release, KSEM_ORD_21 acquire */
+		struct look look;
+		int error = begin_look(records, &look);
+
+		if (error)
+			return error;
+		if (add_up(&look, own, directory, 1) > 0)
+			return 0;
+		/* KSEM_ORD_21 release, KSEM_ORD_21 acquire */
+		if (load_seq(&records->page->entered) == entered) {
+			*others = false;
+			return 0;
+		}
+	}
+	return 0; /* so many that enter have references */
+}
+
+int records_for_all(struct records *records, const struct directory *directory,
+		    void (*visit)(const struct holder *holder, void *arg), void *arg)
+{
+	struct look look;
+	int error = begin_look(records, &look);
+
+	for (uint32_t place = 0; !error && place < look.count; place++) {
+		const struct holder *holder = holder_at(&look, place);
+
+		if (load_rlx(&holder->refs) > 0 && holder_is_there(holder, directory)) /* relaxed: a number to show */
+			visit(holder, arg);
+	}
+	return error;
+}
+
+void holder_begin_wait(struct holder *holder)
+{
+	fetch_add_seq(&holder->begun, 1); /* KSEM_ORD_17 release, KSEM_ORD_17 acquire */
+}
+
+void holder_end_wait(struct holder *holder)
+{
+	fetch_add_seq(&holder->ended, 1); /* KSEM_ORD_17 release, KSEM_ORD_17 acquire */
+}
+
+struct sum {
+	uint32_t waiters;
+	uint64_t changes; /* differs if any record of the living does */
+};
+
+static int sum_up(struct records *records, const struct directory *directory, struct sum *sum)
+{
+	struct look look;
+	int error = begin_look(records, &look);
+
+	*sum = (struct sum){0, 0};
+	for (uint32_t place = 0; !error && place < look.count; place++) {
+		struct holder *holder = holder_at(&look, place);
+		uint64_t liveness = load_seq(&holder->liveness); /* KSEM_ORD_17 release, KSEM_ORD_17 acquire */
+		uint32_t ended = load_seq(&holder->ended);       /* KSEM_ORD_17 release, KSEM_ORD_17 acquire */
+		uint32_t begun = load_seq(&holder->begun);       /* KSEM_ORD_17 release, KSEM_ORD_17 acquire */
+
+		if (begun != ended && !is_there(holder, liveness, directory))
+			continue;
+		sum->waiters += begun - ended;
+		sum->changes = (sum->changes + liveness) * 31 + begun;
+		sum->changes = sum->changes * 31 + ended;
+	}
+	return error;
+}
+
+void records_count_off_dead(struct records *records, const struct directory *directory)
+{
+	struct plain *sem = &records->page->sem;
+
+	if (word_waiters(plain_word(sem)) == 0)
+		return;
+	for (int i = 0; i < TRIES; i++) {
+		struct sum before, after;
+		word_t word;
+
+		if (sum_up(records, directory, &before))
+			return;
+		word = load_seq(&sem->word); /* KSEM_ORD_17 release, KSEM_ORD_17 acquire */
+		if (sum_up(records, directory, &after))
+			return;
+		if (before.waiters == after.waiters && before.changes == after.changes &&
+		    plain_trim_waiters(sem, word, after.waiters))
+			return;
+	}
+}

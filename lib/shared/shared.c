@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Shared semaphores: see shared.h.
+ */
+#include "shared/shared.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "shared/census.h"
+
+int shared_new(struct ksem_ns *ns, struct directory *directory, const struct file *file, bool named, struct ksem **made)
+{
+	struct shared *shared = memory_alloc(sizeof(*shared), KSEM_CACHE_LINE);
+	int error;
+
+	if (!shared)
+		return ENOMEM;
+	object_init(&shared->ksem, ns, &file->owner, OBJECT_SHARED | (named ? OBJECT_NAMED : 0), file->mode, 0);
+	semaphore_kill(&shared->ksem.sem);
+	shared->ksem.id = file->id;
+	shared->page = file->page;
+	shared->sem = &file->page->sem;
+	shared->device = file->device;
+	shared->number = file->number;
+	shared->name_hash = file->name_hash;
+	shared->directory = directory;
+	records_init(&shared->records, file->page, file->bytes);
+	error = directory_be_present(directory);
+	if (!error)
+		error = records_enter(&shared->records, directory, directory->liveness, 1, &shared->record);
+	if (error) {
+		memory_free(shared);
+		return error;
+	}
+	records_say_process(&shared->record, directory->liveness);
+	*made = &shared->ksem;
+	return 0;
+}
+
+void shared_discard(struct ksem *ksem)
+{
+	records_leave(&shared_of(ksem)->record);
+	records_discard(&shared_of(ksem)->records);
+	memory_free(ksem);
+}
+
+void shared_end(struct ksem *ksem)
+{
+	records_leave(&shared_of(ksem)->record);
+}
+
+void shared_retire(struct ksem *ksem, struct reclaim *garbage)
+{
+	struct shared *shared = shared_of(ksem);
+	struct page *wide = records_close(&shared->records);
+
+	if (wide)
+		reclaim_add_mapping(garbage, &shared->wide_mapping, wide, shared->records.bytes);
+	reclaim_add(garbage, &ksem->retired, sizeof(*shared));
+}
+
+void shared_tell_refs(struct ksem *ksem)
+{
+	uint32_t refs = life_count_refs(load_rlx(&ksem->life)); /* relaxed: changed under the namespace's lock */
+
+	store_seq(&shared_of(ksem)->record.holder->refs, refs); /* KSEM_ORD_21 release, KSEM_ORD_21 acquire */
+}
+
+int shared_refs(struct ksem *ksem, uint32_t *refs)
+{
+	struct shared *shared = shared_of(ksem);
+
+	return records_refs(&shared->records, shared->directory, refs);
+}
+
+/*
+ * The reference is gone first, and others are looked for then: so two processes that drop the last two at once can't
+ * both leave the end to the other. Both may end it. One that is killed in between has no reference any more, as its
+ * record says and its liveness.
+ */
+int shared_kill(struct ksem *ksem)
+{
+	struct shared *shared = shared_of(ksem);
+	bool others;
+	int error;
+
+	store_seq(&shared->record.holder->refs, 0); /* KSEM_ORD_21 release, KSEM_ORD_21 acquire */
+	error = records_have_others(&shared->records, &shared->record, shared->directory, &others);
+	if (!error && !others)
+		error = plain_kill(shared->sem);
+	if (error)
+		shared_tell_refs(ksem);
+	return error;
+}
+
+/* Looks for dead waiters; at most once a second, since each look asks the kernel for every process that waits. */
+static void tidy(struct shared *shared)
+{
+	struct timespec now;
+	uint32_t last = load_rlx(&shared->tidied); /* relaxed: the compare-and-swap checks it */
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	if (last != (uint32_t)now.tv_sec &&
+	    cas_rlx(&shared->tidied, &last, (uint32_t)now.tv_sec)) /* relaxed: it only picks who looks */
+		records_count_off_dead(&shared->records, shared->directory);
+}
+
+int shared_post(struct ksem *ksem, uint32_t n)
+{
+	struct shared *shared = shared_of(ksem);
+	bool nobody = false;
+	int error = plain_post(shared->sem, n, WORD_VALUE_MAX, FUTEX_SHARED, &nobody);
+
+	if (unlikely(nobody))
+		tidy(shared);
+	return error;
+}
+
+int shared_take(struct ksem *ksem)
+{
+	int error = plain_take(shared_of(ksem)->sem);
+
+	if (likely(error != EAGAIN))
+		return error;
+	fence_seq(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
+	return plain_take(shared_of(ksem)->sem);
+}
+
+int shared_value(struct ksem *ksem, uint32_t *value)
+{
+	word_t word;
+
+	fence_seq(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
+	word = plain_word(shared_of(ksem)->sem);
+	if (word_is_dead(word))
+		return EINVAL;
+	*value = word_value(word);
+	return 0;
+}
+
+uint32_t shared_waiters(struct ksem *ksem)
+{
+	struct shared *shared = shared_of(ksem);
+
+	records_count_off_dead(&shared->records, shared->directory);
+	return word_waiters(plain_word(shared->sem));
+}
+
+int shared_take_or_register(struct ksem *ksem)
+{
+	struct shared *shared = shared_of(ksem);
+	int error;
+
+	holder_begin_wait(shared->record.holder);
+	error = plain_take_or_register(shared->sem);
+	if (error != EAGAIN)
+		holder_end_wait(shared->record.holder);
+	return error;
+}
+
+int shared_sleep(struct ksem *ksem, const struct deadline *deadline)
+{
+	return plain_sleep_shared(shared_of(ksem)->sem, deadline);
+}
+
+int shared_deregister(struct ksem *ksem, bool give_up)
+{
+	struct shared *shared = shared_of(ksem);
+	int error;
+
+	if (unlikely(word_is_dead(plain_word(shared->sem)))) /* lost; or somebody scribbles */
+		error = EINVAL;
+	else
+		error = plain_leave(shared->sem, give_up);
+	if (error != EAGAIN)
+		holder_end_wait(shared->record.holder);
+	return error;
+}
+
+int shared_enter(struct ksem *ksem)
+{
+	word_t c = load_rlx(&ksem->sem.word); /* relaxed: the compare-and-swap checks it */
+
+	do {
+		if (word_is_orphan(c))
+			return EINVAL;
+	} while (!cas_rlx(&ksem->sem.word, &c, c + WORD_WAITER)); /* relaxed: one word decides who was first */
+	return 0;
+}
+
+bool shared_leave(struct ksem *ksem)
+{
+	word_t was = fetch_add_acq_rel(&ksem->sem.word, -WORD_WAITER); /* KSEM_ORD_3 release, KSEM_ORD_3 acquire */
+
+	return word_is_orphan(was) && word_waiters(was) == 1;
+}
+
+bool shared_abandon(struct ksem *ksem)
+{
+	word_t c = load_rlx(&ksem->sem.word); /* relaxed: the compare-and-swap checks it */
+
+	while (!cas_acq(&ksem->sem.word, &c, c | WORD_ORPHAN)) /* KSEM_ORD_3 acquire */
+		;
+	return word_waiters(c) == 0;
+}
+
+int shared_take_back(struct ksem *ksem)
+{
+	word_t c = load_rlx(&ksem->sem.word); /* relaxed: the compare-and-swap checks it */
+
+	do {
+		if (!word_is_orphan(c) || word_waiters(c) == 0)
+			return EINVAL;
+	} while (!cas_rlx(&ksem->sem.word, &c, c & ~WORD_ORPHAN)); /* relaxed: one word decides who was first */
+	store_rlx(&ksem->life, life_refs(1)); /* relaxed: from 0 only the namespace's lock lets it change */
+	return 0;
+}
+
+/* Takes a record in place of the one that another process took meanwhile. 0, ENOMEM, ENOSPC. */
+static int replace_record(struct shared *shared, uint32_t waiters)
+{
+	uint64_t liveness = shared->directory->liveness;
+	uint32_t refs = life_count_refs(load_rlx(&shared->ksem.life)); /* relaxed: changed under the namespace's lock */
+	struct record record;
+	int error = records_enter(&shared->records, shared->directory, liveness, refs, &record);
+
+	if (error)
+		return error;
+	for (; waiters > 0; waiters--)
+		holder_begin_wait(record.holder);
+	records_say_process(&record, liveness);
+	shared->record = record;
+	return 0;
+}
+
+/* Waiters that are counted once too often are counted off at once: the records tell how many there are. */
+int shared_come_back(struct ksem *ksem)
+{
+	struct shared *shared = shared_of(ksem);
+	uint64_t liveness = shared->directory->liveness;
+	uint32_t waiters = word_waiters(load_rlx(&ksem->sem.word)); /* relaxed: threads come and go */
+	int error = 0;
+
+	if (!liveness || shared_is_lost(ksem))
+		return 0;
+	/* relaxed: it was this process's; what another wrote there it wrote before this one asked */
+	if (load_rlx(&shared->record.holder->liveness) != liveness)
+		error = replace_record(shared, waiters);
+	if (!error && waiters > 0) {
+		plain_count_again(shared->sem, waiters);
+		records_count_off_dead(&shared->records, shared->directory);
+	}
+	return error;
+}
+
+void shared_before_fork(struct ksem *ksem)
+{
+	struct shared *shared = shared_of(ksem);
+	struct directory *directory = shared->directory;
+	uint32_t refs = life_count_refs(load_rlx(&ksem->life)); /* relaxed: nobody changes it before the fork */
+
+	if (directory->heir && !shared_is_lost(ksem)) /* the liveness may have become a joint one */
+		records_change_liveness(&shared->record, directory->liveness);
+	shared->heir.holder = NULL;
+	if (!directory->heir || records_enter(&shared->records, directory, directory->heir, refs, &shared->heir) != 0)
+		shared->heir.holder = NULL;
+	shared->heir_counted = shared->counted && census_add_heir(directory, shared->number);
+}
+
+void shared_after_fork(struct ksem *ksem)
+{
+	shared_of(ksem)->heir.holder = NULL;
+}
+
+/* The child's record, or where it has none, one that nobody reads beside a word that is dead. */
+static void come_into_record(struct shared *shared)
+{
+	static struct plain dead = {.word = WORD_DEAD};
+	static struct holder nobody;
+	struct directory *directory = shared->directory;
+	uint32_t refs = life_count_refs(load_rlx(&shared->ksem.life)); /* relaxed: the child has one thread */
+
+	shared->record = shared->heir;
+	shared->heir.holder = NULL;
+	if (!shared->record.holder && directory->liveness &&
+	    records_enter(&shared->records, directory, directory->liveness, refs, &shared->record) != 0)
+		shared->record.holder = NULL;
+	if (!shared->record.holder) {
+		shared->record.holder = &nobody;
+		shared->sem = &dead;
+	}
+	records_say_process(&shared->record, directory->liveness);
+}
+
+bool shared_is_lost(struct ksem *ksem)
+{
+	return shared_of(ksem)->sem != &shared_of(ksem)->page->sem;
+}
+
+bool shared_in_child(struct ksem *ksem, bool prepared, bool waiting, bool registered)
+{
+	struct shared *shared = shared_of(ksem);
+	word_t word = load_rlx(&ksem->sem.word); /* relaxed: the child has one thread */
+
+	if (!prepared)
+		shared->heir.holder = NULL; /* of another child, which a thread of the parent was about to make */
+	come_into_record(shared);
+	if (word_is_orphan(word) && word_waiters(word) == 0)
+		return !waiting; /* else that thread was about to end it, and goes on */
+	store_rlx(&ksem->sem.word, word_after_fork(word, waiting)); /* relaxed: as above */
+	if (word_is_orphan(word) && !waiting)
+		return true;
+	if (waiting && registered && !shared_is_lost(ksem)) {
+		holder_begin_wait(shared->record.holder);
+		plain_add_waiter(shared->sem);
+	}
+	return false;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Parking: see eventcount.h.
+ */
+#include "wait/eventcount.h"
+
+#include <errno.h>
+
+#define STILL      UINT32_C(0)
+#define ARMED      UINT32_C(1)
+#define RINGING    UINT32_C(2)
+#define STATE      UINT32_C(3)
+#define GENERATION UINT32_C(4)
+
+static uint32_t with_state(uint32_t eventcount, uint32_t state)
+{
+	return (eventcount & ~STATE) | state;
+}
+
+/* The armed eventcount. */
+static uint32_t arm(struct semaphore *sem)
+{
+	uint32_t eventcount = load_rlx(&sem->eventcount); /* relaxed: the compare-and-swap checks it */
+
+	/* KSEM_ORD_14 release, KSEM_ORD_14 acquire: also where it is armed already */
+	while (!cas_seq(&sem->eventcount, &eventcount, with_state(eventcount, ARMED)))
+		;
+	return with_state(eventcount, ARMED);
+}
+
+int eventcount_sleep(struct semaphore *sem, const struct deadline *deadline)
+{
+	uint32_t eventcount = arm(sem);
+	int error;
+
+	if (word_value(load_seq(&sem->word)) > 0) /* KSEM_ORD_14 release, KSEM_ORD_14 acquire */
+		return EAGAIN;
+	error = futex_wait(&sem->eventcount, eventcount, deadline);
+	if (error == 0)
+		fetch_sub_seq(&sem->woken, 1); /* KSEM_ORD_15 release, KSEM_ORD_15 acquire */
+	return error;
+}
+
+/* The ringing eventcount, or the eventcount that somebody found still. */
+static uint32_t ring(struct semaphore *sem, uint32_t eventcount)
+{
+	while ((eventcount & STATE) == ARMED) {
+		uint32_t ringing = with_state(eventcount + GENERATION, RINGING);
+
+		if (cas_acq_rel(&sem->eventcount, &eventcount, ringing)) /* KSEM_ORD_14 release, KSEM_ORD_14 acquire */
+			return ringing;
+	}
+	return eventcount;
+}
+
+/*
+ * Will every waiter look? In this order: a thread that registers in between arms the eventcount, and one that leaves
+ * isn't counted on.
+ */
+static bool all_are_woken(struct semaphore *sem)
+{
+	uint32_t waiters = word_waiters(semaphore_word(sem));
+
+	return load_seq(&sem->woken) >= (int32_t)waiters; /* KSEM_ORD_15 release, KSEM_ORD_15 acquire */
+}
+
+void eventcount_wake(struct semaphore *sem, word_t posted)
+{
+	uint32_t eventcount = load_seq(&sem->eventcount); /* KSEM_ORD_14 release, KSEM_ORD_14 acquire */
+	uint32_t more;
+	int found;
+
+	if ((eventcount & STATE) == STILL)
+		return;
+	more = word_to_wake(posted, load_seq(&sem->woken)); /* KSEM_ORD_15 release, KSEM_ORD_15 acquire */
+	if (more == 0)
+		return;
+	eventcount = ring(sem, eventcount);
+	if ((eventcount & STATE) == STILL)
+		return;
+	found = futex_wake(&sem->eventcount, more);
+	if (found > 0)
+		fetch_add_rlx(&sem->woken, found); /* relaxed: being late makes others wake more, no fewer */
+	if ((uint32_t)found < more || all_are_woken(sem))
+		cas_rlx(&sem->eventcount, &eventcount,
+			with_state(eventcount, STILL)); /* relaxed: who arms it again sees all before */
+}
+
+void eventcount_after_fork(struct semaphore *sem)
+{
+	uint32_t eventcount = load_rlx(&sem->eventcount); /* relaxed: the child has one thread */
+
+	/* relaxed: as above; another generation, should the one thread go on with a sleep that a handler interrupted */
+	store_rlx(&sem->eventcount, with_state(eventcount + GENERATION, STILL));
+	store_rlx(&sem->woken, 0); /* relaxed: as above */
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Spinning before sleeping: see spin.h.
+ *
+ * A thread that spins for more than a moment gives its processor away between looks: the scheduler may have put whoever
+ * would post on the same one, and balances what it sees running.
+ *
+ * A thread that may run on one processor only (sched_setaffinity, cpusets) doesn't spin: whoever would post waits for
+ * that processor. It asks the kernel now and then, for that may change.
+ *
+ * The clock is read from libc, which is the fastest; another library may stand in its place and show a time that stands
+ * still (libfaketime). So the rounds are counted too.
+ *
+ * The budget is a hint in the semaphore's own line: threads that wait at the same time may overwrite each other's
+ * change.
+ */
+#include "wait/spin.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cancel.h"
+#include "base/compiler.h"
+
+#define WAITS_A_TRIAL   64   /* without a budget, to one with SPIN_MAX */
+#define SPINS_AN_ANSWER 256  /* to how often the kernel is asked on which processors the thread may run */
+#define TIMED_MOST      1000 /* rounds that read the clock, should it stand still */
+
+static _Thread_local unsigned without; /* owner only: waits of this thread that had no budget */
+
+static int64_t now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
+}
+
+/* How many processors the thread may run on, as far as it matters: 1, or more. */
+static bool has_company(void)
+{
+	unsigned long mask[8192 / 8 / sizeof(unsigned long)]; /* as many processors as Linux can have */
+	int saved = errno;
+	long bytes = syscall(SYS_sched_getaffinity, 0, sizeof(mask), mask);
+	int processors = bytes < 0 ? 2 : 0; /* it may not ask: it spins */
+
+	for (long i = 0; i < bytes / (long)sizeof(*mask); i++)
+		processors += __builtin_popcountl(mask[i]);
+	errno = saved;
+	return processors > 1;
+}
+
+bool spin_can(void)
+{
+	static _Thread_local struct {
+		unsigned left; /* questions that are answered as the last one */
+		bool can;
+	} asked; /* owner only */
+
+	if (asked.left == 0) {
+		asked.can = has_company();
+		asked.left = SPINS_AN_ANSWER;
+	}
+	asked.left--;
+	return asked.can;
+}
+
+/* The semaphore's budget; 0: none. */
+static unsigned budget_of(atomic(uint8_t) *hint)
+{
+	unsigned budget = load_rlx(hint) * SPIN_UNIT; /* relaxed: a hint */
+
+	if (budget < SPIN_MIN)
+		return ++without % WAITS_A_TRIAL == 0 ? SPIN_MAX : 0;
+	return budget;
+}
+
+/* The next budget, after one that was enough or wasn't. */
+static void adapt(atomic(uint8_t) *hint, unsigned budget, bool enough)
+{
+	unsigned next = !enough ? budget / 2 : budget < SPIN_MAX / 2 ? 2 * budget : SPIN_MAX;
+
+	next /= SPIN_UNIT;
+	if (load_rlx(hint) != next)             /* relaxed: a hint */
+		store_rlx(hint, (uint8_t)next); /* relaxed: a hint */
+}
+
+void spin_paid(const struct spin *spin, atomic(uint8_t) *hint)
+{
+	if (spin->budget > 0)
+		adapt(hint, spin->budget, true);
+}
+
+bool spin_again(struct spin *spin, atomic(uint8_t) *hint)
+{
+	if (spin->budget == 0) {
+		if (!spin_can())
+			return false;
+		spin->budget = budget_of(hint);
+		return spin->budget > 0;
+	}
+	if (spin->rounds < SPIN_UNTIMED) {
+		spin->rounds++;
+		return true;
+	}
+	if (spin->begin == 0)
+		spin->begin = now();
+	spin->spent = now() - spin->begin;
+	if (spin->spent >= 0 && spin->spent < spin->budget && ++spin->rounds < TIMED_MOST)
+		return true;
+	adapt(hint, spin->budget, false);
+	return false;
+}
+
+void spin_rest(const struct spin *spin)
+{
+	if (spin->spent > SPIN_ALONE)
+		sched_yield();
+	else
+		cpu_relax();
+}

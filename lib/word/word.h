@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The word of a semaphore as a value: every fact that a decision needs, in 64 bits, and the transitions between words.
+ *
+ *   bits   name      meaning
+ *   0-31   value     permits that can be taken
+ *   32-53  waiters   threads that have registered, asleep or about to be; each keeps the semaphore's memory
+ *   54     warned    of plain semaphores: plain.h. Elsewhere 0
+ *   55     -         kept; 0
+ *   56     dead      nothing can be posted or taken any more
+ *   57     orphan    no reference, name or pin is left: the last waiter to go ends the semaphore
+ *   58-60  mode      where permits are besides value (percpu.h); 0: nowhere
+ *   61-63  -         kept; 0
+ *
+ * Dead, orphan and mode have a byte of their own, which one comparison can check: it is the guard of a restartable
+ * sequence.
+ *
+ * Legal and illegal:
+ *   value    raising it while waiters > 0 without then seeing to it that as many of them (or all) look: illegal, one
+ *            may sleep beside a permit for ever. Raising it over KSEM_VALUE_MAX: illegal.
+ *   waiters  raising it while value > 0: illegal, the thread would sleep beside a permit. Lowering it by another than
+ *            the thread that raised it: illegal (but for a fork's child, which counts off the threads it hasn't got).
+ *            22 bits hold all threads that Linux can have; but a count that the dead left can grow, so one that is
+ *            WORD_WAITERS_MAX is stuck: nobody is counted on or off any more, and each post makes a wake call.
+ *   mode     see percpu.h. Waiters where the mode isn't central: illegal, a permit may come where nobody looks for
+ *            waiters.
+ *   dead     setting it while waiters > 0: illegal, nobody would wake them. Clearing it: illegal.
+ *   orphan   setting it while waiters = 0: illegal, set dead instead: nobody would end the semaphore. Missing it on the
+ *            way to waiters = 0: illegal, for the same reason.
+ *
+ * A transition takes the word it starts from, and either writes the next word and returns 0 or returns the error number
+ * that says why there is none. None has a side effect, so each can be tested on every kind of word without a thread.
+ */
+#ifndef KSEM_WORD_WORD_H
+#define KSEM_WORD_WORD_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef uint64_t word_t;
+
+#define WORD_VALUE_MAX   UINT32_MAX
+#define WORD_USUAL       INT32_MAX /* how far the short ways go: x86-64 compares with it in one instruction */
+#define WORD_WAITER      (UINT64_C(1) << 32)
+#define WORD_WAITERS_MAX ((UINT64_C(1) << 22) - 1)
+#define WORD_DEAD        (UINT64_C(1) << 56)
+#define WORD_ORPHAN      (UINT64_C(1) << 57)
+#define WORD_MODE_SHIFT  58
+#define WORD_MODES       (UINT64_C(7) << WORD_MODE_SHIFT)
+
+enum word_mode {
+	WORD_CENTRAL = 0,
+	WORD_PREPARING = 1,
+	WORD_PERCPU = 2,
+	WORD_REVOKING = 3,
+	WORD_DRAINING = 4,
+};
+
+static inline word_t word_new(uint32_t value)
+{
+	return value;
+}
+
+static inline uint32_t word_value(word_t c)
+{
+	return (uint32_t)c;
+}
+
+static inline uint32_t word_waiters(word_t c)
+{
+	return (uint32_t)(c >> 32 & WORD_WAITERS_MAX);
+}
+
+static inline bool word_is_dead(word_t c)
+{
+	return (c & WORD_DEAD) != 0;
+}
+
+static inline bool word_is_orphan(word_t c)
+{
+	return (c & WORD_ORPHAN) != 0;
+}
+
+static inline enum word_mode word_mode(word_t c)
+{
+	return (enum word_mode)((c & WORD_MODES) >> WORD_MODE_SHIFT);
+}
+
+static inline word_t word_with_mode(word_t c, enum word_mode mode)
+{
+	return (c & ~WORD_MODES) | (word_t)mode << WORD_MODE_SHIFT;
+}
+
+/* n permits more. */
+static inline int word_post(word_t c, uint32_t n, word_t *next)
+{
+	if (word_is_dead(c))
+		return EINVAL;
+	if (n > WORD_VALUE_MAX - word_value(c))
+		return EOVERFLOW;
+	*next = c + n;
+	return 0;
+}
+
+/*
+ * How many waiters a post that made the word `posted` must wake, if `woken` of them will look at it anyway. For all the
+ * permits there are, not for its own alone: a post before it may not have come to its wake yet, and then counts on the
+ * sleepers that this one woke.
+ */
+static inline uint32_t word_to_wake(word_t posted, int32_t woken)
+{
+	uint32_t can_go = word_waiters(posted) < word_value(posted) ? word_waiters(posted) : word_value(posted);
+	uint32_t will_look = woken > 0 ? (uint32_t)woken : 0;
+
+	return can_go > will_look ? can_go - will_look : 0;
+}
+
+/* One permit less. */
+static inline int word_take(word_t c, word_t *next)
+{
+	if (word_is_dead(c))
+		return EINVAL;
+	if (word_value(c) == 0)
+		return EAGAIN;
+	*next = c - 1;
+	return 0;
+}
+
+/* One waiter more or less, in the count alone. */
+static inline word_t word_waiter_more(word_t c)
+{
+	return word_waiters(c) < WORD_WAITERS_MAX ? c + WORD_WAITER : c;
+}
+
+static inline word_t word_waiter_less(word_t c)
+{
+	return word_waiters(c) < WORD_WAITERS_MAX ? c - WORD_WAITER : c;
+}
+
+/* One waiter more; only where there is no permit (EAGAIN: there is one, or may be one elsewhere). */
+static inline int word_register(word_t c, word_t *next)
+{
+	if (word_is_dead(c))
+		return EINVAL;
+	if (word_value(c) != 0 || word_mode(c) != WORD_CENTRAL)
+		return EAGAIN;
+	*next = word_waiter_more(c);
+	return 0;
+}
+
+/* One waiter less: an orphan's last waiter leaves it dead. */
+static inline word_t word_deregister(word_t c)
+{
+	c = word_waiter_less(c);
+	if (word_is_orphan(c) && word_waiters(c) == 0)
+		c |= WORD_DEAD;
+	return c;
+}
+
+/* A waiter takes a permit, and is a waiter no more. */
+static inline int word_take_registered(word_t c, word_t *next)
+{
+	if (word_value(c) == 0)
+		return EAGAIN;
+	*next = word_deregister(c - 1);
+	return 0;
+}
+
+/* A waiter gives up; only where there is no permit (EAGAIN: there is one, take it). */
+static inline int word_give_up(word_t c, word_t *next)
+{
+	if (word_value(c) != 0)
+		return EAGAIN;
+	*next = word_deregister(c);
+	return 0;
+}
+
+/* The end by destroy: only where nobody waits. */
+static inline int word_kill(word_t c, word_t *next)
+{
+	if (word_waiters(c) != 0)
+		return EBUSY;
+	*next = c | WORD_DEAD;
+	return 0;
+}
+
+/* The end by losing the last reference, name and pin: at once, or when the last waiter goes. */
+static inline word_t word_abandon(word_t c)
+{
+	return c | (word_waiters(c) == 0 ? WORD_DEAD : WORD_ORPHAN);
+}
+
+/* In the child of a fork: of all the waiters, only those of the one thread that it has. */
+static inline word_t word_after_fork(word_t c, uint32_t waiters)
+{
+	if (word_waiters(c) == waiters)
+		return c;
+	c &= ~(WORD_WAITERS_MAX << 32);
+	c |= waiters * WORD_WAITER;
+	if (word_is_orphan(c) && waiters == 0)
+		c |= WORD_DEAD;
+	return c;
+}
+
+#endif
