@@ -40,7 +40,8 @@ static const struct watch helgrind = {helgrind_enter,   helgrind_leave, helgrind
 const struct watch *watch_find_helgrind(void)
 {
 	char byte;
-	long addressable = VALGRIND_HG_GET_ABITS(&byte, NULL, sizeof(byte));
+	/* -2 without Helgrind; valgrind's macro gives an int as a long, of which the upper half is anything */
+	int addressable = (int)VALGRIND_HG_GET_ABITS(&byte, NULL, sizeof(byte));
 
-	return addressable != -2 ? &helgrind : NULL; /* that is its answer without Helgrind */
+	return addressable != -2 ? &helgrind : NULL;
 }
