@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # What a build installs serves a program that knows nothing but pkg-config: installs it into a temporary folder, then
-# compiles and runs programs against it, from C11 and C++17, shared and static; among them the README's first and the
-# manual's. Skipped (77) for sanitized libraries, which no plain program can link.
+# compiles and runs programs against it, from C11 and C++17, shared and static. Skipped (77) for sanitized libraries,
+# which no plain program can link.
 #   tests/package.sh BUILD SOURCE ALLOCATOR SANITIZER LIBRARIES     the build's options; the last is shared or both
 set -u
 build=$(realpath "$1") source=$(realpath "$2") allocator=$3 sanitizer=$4 libraries=$5
@@ -347,32 +347,5 @@ for compiler in gcc clang g++ clang++; do
 		check '... those of other calls still' compiles $compiler $language drops.c -D$calls -DWANTS -DKEEPS
 	done
 done
-
-# The first ```c block of the README.
-awk '/^```c$/ && !n++ { inside = 1; next } /^```/ { inside = 0 } inside' "$source/README.md" >"$work/readme.c"
-lines=$(wc -l <"$work/readme.c")
-check "the README's first program has 1 to 30 lines ($lines)" test "$lines" -ge 1 -a "$lines" -le 30
-check "the README's first program" builds_and_runs readme "$cc" "$work/readme.c" shared -std=c11
-
-# The EXAMPLE of each manual page, its escapes undone.
-cat >"$work/unescape" <<'SED'
-s/\\&//
-s/\\-/-/g
-s/\\(aq/'/g
-s/\\(ha/^/g
-s/\\(ga/`/g
-s/\\(ti/~/g
-s/\\e/\\/g
-SED
-examples=0
-for page in "$source"/man/man[37]/*.[37]; do
-	name=$(basename "$page")
-	awk '/^\.EX/ { inside = 1; next } /^\.EE/ { inside = 0 } inside' "$page" |
-		sed -f "$work/unescape" >"$work/$name.c"
-	[ -s "$work/$name.c" ] || continue
-	examples=$((examples + 1))
-	check "the example of $name" builds_and_runs "example_$name" "$cc" "$work/$name.c" shared -std=c11
-done
-check 'the manual has examples' test "$examples" -ge 5
 
 exit $failed

@@ -1,0 +1,79 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# The programs in the documents are right: those in README.md and CONTRIBUTING.md, and the EXAMPLE of each page of the
+# manual. Compiles each as C11 and as C++17, with warnings as errors, and runs it.
+#   tests/examples.sh BUILD SOURCE     BUILD: where libksem.so is; with the compilers CC and CXX
+set -u
+build=$(realpath "$1") source=$(realpath "$2")
+work=$(mktemp -d -p "${KSEM_TEST_SHM:-/dev/shm}" ksem-examples-XXXXXX) || exit 77
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/semaphores"
+export KSEM_DIR=$work/semaphores LD_LIBRARY_PATH=$build
+strict="-Wall -Wextra -Wshadow -Werror -pedantic -I$source/include"
+failed=0
+
+# The program of a manual page, its escapes undone.
+program_of_page() {
+	sed '1,/^\.SH EXAMPLE/d' "$1" | awk '/^\.EX/ { inside = 1; next } /^\.EE/ { exit } inside' |
+		sed -e 's/\\&//' -e 's/\\-/-/g' -e "s/\\\\(aq/'/g" -e 's/\\(ha/^/g' -e 's/\\(ga/`/g' -e 's/\\(ti/~/g' \
+			-e 's/\\e/\\/g'
+}
+
+# The first block of C in a document.
+program_of_document() {
+	awk '/^```c$/ && !n++ { inside = 1; next } /^```/ { inside = 0 } inside' "$1"
+}
+
+# works COMPILER FILE: compiles and runs it
+works() {
+	# shellcheck disable=SC2086 # options are words
+	$1 $strict -o "$work/program" "$2" -L"$build" -lksem -pthread && timeout 60 "$work/program"
+}
+
+# try FILE.c: as C and as C++
+try() {
+	works "${CC:-cc} -std=c11" "$1" || return 1
+	! command -v "${CXX:-c++}" >/dev/null || works "${CXX:-c++} -std=c++17 -x c++" "$1"
+}
+
+# example NAME: the one in $work/NAME.c
+example() {
+	if try "$work/$1.c" >"$work/log" 2>&1; then
+		echo "ok: $1"
+	else
+		echo "FAILED: the example of $1"
+		cat "$work/log"
+		failed=1
+	fi
+}
+
+for document in README CONTRIBUTING; do
+	program_of_document "$source/$document.md" >"$work/$document.c"
+	[ -s "$work/$document.c" ] && example $document
+done
+[ "$(wc -l <"$work/README.c")" -le 30 ] || { echo "FAILED: the README's program has more than 30 lines"; failed=1; }
+
+for page in "$source"/man/man[37]/*.[37]; do
+	! grep -q '^\.so ' "$page" || continue # the page of another call shows it
+	name=$(basename "$page")
+	program_of_page "$page" >"$work/$name.c"
+	if [ -s "$work/$name.c" ]; then
+		example "$name"
+	else
+		echo "FAILED: $name has no example"
+		failed=1
+	fi
+done
+
+# It finds what is wrong: a result, a warning, and what is C alone.
+for broken in 's/return /return 1 || /' 's/int error/int error, unused/' 's/NULL;/(void *)0; int *p = malloc(1);/'; do
+	sed "$broken" "$work/ksem_wait.3.c" >"$work/broken.c"
+	if try "$work/broken.c" >"$work/log" 2>&1; then
+		echo "FAILED: not found: $broken"
+		failed=1
+	fi
+done
+
+left=$(ls "$KSEM_DIR")
+[ "$left" = example ] || { echo "FAILED: semaphores left behind, or none: $left"; failed=1; }
+exit $failed
