@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The id table of a process (registry/ids.h) on its own: random changes against a model, for ids that are dense,
+ * The id table of a process (object/ids.h) on its own: random changes against a model, for ids that are dense,
  * random, or all meant for one home; removal and reuse in spill; growth and shrinking; copies; memory that fails;
  * readers during rebuilds.
  */
@@ -8,7 +8,7 @@
 
 #include "base/rcu.h"
 #include "failing_memory.h"
-#include "registry/ids.h"
+#include "object/ids.h"
 
 /* A table with what it needs around it: the semaphores that may be in it, and how many references to each should be. */
 #define SEMS_MAX 6000

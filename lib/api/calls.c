@@ -4,7 +4,7 @@
  * look-up found, to the semaphore. See include/ksem/ksem.h for what they promise.
  *
  * Calls that change tables stand between `CONTROL` and the return of its result: inside the fork gate, which also keeps
- * them from being cancellation points. Calls by id try what a sequence can do first (registry/ids.h), and stand in an
+ * them from being cancellation points. Calls by id try what a sequence can do first (object/ids.h), and stand in an
  * RCU read section for the rest. Pinned calls need neither.
  */
 #include "api/watched.h"
@@ -241,7 +241,7 @@ PUBLIC const char *ksem_version(void)
 }
 
 /* Evaluates a call on the semaphore itself, or `of_shared` if OS processes share that, and it is elsewhere. */
-#define ITSELF(ksem, call, of_shared) (unlikely(object_is_shared(ksem)) ? (of_shared) : (call))
+#define ITSELF(ksem, call, of_shared) (unlikely(object_is_elsewhere(ksem)) ? (of_shared) : (call))
 
 /* Posts other than by a sequence. */
 static __attribute__((noinline)) int post_found(struct ksem_proc *proc, ksem_id_t id, unsigned int count)
@@ -341,7 +341,7 @@ PLAIN int ksem_pinned_post(struct ksem *sem)
 {
 	if (unlikely(!sem))
 		return EINVAL;
-	if (unlikely(object_is_shared(sem)))
+	if (unlikely(object_is_elsewhere(sem)))
 		return likely(shared_post_one(sem)) ? apart(0) : shared_post(sem, 1);
 	if (likely(percpu_put(&sem->sem)))
 		return 0;
@@ -361,7 +361,7 @@ PLAIN int ksem_pinned_wait(struct ksem *sem)
 {
 	if (unlikely(!sem))
 		return EINVAL;
-	if (unlikely(object_is_shared(sem)))
+	if (unlikely(object_is_elsewhere(sem)))
 		return likely(shared_take_one(sem)) ? apart(0) : waiting_pinned(sem, NULL);
 	if (likely(percpu_take(&sem->sem)))
 		return 0;
@@ -372,7 +372,7 @@ PLAIN int ksem_pinned_trywait(struct ksem *sem)
 {
 	if (unlikely(!sem))
 		return EINVAL;
-	if (unlikely(object_is_shared(sem)))
+	if (unlikely(object_is_elsewhere(sem)))
 		return likely(shared_take_one(sem)) ? apart(0) : shared_take(sem);
 	if (likely(percpu_take(&sem->sem)))
 		return 0;

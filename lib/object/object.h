@@ -16,6 +16,7 @@
 #include "ksem/ksem.h"
 #include "object/life.h"
 #include "object/reclaim.h"
+#include "sem/plain.h"
 #include "sem/semaphore.h"
 
 struct name;
@@ -41,17 +42,32 @@ static inline mode_t object_mode(const struct ksem *ksem)
 	return ksem->sem.owners;
 }
 
-#define OBJECT_NAMED  1 /* made by open, not by init */
-#define OBJECT_SHARED 2 /* the semaphore itself is elsewhere (shared/shared.h) */
+#define OBJECT_NAMED     1 /* made by open, not by init */
+#define OBJECT_ELSEWHERE 2 /* its permits and waiters are in a semaphore elsewhere (struct object_elsewhere) */
 
 static inline bool object_is_named(const struct ksem *ksem)
 {
 	return ksem->sem.owners_byte & OBJECT_NAMED;
 }
 
-static inline bool object_is_shared(const struct ksem *ksem)
+static inline bool object_is_elsewhere(const struct ksem *ksem)
 {
-	return ksem->sem.owners_byte & OBJECT_SHARED;
+	return ksem->sem.owners_byte & OBJECT_ELSEWHERE;
+}
+
+/*
+ * An object whose semaphore is elsewhere: in memory that OS processes share. Its own word is dead from the start, so
+ * that a sequence of <ksem/inline.h>, which knows only that word, is refused.
+ */
+struct object_elsewhere {
+	struct ksem ksem;
+	struct plain *sem; /* constant, but in a fork's child */
+};
+
+/* That semaphore. */
+static inline struct plain *object_elsewhere(struct ksem *ksem)
+{
+	return ((struct object_elsewhere *)ksem)->sem;
 }
 
 /* All but id and name, of one with one reference that nobody sees yet. */

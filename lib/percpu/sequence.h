@@ -14,7 +14,7 @@
  * plain_take_one; KSEM_ORD_1. After the former (`then`) a take counts itself in percpu_takes; one that is to be sampled
  * is refused.
  *
- * Text and nothing else, for sequences are read as well as run (tests/interleave). registry/ids.h runs them.
+ * Text and nothing else, for sequences are read as well as run (tests/interleave). object/ids.h runs them.
  */
 #ifndef KSEM_PERCPU_SEQUENCE_H
 #define KSEM_PERCPU_SEQUENCE_H

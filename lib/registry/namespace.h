@@ -15,7 +15,7 @@
 
 #include "object/making.h"
 #include "object/object.h"
-#include "registry/ids.h"
+#include "object/ids.h"
 #include "private/numbers.h"
 
 struct sharing;

@@ -230,12 +230,12 @@ static int destroy_locked(struct ksem_proc *proc, ksem_id_t id, struct reclaim *
 
 	if (!ksem || object_is_named(ksem))
 		return EINVAL;
-	if (object_is_shared(ksem) ? shared_waiters(ksem) : word_waiters(semaphore_word(&ksem->sem)))
+	if (object_is_elsewhere(ksem) ? shared_waiters(ksem) : word_waiters(semaphore_word(&ksem->sem)))
 		return EBUSY;
 	error = destroy_shared(proc, ksem, garbage);
 	if (error != EAGAIN)
 		return error;
-	error = object_is_shared(ksem) ? sharing_kill(ksem) : semaphore_kill(&ksem->sem);
+	error = object_is_elsewhere(ksem) ? sharing_kill(ksem) : semaphore_kill(&ksem->sem);
 	if (error)
 		return error;
 	ids_remove(&proc->ids, ksem, garbage);

@@ -9,7 +9,7 @@
 #ifndef KSEM_REGISTRY_PROCESS_H
 #define KSEM_REGISTRY_PROCESS_H
 
-#include "registry/ids.h"
+#include "object/ids.h"
 #include "registry/namespace.h"
 
 struct ksem_proc {

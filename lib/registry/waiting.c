@@ -169,12 +169,12 @@ static int wait_shared(struct ksem *ksem, const struct deadline *deadline)
 /* One try to take a permit, by a thread that may spin for it: as spin_take. In a read section, or pinned. */
 static int try_take(struct spin *spin, struct ksem *ksem)
 {
-	return unlikely(object_is_shared(ksem)) ? shared_spin_take(spin, ksem) : spin_take(spin, &ksem->sem);
+	return unlikely(object_is_elsewhere(ksem)) ? shared_spin_take(spin, ksem) : spin_take(spin, &ksem->sem);
 }
 
 static bool try_again(struct spin *spin, struct ksem *ksem)
 {
-	return unlikely(object_is_shared(ksem)) ? shared_spin_again(spin, ksem) : spin_again(spin, &ksem->sem.spin);
+	return unlikely(object_is_elsewhere(ksem)) ? shared_spin_again(spin, ksem) : spin_again(spin, &ksem->sem.spin);
 }
 
 /*
@@ -183,7 +183,7 @@ static bool try_again(struct spin *spin, struct ksem *ksem)
  */
 static __attribute__((noinline)) int begin(struct ksem *ksem)
 {
-	return unlikely(object_is_shared(ksem)) ? begin_shared(ksem) : take_or_register(ksem);
+	return unlikely(object_is_elsewhere(ksem)) ? begin_shared(ksem) : take_or_register(ksem);
 }
 
 /* The wait of a thread that has begun it so. */
@@ -208,7 +208,7 @@ int waiting_pinned(struct ksem *ksem, const struct deadline *deadline)
 	error = begin(ksem);
 	rcu_leave();
 	if (error == EAGAIN)
-		error = finish(ksem, object_is_shared(ksem), deadline);
+		error = finish(ksem, object_is_elsewhere(ksem), deadline);
 	cancel_restore(cancel);
 	return error;
 }
@@ -270,7 +270,7 @@ int waiting_by_id(struct ksem_proc *proc, ksem_id_t id, const struct deadline *d
 		return error;
 	}
 	cancel = cancel_disable();
-	shared = object_is_shared(ksem);
+	shared = object_is_elsewhere(ksem);
 	counted = begin_wait(proc);
 	error = counted ? begin(ksem) : EINVAL;
 	rcu_leave();

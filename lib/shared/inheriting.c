@@ -23,13 +23,13 @@ void sharing_before_fork(struct ksem_ns *ns)
 	for (struct directory *at = sharing_directory(ns->sharing); at; at = at->older)
 		directory_before_fork(at);
 	for (struct shared *shared = ns->sharing->all; shared; shared = shared->next)
-		shared_before_fork(&shared->ksem);
+		shared_before_fork(&shared->object.ksem);
 }
 
 void sharing_after_fork(struct ksem_ns *ns)
 {
 	for (struct shared *shared = ns->sharing->all; shared; shared = shared->next)
-		shared_after_fork(&shared->ksem);
+		shared_after_fork(&shared->object.ksem);
 	for (struct directory *at = sharing_directory(ns->sharing); at; at = at->older)
 		directory_after_fork(at);
 }
@@ -64,7 +64,7 @@ void sharing_in_child(struct ksem_ns *ns, bool prepared, const struct ksem *wait
 	for (struct directory *at = sharing_directory(ns->sharing); at; at = at->older)
 		directory_in_child(at, prepared);
 	for (struct shared *shared = ns->sharing->all; shared; shared = next) {
-		struct ksem *ksem = &shared->ksem;
+		struct ksem *ksem = &shared->object.ksem;
 
 		next = shared->next;
 		come_into_hold(ns->sharing, shared, prepared);

@@ -7,7 +7,7 @@
 void map_cache_not(struct shared *shared, struct reclaim *garbage)
 {
 	reclaim_add_mapping(garbage, &shared->mapping, shared->page, PAGE_BYTES);
-	shared_retire(&shared->ksem, garbage);
+	shared_retire(&shared->object.ksem, garbage);
 }
 
 void map_cache_add(struct map_cache *kept, struct shared *shared, struct reclaim *garbage)
@@ -57,7 +57,7 @@ void map_cache_use(struct map_cache *kept, const struct page *page, struct recla
 	struct shared *shared = take(kept, page);
 
 	if (shared)
-		shared_retire(&shared->ksem, garbage);
+		shared_retire(&shared->object.ksem, garbage);
 }
 
 void map_cache_drop(struct map_cache *kept, const struct page *page, struct reclaim *garbage)

@@ -52,7 +52,7 @@ static int come_back(struct ksem_ns *ns, const struct directory *directory)
 			shared->counted = false;
 			ns->sharing->counted--;
 		}
-		error = shared_come_back(&shared->ksem);
+		error = shared_come_back(&shared->object.ksem);
 	}
 	return error;
 }

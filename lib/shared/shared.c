@@ -16,11 +16,12 @@ int shared_new(struct ksem_ns *ns, struct directory *directory, const struct fil
 
 	if (!shared)
 		return ENOMEM;
-	object_init(&shared->ksem, ns, &file->owner, OBJECT_SHARED | (named ? OBJECT_NAMED : 0), file->mode, 0);
-	semaphore_kill(&shared->ksem.sem);
-	shared->ksem.id = file->id;
+	object_init(&shared->object.ksem, ns, &file->owner, OBJECT_ELSEWHERE | (named ? OBJECT_NAMED : 0), file->mode,
+		    0);
+	semaphore_kill(&shared->object.ksem.sem);
+	shared->object.ksem.id = file->id;
 	shared->page = file->page;
-	shared->sem = &file->page->sem;
+	shared->object.sem = &file->page->sem;
 	shared->device = file->device;
 	shared->number = file->number;
 	shared->name_hash = file->name_hash;
@@ -34,7 +35,7 @@ int shared_new(struct ksem_ns *ns, struct directory *directory, const struct fil
 		return error;
 	}
 	records_say_process(&shared->record, directory->liveness);
-	*made = &shared->ksem;
+	*made = &shared->object.ksem;
 	return 0;
 }
 
@@ -88,7 +89,7 @@ int shared_kill(struct ksem *ksem)
 	store_seq(&shared->record.holder->refs, 0); /* KSEM_ORD_21 release, KSEM_ORD_21 acquire */
 	error = records_have_others(&shared->records, &shared->record, shared->directory, &others);
 	if (!error && !others)
-		error = plain_kill(shared->sem);
+		error = plain_kill(shared->object.sem);
 	if (error)
 		shared_tell_refs(ksem);
 	return error;
@@ -110,7 +111,7 @@ int shared_post(struct ksem *ksem, uint32_t n)
 {
 	struct shared *shared = shared_of(ksem);
 	bool nobody = false;
-	int error = plain_post(shared->sem, n, WORD_VALUE_MAX, FUTEX_SHARED, &nobody);
+	int error = plain_post(shared->object.sem, n, WORD_VALUE_MAX, FUTEX_SHARED, &nobody);
 
 	if (unlikely(nobody))
 		tidy(shared);
@@ -119,12 +120,12 @@ int shared_post(struct ksem *ksem, uint32_t n)
 
 int shared_take(struct ksem *ksem)
 {
-	int error = plain_take(shared_of(ksem)->sem);
+	int error = plain_take(shared_of(ksem)->object.sem);
 
 	if (likely(error != EAGAIN))
 		return error;
 	fence_seq(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
-	return plain_take(shared_of(ksem)->sem);
+	return plain_take(shared_of(ksem)->object.sem);
 }
 
 int shared_value(struct ksem *ksem, uint32_t *value)
@@ -132,7 +133,7 @@ int shared_value(struct ksem *ksem, uint32_t *value)
 	word_t word;
 
 	fence_seq(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
-	word = plain_word(shared_of(ksem)->sem);
+	word = plain_word(shared_of(ksem)->object.sem);
 	if (word_is_dead(word))
 		return EINVAL;
 	*value = word_value(word);
@@ -144,7 +145,7 @@ uint32_t shared_waiters(struct ksem *ksem)
 	struct shared *shared = shared_of(ksem);
 
 	records_count_off_dead(&shared->records, shared->directory);
-	return word_waiters(plain_word(shared->sem));
+	return word_waiters(plain_word(shared->object.sem));
 }
 
 int shared_take_or_register(struct ksem *ksem)
@@ -153,7 +154,7 @@ int shared_take_or_register(struct ksem *ksem)
 	int error;
 
 	holder_begin_wait(shared->record.holder);
-	error = plain_take_or_register(shared->sem);
+	error = plain_take_or_register(shared->object.sem);
 	if (error != EAGAIN)
 		holder_end_wait(shared->record.holder);
 	return error;
@@ -161,7 +162,7 @@ int shared_take_or_register(struct ksem *ksem)
 
 int shared_sleep(struct ksem *ksem, const struct deadline *deadline)
 {
-	return plain_sleep_shared(shared_of(ksem)->sem, deadline);
+	return plain_sleep_shared(shared_of(ksem)->object.sem, deadline);
 }
 
 int shared_deregister(struct ksem *ksem, bool give_up)
@@ -169,10 +170,10 @@ int shared_deregister(struct ksem *ksem, bool give_up)
 	struct shared *shared = shared_of(ksem);
 	int error;
 
-	if (unlikely(word_is_dead(plain_word(shared->sem)))) /* lost; or somebody scribbles */
+	if (unlikely(word_is_dead(plain_word(shared->object.sem)))) /* lost; or somebody scribbles */
 		error = EINVAL;
 	else
-		error = plain_leave(shared->sem, give_up);
+		error = plain_leave(shared->object.sem, give_up);
 	if (error != EAGAIN)
 		holder_end_wait(shared->record.holder);
 	return error;
@@ -221,7 +222,8 @@ int shared_take_back(struct ksem *ksem)
 static int replace_record(struct shared *shared, uint32_t waiters)
 {
 	uint64_t liveness = shared->directory->liveness;
-	uint32_t refs = life_count_refs(load_rlx(&shared->ksem.life)); /* relaxed: changed under the namespace's lock */
+	uint32_t refs =
+		life_count_refs(load_rlx(&shared->object.ksem.life)); /* relaxed: changed under the namespace's lock */
 	struct record record;
 	int error = records_enter(&shared->records, shared->directory, liveness, refs, &record);
 
@@ -248,7 +250,7 @@ int shared_come_back(struct ksem *ksem)
 	if (load_rlx(&shared->record.holder->liveness) != liveness)
 		error = replace_record(shared, waiters);
 	if (!error && waiters > 0) {
-		plain_count_again(shared->sem, waiters);
+		plain_count_again(shared->object.sem, waiters);
 		records_count_off_dead(&shared->records, shared->directory);
 	}
 	return error;
@@ -279,7 +281,7 @@ static void come_into_record(struct shared *shared)
 	static struct plain dead = {.word = WORD_DEAD};
 	static struct holder nobody;
 	struct directory *directory = shared->directory;
-	uint32_t refs = life_count_refs(load_rlx(&shared->ksem.life)); /* relaxed: the child has one thread */
+	uint32_t refs = life_count_refs(load_rlx(&shared->object.ksem.life)); /* relaxed: the child has one thread */
 
 	shared->record = shared->heir;
 	shared->heir.holder = NULL;
@@ -288,14 +290,14 @@ static void come_into_record(struct shared *shared)
 		shared->record.holder = NULL;
 	if (!shared->record.holder) {
 		shared->record.holder = &nobody;
-		shared->sem = &dead;
+		shared->object.sem = &dead;
 	}
 	records_say_process(&shared->record, directory->liveness);
 }
 
 bool shared_is_lost(struct ksem *ksem)
 {
-	return shared_of(ksem)->sem != &shared_of(ksem)->page->sem;
+	return shared_of(ksem)->object.sem != &shared_of(ksem)->page->sem;
 }
 
 bool shared_in_child(struct ksem *ksem, bool prepared, bool waiting, bool registered)
@@ -313,7 +315,7 @@ bool shared_in_child(struct ksem *ksem, bool prepared, bool waiting, bool regist
 		return true;
 	if (waiting && registered && !shared_is_lost(ksem)) {
 		holder_begin_wait(shared->record.holder);
-		plain_add_waiter(shared->sem);
+		plain_add_waiter(shared->object.sem);
 	}
 	return false;
 }

@@ -18,11 +18,10 @@
 #include "shared/records.h"
 
 struct shared {
-	struct ksem ksem;
-	struct mapping mapping; /* as ksem.retired */
+	struct object_elsewhere object; /* its `sem` is the page's */
+	struct mapping mapping;         /* as object.ksem.retired */
 	struct mapping wide_mapping;
-	struct page *page;           /* constant after creation, as are sem, device, number and directory */
-	struct plain *sem;           /* the page's, for those who want but one load */
+	struct page *page;           /* constant after creation, as are device, number and directory */
 	struct records records;      /* of the page */
 	struct record record;        /* constant, but in a fork's child: this process's */
 	struct record heir;          /* while a fork is under way: the child's; holder NULL: none */
@@ -37,7 +36,7 @@ struct shared {
 	atomic(uint32_t) tidied; /* atomic: the second in which dead waiters were last looked for */
 };
 
-_Static_assert(offsetof(struct shared, ksem) == 0, "it is a struct ksem");
+_Static_assert(offsetof(struct shared, object.ksem) == 0, "it is a struct ksem");
 
 static inline struct shared *shared_of(struct ksem *ksem)
 {
@@ -82,23 +81,23 @@ int shared_take(struct ksem *ksem);
 /* What they do mostly. False: nothing was done (sem/plain.h). */
 static inline bool shared_post_one(struct ksem *ksem)
 {
-	return plain_post_one(shared_of(ksem)->sem);
+	return plain_post_one(shared_of(ksem)->object.sem);
 }
 
 static inline bool shared_take_one(struct ksem *ksem)
 {
-	return plain_take_one(shared_of(ksem)->sem);
+	return plain_take_one(shared_of(ksem)->object.sem);
 }
 
 /* As spin_take and spin_again (sem/look.h, wait/spin.h): what comes before shared_wait. */
 static inline int shared_spin_take(struct spin *spin, struct ksem *ksem)
 {
-	return plain_spin_take(spin, shared_of(ksem)->sem);
+	return plain_spin_take(spin, shared_of(ksem)->object.sem);
 }
 
 static inline bool shared_spin_again(struct spin *spin, struct ksem *ksem)
 {
-	return spin_again(spin, &shared_of(ksem)->sem->spin);
+	return spin_again(spin, &shared_of(ksem)->object.sem->spin);
 }
 
 int shared_value(struct ksem *ksem, uint32_t *value);

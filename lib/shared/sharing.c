@@ -89,7 +89,7 @@ static int ask(struct ksem *ksem)
 
 bool sharing_is_nameless(struct ksem *ksem)
 {
-	return ask(ksem) == ENOENT && !word_is_dead(plain_word(shared_of(ksem)->sem));
+	return ask(ksem) == ENOENT && !word_is_dead(plain_word(shared_of(ksem)->object.sem));
 }
 
 static struct name *name_in_table(struct ksem_ns *ns, const char *bytes, size_t length)
@@ -396,7 +396,7 @@ void sharing_tell(struct ksem_ns *ns, struct ksem *ksem)
 
 void sharing_forget(struct ksem_ns *ns, struct ksem *ksem)
 {
-	bool dead = word_is_dead(plain_word(shared_of(ksem)->sem));
+	bool dead = word_is_dead(plain_word(shared_of(ksem)->object.sem));
 
 	pthread_mutex_lock(&ns->lock);
 	if (dead) /* else other processes have it, and this one may have it pinned */
@@ -407,7 +407,7 @@ void sharing_forget(struct ksem_ns *ns, struct ksem *ksem)
 /* The hold of one that ends goes, or to the one that this process has of the same file, which came meanwhile. */
 static void end_hold(struct ksem_ns *ns, struct shared *shared)
 {
-	struct ksem *ksem = ids_find(&ns->sharing->held, shared->ksem.id);
+	struct ksem *ksem = ids_find(&ns->sharing->held, shared->object.ksem.id);
 	struct shared *next = ksem && shared_of(ksem)->number == shared->number ? shared_of(ksem) : NULL;
 
 	if (!next) {

@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "registry/ids.h"
+#include "object/ids.h"
 #include "sequence.h"
 #include "sequence_text.h"
 
@@ -796,8 +796,8 @@ int sequence_run(void *sem, void *table, uint64_t id, int take)
 					 [HOMES_AT] = offsetof(struct ids_table, home),
 					 [ID_AT] = offsetof(struct ksem, id),
 					 [KIND_AT] = offsetof(struct ksem, sem.owners_byte),
-					 [PLAIN] = OBJECT_SHARED,
-					 [PLAIN_AT] = offsetof(struct shared, sem),
+					 [PLAIN] = OBJECT_ELSEWHERE,
+					 [PLAIN_AT] = offsetof(struct object_elsewhere, sem),
 					 [PLAIN_WORD_AT] = offsetof(struct plain, word),
 					 [USUAL] = WORD_USUAL},
 	       sizeof(run.named));

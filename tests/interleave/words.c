@@ -11,7 +11,7 @@
 #include "checker.h"
 #include "history.h"
 #include "object/reclaim.h"
-#include "registry/ids.h"
+#include "object/ids.h"
 #include "sem/plain.h"
 #include "shared/shared.h"
 
@@ -30,16 +30,16 @@ static void enter(unsigned which)
 	struct shared *shared = memory_alloc(sizeof(*shared), KSEM_CACHE_LINE);
 	struct reclaim old = RECLAIM_NONE;
 
-	object_init(&shared->ksem, NULL, &(struct ksem_cred){0, 0}, OBJECT_SHARED, 0600, 0);
-	semaphore_kill(&shared->ksem.sem);
-	shared->ksem.id = id_of(which);
+	object_init(&shared->object.ksem, NULL, &(struct ksem_cred){0, 0}, OBJECT_ELSEWHERE, 0600, 0);
+	semaphore_kill(&shared->object.ksem.sem);
+	shared->object.ksem.id = id_of(which);
 	shared->page = pages[which];
-	shared->sem = &pages[which]->sem;
+	shared->object.sem = &pages[which]->sem;
 	if (ids_reserve(&ids, &old))
 		fail("no memory for a table");
-	ids_add(&ids, &shared->ksem);
+	ids_add(&ids, &shared->object.ksem);
 	reclaim_free(old);
-	ksems[which] = &shared->ksem;
+	ksems[which] = &shared->object.ksem;
 }
 
 void words_begin(unsigned which, unsigned value)
@@ -113,7 +113,7 @@ int words_post_by_id(unsigned which)
 	rcu_enter();
 	ksem = ids_find(&ids, id_of(which));
 	if (ksem)
-		error = plain_post(shared_of(ksem)->sem, 1, WORD_VALUE_MAX, FUTEX_SHARED, &nobody);
+		error = plain_post(shared_of(ksem)->object.sem, 1, WORD_VALUE_MAX, FUTEX_SHARED, &nobody);
 	rcu_leave();
 	return error;
 }

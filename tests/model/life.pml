@@ -221,7 +221,7 @@ inline post()
 	WAKE
 }
 
-/* [lib/registry/ids.h: ids_find] [lib/api/calls.c: post_found] */
+/* [lib/object/ids.h: ids_find] [lib/api/calls.c: post_found] */
 proctype poster() RUNS
 {
 	atomic { RCU_ENTER; if :: listed[0] :: else -> goto posted fi }

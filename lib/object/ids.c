@@ -10,7 +10,7 @@
  * ids_none is what an empty process has: a table with no room, which is never written to, so that emptying a process
  * can't fail.
  */
-#include "registry/ids.h"
+#include "object/ids.h"
 
 #include <stdbool.h>
 #include <string.h>

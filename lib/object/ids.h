@@ -15,13 +15,12 @@
  * and entries); the old one is retired to the caller's list. A reader on an old table may find a reference that was
  * dropped since it began, which is as if it had come before the drop.
  */
-#ifndef KSEM_REGISTRY_IDS_H
-#define KSEM_REGISTRY_IDS_H
+#ifndef KSEM_OBJECT_IDS_H
+#define KSEM_OBJECT_IDS_H
 
 #include "base/atomic.h"
 #include "object/object.h"
 #include "percpu/sequence.h"
-#include "shared/shared.h"
 
 typedef struct ksem *ids_entry; /* &ids_absent: none; in spill NULL where there was none ever */
 
@@ -48,7 +47,8 @@ struct ids {
 		KSEM_INLINE_FIND_INPUTS((ids)->table, offsetof(struct ids_table, mask),                       \
 					offsetof(struct ids_table, home), wanted, offsetof(struct ksem, id)), \
 		SEQUENCE_INPUTS(WORD_USUAL, PERCPU_SAMPLE_PERIOD, offsetof(struct ksem, sem.owners_byte),     \
-				OBJECT_SHARED, offsetof(struct shared, sem), offsetof(struct plain, word))
+				OBJECT_ELSEWHERE, offsetof(struct object_elsewhere, sem),                     \
+				offsetof(struct plain, word))
 
 void ids_init(struct ids *ids);
 
@@ -67,8 +67,8 @@ static inline struct ksem *ids_find(const struct ids *ids, ksem_id_t id)
 }
 
 /*
- * One permit into, or out of, the semaphore of that id: by this processor's slot, or by the word, which may be a page's
- * (shared/page.h). False: look it up, and do it otherwise.
+ * One permit into, or out of, the semaphore of that id: by this processor's slot, or by the word, which may be
+ * elsewhere (object.h). False: look it up, and do it otherwise.
  */
 static ALWAYS_INLINE bool ids_put(const struct ids *ids, ksem_id_t id)
 {
