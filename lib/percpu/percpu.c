@@ -18,7 +18,7 @@ __attribute__((used)) _Thread_local uint32_t percpu_takes;
 
 /* ---- Visiting: working on slots other than in a sequence. In a read section. ---- */
 
-/* The semaphore's slots, which it is a visitor of from now on; after this it looks at the mode. 0: it has none. */
+/* The semaphore's slots; the caller is in flight from now on, and looks at the mode after this. 0: it has none. */
 static slots_t visit(struct semaphore *sem)
 {
 	slots_t slots = load_acq(&sem->slots); /* KSEM_ORD_12 acquire */
@@ -73,7 +73,7 @@ static void note_revocation(slots_t slots)
 	store_rlx(&control->let_pass, back_off * PASS_MORE); /* relaxed: as above */
 }
 
-/* As a visitor: ends the revocation that is under way, if one is. */
+/* In flight: ends the revocation that is under way, if one is. */
 static void finish_revoking(struct semaphore *sem)
 {
 	if (word_mode(load_acq(&sem->word)) != WORD_REVOKING) /* KSEM_ORD_13 acquire */
@@ -82,7 +82,7 @@ static void finish_revoking(struct semaphore *sem)
 	change_mode(sem, WORD_REVOKING, WORD_DRAINING);
 }
 
-/* As a visitor: one step towards draining. In draining slots only fall. */
+/* In flight: one step towards draining. In draining slots only fall. */
 static void settle(struct semaphore *sem, slots_t slots)
 {
 	switch (word_mode(load_acq(&sem->word))) { /* KSEM_ORD_13 acquire */
@@ -114,7 +114,7 @@ static bool drain(atomic(uint64_t) *slot)
 	return true;
 }
 
-/* As a visitor, in draining: takes a permit out of any slot. If there is none: central, unless the mode has changed. */
+/* In flight, in draining: takes a permit out of any slot. If there is none: central, unless the mode has changed. */
 static bool drain_any(struct semaphore *sem, slots_t slots)
 {
 	for (uint32_t processor = 0; processor < rseq_processors; processor++) {
@@ -193,7 +193,7 @@ int percpu_value(struct semaphore *sem, uint32_t *value)
 	return error;
 }
 
-/* As a visitor, so that slots can't rise between the sum and the compare-and-swap. */
+/* In flight, so that slots can't rise between the sum and the compare-and-swap. */
 static int post_draining(struct semaphore *sem, slots_t slots, uint32_t n)
 {
 	uint64_t sum;

@@ -15,7 +15,7 @@
  *              overflow.
  *   revoking   sequences that began in percpu may still be under way. Whoever comes: a membarrier, then draining.
  *   draining   takers, by compare-and-swap; slots only fall. Who saw them all 0 makes it central.
- *   preparing  nobody: the thread that will make it percpu looks whether any visitor is left.
+ *   preparing  nobody: the thread that will make it percpu looks whether any thread is in flight.
  *
  * From mode to mode, each by one compare-and-swap on the word:
  *
@@ -28,7 +28,7 @@
  * the mode after that. The preparer sets preparing first and looks at `in_flight` after that. Both are
  * read-modify-writes on one word, so one of them sees the other (KSEM_ORD_11): a compare-and-swap that was meant for
  * draining never meets a plain store of percpu, and a membarrier that was made for one revocation never ends another. A
- * visitor that is stopped in there only keeps the semaphore from becoming percpu again.
+ * thread that is stopped while in flight only keeps the semaphore from becoming percpu again.
  *
  * Which slots a semaphore has may change under who works on them, but not for another's: it loses them while it is
  * central, by the preparer's flag, so that it stays that; and it gets no others, nor another semaphore these, until an
