@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# The programs in the documents are right: those in README.md and CONTRIBUTING.md, and the EXAMPLE of each page of the
-# manual. Compiles each as C11 and as C++17, with warnings as errors, and runs it.
+# The programs in the documents are right: the first one in README.md, and the EXAMPLE of each page of the manual.
+# Compiles each as C11 and as C++17, with warnings as errors, and runs it.
 #   tests/examples.sh BUILD SOURCE     BUILD: where libksem.so is; with the compilers CC and CXX
 set -u
 build=$(realpath "$1") source=$(realpath "$2")
@@ -19,9 +19,9 @@ program_of_page() {
 			-e 's/\\e/\\/g'
 }
 
-# The first block of C in a document.
-program_of_document() {
-	awk '/^```c$/ && !n++ { inside = 1; next } /^```/ { inside = 0 } inside' "$1"
+# The first block of C in the README.
+program_of_readme() {
+	awk '/^```c$/ && !n++ { inside = 1; next } /^```/ { inside = 0 } inside' "$source/README.md"
 }
 
 # works COMPILER FILE: compiles and runs it
@@ -47,10 +47,8 @@ example() {
 	fi
 }
 
-for document in README CONTRIBUTING; do
-	program_of_document "$source/$document.md" >"$work/$document.c"
-	[ -s "$work/$document.c" ] && example $document
-done
+program_of_readme >"$work/README.c"
+example README
 [ "$(wc -l <"$work/README.c")" -le 30 ] || { echo "FAILED: the README's program has more than 30 lines"; failed=1; }
 
 for page in "$source"/man/man[37]/*.[37]; do
