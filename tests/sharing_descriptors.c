@@ -15,7 +15,7 @@ static char strange[128]; /* a directory of the host's own */
 
 #define NUMBERS 64
 
-static atomic(unsigned) *closed; /* between processes: how far they are */
+static atomic(unsigned) *closed; /* between processes: have all descriptors been? */
 
 static void *run_in_thread(void *act)
 {
@@ -101,30 +101,47 @@ static void daemonize_and_wait(void)
 	wait_for_a_permit();
 }
 
-static pid_t start_thread_that_waits_and_daemonize(void)
+/*
+ * Another process, one thread of which sleeps in `wait` when the other closes all descriptors, and then calls nothing
+ * more of the library's. On return it has closed them.
+ */
+static pid_t start_sleeper_that_daemonizes(void (*wait)(void))
 {
-	pid_t child = fork();
+	pid_t child;
 
+	store_rel(closed, 0);
+	child = fork();
 	MUST(child >= 0);
 	if (child == 0) {
 		pthread_t waiter;
-		ksem_id_t other;
 
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		alarm(120);
-		waiter = start(run_in_thread, wait_for_a_permit);
-		until_waiting(world.proc, id, 1);
+		waiter = start(run_in_thread, wait);
+		until_asleep(world.proc, id, 1);
 		for (int fd = 3; fd < NUMBERS; fd++)
 			close(fd);
-		store_rel(&closed[0], 1);
-		while (load_acq(&closed[1]) == 0) /* somebody takes it for dead */
-			sched_yield();
-		MUST(ksem_init(world.proc, 0, &other) == 0); /* it notices */
-		store_rel(&closed[2], 1);
+		store_rel(closed, 1);
 		finish(waiter);
 		_exit(0);
 	}
+	while (load_acq(closed) == 0)
+		sched_yield();
 	return child;
+}
+
+static void begin_with_sleepers(void)
+{
+	closed = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(closed, MAP_FAILED);
+	world = enter();
+	OK(ksem_open(world.proc, "/held", O_CREAT, 0600, 0, &id));
+}
+
+static void end_with_sleepers(void)
+{
+	munmap(closed, PAGE_BYTES);
+	world_end(&world);
 }
 
 static void one_that_closed_its_descriptors_waits_as_ever(void **state)
@@ -132,30 +149,83 @@ static void one_that_closed_its_descriptors_waits_as_ever(void **state)
 	pid_t child;
 
 	(void)state;
-	world = enter();
-	OK(ksem_open(world.proc, "/held", O_CREAT, 0600, 0, &id));
+	begin_with_sleepers();
 	child = start_process(daemonize_and_wait);
 	until_waiting(world.proc, id, 1);
 	assert_int_equal(info_of(world.proc, id).refs, 2);
 	OK(ksem_post(world.proc, id));
 	ends_well(child);
+	end_with_sleepers();
+}
 
-	/* The same where a thread slept before. */
-	closed = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	assert_ptr_not_equal(closed, MAP_FAILED);
-	child = start_thread_that_waits_and_daemonize();
-	while (load_acq(&closed[0]) == 0)
-		sched_yield();
-	assert_int_equal(info_of(world.proc, id).waiters, 0);
-	store_rel(&closed[1], 1);
-	while (load_acq(&closed[2]) == 0)
-		sched_yield();
-	assert_int_equal(info_of(world.proc, id).waiters, 1);
+/* To look counts off the thread that sleeps; it notices, and counts again. */
+static void a_sleeper_whose_descriptors_were_closed_is_woken(void **state)
+{
+	pid_t child;
+
+	(void)state;
+	begin_with_sleepers();
+	child = start_sleeper_that_daemonizes(wait_for_a_permit);
+	info_of(world.proc, id);
+	until_waiting(world.proc, id, 1);
 	assert_int_equal(info_of(world.proc, id).refs, 2);
 	OK(ksem_post(world.proc, id));
 	ends_well(child);
-	munmap(closed, PAGE_BYTES);
-	world_end(&world);
+	assert_int_equal(info_of(world.proc, id).waiters, 0);
+	assert_int_equal(value_of(world.proc, id), 0);
+	end_with_sleepers();
+}
+
+static void wait_a_second(void)
+{
+	struct timespec until = in_ms(CLOCK_MONOTONIC, 1000);
+
+	MUST(ksem_clockwait(world.proc, id, CLOCK_MONOTONIC, &until) == ETIMEDOUT);
+}
+
+/* What its sleeper counts off as its wait ends is itself. */
+static void a_sleeper_that_was_counted_off_counts_off_no_other(void **state)
+{
+	pid_t child, waiter;
+
+	(void)state;
+	begin_with_sleepers();
+	child = start_sleeper_that_daemonizes(wait_a_second);
+	info_of(world.proc, id);
+	waiter = start_process(wait_for_a_permit);
+	until_waiting(world.proc, id, 1);
+	ends_well(child);
+	until_waiting(world.proc, id, 1);
+	assert_int_equal(info_of(world.proc, id).waiters, 1);
+	OK(ksem_post(world.proc, id));
+	ends_well(waiter);
+	end_with_sleepers();
+}
+
+/* Where the directory can't be opened again, it looks for permits by itself, as those do beside other waiters. */
+static void a_sleeper_that_cant_come_back_looks_by_itself(void **state)
+{
+	char moved[128];
+	pid_t child, waiter;
+
+	(void)state;
+	begin_with_sleepers();
+	snprintf(moved, sizeof(moved), "%s.moved", dir);
+	MUST(rename(dir, moved) == 0);
+	child = start_sleeper_that_daemonizes(wait_for_a_permit);
+	assert_int_equal(info_of(world.proc, id).waiters, 0);
+	OK(ksem_post(world.proc, id));
+	ends_well(child);
+	child = start_sleeper_that_daemonizes(wait_a_second);
+	info_of(world.proc, id);
+	waiter = start_process(wait_for_a_permit);
+	until_waiting(world.proc, id, 1);
+	ends_well(child);
+	until_waiting(world.proc, id, 1);
+	OK(ksem_post(world.proc, id));
+	ends_well(waiter);
+	MUST(rename(moved, dir) == 0);
+	end_with_sleepers();
 }
 
 /* The host opens the same directory: the number is right and the file is, but the locks are gone. */
@@ -319,6 +389,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		shared_test(what_the_host_closed_is_opened_again),
 		shared_test(one_that_closed_its_descriptors_waits_as_ever),
+		shared_test(a_sleeper_whose_descriptors_were_closed_is_woken),
+		shared_test(a_sleeper_that_was_counted_off_counts_off_no_other),
+		shared_test(a_sleeper_that_cant_come_back_looks_by_itself),
 		shared_test(a_description_of_the_hosts_is_not_ours),
 		shared_test(what_cant_be_opened_again_is_an_error),
 		shared_test(two_namespaces_are_not_mixed_up),

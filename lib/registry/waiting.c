@@ -107,16 +107,36 @@ static int register_shared(struct ksem *ksem)
 	return error;
 }
 
+/*
+ * If the host closed the directory's descriptor, other processes take this one for dead, and count off its waiters. So
+ * the directory is opened again before a thread sleeps, and when it wakes: who counts off waiters wakes all that sleep.
+ * False: it can't be opened.
+ */
+static bool be_present(struct ksem *ksem)
+{
+	struct ksem_ns *ns = ksem->ns;
+
+	if (likely(directory_fd(shared_of(ksem)->directory) >= 0))
+		return true;
+	fork_gate_enter();
+	pthread_mutex_lock(&ns->lock);
+	sharing_refresh(ns);
+	pthread_mutex_unlock(&ns->lock);
+	fork_gate_leave();
+	return directory_fd(shared_of(ksem)->directory) >= 0;
+}
+
 /* Sleeps on a page in whose word the thread has registered, until it has left. */
-static int park_shared(struct ksem *ksem, const struct deadline *deadline)
+static int park_shared(struct ksem *ksem, const struct deadline *deadline, bool seen)
 {
 	int woken, left;
 
 	do {
-		woken = shared_sleep(ksem, deadline);
+		woken = shared_sleep(ksem, deadline, seen);
 		fork_settle(); /* a handler may have called _Fork() */
+		seen = be_present(ksem);
 		rcu_enter();
-		left = shared_deregister(ksem, woken == ETIMEDOUT || woken == EINTR);
+		left = shared_deregister(ksem, woken == ETIMEDOUT || woken == EINTR, seen);
 		own.registered = left == EAGAIN;
 		rcu_leave();
 	} while (left == EAGAIN);
@@ -136,31 +156,13 @@ static bool leave_shared(struct ksem *ksem)
 	return last;
 }
 
-/*
- * If the host closed the directory's descriptor, other processes take this one for dead, and count off its waiters. So
- * the directory is opened again before a thread sleeps.
- */
-static void be_present(struct ksem *ksem)
-{
-	struct ksem_ns *ns = ksem->ns;
-
-	if (likely(directory_fd(shared_of(ksem)->directory) >= 0))
-		return;
-	fork_gate_enter();
-	pthread_mutex_lock(&ns->lock);
-	sharing_refresh(ns); /* if it can't be, posts still wake it, as long as nobody looks for the dead */
-	pthread_mutex_unlock(&ns->lock);
-	fork_gate_leave();
-}
-
 static int wait_shared(struct ksem *ksem, const struct deadline *deadline)
 {
-	int error;
+	bool seen = be_present(ksem);
+	int error = register_shared(ksem);
 
-	be_present(ksem);
-	error = register_shared(ksem);
 	if (error == EAGAIN)
-		error = park_shared(ksem, deadline);
+		error = park_shared(ksem, deadline, seen);
 	if (leave_shared(ksem))
 		end_orphan(ksem);
 	return error;

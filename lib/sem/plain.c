@@ -160,8 +160,7 @@ static int64_t time_to_look(const struct timespec *now)
 	return PLAIN_LOOK / 2 + (int64_t)((mixed >> 32) * PLAIN_LOOK >> 32);
 }
 
-/* As plain_sleep, beside other waiters: until the deadline, or until it is time for a look: EAGAIN. */
-static int sleep_and_look(struct plain *sem, const struct deadline *deadline)
+int plain_sleep_and_look(struct plain *sem, const struct deadline *deadline)
 {
 	struct deadline look = {CLOCK_MONOTONIC, clock_now(CLOCK_MONOTONIC)};
 	int64_t length = time_to_look(&look.time);
@@ -184,7 +183,7 @@ int plain_sleep_shared(struct plain *sem, const struct deadline *deadline)
 	word_t c = plain_word(sem);
 
 	if (word_waiters(c) > 1 || (c & PLAIN_WARNED))
-		return sleep_and_look(sem, deadline);
+		return plain_sleep_and_look(sem, deadline);
 	return plain_sleep(sem, deadline, FUTEX_SHARED);
 }
 
@@ -231,11 +230,12 @@ bool plain_trim_waiters(struct plain *sem, word_t was, uint32_t most)
 		cas_rlx(&sem->word, &was, was - WORD_WAITER); /* relaxed: what the dead did needs no order */
 		return false;
 	}
-	/* relaxed: as above */
 	if (waiters > most) {
 		word_t next = was - (waiters - most) * WORD_WAITER;
 
-		cas_rlx(&sem->word, &was, most > 0 ? next : next & ~PLAIN_WARNED); /* relaxed: as above */
+		/* relaxed: as above */
+		if (cas_rlx(&sem->word, &was, most > 0 ? next : next & ~PLAIN_WARNED))
+			futex_wake_in(FUTEX_SHARED, value_half(sem), INT_MAX);
 	}
 	return true;
 }

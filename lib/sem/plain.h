@@ -95,6 +95,9 @@ int plain_take_or_register(struct plain *sem);
 /* Sleeps while there is no permit. 0 or EAGAIN: try to leave; ETIMEDOUT; EINTR. */
 int plain_sleep(struct plain *sem, const struct deadline *deadline, enum futex_scope scope);
 
+/* The same, but at most until it is time for a look (EAGAIN), since no post may wake the thread. */
+int plain_sleep_and_look(struct plain *sem, const struct deadline *deadline);
+
 /* The same on a shared one; beside other waiters the thread looks by itself (EAGAIN). */
 int plain_sleep_shared(struct plain *sem, const struct deadline *deadline);
 
@@ -108,7 +111,8 @@ int plain_leave(struct plain *sem, bool give_up);
 int plain_kill(struct plain *sem);
 
 /*
- * Counts waiters down to `most`, if there are more in the word as it was when there were at most so many in fact.
+ * Counts waiters down to `most`, if there are more in the word as it was when there were at most so many in fact. Then
+ * wakes all sleepers: one that only seemed to be dead finds out, and counts again.
  * False: the count was stuck, and is loose now: find out anew, and call again.
  */
 bool plain_trim_waiters(struct plain *sem, word_t was, uint32_t most);

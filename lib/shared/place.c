@@ -43,9 +43,11 @@ void sharing_close_directories(struct sharing *sharing)
 /* Has the liveness that it had; others may have taken it for dead meanwhile. */
 static int come_back(struct ksem_ns *ns, const struct directory *directory)
 {
-	int error = 0;
+	int first = 0;
 
-	for (struct shared *shared = ns->sharing->all; shared && !error; shared = shared->next) {
+	for (struct shared *shared = ns->sharing->all; shared; shared = shared->next) {
+		int error;
+
 		if (shared->directory != directory)
 			continue;
 		if (shared->counted && !census_add(directory, shared->number)) {
@@ -53,8 +55,9 @@ static int come_back(struct ksem_ns *ns, const struct directory *directory)
 			ns->sharing->counted--;
 		}
 		error = shared_come_back(&shared->object.ksem);
+		first = first ? first : error;
 	}
-	return error;
+	return first;
 }
 
 static int refresh(struct ksem_ns *ns, struct directory *directory)

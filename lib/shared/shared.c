@@ -160,20 +160,33 @@ int shared_take_or_register(struct ksem *ksem)
 	return error;
 }
 
-int shared_sleep(struct ksem *ksem, const struct deadline *deadline)
+int shared_sleep(struct ksem *ksem, const struct deadline *deadline, bool seen)
 {
-	return plain_sleep_shared(shared_of(ksem)->object.sem, deadline);
+	struct plain *sem = shared_of(ksem)->object.sem;
+
+	if (unlikely(word_is_dead(plain_word(sem))))
+		return EAGAIN;
+	return likely(seen) ? plain_sleep_shared(sem, deadline) : plain_sleep_and_look(sem, deadline);
 }
 
-int shared_deregister(struct ksem *ksem, bool give_up)
+/* The end of a wait that others have counted off, or will: what it counted in the word is theirs to take. */
+static int leave_unseen(struct plain *sem, bool give_up)
+{
+	int error = plain_take(sem);
+
+	return error == EAGAIN && give_up ? ECANCELED : error;
+}
+
+int shared_deregister(struct ksem *ksem, bool give_up, bool seen)
 {
 	struct shared *shared = shared_of(ksem);
+	struct plain *sem = shared->object.sem;
 	int error;
 
-	if (unlikely(word_is_dead(plain_word(shared->object.sem)))) /* lost; or somebody scribbles */
+	if (unlikely(word_is_dead(plain_word(sem)))) /* lost; or taken for dead; or somebody scribbles */
 		error = EINVAL;
 	else
-		error = plain_leave(shared->object.sem, give_up);
+		error = likely(seen) ? plain_leave(sem, give_up) : leave_unseen(sem, give_up);
 	if (error != EAGAIN)
 		holder_end_wait(shared->record.holder);
 	return error;

@@ -115,10 +115,13 @@ bool shared_leave(struct ksem *ksem);
 /*
  * The wait itself, as plain_take_or_register, plain_sleep_shared and plain_leave; this process's record counts the
  * thread for as long as it is registered. shared_deregister is EINVAL where the semaphore is dead all the same.
+ *
+ * `seen`: this process holds its liveness lock. If it doesn't, other processes may count the thread off at any time:
+ * so it looks for permits by itself, and doesn't count itself off, for that could count off another.
  */
 int shared_take_or_register(struct ksem *ksem);
-int shared_sleep(struct ksem *ksem, const struct deadline *deadline);
-int shared_deregister(struct ksem *ksem, bool give_up);
+int shared_sleep(struct ksem *ksem, const struct deadline *deadline, bool seen);
+int shared_deregister(struct ksem *ksem, bool give_up, bool seen);
 
 /* Nothing but waiters keeps it any more. True: nor do they, and the caller ends it. Under the namespace's lock. */
 bool shared_abandon(struct ksem *ksem);
