@@ -47,7 +47,8 @@ if [ $write = yes ]; then
 	cp "$work/new" "$record"
 	exit 0
 fi
-grep "^$compiler " "$record" >"$work/recorded" || exit 77
+grep "^$compiler " "$record" | sort >"$work/recorded"
+[ -s "$work/recorded" ] || exit 77
 diff "$work/recorded" "$work/counted" >"$work/difference" || {
 	echo 'Not as on record (<). If it is meant: tests/instructions.sh --record' >&2
 	cat "$work/difference" >&2
