@@ -148,7 +148,7 @@ static struct view view_now(void)
 
 	if (world.ns) {
 		OK(ksem_ns_foreach(world.ns, add_to_view, &view));
-		OK(census_count(sharing_directory(world.ns->sharing), UINT64_MAX, true, NULL, 0, &view.counted));
+		OK(census_count(sharing_directory(shared_ns(world.ns)), UINT64_MAX, true, NULL, 0, &view.counted));
 	}
 	view.descriptors = entries_in("/proc/self/fd");
 	view.files = entries_in(world.dir);

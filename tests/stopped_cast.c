@@ -10,7 +10,7 @@
 #include <dlfcn.h>
 
 #include "object/object.h"
-#include "registry/namespace.h"
+#include "object/namespace.h"
 #include "stepper.h"
 
 #define ROUNDS_PLAYED 3

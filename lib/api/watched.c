@@ -25,7 +25,7 @@ static char marks[1 << MARKS_SHIFT][8]; /* addresses only; nothing is written he
 /* The semaphores of a directory have their ids from it, whichever namespace object they are used by. */
 static const void *mark_of(const struct ksem_ns *ns, ksem_id_t id)
 {
-	uint64_t key = ns->sharing ? id : id + (uintptr_t)ns;
+	uint64_t key = ns->ops->has_common_ids ? id : id + (uintptr_t)ns;
 
 	return marks[key * UINT64_C(0x9e3779b97f4a7c15) >> (64 - MARKS_SHIFT)];
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The calls of which the shared library has two variants: a plain one (api/calls.c), and one that tells a tool that
- * watches the program what the call does (api/watched.c; base/watch.h). The dynamic loader binds programs to one or the
- * other, so the plain one needs no instruction for tools.
+ * The calls of which the shared library has two variants: a plain one (permits.c, pins.c), and one that tells a tool
+ * that watches the program what the call does (api/watched.c; base/watch.h). The dynamic loader binds programs to one
+ * or the other, so the plain one needs no instruction for tools.
  *
  * These are all calls that post, take or see permits. In libksem.a, and where the loader can't choose (musl), there is
  * only the plain variant, under the public name.
@@ -15,7 +15,7 @@
 
 #ifdef KSEM_WATCHED
 
-/* Stands before the plain variant's definition, which has the public name in api/calls.c. */
+/* Stands before the plain variant's definition, which has the public name there. */
 #define PLAIN HIDDEN
 
 extern PLAIN __typeof__(ksem_post) plain_ksem_post;

@@ -87,9 +87,12 @@ uint64_t rcu_epochs_ended(void);
  */
 bool rcu_forgo_membarrier(void);
 
-/* Around fork(): no grace period is under way between before and after; the child forgets the threads it hasn't got. */
+/*
+ * Around fork(): no grace period is under way between before and after; the child forgets the threads it hasn't got.
+ * `prepared`: rcu_before_fork ran for it.
+ */
 void rcu_before_fork(void);
 void rcu_after_fork_parent(void);
-void rcu_after_fork_child(void);
+void rcu_after_fork_child(bool prepared);
 
 #endif

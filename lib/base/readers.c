@@ -154,8 +154,10 @@ void rcu_after_fork_parent(void)
 	urcu_bp_after_fork_parent();
 }
 
-void rcu_after_fork_child(void)
+void rcu_after_fork_child(bool prepared)
 {
+	if (!prepared)
+		urcu_bp_before_fork();
 	forking = false;
 	take_back_of_others();
 	urcu_bp_after_fork_child();

@@ -55,6 +55,13 @@ static inline bool object_is_elsewhere(const struct ksem *ksem)
 	return ksem->sem.owners_byte & OBJECT_ELSEWHERE;
 }
 
+/* Which waiter gets a permit (enum object_order, kind.h): there is one order yet. */
+static inline unsigned object_order(const struct ksem *ksem)
+{
+	(void)ksem;
+	return 0;
+}
+
 /*
  * An object whose semaphore is elsewhere: in memory that OS processes share. Its own word is dead from the start, so
  * that a sequence of <ksem/inline.h>, which knows only that word, is refused.
@@ -68,6 +75,13 @@ struct object_elsewhere {
 static inline struct plain *object_elsewhere(struct ksem *ksem)
 {
 	return ((struct object_elsewhere *)ksem)->sem;
+}
+
+/* The common case of a take by the word, wherever that is. False: nothing was done. */
+static inline bool object_take_one(struct ksem *ksem)
+{
+	return unlikely(object_is_elsewhere(ksem)) ? plain_take_one(object_elsewhere(ksem)) :
+						     semaphore_take_one(&ksem->sem);
 }
 
 /* All but id and name, of one with one reference that nobody sees yet. */

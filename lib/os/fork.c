@@ -16,7 +16,6 @@
 #include "os/fork.h"
 
 #include <limits.h>
-#include <stddef.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -31,6 +30,9 @@
 #define SHUT (UINT32_C(1) << 31)
 
 static atomic(uint32_t) gate; /* atomic */
+
+static const struct fork_step *steps; /* constant once main runs, as is count */
+static size_t count;
 
 /* Owner only, and its signal handlers. */
 static _Thread_local struct {
@@ -81,16 +83,18 @@ static void open_again(void)
 
 static void prepare(void)
 {
-	if (fork_hooks.before)
-		fork_hooks.before();
-	rcu_before_fork();
+	for (size_t i = 0; i < count; i++) {
+		if (steps[i].before)
+			steps[i].before();
+	}
 }
 
 static void undo_prepare(void)
 {
-	rcu_after_fork_parent();
-	if (fork_hooks.parent)
-		fork_hooks.parent();
+	for (size_t i = count; i-- > 0;) {
+		if (steps[i].parent)
+			steps[i].parent();
+	}
 }
 
 /* Makes the tables the child's. Whatever the gate says is of the parent's threads. */
@@ -98,11 +102,10 @@ static void become_child(void)
 {
 	bool prepared = thread.forking;
 
-	if (!prepared)
-		rcu_before_fork();
-	rcu_after_fork_child();
-	if (fork_hooks.child)
-		fork_hooks.child(prepared);
+	for (size_t i = count; i-- > 0;) {
+		if (steps[i].child)
+			steps[i].child(prepared);
+	}
 	thread.forking = false;
 	open_again();
 }
@@ -238,11 +241,11 @@ static void watch_children(void)
 /*
  * Handlers run last registered first before a fork. The allocator, if it brings its own, must lock itself after we have
  * waited for those who may be allocating: a block from it makes sure that it has registered its own.
- *
- * Of a program that contains the library this runs before constructors without a priority.
  */
-__attribute__((constructor(102))) static void install(void)
+void fork_install(const struct fork_step *wanted, size_t wanted_count)
 {
+	steps = wanted;
+	count = wanted_count;
 	memory_free(memory_alloc(1, 1));
 	watch_children();
 	pthread_atfork(before_fork, after_fork_parent, after_fork_child);

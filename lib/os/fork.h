@@ -5,7 +5,7 @@
  * Calls that change tables stand between fork_gate_enter() and fork_gate_leave(). A fork shuts the gate, waits until
  * nobody is inside, and opens it again on both sides; so a child finds every table whole and no lock held, whatever the
  * parent's other threads were doing. The calls that don't pass the gate (post, take, wait) leave nothing half done but
- * waiters that the child hasn't got: the child hook counts them off.
+ * waiters that the child hasn't got: a step of the child counts them off.
  *
  * Inside the gate cancellation is disabled. The gate doesn't nest, and nothing of the host's runs inside it.
  *
@@ -23,15 +23,16 @@
  * A fork from a signal handler that interrupted a thread inside the gate, or in a read section, can wait for neither:
  * it passes by. That child may post, and end; it may not use the rest of the library.
  *
- * liburcu's own fork handlers run in the same place: its host must not run them a second time.
+ * liburcu's own fork handlers run in the same place, as one of the steps: its host must not run them a second time.
  */
 #ifndef KSEM_OS_FORK_H
 #define KSEM_OS_FORK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
-/* What others do around a fork, each with the gate shut; NULL: nothing. They may wait for grace periods. */
-struct fork_hooks {
+/* What a module does around a fork, with the gate shut; NULL: nothing. It may wait for grace periods. */
+struct fork_step {
 	/* In the parent. Before a handler of the host's makes a call, `parent` follows, and `before` again after it. */
 	void (*before)(void);
 	void (*parent)(void);
@@ -40,15 +41,19 @@ struct fork_hooks {
 	void (*child)(bool prepared);
 };
 
-extern const struct fork_hooks fork_hooks;
+/*
+ * Has the steps taken from now on: before a fork in this order, after it in the reverse. Once, before main, with one
+ * thread; api/forks.c has the table of all steps.
+ */
+void fork_install(const struct fork_step *steps, size_t count);
 
 void fork_gate_enter(void);
 void fork_gate_leave(void);
 
-/* Is this the child of a fork, in which the child hook hasn't run yet? No system call, in the usual case. */
+/* Is this the child of a fork, in which the steps of the child aren't taken yet? No system call, in the usual case. */
 bool fork_is_new_child(void);
 
-/* Runs it, if so. For who won't pass the gate, but is going to sleep; outside read sections. */
+/* Takes them, if so. For who won't pass the gate, but is going to sleep; outside read sections. */
 void fork_settle(void);
 
 #endif

@@ -17,8 +17,6 @@
 #include <unistd.h>
 
 #include "base/rcu.h"
-#include "shared/sharing.h"
-#include "shared/shared.h"
 
 #define LEAVING (UINT32_C(1) << 31)
 
@@ -81,6 +79,7 @@ static struct ksem_proc *process_new(struct ksem_ns *ns, const struct ksem_cred 
 	ids_init(&proc->ids);
 	proc->ns = ns;
 	proc->cred = *cred;
+	proc->member.ids = &proc->ids;
 	pthread_mutex_init(&proc->lock, NULL);
 	return proc;
 }
@@ -98,12 +97,12 @@ int process_create(struct ksem_ns *ns, const struct ksem_cred *cred, struct ksem
 
 	if (!proc)
 		return ENOMEM;
-	namespace_add(ns, proc);
+	namespace_enter(ns, &proc->member);
 	*created = proc;
 	return 0;
 }
 
-/* Of a process that nobody else has yet: its references are to be seen from other OS processes. */
+/* Of a process that nobody else has yet: its namespace may want to know of its references. */
 static void tell_of_all(struct ksem_proc *proc)
 {
 	const struct ids_table *table = load_rlx(&proc->ids.table); /* relaxed: nobody else has it yet */
@@ -111,8 +110,8 @@ static void tell_of_all(struct ksem_proc *proc)
 	struct ksem *ksem;
 	uint32_t refs;
 
-	while (proc->ns->sharing && (ksem = ids_next(table, &cursor, &refs)))
-		sharing_tell(proc->ns, ksem);
+	while (proc->ns->ops->tell_refs && (ksem = ids_next(table, &cursor, &refs)))
+		proc->ns->ops->tell_refs(proc->ns, ksem);
 }
 
 int process_fork(struct ksem_proc *parent, struct ksem_proc **created)
@@ -130,7 +129,7 @@ int process_fork(struct ksem_proc *parent, struct ksem_proc **created)
 		return error;
 	}
 	tell_of_all(child);
-	namespace_add(parent->ns, child);
+	namespace_enter(parent->ns, &child->member);
 	*created = child;
 	return 0;
 }
@@ -180,7 +179,8 @@ int process_exit(struct ksem_proc *proc)
 	if (error)
 		return error;
 	pthread_mutex_destroy(&proc->lock);
-	namespace_remove(proc->ns, proc, &garbage);
+	reclaim_add(&garbage, &proc->retired, sizeof(*proc));
+	namespace_leave(proc->ns, &proc->member, &garbage);
 	reclaim_free(garbage);
 	return 0;
 }
@@ -193,7 +193,7 @@ int process_init(struct ksem_proc *proc, uint32_t value, ksem_id_t *id)
 	int error;
 
 	pthread_mutex_lock(&proc->lock);
-	error = namespace_make(proc->ns, &making, &proc->ids, &ksem, &garbage);
+	error = proc->ns->ops->make(proc->ns, &making, &proc->ids, &ksem, &garbage);
 	if (!error) {
 		ids_add(&proc->ids, ksem);
 		*id = ksem->id;
@@ -208,7 +208,7 @@ int process_init(struct ksem_proc *proc, uint32_t value, ksem_id_t *id)
  * until it is out of the table: else the other could end it, and a reader that comes after the epoch began find it
  * here.
  */
-static int destroy_shared(struct ksem_proc *proc, struct ksem *ksem, struct reclaim *garbage)
+static int destroy_reference(struct ksem_proc *proc, struct ksem *ksem, struct reclaim *garbage)
 {
 	int error = life_keep_shared_ref(&ksem->life);
 
@@ -230,16 +230,16 @@ static int destroy_locked(struct ksem_proc *proc, ksem_id_t id, struct reclaim *
 
 	if (!ksem || object_is_named(ksem))
 		return EINVAL;
-	if (object_is_elsewhere(ksem) ? shared_waiters(ksem) : word_waiters(semaphore_word(&ksem->sem)))
+	if (semaphore_ops(ksem)->waiters(ksem) > 0)
 		return EBUSY;
-	error = destroy_shared(proc, ksem, garbage);
+	error = destroy_reference(proc, ksem, garbage);
 	if (error != EAGAIN)
 		return error;
-	error = object_is_elsewhere(ksem) ? sharing_kill(ksem) : semaphore_kill(&ksem->sem);
+	error = semaphore_ops(ksem)->kill(ksem);
 	if (error)
 		return error;
 	ids_remove(&proc->ids, ksem, garbage);
-	namespace_forget(proc->ns, ksem);
+	proc->ns->ops->forget(proc->ns, ksem);
 	namespace_drop(proc->ns, ksem, life_refs(1), garbage);
 	return 0;
 }
@@ -281,7 +281,7 @@ static int open_existing(struct ksem_proc *proc, const struct making *making, in
 			 struct reclaim *garbage)
 {
 	struct ksem *ksem;
-	int error = namespace_find(proc->ns, making, (oflag & O_EXCL) != 0, &ksem, garbage);
+	int error = proc->ns->ops->find(proc->ns, making, (oflag & O_EXCL) != 0, &ksem, garbage);
 
 	if (error)
 		return error;
@@ -310,7 +310,7 @@ static int open_locked(struct ksem_proc *proc, const struct making *making, int 
 			break;
 		if (!name_is_valid(making))
 			return EINVAL;
-		error = namespace_make(proc->ns, making, &proc->ids, &ksem, garbage);
+		error = proc->ns->ops->make(proc->ns, making, &proc->ids, &ksem, garbage);
 	} while (error == EEXIST); /* another made it since we looked */
 	if (error)
 		return error;
@@ -345,7 +345,7 @@ int process_unlink(struct ksem_proc *proc, const char *name)
 
 	if (length > max)
 		return ENAMETOOLONG;
-	error = namespace_unlink(proc->ns, &proc->cred, name, length, &garbage);
+	error = proc->ns->ops->unlink(proc->ns, &proc->cred, name, length, &garbage);
 	reclaim_free(garbage);
 	return error;
 }
@@ -358,7 +358,7 @@ int process_stat(struct ksem_proc *proc, ksem_id_t id, struct ksem_info *info)
 
 	pthread_mutex_lock(&proc->lock);
 	ksem = ids_find(&proc->ids, id);
-	error = ksem ? namespace_stat(proc->ns, ksem, &now) : EINVAL;
+	error = ksem ? proc->ns->ops->stat(proc->ns, ksem, &now) : EINVAL;
 	pthread_mutex_unlock(&proc->lock);
 	if (!error)
 		*info = now;

@@ -3,25 +3,29 @@
  * A process: a holder of references within a namespace, with credentials.
  *
  * A look-up by id (process_find) is wait-free, in a read section. Everything else here changes references and is
- * serialized by the process's lock, inside which the namespace's may be taken, and nothing else. These calls stand
- * inside the fork gate.
+ * serialized by the process's lock. Inside that lock a namespace's kind takes its own: the namespace's and, if the
+ * namespace is shared, that of makers near its limit. These calls stand inside the fork gate.
  */
 #ifndef KSEM_REGISTRY_PROCESS_H
 #define KSEM_REGISTRY_PROCESS_H
 
-#include "object/ids.h"
-#include "registry/namespace.h"
+#include "object/namespace.h"
 
 struct ksem_proc {
 	struct retired retired;
 	struct ids ids;
 	struct ksem_ns *ns; /* constant, as is cred */
 	struct ksem_cred cred;
-	struct ksem_proc *next, **prev; /* under the namespace's lock */
+	struct member member; /* of the namespace's list */
 	_Alignas(KSEM_CACHE_LINE)
 		atomic(uint32_t) waiting; /* atomic: threads that wait in it by id; see process_begin_wait */
 	pthread_mutex_t lock;
 };
+
+static inline struct ksem_proc *process_of(struct member *member)
+{
+	return container_of(member, struct ksem_proc, member);
+}
 
 static inline struct ksem *process_find(const struct ksem_proc *proc, ksem_id_t id)
 {

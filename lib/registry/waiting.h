@@ -9,10 +9,13 @@
 #include "registry/process.h"
 
 /*
- * Takes a permit, waiting for one until the deadline (NULL: for ever). EINVAL: not held, or destroyed; ETIMEDOUT;
- * EINTR.
+ * Takes a permit, waiting for one until the deadline (NULL: for ever). By id it is called in a read section, which it
+ * ends, with what was found there (NULL: EINVAL). EINVAL: not held, or destroyed; ETIMEDOUT; EINTR.
  */
-int waiting_by_id(struct ksem_proc *proc, ksem_id_t id, const struct deadline *deadline);
+int waiting_found(struct ksem_proc *proc, ksem_id_t id, struct ksem *ksem, const struct deadline *deadline);
 int waiting_pinned(struct ksem *ksem, const struct deadline *deadline);
+
+/* In a fork's child (os/fork.h): its one thread waits in one process, or in none. */
+void waiting_child_after_fork(bool prepared);
 
 #endif

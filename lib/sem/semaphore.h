@@ -77,20 +77,27 @@ static inline bool semaphore_untried(void)
 	return rseq_processors == 0;
 }
 
+/* The first try of a caller by id: of one permit, by a slot or by the word. False: nothing was done. */
+static inline bool semaphore_post_fast(struct semaphore *sem)
+{
+	return percpu_is(sem) ? percpu_put(sem) : semaphore_untried() && semaphore_post_one(sem);
+}
+
+static inline bool semaphore_take_fast(struct semaphore *sem)
+{
+	return percpu_is(sem) ? percpu_take(sem) : semaphore_untried() && semaphore_take_one(sem);
+}
+
 /* 0, EINVAL: dead, EOVERFLOW. */
 static inline int semaphore_post(struct semaphore *sem, uint32_t n)
 {
-	if (n == 1 && (percpu_is(sem) ? percpu_put(sem) : semaphore_untried() && semaphore_post_one(sem)))
-		return 0;
-	return semaphore_post_word(sem, n);
+	return n == 1 && semaphore_post_fast(sem) ? 0 : semaphore_post_word(sem, n);
 }
 
 /* 0: took a permit; EAGAIN: none; EINVAL: dead. */
 static inline int semaphore_take(struct semaphore *sem)
 {
-	if (percpu_is(sem) ? percpu_take(sem) : semaphore_untried() && semaphore_take_one(sem))
-		return 0;
-	return semaphore_take_word(sem);
+	return semaphore_take_fast(sem) ? 0 : semaphore_take_word(sem);
 }
 
 /*

@@ -13,24 +13,24 @@
  *
  * All of it runs with the fork gate shut: nobody else changes the tables.
  */
-#include "registry/process.h"
-#include "shared/sharing.h"
+#include "object/own_wait.h"
+#include "shared/held.h"
 #include "shared/census.h"
 #include "shared/shared.h"
 
 void sharing_before_fork(struct ksem_ns *ns)
 {
-	for (struct directory *at = sharing_directory(ns->sharing); at; at = at->older)
+	for (struct directory *at = sharing_directory(shared_ns(ns)); at; at = at->older)
 		directory_before_fork(at);
-	for (struct shared *shared = ns->sharing->all; shared; shared = shared->next)
+	for (struct shared *shared = shared_ns(ns)->all; shared; shared = shared->next)
 		shared_before_fork(&shared->object.ksem);
 }
 
-void sharing_after_fork(struct ksem_ns *ns)
+void sharing_parent_after_fork(struct ksem_ns *ns)
 {
-	for (struct shared *shared = ns->sharing->all; shared; shared = shared->next)
+	for (struct shared *shared = shared_ns(ns)->all; shared; shared = shared->next)
 		shared_after_fork(&shared->object.ksem);
-	for (struct directory *at = sharing_directory(ns->sharing); at; at = at->older)
+	for (struct directory *at = sharing_directory(shared_ns(ns)); at; at = at->older)
 		directory_after_fork(at);
 }
 
@@ -39,15 +39,15 @@ static bool lose(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
 {
 	uint32_t refs = life_count_refs(load_rlx(&ksem->life)); /* relaxed: the child has one thread */
 
-	sharing_forget_here(ns, ksem, garbage);
-	for (struct ksem_proc *proc = ns->procs; proc; proc = proc->next) {
-		while (process_find(proc, ksem->id) == ksem)
-			ids_remove(&proc->ids, ksem, garbage);
+	held_forget(ns, ksem, garbage);
+	for (struct member *member = ns->members; member; member = member->next) {
+		while (ids_find(member->ids, ksem->id) == ksem)
+			ids_remove(member->ids, ksem, garbage);
 	}
-	return refs > 0 && sharing_drop(ns, ksem, life_refs(refs)) && namespace_end(ns, ksem, garbage);
+	return refs > 0 && held_drop(ns, ksem, life_refs(refs)) && namespace_end(ns, ksem, garbage);
 }
 
-static void come_into_hold(struct sharing *sharing, struct shared *shared, bool prepared)
+static void come_into_hold(struct shared_ns *sharing, struct shared *shared, bool prepared)
 {
 	if (!shared->counted || (prepared && shared->heir_counted) ||
 	    (!liveness_is_joint(shared->directory->liveness) && census_add(shared->directory, shared->number)))
@@ -56,19 +56,18 @@ static void come_into_hold(struct sharing *sharing, struct shared *shared, bool 
 	sharing->counted--;
 }
 
-void sharing_in_child(struct ksem_ns *ns, bool prepared, const struct ksem *waits_on, bool registered,
-		      struct reclaim *garbage)
+void sharing_child_after_fork(struct ksem_ns *ns, bool prepared, struct reclaim *garbage)
 {
 	struct shared *next;
 
-	for (struct directory *at = sharing_directory(ns->sharing); at; at = at->older)
+	for (struct directory *at = sharing_directory(shared_ns(ns)); at; at = at->older)
 		directory_in_child(at, prepared);
-	for (struct shared *shared = ns->sharing->all; shared; shared = next) {
+	for (struct shared *shared = shared_ns(ns)->all; shared; shared = next) {
 		struct ksem *ksem = &shared->object.ksem;
 
 		next = shared->next;
-		come_into_hold(ns->sharing, shared, prepared);
-		if (shared_in_child(ksem, prepared, ksem == waits_on, registered) ?
+		come_into_hold(shared_ns(ns), shared, prepared);
+		if (shared_in_child(ksem, prepared, ksem == own_wait.ksem, own_wait.registered) ?
 			    namespace_end(ns, ksem, garbage) :
 			    shared_is_lost(ksem) && lose(ns, ksem, garbage))
 			return;

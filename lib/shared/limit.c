@@ -15,7 +15,7 @@
 
 #include <errno.h>
 
-#include "shared/sharing.h"
+#include "shared/held.h"
 #include "shared/census.h"
 #include "shared/shared.h"
 
@@ -27,7 +27,7 @@ struct uncounted {
 };
 
 /* What this process has without a name, and others can't count. Under the lock. 0 or ENOMEM. */
-static int list_uncounted(const struct sharing *sharing, struct uncounted *uncounted)
+static int list_uncounted(const struct shared_ns *sharing, struct uncounted *uncounted)
 {
 	const struct ids_table *table = load_rlx(&sharing->held.table); /* relaxed: changed under the lock only */
 	size_t cursor = 0;
@@ -37,7 +37,7 @@ static int list_uncounted(const struct sharing *sharing, struct uncounted *uncou
 	while ((ksem = ids_next(table, &cursor, &refs))) {
 		ino_t *numbers;
 
-		if (shared_of(ksem)->counted || !sharing_is_nameless(ksem))
+		if (shared_of(ksem)->counted || !held_is_nameless(ksem))
 			continue;
 		numbers = memory_grow(uncounted->numbers, uncounted->count, &uncounted->room, sizeof(*numbers));
 		if (!numbers)
@@ -49,7 +49,7 @@ static int list_uncounted(const struct sharing *sharing, struct uncounted *uncou
 }
 
 /* Files are looked into only if there may be too many. */
-static int count(const struct sharing *sharing, const struct uncounted *own, bool held, uint64_t most)
+static int count(const struct shared_ns *sharing, const struct uncounted *own, bool held, uint64_t most)
 {
 	uint64_t others;
 	int error = census_count(sharing_directory(sharing), most + 1, false, own->numbers, own->count, &others);
@@ -65,23 +65,23 @@ static int check(struct ksem_ns *ns, bool held)
 	int error;
 
 	pthread_mutex_lock(&ns->lock);
-	error = list_uncounted(ns->sharing, &own);
+	error = list_uncounted(shared_ns(ns), &own);
 	pthread_mutex_unlock(&ns->lock);
 	if (!error)
-		error = count(ns->sharing, &own, held, ns->numbers.max);
+		error = count(shared_ns(ns), &own, held, ns->max_sems);
 	memory_free(own.numbers);
 	return error;
 }
 
 /* Are there surely that many semaphores fewer than the limit? */
-static bool has_room(const struct ksem_ns *ns, uint64_t room)
+static bool has_room(struct ksem_ns *ns, uint64_t room)
 {
-	uint64_t files = directory_count_at_most(sharing_directory(ns->sharing));
+	uint64_t files = directory_count_at_most(sharing_directory(shared_ns(ns)));
 
-	return files <= ns->numbers.max && ns->numbers.max - files >= room;
+	return files <= ns->max_sems && ns->max_sems - files >= room;
 }
 
-static void lock(struct sharing *sharing, struct admission *admission)
+static void lock(struct shared_ns *sharing, struct admission *admission)
 {
 	pthread_mutex_lock(&sharing->limit);
 	directory_lock(sharing_directory(sharing));
@@ -92,12 +92,12 @@ void limit_begin(struct ksem_ns *ns, struct admission *admission)
 {
 	*admission = (struct admission){.locked = false};
 	if (!has_room(ns, NEAR))
-		lock(ns->sharing, admission);
+		lock(shared_ns(ns), admission);
 }
 
 int limit_admit(struct ksem_ns *ns, ino_t number, struct admission *admission)
 {
-	struct sharing *sharing = ns->sharing;
+	struct shared_ns *sharing = shared_ns(ns);
 
 	admission->held = census_add(sharing_directory(sharing), number);
 	if (has_room(ns, 0))
@@ -111,6 +111,6 @@ void limit_end(struct ksem_ns *ns, const struct admission *admission)
 {
 	if (!admission->locked)
 		return;
-	directory_unlock(sharing_directory(ns->sharing));
-	pthread_mutex_unlock(&ns->sharing->limit);
+	directory_unlock(sharing_directory(shared_ns(ns)));
+	pthread_mutex_unlock(&shared_ns(ns)->limit);
 }

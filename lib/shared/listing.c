@@ -7,7 +7,7 @@
 
 #include "os/fork.h"
 #include "object/names.h"
-#include "shared/sharing.h"
+#include "shared/held.h"
 #include "shared/entries.h"
 #include "shared/shared.h"
 
@@ -18,7 +18,7 @@ static int describe(struct ksem *ksem, struct ksem_info *info)
 	if (shared_value(ksem, &info->value) != 0)
 		return EINVAL;
 	info->id = ksem->id;
-	if (!sharing_is_nameless(ksem) && ksem->name)
+	if (!held_is_nameless(ksem) && ksem->name)
 		memcpy(info->name, ksem->name->bytes, ksem->name->length);
 	info->waiters = shared_waiters(ksem);
 	info->uid = ksem->owner.uid;
@@ -116,12 +116,12 @@ static struct listed *place_of(const struct listing *listing, ksem_id_t id)
 /* Under the lock. */
 static int list_held(struct ksem_ns *ns, struct listing *listing)
 {
-	struct ids_table *table = load_rlx(&ns->sharing->held.table); /* relaxed: changed under the lock only */
+	struct ids_table *table = load_rlx(&shared_ns(ns)->held.table); /* relaxed: changed under the lock only */
 	size_t places = 1, cursor = 0;
 	struct ksem *ksem;
 	uint32_t refs;
 
-	while (places < 2 * (ns->sharing->held.count + 1))
+	while (places < 2 * (shared_ns(ns)->held.count + 1))
 		places *= 2;
 	listing->held = memory_alloc(places * sizeof(*listing->held), _Alignof(struct listed));
 	if (!listing->held)
@@ -160,13 +160,13 @@ static int list_all(struct ksem_ns *ns, struct listing *listing)
 	if (!error)
 		error = list_held(ns, listing);
 	pthread_mutex_unlock(&ns->lock);
-	return error ? error : entries_for_all(sharing_directory(ns->sharing), list_name, listing);
+	return error ? error : entries_for_all(sharing_directory(shared_ns(ns)), list_name, listing);
 }
 
 /* By a copy of the file, in which waiters that died are counted off. */
 static void describe_file(struct ksem_ns *ns, const struct file *file, struct ksem_info *info)
 {
-	struct directory *directory = sharing_directory(ns->sharing);
+	struct directory *directory = sharing_directory(shared_ns(ns));
 	struct records records;
 	word_t word;
 
@@ -195,7 +195,7 @@ static int describe_name(struct ksem_ns *ns, struct listing *listing, const char
 
 	memset(info, 0, sizeof(*info));
 	fork_gate_enter();
-	error = file_read(sharing_directory(ns->sharing), name, length, &page, &file);
+	error = file_read(sharing_directory(shared_ns(ns)), name, length, &page, &file);
 	if (!error) {
 		struct listed *held = place_of(listing, file.id);
 
@@ -216,8 +216,8 @@ static int describe_nameless(struct ksem_ns *ns, ksem_id_t id, struct ksem_info 
 
 	fork_gate_enter();
 	pthread_mutex_lock(&ns->lock);
-	ksem = ids_find(&ns->sharing->held, id);
-	error = ksem && sharing_is_nameless(ksem) ? describe(ksem, info) : ENOENT;
+	ksem = ids_find(&shared_ns(ns)->held, id);
+	error = ksem && held_is_nameless(ksem) ? describe(ksem, info) : ENOENT;
 	pthread_mutex_unlock(&ns->lock);
 	fork_gate_leave();
 	return error == EINVAL ? ENOENT : error;

@@ -15,7 +15,7 @@
 #include "shared/shared.h"
 
 /* One more; the latest. */
-int sharing_open_directory(struct sharing *sharing, const char *path)
+int sharing_open_directory(struct shared_ns *sharing, const char *path)
 {
 	struct directory *directory = memory_alloc(sizeof(*directory), _Alignof(struct directory));
 	int error = directory ? directory_open(directory, path) : ENOMEM;
@@ -29,7 +29,7 @@ int sharing_open_directory(struct sharing *sharing, const char *path)
 	return 0;
 }
 
-void sharing_close_directories(struct sharing *sharing)
+void sharing_close_directories(struct shared_ns *sharing)
 {
 	struct directory *directory = sharing_directory(sharing), *older;
 
@@ -45,14 +45,14 @@ static int come_back(struct ksem_ns *ns, const struct directory *directory)
 {
 	int first = 0;
 
-	for (struct shared *shared = ns->sharing->all; shared; shared = shared->next) {
+	for (struct shared *shared = shared_ns(ns)->all; shared; shared = shared->next) {
 		int error;
 
 		if (shared->directory != directory)
 			continue;
 		if (shared->counted && !census_add(directory, shared->number)) {
 			shared->counted = false;
-			ns->sharing->counted--;
+			shared_ns(ns)->counted--;
 		}
 		error = shared_come_back(&shared->object.ksem);
 		first = first ? first : error;
@@ -70,12 +70,12 @@ static int refresh(struct ksem_ns *ns, struct directory *directory)
 
 int sharing_refresh(struct ksem_ns *ns)
 {
-	struct directory *latest = sharing_directory(ns->sharing);
+	struct directory *latest = sharing_directory(shared_ns(ns));
 	int error = refresh(ns, latest);
 
 	for (struct directory *older = latest->older; older; older = older->older)
 		refresh(ns, older); /* EBADF: it can't be, for it has no path any more */
 	if (error == ESTALE)
-		error = latest->path ? sharing_open_directory(ns->sharing, latest->path) : ENOENT;
+		error = latest->path ? sharing_open_directory(shared_ns(ns), latest->path) : ENOENT;
 	return error;
 }

@@ -128,6 +128,16 @@ int shared_take(struct ksem *ksem)
 	return plain_take(shared_of(ksem)->object.sem);
 }
 
+int shared_take_soon(struct ksem *ksem, struct spin *spin)
+{
+	return plain_spin_take(spin, shared_of(ksem)->object.sem);
+}
+
+bool shared_spin_again(struct ksem *ksem, struct spin *spin)
+{
+	return spin_again(spin, &shared_of(ksem)->object.sem->spin);
+}
+
 int shared_value(struct ksem *ksem, uint32_t *value)
 {
 	word_t word;

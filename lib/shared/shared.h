@@ -78,27 +78,9 @@ int shared_kill(struct ksem *ksem);
 int shared_post(struct ksem *ksem, uint32_t n);
 int shared_take(struct ksem *ksem);
 
-/* What they do mostly. False: nothing was done (sem/plain.h). */
-static inline bool shared_post_one(struct ksem *ksem)
-{
-	return plain_post_one(shared_of(ksem)->object.sem);
-}
-
-static inline bool shared_take_one(struct ksem *ksem)
-{
-	return plain_take_one(shared_of(ksem)->object.sem);
-}
-
-/* As spin_take and spin_again (sem/look.h, wait/spin.h): what comes before shared_wait. */
-static inline int shared_spin_take(struct spin *spin, struct ksem *ksem)
-{
-	return plain_spin_take(spin, shared_of(ksem)->object.sem);
-}
-
-static inline bool shared_spin_again(struct spin *spin, struct ksem *ksem)
-{
-	return spin_again(spin, &shared_of(ksem)->object.sem->spin);
-}
+/* As the operations take_soon and spin_again. */
+int shared_take_soon(struct ksem *ksem, struct spin *spin);
+bool shared_spin_again(struct ksem *ksem, struct spin *spin);
 
 int shared_value(struct ksem *ksem, uint32_t *value);
 

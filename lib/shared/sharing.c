@@ -1,128 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Shared namespaces: see sharing.h.
- *
- * A name in this process's table is believed, or looked for in the directory, as shared/doubt.h says.
  */
 #include "shared/sharing.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "base/rcu.h"
-#include "os/fork.h"
 #include "shared/limit.h"
-#include "object/names.h"
+#include "shared/held.h"
 #include "shared/doubt.h"
 #include "shared/census.h"
 #include "shared/shared.h"
+#include "shared/wait.h"
 
 #define CENSUS_MOST 4096
-
-int sharing_new(const char *dir, struct sharing **sharing)
-{
-	struct sharing *new = memory_alloc(sizeof(*new), KSEM_CACHE_LINE);
-	int error;
-
-	if (!new)
-		return ENOMEM;
-	error = sharing_open_directory(new, dir);
-	if (error) {
-		memory_free(new);
-		return error;
-	}
-	pthread_mutex_init(&new->limit, NULL);
-	memset(&new->map_cache, 0, sizeof(new->map_cache));
-	ids_init(&new->held);
-	new->counted = 0;
-	new->all = NULL;
-	*sharing = new;
-	return 0;
-}
-
-void sharing_free(struct sharing *sharing)
-{
-	struct reclaim garbage = RECLAIM_NONE;
-
-	ids_retire(ids_take_all(&sharing->held), &garbage);
-	map_cache_drop_all(&sharing->map_cache, &garbage);
-	reclaim_free(garbage);
-	sharing_close_directories(sharing);
-	pthread_mutex_destroy(&sharing->limit);
-	memory_free(sharing);
-}
-
-/* ---- This process's tables. Under the lock. ---- */
-
-static void drop_name(struct ksem *ksem, struct reclaim *garbage)
-{
-	struct name *name = ksem->name;
-
-	if (!name)
-		return;
-	ksem->name = NULL;
-	rcu_enter();
-	names_remove(name);
-	rcu_leave();
-	reclaim_add(garbage, &name->retired, name_bytes(name));
-}
-
-void sharing_forget_here(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
-{
-	if (shared_of(ksem)->forgotten)
-		return;
-	shared_of(ksem)->forgotten = true;
-	ids_remove(&ns->sharing->held, ksem, garbage);
-	drop_name(ksem, garbage);
-}
-
-/* Has it the name still by which this process knows it? 0; ENOENT; or what the directory couldn't be asked for. */
-static int ask(struct ksem *ksem)
-{
-	struct shared *shared = shared_of(ksem);
-	struct name *name = ksem->name;
-
-	if (!name)
-		return ENOENT;
-	return doubt_ask(shared->directory, shared->page, name->bytes, name->length, shared->device, shared->number);
-}
-
-bool sharing_is_nameless(struct ksem *ksem)
-{
-	return ask(ksem) == ENOENT && !word_is_dead(plain_word(shared_of(ksem)->object.sem));
-}
-
-static struct name *name_in_table(struct ksem_ns *ns, const char *bytes, size_t length)
-{
-	struct name *name;
-
-	rcu_enter();
-	name = names_find(ns, bytes, length);
-	rcu_leave();
-	return name;
-}
-
-/* The semaphore that this process has by the name, if it still is the name's, or NULL: ask the directory. */
-static struct ksem *find_held(struct ksem_ns *ns, const char *bytes, size_t length, struct reclaim *garbage)
-{
-	struct name *name = name_in_table(ns, bytes, length);
-	int error = name ? ask(name->ksem) : ENOENT;
-
-	if (!error)
-		return name->ksem;
-	if (name && error == ENOENT)
-		drop_name(name->ksem, garbage);
-	return NULL;
-}
-
-static void count_no_more(struct ksem_ns *ns, struct shared *shared)
-{
-	if (!shared->counted)
-		return;
-	census_remove(shared->directory, shared->number);
-	shared->counted = false;
-	ns->sharing->counted--;
-}
 
 /* A semaphore that this process comes to have, all allocated. */
 struct entering {
@@ -134,7 +26,7 @@ struct entering {
 static int prepare(struct ksem_ns *ns, struct ids *ids, const struct making *making, const struct file *file,
 		   struct entering *entering, struct reclaim *garbage)
 {
-	struct sharing *sharing = ns->sharing;
+	struct shared_ns *sharing = shared_ns(ns);
 	int error;
 
 	entering->name = NULL;
@@ -168,10 +60,10 @@ static void unprepare(const struct entering *entering)
 static void enter_name(struct ksem_ns *ns, const struct entering *entering, struct reclaim *garbage)
 {
 	struct name *name = entering->name;
-	struct name *old = name_in_table(ns, name->bytes, name->length);
+	struct name *old = held_name(ns, name->bytes, name->length);
 
 	if (old)
-		drop_name(old->ksem, garbage);
+		held_drop_name(old->ksem, garbage);
 	entering->ksem->name = name;
 	name->ksem = entering->ksem;
 	names_add(name);
@@ -180,7 +72,7 @@ static void enter_name(struct ksem_ns *ns, const struct entering *entering, stru
 /* `held`: who made it has its hold. */
 static void enter(struct ksem_ns *ns, const struct entering *entering, bool held, struct reclaim *garbage)
 {
-	struct sharing *sharing = ns->sharing;
+	struct shared_ns *sharing = shared_ns(ns);
 	struct shared *shared = shared_of(entering->ksem);
 
 	shared->counted = sharing->counted < CENSUS_MOST && (held || census_add(shared->directory, shared->number));
@@ -230,7 +122,8 @@ static int finish(struct ksem_ns *ns, const struct making *making, struct ids *i
 	if (error)
 		return error;
 	if (making->name)
-		error = file_give_name(sharing_directory(ns->sharing), unfinished->made, making->name, making->length);
+		error = file_give_name(sharing_directory(shared_ns(ns)), unfinished->made, making->name,
+				       making->length);
 	if (error) {
 		unprepare(&entering);
 	} else {
@@ -244,7 +137,7 @@ static int finish(struct ksem_ns *ns, const struct making *making, struct ids *i
 static int admit_and_finish(struct ksem_ns *ns, const struct making *making, struct ids *ids,
 			    struct unfinished *unfinished, struct ksem **made, struct reclaim *garbage)
 {
-	const struct directory *directory = sharing_directory(ns->sharing);
+	const struct directory *directory = sharing_directory(shared_ns(ns));
 	int error = limit_admit(ns, unfinished->file.number, &unfinished->admission);
 
 	if (error == ENFILE && making->name && file_exists(directory, making->name, making->length))
@@ -262,8 +155,8 @@ static int admit_and_finish(struct ksem_ns *ns, const struct making *making, str
 	return error;
 }
 
-int sharing_make(struct ksem_ns *ns, const struct making *making, struct ids *ids, struct ksem **made,
-		 struct reclaim *garbage)
+static int sharing_make(struct ksem_ns *ns, const struct making *making, struct ids *ids, struct ksem **made,
+			struct reclaim *garbage)
 {
 	struct unfinished unfinished;
 	int error;
@@ -272,7 +165,7 @@ int sharing_make(struct ksem_ns *ns, const struct making *making, struct ids *id
 	if (error)
 		return error;
 	limit_begin(ns, &unfinished.admission);
-	error = file_make(sharing_directory(ns->sharing), making, &unfinished.file, &unfinished.made);
+	error = file_make(sharing_directory(shared_ns(ns)), making, &unfinished.file, &unfinished.made);
 	if (!error)
 		error = admit_and_finish(ns, making, ids, &unfinished, made, garbage);
 	limit_end(ns, &unfinished.admission);
@@ -298,7 +191,7 @@ static int take_reference(struct ksem *ksem)
 static int meet(struct ksem_ns *ns, const struct making *making, struct file *file, struct ksem **found,
 		struct reclaim *garbage)
 {
-	struct ksem *ksem = ids_find(&ns->sharing->held, file->id);
+	struct ksem *ksem = ids_find(&shared_ns(ns)->held, file->id);
 	struct entering entering;
 	int error = EINVAL;
 
@@ -316,13 +209,13 @@ static int meet(struct ksem_ns *ns, const struct making *making, struct file *fi
 		return error;
 	}
 	if (ksem)
-		sharing_forget_here(ns, ksem, garbage); /* it is being ended */
+		held_forget(ns, ksem, garbage); /* it is being ended */
 	error = prepare(ns, NULL, making, file, &entering, garbage);
 	if (error)
 		return error;
 	enter(ns, &entering, false, garbage);
 	if (file->kept)
-		map_cache_use(&ns->sharing->map_cache, file->page, garbage);
+		map_cache_use(&shared_ns(ns)->map_cache, file->page, garbage);
 	*found = entering.ksem;
 	return 0;
 }
@@ -336,10 +229,10 @@ static int find_file(struct ksem_ns *ns, const struct making *making, bool exclu
 
 	if (error)
 		return error;
-	directory = sharing_directory(ns->sharing);
+	directory = sharing_directory(shared_ns(ns));
 	if (exclusive)
 		return file_exists(directory, making->name, making->length) ? EEXIST : ENOENT; /* whatever it is */
-	error = file_find(directory, making->name, making->length, &ns->sharing->map_cache, &file);
+	error = file_find(directory, making->name, making->length, &shared_ns(ns)->map_cache, &file);
 	if (error)
 		return error;
 	if (!namespace_permits(&file.owner, file.mode, making->owner))
@@ -351,14 +244,14 @@ static int find_file(struct ksem_ns *ns, const struct making *making, bool exclu
 	return error;
 }
 
-int sharing_find(struct ksem_ns *ns, const struct making *making, bool exclusive, struct ksem **found,
-		 struct reclaim *garbage)
+static int sharing_find(struct ksem_ns *ns, const struct making *making, bool exclusive, struct ksem **found,
+			struct reclaim *garbage)
 {
 	struct ksem *ksem;
 	int error = EINVAL;
 
 	pthread_mutex_lock(&ns->lock);
-	ksem = find_held(ns, making->name, making->length, garbage);
+	ksem = held_find_name(ns, making->name, making->length, garbage);
 	if (ksem && exclusive)
 		error = EEXIST;
 	else if (ksem && !namespace_permits(&ksem->owner, object_mode(ksem), making->owner))
@@ -373,76 +266,46 @@ int sharing_find(struct ksem_ns *ns, const struct making *making, bool exclusive
 	return error;
 }
 
-bool sharing_drop(struct ksem_ns *ns, struct ksem *ksem, life_t less)
-{
-	bool last;
-
-	pthread_mutex_lock(&ns->lock);
-	last = life_drop(&ksem->life, less) && shared_abandon(ksem);
-	if (!last)
-		shared_tell_refs(ksem);
-	pthread_mutex_unlock(&ns->lock);
-	return last;
-}
-
-void sharing_tell(struct ksem_ns *ns, struct ksem *ksem)
-{
-	pthread_mutex_lock(&ns->lock);
-	shared_tell_refs(ksem);
-	pthread_mutex_unlock(&ns->lock);
-}
-
 /* ---- Ending. ---- */
 
-void sharing_forget(struct ksem_ns *ns, struct ksem *ksem)
+static void sharing_forget(struct ksem_ns *ns, struct ksem *ksem)
 {
 	bool dead = word_is_dead(plain_word(shared_of(ksem)->object.sem));
 
 	pthread_mutex_lock(&ns->lock);
 	if (dead) /* else other processes have it, and this one may have it pinned */
-		count_no_more(ns, shared_of(ksem));
+		held_leave_census(ns, shared_of(ksem));
 	pthread_mutex_unlock(&ns->lock);
 }
 
 /* The hold of one that ends goes, or to the one that this process has of the same file, which came meanwhile. */
 static void end_hold(struct ksem_ns *ns, struct shared *shared)
 {
-	struct ksem *ksem = ids_find(&ns->sharing->held, shared->object.ksem.id);
+	struct ksem *ksem = ids_find(&shared_ns(ns)->held, shared->object.ksem.id);
 	struct shared *next = ksem && shared_of(ksem)->number == shared->number ? shared_of(ksem) : NULL;
 
 	if (!next) {
-		count_no_more(ns, shared);
+		held_leave_census(ns, shared);
 	} else if (shared->counted) {
-		ns->sharing->counted -= next->counted;
+		shared_ns(ns)->counted -= next->counted;
 		next->counted = true;
 	}
 }
 
-void sharing_end(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
+static void sharing_end(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
 {
-	bool named = object_is_named(ksem) && !sharing_is_nameless(ksem);
+	bool named = object_is_named(ksem) && !held_is_nameless(ksem);
 
-	sharing_forget_here(ns, ksem, garbage);
+	held_forget(ns, ksem, garbage);
 	*shared_of(ksem)->prev = shared_of(ksem)->next;
 	if (shared_of(ksem)->next)
 		shared_of(ksem)->next->prev = shared_of(ksem)->prev;
 	end_hold(ns, shared_of(ksem));
 	shared_end(ksem);
 	if (named)
-		map_cache_add(&ns->sharing->map_cache, shared_of(ksem), garbage);
+		map_cache_add(&shared_ns(ns)->map_cache, shared_of(ksem), garbage);
 	else
 		map_cache_not(shared_of(ksem), garbage);
-}
-
-int sharing_kill(struct ksem *ksem)
-{
-	int error;
-
-	pthread_mutex_lock(&ksem->ns->lock);
-	sharing_refresh(ksem->ns); /* if it can't be, others are taken to be there */
-	error = shared_kill(ksem);
-	pthread_mutex_unlock(&ksem->ns->lock);
-	return error;
 }
 
 /* What stands between doubt_begin_unlink and its end. On success *file tells which file was told. */
@@ -470,22 +333,22 @@ static void forget_name(struct ksem_ns *ns, const char *bytes, size_t length, co
 	const struct page *page;
 
 	pthread_mutex_lock(&ns->lock);
-	find_held(ns, bytes, length, garbage);
-	page = map_cache_find(&ns->sharing->map_cache, file->device, file->number);
+	held_find_name(ns, bytes, length, garbage);
+	page = map_cache_find(&shared_ns(ns)->map_cache, file->device, file->number);
 	if (page)
-		map_cache_drop(&ns->sharing->map_cache, page, garbage);
+		map_cache_drop(&shared_ns(ns)->map_cache, page, garbage);
 	pthread_mutex_unlock(&ns->lock);
 }
 
-int sharing_unlink(struct ksem_ns *ns, const struct ksem_cred *cred, const char *bytes, size_t length,
-		   struct reclaim *garbage)
+static int sharing_unlink(struct ksem_ns *ns, const struct ksem_cred *cred, const char *bytes, size_t length,
+			  struct reclaim *garbage)
 {
 	const struct directory *directory;
 	struct file file;
 	int unlinking;
 	int error = refresh(ns);
 
-	directory = sharing_directory(ns->sharing);
+	directory = sharing_directory(shared_ns(ns));
 	if (!error)
 		error = doubt_begin_unlink(directory, bytes, length, &unlinking);
 	if (error)
@@ -495,4 +358,64 @@ int sharing_unlink(struct ksem_ns *ns, const struct ksem_cred *cred, const char 
 	if (!error)
 		forget_name(ns, bytes, length, &file, garbage);
 	return error;
+}
+
+/* The names stay in the directory. What this process has of them goes with the semaphores. */
+static void keep_names(struct ksem_ns *ns, struct reclaim *garbage)
+{
+	(void)ns, (void)garbage;
+}
+
+static void sharing_free(struct ksem_ns *ns)
+{
+	struct shared_ns *sharing = shared_ns(ns);
+	struct reclaim garbage = RECLAIM_NONE;
+
+	ids_retire(ids_take_all(&sharing->held), &garbage);
+	map_cache_drop_all(&sharing->map_cache, &garbage);
+	reclaim_free(garbage);
+	sharing_close_directories(sharing);
+	pthread_mutex_destroy(&sharing->limit);
+	namespace_fini(ns);
+	memory_free(sharing);
+}
+
+static const struct namespace_ops shared_namespace_ops = {
+	.semaphores = {[OBJECT_BARGING] = &shared_semaphore_ops},
+	.has_common_ids = true,
+	.make = sharing_make,
+	.find = sharing_find,
+	.unlink = sharing_unlink,
+	.tell_refs = held_tell_refs,
+	.drop = held_drop,
+	.forget = sharing_forget,
+	.end = sharing_end,
+	.drop_names = keep_names,
+	.free = sharing_free,
+	.stat = sharing_stat,
+	.foreach = sharing_foreach,
+	.before_fork = sharing_before_fork,
+	.parent_after_fork = sharing_parent_after_fork,
+	.child_after_fork = sharing_child_after_fork,
+};
+
+int sharing_new(const struct ksem_ns_options *options, struct ksem_ns **made)
+{
+	struct shared_ns *new = memory_alloc(sizeof(*new), KSEM_CACHE_LINE);
+	int error;
+
+	if (!new)
+		return ENOMEM;
+	namespace_init(&new->ns, &shared_namespace_ops, options);
+	pthread_mutex_init(&new->limit, NULL);
+	ids_init(&new->held);
+	error = sharing_open_directory(new, options->dir);
+	if (error) {
+		pthread_mutex_destroy(&new->limit);
+		namespace_fini(&new->ns);
+		memory_free(new);
+		return error;
+	}
+	*made = &new->ns;
+	return 0;
 }

@@ -17,6 +17,7 @@
 
 #include "base/memory.h"
 #include "base/rcu.h"
+#include "api/forks.h"
 #include "os/fork.h"
 #include "os/futex.h"
 #include "os/membarrier.h"
@@ -351,6 +352,10 @@ bool spin_last_look(const struct semaphore *sem)
 {
 	(void)sem;
 	return false;
+}
+
+void forks_install(void)
+{
 }
 
 void fork_gate_enter(void)

@@ -14,7 +14,7 @@
 #include "base/rcu.h"
 #include "history.h"
 #include "ksem/ksem.h"
-#include "registry/namespace.h"
+#include "object/namespace.h"
 #include "registry/process.h"
 #include "words.h"
 

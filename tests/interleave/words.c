@@ -66,7 +66,7 @@ int words_post(unsigned which, unsigned count)
 
 int words_trywait(unsigned which)
 {
-	return shared_take_one(ksems[which]) ? 0 : shared_take(ksems[which]);
+	return plain_take_one(object_elsewhere(ksems[which])) ? 0 : shared_take(ksems[which]);
 }
 
 static int park(struct plain *sem, const struct deadline *deadline)

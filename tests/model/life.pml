@@ -38,14 +38,14 @@ byte through;
 #define RCU_LEAVE readers = readers & ~(1 << _pid); awaited = awaited & ~(1 << _pid)
 #define TOUCH     assert(!freed)
 
-/* [lib/registry/namespace.c: namespace_end] [lib/percpu/percpu.c: percpu_take_slots] */
+/* [lib/object/namespace.c: namespace_end] [lib/percpu/percpu.c: percpu_take_slots] */
 inline end_it()
 {
 	atomic { TOUCH; given = given - slots; slots = 0 }
 	atomic { TOUCH; assert(!ended); assert(dead); ended = true }
 }
 
-/* Drops what life says: `end` tells whether it was the last. [lib/registry/namespace.c: namespace_drop] */
+/* Drops what life says: `end` tells whether it was the last. [lib/object/namespace.c: namespace_drop] */
 inline drop(count)
 {
 	atomic { /* [lib/object/life.h: life_drop] */
@@ -79,7 +79,7 @@ inline drop(count)
 #define LET_GO drop(pins); goto dropped
 #endif
 
-/* [lib/registry/process.c: destroy_locked, destroy_shared, close_locked, drop_all, begin_leaving, end_leaving] */
+/* [lib/registry/process.c: destroy_locked, destroy_reference, close_locked, drop_all, begin_leaving, end_leaving] */
 proctype holder(byte me) RUNS
 {
 	if
@@ -132,7 +132,7 @@ inline sleep_and_leave()
 	:: TOUCH /* its time is up */
 	fi;
 	atomic { RCU_ENTER }
-	/* [lib/sem/semaphore.c: semaphore_leave] [lib/word/word.h: word_deregister] [lib/registry/waiting.c: leave] */
+	/* [lib/sem/semaphore.c: semaphore_leave] [lib/word/word.h: word_deregister] [lib/private/semaphore.c: leave] */
 	atomic {
 		TOUCH;
 		assert(!dead);
@@ -149,14 +149,14 @@ inline sleep_and_leave()
 #endif
 	}
 	atomic { RCU_LEAVE }
-	/* [lib/registry/waiting.c: park] */
+	/* [lib/private/semaphore.c: finish_wait] */
 	if
 	:: last -> last = false; end_it()
 	:: else
 	fi
 }
 
-/* [lib/registry/waiting.c: waiting_by_id, begin_wait, end_wait, take_or_register] */
+/* [lib/registry/waiting.c: waiting_found, begin_wait, end_wait] [lib/private/semaphore.c: begin_wait] */
 proctype waiter() RUNS
 {
 	bool last;
@@ -221,7 +221,7 @@ inline post()
 	WAKE
 }
 
-/* [lib/object/ids.h: ids_find] [lib/api/calls.c: post_found] */
+/* [lib/object/ids.h: ids_find] [lib/api/permits.c: post_found] [lib/api/permits.h: post_to] */
 proctype poster() RUNS
 {
 	atomic { RCU_ENTER; if :: listed[0] :: else -> goto posted fi }
@@ -232,7 +232,7 @@ posted:
 
 /*
  * The pin is shared with the thread that waits, which ends it as soon as it has its permit.
- * [lib/api/calls.c: ksem_pinned_post]
+ * [lib/api/pins.c: ksem_pinned_post]
  */
 proctype pinned_poster() RUNS
 {
@@ -246,7 +246,7 @@ posted:
 	atomic { RCU_LEAVE; post_is_over = true; through++ }
 }
 
-/* [lib/registry/waiting.c: waiting_pinned] [lib/registry/namespace.c: namespace_unpin] */
+/* [lib/registry/waiting.c: waiting_pinned] [lib/object/namespace.c: namespace_unpin] */
 proctype pinned_waiter() RUNS
 {
 	bool last;

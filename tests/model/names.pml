@@ -29,7 +29,7 @@ inline unlock_byte() { unlinkers-- }
 #define UNCHANGED (WORD(mine) == was)
 #endif
 
-/* [lib/shared/sharing.c: find_held] [lib/shared/doubt.c: doubt_ask] */
+/* [lib/shared/held.c: held_find_name] [lib/shared/doubt.c: doubt_ask] */
 proctype holder()
 {
 	byte mine, was, opens;

@@ -199,7 +199,7 @@ next:		atomic { posted_value = 0; posted_waiters = 0; more = 0; found = 0; seen 
 /*
  * Registers, sleeps, leaves. [lib/sem/semaphore.c: take, semaphore_leave]
  * [lib/word/word.h: word_take, word_register, word_take_registered, word_give_up, word_deregister]
- * [lib/registry/waiting.c: waiting_pinned, take_or_register, park, leave]
+ * [lib/registry/waiting.c: waiting_pinned] [lib/private/semaphore.c: begin_wait, finish_wait, leave]
  */
 proctype waiter(byte i; bool timed) RUNS
 {

@@ -3,8 +3,8 @@
  * This OS process as a process of the contract: one in the namespace that all OS processes share by default, and one in
  * a namespace in its own memory.
  */
-#ifndef KSEM_REGISTRY_SELF_H
-#define KSEM_REGISTRY_SELF_H
+#ifndef KSEM_API_SELF_H
+#define KSEM_API_SELF_H
 
 #include "registry/process.h"
 

@@ -5,8 +5,9 @@
  * Each of its two processes is published when it is whole (KSEM_ORD_19), under a lock that keeps a second from being
  * made, and then stays: a pointer to it is the same in every thread, and in a fork's child, which has a copy.
  */
-#include "registry/self.h"
+#include "api/self.h"
 
+#include "api/create.h"
 #include "os/fork.h"
 #include "shared/default.h"
 
@@ -20,7 +21,7 @@ static struct ksem_proc *make_in(const struct ksem_ns_options *options)
 	struct ksem_proc *proc = NULL;
 	struct ksem_ns *ns;
 
-	if (namespace_create(options, &ns))
+	if (create_namespace(options, &ns))
 		return NULL;
 	if (process_create(ns, NULL, &proc))
 		namespace_destroy(ns);

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the public calls have in common. Each checks its arguments, in the contract's order, and hands on to a process,
+ * or to the kind of a namespace or semaphore. See include/ksem/ksem.h for what they promise.
+ *
+ * Calls that change tables stand between `CONTROL` and the return of its result: inside the fork gate, which also keeps
+ * them from being cancellation points.
+ */
+#ifndef KSEM_API_COMMON_H
+#define KSEM_API_COMMON_H
+
+#include "api/watched.h"
+
+#include "base/compiler.h"
+#include "base/watch.h"
+#include "os/fork.h"
+
+/* Evaluates a call inside the fork gate. */
+#define CONTROL(call)              \
+	__extension__({            \
+		int result_;       \
+                                   \
+		fork_gate_enter(); \
+		result_ = (call);  \
+		fork_gate_leave(); \
+		result_;           \
+	})
+
+/* The result of a call that answers in *out as well. */
+#define ANSWERS(out, call)                                  \
+	__extension__({                                     \
+		int error_ = (call);                        \
+                                                            \
+		if (!error_)                                \
+			watch_wrote((out), sizeof(*(out))); \
+		error_;                                     \
+	})
+
+#endif

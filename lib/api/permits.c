@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The public calls that post and take permits by id.
+ *
+ * They try what a sequence can do first (object/ids.h), and stand in an RCU read section for the rest.
+ */
+#include <errno.h>
+
+#include "api/common.h"
+#include "api/permits.h"
+#include "registry/waiting.h"
+
+/* Posts other than by a sequence. */
+static __attribute__((noinline)) int post_found(struct ksem_proc *proc, ksem_id_t id, unsigned int count)
+{
+	return WITH_SEMAPHORE(proc, id, post_to(ksem, count));
+}
+
+PLAIN int ksem_post(struct ksem_proc *proc, ksem_id_t id)
+{
+	if (unlikely(!proc))
+		return EINVAL;
+	if (likely(process_put(proc, id)))
+		return 0;
+	return post_found(proc, id, 1);
+}
+
+PLAIN int ksem_post_many(struct ksem_proc *proc, ksem_id_t id, unsigned int count)
+{
+	if (unlikely(!proc))
+		return EINVAL;
+	return post_found(proc, id, count);
+}
+
+/* Waits other than by a sequence: first tries the common case of the word again. */
+static __attribute__((noinline)) int wait_found(struct ksem_proc *proc, ksem_id_t id)
+{
+	struct ksem *ksem;
+
+	rcu_enter();
+	ksem = process_find(proc, id);
+	if (unlikely(!ksem || !object_take_one(ksem)))
+		return waiting_found(proc, id, ksem, NULL);
+	rcu_leave();
+	return 0;
+}
+
+PLAIN int ksem_wait(struct ksem_proc *proc, ksem_id_t id)
+{
+	if (unlikely(!proc))
+		return EINVAL;
+	if (likely(process_take(proc, id)))
+		return 0;
+	return wait_found(proc, id);
+}
+
+/* Takes other than by a sequence. */
+static __attribute__((noinline)) int take_found(struct ksem_proc *proc, ksem_id_t id)
+{
+	return WITH_SEMAPHORE(proc, id, take_from(ksem));
+}
+
+PLAIN int ksem_trywait(struct ksem_proc *proc, ksem_id_t id)
+{
+	if (unlikely(!proc))
+		return EINVAL;
+	if (likely(process_take(proc, id)))
+		return 0;
+	return take_found(proc, id);
+}
+
+PLAIN int ksem_clockwait(struct ksem_proc *proc, ksem_id_t id, clockid_t clock, const struct timespec *deadline)
+{
+	struct deadline until;
+
+	if (unlikely(!proc))
+		return EINVAL;
+	if (unlikely(!deadline))
+		return EFAULT;
+	if (unlikely(check_deadline(clock, deadline, &until)))
+		return EINVAL; /* as it is where the process doesn't hold the id */
+	rcu_enter();
+	return waiting_found(proc, id, process_find(proc, id), &until);
+}
+
+PLAIN int ksem_getvalue(struct ksem_proc *proc, ksem_id_t id, unsigned int *value)
+{
+	if (unlikely(!proc))
+		return EINVAL;
+	if (unlikely(!value))
+		return EFAULT;
+	return WITH_SEMAPHORE(proc, id, semaphore_ops(ksem)->value(ksem, value));
+}

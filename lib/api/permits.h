@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What calls by id (permits.c) and calls on pinned semaphores (pins.c) have in common.
+ */
+#ifndef KSEM_API_PERMITS_H
+#define KSEM_API_PERMITS_H
+
+#include <errno.h>
+
+#include "base/rcu.h"
+#include "registry/process.h"
+
+/*
+ * Evaluates a call with `ksem`, the semaphore of that id, in a read section; EINVAL where the process doesn't hold it.
+ */
+#define WITH_SEMAPHORE(proc, id, call)             \
+	__extension__({                            \
+		struct ksem *ksem;                 \
+		int result_ = EINVAL;              \
+                                                   \
+		rcu_enter();                       \
+		ksem = process_find((proc), (id)); \
+		if (likely(ksem != NULL))          \
+			result_ = (call);          \
+		rcu_leave();                       \
+		result_;                           \
+	})
+
+/* Of a semaphore that was found or is pinned: posts count, or takes a permit. */
+static inline int post_to(struct ksem *ksem, uint32_t count)
+{
+	if (count == 1 && semaphore_post_fast(&ksem->sem))
+		return 0;
+	return semaphore_ops(ksem)->post(ksem, count);
+}
+
+static inline int take_from(struct ksem *ksem)
+{
+	return semaphore_take_fast(&ksem->sem) ? 0 : semaphore_ops(ksem)->take(ksem);
+}
+
+/* A deadline that futexes take; EINVAL. */
+static inline int check_deadline(clockid_t clock, const struct timespec *time, struct deadline *deadline)
+{
+	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC)
+		return EINVAL;
+	if (time->tv_nsec < 0 || time->tv_nsec > 999999999)
+		return EINVAL;
+	deadline->clock = clock;
+	deadline->time = time->tv_sec < 0 ? (struct timespec){0, 0} : *time; /* long past either way */
+	return 0;
+}
+
+#endif

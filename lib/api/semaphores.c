@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The public calls that make, find, end and describe semaphores.
+ */
+#include <errno.h>
+
+#include "api/common.h"
+#include "registry/process.h"
+
+PUBLIC int ksem_init(struct ksem_proc *proc, unsigned int value, ksem_id_t *id)
+{
+	if (!proc)
+		return EINVAL;
+	if (!id)
+		return EFAULT;
+	return ANSWERS(id, CONTROL(process_init(proc, value, id)));
+}
+
+PUBLIC int ksem_destroy(struct ksem_proc *proc, ksem_id_t id)
+{
+	if (!proc)
+		return EINVAL;
+	return CONTROL(process_destroy(proc, id));
+}
+
+PUBLIC int ksem_open(struct ksem_proc *proc, const char *name, int oflag, mode_t mode, unsigned int value,
+		     ksem_id_t *id)
+{
+	if (!proc)
+		return EINVAL;
+	if (!name || !id)
+		return EFAULT;
+	return ANSWERS(id, CONTROL(process_open(proc, name, oflag, mode, value, id)));
+}
+
+PUBLIC int ksem_close(struct ksem_proc *proc, ksem_id_t id)
+{
+	if (!proc)
+		return EINVAL;
+	return CONTROL(process_close(proc, id));
+}
+
+PUBLIC int ksem_unlink(struct ksem_proc *proc, const char *name)
+{
+	if (!proc)
+		return EINVAL;
+	if (!name)
+		return EFAULT;
+	return CONTROL(process_unlink(proc, name));
+}
+
+PUBLIC int ksem_stat(struct ksem_proc *proc, ksem_id_t id, struct ksem_info *info)
+{
+	if (!proc)
+		return EINVAL;
+	if (!info)
+		return EFAULT;
+	return ANSWERS(info, CONTROL(process_stat(proc, id, info)));
+}

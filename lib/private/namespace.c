@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Private namespaces: see namespace.h.
+ *
+ * Making a named semaphore is looking for the name and adding it, under the namespace's lock. A race to create could be
+ * had without (adding to the table of names is lock-free, and one wins), but the losers would have taken places under
+ * max_sems meanwhile, and at the limit somebody would be refused for a semaphore that nobody made.
+ */
+#include "private/namespace.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/rcu.h"
+#include "object/names.h"
+#include "object/own_wait.h"
+#include "os/fork.h"
+#include "private/semaphore.h"
+
+static struct numbers *numbers_of(struct ksem_ns *ns)
+{
+	return &((struct private_ns *)ns)->numbers;
+}
+
+static bool name_exists(const struct ksem_ns *ns, const char *name, size_t length)
+{
+	bool exists;
+
+	rcu_enter();
+	exists = names_find(ns, name, length) != NULL;
+	rcu_leave();
+	return exists;
+}
+
+/* The parts of a new semaphore that can be refused, each undone when a later one is. Under the lock. */
+static int make_locked(struct ksem_ns *ns, const struct making *making, struct ids *ids, struct ksem **made,
+		       struct reclaim *garbage)
+{
+	struct ksem *ksem;
+	ksem_id_t id;
+	int error;
+
+	if (making->name && name_exists(ns, making->name, making->length))
+		return EEXIST;
+	error = numbers_take(numbers_of(ns), &id);
+	if (error)
+		return error;
+	error = ENOMEM;
+	ksem = object_new(ns, making->owner, making->name, making->mode, making->value);
+	if (!ksem)
+		goto no_object;
+	if (making->name) {
+		ksem->name = name_new(ns, ksem, making->name, making->length);
+		if (!ksem->name)
+			goto no_name;
+		life_take(&ksem->life, life_keep());
+	}
+	if (ids_reserve(ids, garbage))
+		goto no_room;
+	ksem->id = id;
+	ns->objects++;
+	numbers_fill(numbers_of(ns), id, ksem);
+	if (ksem->name)
+		names_add(ksem->name);
+	*made = ksem;
+	return 0;
+
+no_room:
+	memory_free(ksem->name);
+no_name:
+	memory_free(ksem);
+no_object:
+	numbers_untake(numbers_of(ns), id);
+	return error;
+}
+
+static int make(struct ksem_ns *ns, const struct making *making, struct ids *ids, struct ksem **made,
+		struct reclaim *garbage)
+{
+	int error;
+
+	pthread_mutex_lock(&ns->lock);
+	error = make_locked(ns, making, ids, made, garbage);
+	pthread_mutex_unlock(&ns->lock);
+	if (!error && making->name)
+		names_make_room();
+	return error;
+}
+
+static bool permits(const struct ksem *ksem, const struct ksem_cred *cred)
+{
+	return namespace_permits(&ksem->owner, object_mode(ksem), cred);
+}
+
+static int find(struct ksem_ns *ns, const struct making *making, bool exclusive, struct ksem **found,
+		struct reclaim *garbage)
+{
+	int error;
+
+	(void)garbage;
+	rcu_enter();
+	do {
+		struct name *name = names_find(ns, making->name, making->length);
+
+		*found = name ? name->ksem : NULL;
+		if (!name)
+			error = ENOENT;
+		else if (exclusive)
+			error = EEXIST;
+		else if (!permits(*found, making->owner))
+			error = EPERM;
+		else
+			error = life_take(&(*found)->life, life_refs(1));
+	} while (error == EINVAL); /* it was unlinked, and ended, since it was found */
+	rcu_leave();
+	return error;
+}
+
+/* Forgets a name that was taken out of the table, and drops what it kept. */
+static void drop_name(struct ksem_ns *ns, struct name *name, struct reclaim *garbage)
+{
+	struct ksem *ksem = name->ksem;
+
+	pthread_mutex_lock(&ns->lock);
+	ksem->name = NULL;
+	pthread_mutex_unlock(&ns->lock);
+	reclaim_add(garbage, &name->retired, name_bytes(name));
+	namespace_drop(ns, ksem, life_keep(), garbage);
+}
+
+static int unlink_name(struct ksem_ns *ns, const struct ksem_cred *cred, const char *bytes, size_t length,
+		       struct reclaim *garbage)
+{
+	struct name *name;
+	int error = 0;
+
+	rcu_enter();
+	do {
+		name = names_find(ns, bytes, length);
+		if (!name)
+			error = ENOENT;
+		else if (!permits(name->ksem, cred))
+			error = EPERM;
+	} while (!error && !names_remove(name)); /* another took it out: it may be there anew */
+	rcu_leave();
+	if (!error)
+		drop_name(ns, name, garbage);
+	return error;
+}
+
+/* A name that is left, or NULL. */
+static struct name *any_name(struct ksem_ns *ns, uint64_t *cursor)
+{
+	struct name *name = NULL;
+	struct ksem *ksem;
+
+	pthread_mutex_lock(&ns->lock);
+	while (!name && (ksem = numbers_next(numbers_of(ns), cursor)))
+		name = ksem->name;
+	pthread_mutex_unlock(&ns->lock);
+	return name;
+}
+
+static void drop_names(struct ksem_ns *ns, struct reclaim *garbage)
+{
+	uint64_t cursor = 0;
+	struct name *name;
+
+	while ((name = any_name(ns, &cursor))) {
+		rcu_enter();
+		names_remove(name); /* without processes, nobody else can */
+		rcu_leave();
+		drop_name(ns, name, garbage);
+		reclaim_when_full(garbage);
+	}
+}
+
+/* Under the lock. False: it is dead. */
+static bool describe(struct ksem *ksem, struct ksem_info *info)
+{
+	memset(info, 0, sizeof(*info));
+	if (semaphore_value(&ksem->sem, &info->value) != 0)
+		return false;
+	info->id = ksem->id;
+	if (ksem->name)
+		memcpy(info->name, ksem->name->bytes, ksem->name->length);
+	info->waiters = word_waiters(semaphore_word(&ksem->sem));
+	info->refs = life_count_refs(load_rlx(&ksem->life)); /* relaxed: a number to show */
+	info->uid = ksem->owner.uid;
+	info->gid = ksem->owner.gid;
+	info->mode = object_mode(ksem);
+	return true;
+}
+
+static int stat_of(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *info)
+{
+	bool alive;
+
+	pthread_mutex_lock(&ns->lock);
+	alive = describe(ksem, info);
+	pthread_mutex_unlock(&ns->lock);
+	return alive ? 0 : EINVAL;
+}
+
+static int foreach(struct ksem_ns *ns, int (*visit)(const struct ksem_info *info, void *arg), void *arg)
+{
+	uint64_t cursor = 0;
+	struct ksem *ksem;
+	struct ksem_info info;
+	bool alive;
+	int result;
+
+	for (;;) {
+		fork_gate_enter();
+		pthread_mutex_lock(&ns->lock);
+		ksem = numbers_next(numbers_of(ns), &cursor);
+		alive = ksem && describe(ksem, &info);
+		pthread_mutex_unlock(&ns->lock);
+		fork_gate_leave();
+		if (!ksem)
+			return 0;
+		result = alive ? visit(&info, arg) : 0;
+		if (result)
+			return result;
+	}
+}
+
+/* ---- Ending. ---- */
+
+static bool drop(struct ksem_ns *ns, struct ksem *ksem, life_t less)
+{
+	(void)ns;
+	return life_drop(&ksem->life, less) && semaphore_abandon(&ksem->sem);
+}
+
+static void forget(struct ksem_ns *ns, struct ksem *ksem)
+{
+	pthread_mutex_lock(&ns->lock);
+	numbers_give(numbers_of(ns), ksem->id);
+	pthread_mutex_unlock(&ns->lock);
+}
+
+static void end(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
+{
+	numbers_give(numbers_of(ns), ksem->id);
+	reclaim_add(garbage, &ksem->retired, sizeof(*ksem));
+}
+
+static void free_all(struct ksem_ns *ns)
+{
+	numbers_fini(numbers_of(ns));
+	namespace_fini(ns);
+	memory_free(ns);
+}
+
+/* The child has one thread: counts off the waiters that it hasn't got. */
+static void child_after_fork(struct ksem_ns *ns, bool prepared, struct reclaim *garbage)
+{
+	uint64_t cursor = 0;
+	struct ksem *ksem;
+
+	(void)prepared;
+	while ((ksem = numbers_next(numbers_of(ns), &cursor))) {
+		if (semaphore_after_fork(&ksem->sem, ksem == own_wait.ksem) && namespace_end(ns, ksem, garbage))
+			return;
+	}
+}
+
+static const struct namespace_ops private_namespace_ops = {
+	.semaphores = {[OBJECT_BARGING] = &private_semaphore_ops},
+	.make = make,
+	.find = find,
+	.unlink = unlink_name,
+	.drop = drop,
+	.forget = forget,
+	.end = end,
+	.drop_names = drop_names,
+	.free = free_all,
+	.stat = stat_of,
+	.foreach = foreach,
+	.child_after_fork = child_after_fork,
+};
+
+int private_namespace_new(const struct ksem_ns_options *options, struct ksem_ns **made)
+{
+	struct private_ns *ns = memory_alloc(sizeof(*ns), KSEM_CACHE_LINE);
+
+	if (!ns)
+		return ENOMEM;
+	namespace_init(&ns->ns, &private_namespace_ops, options);
+	numbers_init(&ns->numbers, options->max_sems);
+	*made = &ns->ns;
+	return 0;
+}

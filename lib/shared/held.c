@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What this process has of a shared namespace: see held.h.
+ */
+#include "shared/held.h"
+
+#include <errno.h>
+
+#include "base/rcu.h"
+#include "shared/census.h"
+#include "shared/doubt.h"
+
+void held_drop_name(struct ksem *ksem, struct reclaim *garbage)
+{
+	struct name *name = ksem->name;
+
+	if (!name)
+		return;
+	ksem->name = NULL;
+	rcu_enter();
+	names_remove(name);
+	rcu_leave();
+	reclaim_add(garbage, &name->retired, name_bytes(name));
+}
+
+void held_forget(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
+{
+	if (shared_of(ksem)->forgotten)
+		return;
+	shared_of(ksem)->forgotten = true;
+	ids_remove(&shared_ns(ns)->held, ksem, garbage);
+	held_drop_name(ksem, garbage);
+}
+
+/* Has it the name still by which this process knows it? 0; ENOENT; or what the directory couldn't be asked for. */
+static int ask(struct ksem *ksem)
+{
+	struct shared *shared = shared_of(ksem);
+	struct name *name = ksem->name;
+
+	if (!name)
+		return ENOENT;
+	return doubt_ask(shared->directory, shared->page, name->bytes, name->length, shared->device, shared->number);
+}
+
+bool held_is_nameless(struct ksem *ksem)
+{
+	return ask(ksem) == ENOENT && !word_is_dead(plain_word(shared_of(ksem)->object.sem));
+}
+
+struct name *held_name(struct ksem_ns *ns, const char *bytes, size_t length)
+{
+	struct name *name;
+
+	rcu_enter();
+	name = names_find(ns, bytes, length);
+	rcu_leave();
+	return name;
+}
+
+struct ksem *held_find_name(struct ksem_ns *ns, const char *bytes, size_t length, struct reclaim *garbage)
+{
+	struct name *name = held_name(ns, bytes, length);
+	int error = name ? ask(name->ksem) : ENOENT;
+
+	if (!error)
+		return name->ksem;
+	if (name && error == ENOENT)
+		held_drop_name(name->ksem, garbage);
+	return NULL;
+}
+
+void held_leave_census(struct ksem_ns *ns, struct shared *shared)
+{
+	if (!shared->counted)
+		return;
+	census_remove(shared->directory, shared->number);
+	shared->counted = false;
+	shared_ns(ns)->counted--;
+}
+
+bool held_drop(struct ksem_ns *ns, struct ksem *ksem, life_t less)
+{
+	bool last;
+
+	pthread_mutex_lock(&ns->lock);
+	last = life_drop(&ksem->life, less) && shared_abandon(ksem);
+	if (!last)
+		shared_tell_refs(ksem);
+	pthread_mutex_unlock(&ns->lock);
+	return last;
+}
+
+void held_tell_refs(struct ksem_ns *ns, struct ksem *ksem)
+{
+	pthread_mutex_lock(&ns->lock);
+	shared_tell_refs(ksem);
+	pthread_mutex_unlock(&ns->lock);
+}
