@@ -2,7 +2,7 @@
 /*
  * What a thread did before a post is seen after the wait, trywait or clockwait that took its permit: plain data handed
  * over, and plain data under a semaphore that serves as a lock. ThreadSanitizer sees it if an order is missing; without
- * it the values tell on some machines. tools/mutants takes an order out, and expects this test to fail under
+ * it the values tell on some machines. tools/verify mutants takes an order out, and expects this test to fail under
  * ThreadSanitizer.
  */
 #include "support.h"

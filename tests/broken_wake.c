@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Threads that sleep in a wait, as the kernel says, are woken by posts: each by one, or all by one of many.
- * tools/mutants takes the wake out, and expects this test to hang.
+ * tools/verify mutants takes the wake out, and expects this test to hang.
  */
 #include "support.h"
 

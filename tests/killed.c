@@ -329,7 +329,7 @@ static void killed_at_each_instruction(void **state)
 		}
 		printf("%s: %u instructions, killed at %u of them, %u went another way\n", victims[i].name, steps,
 		       kills, escaped);
-		fflush(stdout); /* or children print it again, where tools/coverage lets them end by exit */
+		fflush(stdout); /* or children print it again, where tools/verify coverage lets them end by exit */
 		assert_true(kills > 20 && escaped < kills / 5);
 	}
 	world_end(&world);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The target of libFuzzer: sequences of calls, compared with the model (sequence.h). tools/fuzz builds and runs it.
+ * The target of libFuzzer: sequences of calls, compared with the model (sequence.h). tools/verify fuzz runs it.
  *
  * KSEM_FUZZ_BREAK=rule breaks a rule of the model, so that the fuzzer looks for a sequence that meets it.
  */

@@ -10,7 +10,7 @@
  * between, is one step here; so is each other atomic operation and each call of the kernel. Orders: as if sequentially
  * consistent.
  *
- * What is shown: every run ends (tools/model looks for cycles), and when nothing can go on any more, `judge` looks: all
+ * What is shown: every run ends (tools/verify model looks for cycles), and when nothing can go on any more, `judge` looks: all
  * threads are through, but for the one that stopped, and but for sleepers for whom there is no permit. So no wake-up
  * is lost, and nobody waits for a thread that stopped.
  */
