@@ -2,13 +2,15 @@
 /*
  * Cancellation: no call of this library is a cancellation point.
  *
- * A call that may reach one of libc's (open, close, poll, getrandom, ...), or that holds what nobody else would give
- * back, disables cancellation for as long. A request that comes meanwhile stays pending until the caller's own state is
- * back, and is acted on at the thread's next cancellation point. So a host's callback must run with the host's state.
+ * Some functions of libc are cancellation points (open, close, poll, getrandom, ...). A call that may reach one of
+ * them, or that has taken a lock or a reference, disables cancellation until it is done. If the thread is cancelled
+ * meanwhile, the request stays pending, and the thread acts on it at its next cancellation point after the call. A
+ * callback of the host runs with the host's own state, which the call restores around it.
  *
- * Asynchronous cancellation isn't for this library: POSIX allows a thread that enables it three calls, none of them
- * ours. The type changes all the same: glibc (2.36) acts on a request that was sent just before the state changed, and
- * looks at nothing but the type. Such a request may still end the thread in one of libc's cancellation points.
+ * A thread that enables asynchronous cancellation must not call this library: POSIX allows it three calls, and none is
+ * ours. The call sets the type to deferred nevertheless. Without that, glibc (2.36) would act on a request that was
+ * sent just before the state changed, since it looks at the type alone. Even so, such a request may end the thread in
+ * one of libc's cancellation points.
  */
 #ifndef KSEM_BASE_CANCEL_H
 #define KSEM_BASE_CANCEL_H

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * What the compiler can be told. Nothing here changes what a program does.
- */
+/* Hints for the compiler and the processor. None changes what a program does. */
 #ifndef KSEM_BASE_COMPILER_H
 #define KSEM_BASE_COMPILER_H
 
@@ -20,15 +18,15 @@
 #define HIDDEN \
 	__attribute__((visibility("hidden"))) /* of data on the fast path: the compiler then needs no address of it */
 
-/* For what compilers take for long, since they count the lines of its instructions, but isn't. */
+/* For functions with inline assembly: compilers count its lines, and so take a short function for a long one. */
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
 /*
- * The value, to return it from here: compilers join returns that are equal, and a fast path then jumps to where the
- * other one stands. For two locked instructions that is a tenth more (docs/performance.md).
+ * Returns the value by a return instruction of its own. Compilers join equal returns, and a fast path then jumps to the
+ * joined one. For a path of two locked instructions, that jump costs a tenth more (docs/performance.md).
  */
 #define apart(value)                                                    \
 	__extension__({                                                 \

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The epochs of the RCU seam: see rcu.h.
+ * Epochs: see rcu.h.
  *
- * `begun` counts the epochs that began, `ended` those that ended. A thread that comes when n have begun needs one that
- * begins later: number n + 1. It gets in line at the lock; who holds the lock runs one grace period; who then finds its
- * number ended goes on without one of its own.
+ * `begun` counts the epochs that have begun, `ended` those that have ended. If n have begun when a thread arrives, it
+ * needs epoch n + 1 or a later one. It queues at the lock. The thread that gets the lock runs one grace period. A
+ * thread that then finds its epoch ended needs no grace period of its own.
  *
- * Reading `begun` is a release and beginning an epoch an acquire on the same word (KSEM_ORD_8): an epoch that a thread
- * counts on begins after all that the thread took out of tables. KSEM_ORD_10 joins the end of an epoch to those who see
- * it ended.
+ * Reading `begun` is a release and beginning an epoch an acquire on the same word (KSEM_ORD_8): if a thread waits for
+ * an epoch, that epoch begins after everything that the thread took out of tables. KSEM_ORD_10 orders the end of an
+ * epoch before each load that sees it ended.
  */
 #include "base/rcu.h"
 

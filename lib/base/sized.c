@@ -2,7 +2,8 @@
 /*
  * Structs that grow: see sized.h.
  *
- * Members lie one behind the other, so those within a size are a prefix of the struct, with the padding between them.
+ * Members lie one after the other. So the members within a size, with the padding between them, are a prefix of the
+ * struct.
  */
 #include "base/sized.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Structs that grow. A caller's struct begins with its size, a size_t, so that a program and a library of different
- * age understand each other:
+ * Structs that grow. Each begins with its size, a size_t, which the caller sets. So a program works with a library that
+ * is older or newer than the header it was compiled with:
  *
  *   - a size under sizeof(size_t) or over SIZED_MAX is EINVAL;
  *   - a member that isn't wholly within the size is missing: 0 in a struct that is read, left alone in one that is
@@ -9,8 +9,8 @@
  *   - what lies beyond the members that the library knows must be 0 in a struct that is read (else the caller asks for
  *     something that the library doesn't have: EINVAL), and becomes 0 in one that is written.
  *
- * No byte beyond the size is touched, and no byte of a member that is missing. The caller keeps others from changing
- * the struct meanwhile.
+ * The functions touch no byte beyond the size, and no byte of a missing member. The caller makes sure that nobody
+ * changes the struct meanwhile.
  */
 #ifndef KSEM_BASE_SIZED_H
 #define KSEM_BASE_SIZED_H
@@ -22,7 +22,7 @@
 /* Where a member ends. */
 #define SIZED_END(type, member) (offsetof(type, member) + sizeof(((type *)NULL)->member))
 
-/* What the library knows of a struct: the ends of its members, in ascending order; the first member is the size. */
+/* The library's version of a struct: where its members end, in ascending order. The first member is the size. */
 struct sized {
 	const size_t *ends;
 	size_t members;
@@ -30,10 +30,10 @@ struct sized {
 
 #define SIZED(ends_) ((struct sized){(ends_), sizeof(ends_) / sizeof(*(ends_))})
 
-/* Reads the caller's struct into *own, which is the struct as the library knows it. EINVAL: *own is as it was. */
+/* Reads the caller's struct into *own, the library's version of the struct. EINVAL: *own is unchanged. */
 int sized_read(struct sized known, void *own, const void *theirs);
 
-/* Writes *own into the caller's struct, but for its size. EINVAL: that is as it was. */
+/* Writes *own into the caller's struct, except for the size. EINVAL: the caller's struct is unchanged. */
 int sized_write(struct sized known, void *theirs, const void *own);
 
 #endif

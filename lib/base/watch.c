@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which tool watches, and what to tell the sanitizers: see watch.h.
+ * Finds out which tool watches, and informs the sanitizers: see watch.h.
  *
- * A sanitizer's runtime is in the program, or in a library that the program brings. Its functions are weak references
- * here: all NULL in a program without it.
+ * A sanitizer's runtime is part of the program, or of a library that the program loads. Here its functions are weak
+ * references: NULL in a program without that sanitizer.
  */
 #include "base/watch.h"
 
@@ -38,7 +38,7 @@ static void wrote_nothing(const void *memory, size_t size)
 
 /* ---- ThreadSanitizer. ---- */
 
-/* What orders threads is told even in between: a handler of a signal that comes then may post. */
+/* Releases and acquires are reported even between enter and leave: a signal handler may run there, and post. */
 static void tsan_enter(void)
 {
 	AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
@@ -108,7 +108,7 @@ const struct watch *watch_find(void)
 	return found;
 }
 
-/* Before other constructors, which may make calls. */
+/* Runs before other constructors, which may make calls. */
 __attribute__((constructor(101))) static void begin(void)
 {
 	watch_tool = watch_find();

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What to tell DRD: see watch.h.
+ * Informs DRD: see watch.h.
  *
- * It is told by requests: a few instructions that change nothing, unless valgrind runs the program. Valgrind itself
- * counts how deep the calling thread is in code whose errors it isn't to report.
+ * It does so by valgrind's requests: a few instructions that change nothing unless valgrind runs the program. Valgrind
+ * itself counts how often the calling thread has disabled error reporting.
  */
 #include "base/watch.h"
 

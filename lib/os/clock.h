@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The kernel's clock, which its sleeps go by. A library that is loaded before libc's may show the program another time
- * (libfaketime does); a deadline for the kernel, and what the kernel said about it, must not be mixed with that.
+ * The kernel's clock, by which the kernel ends sleeps. A library that is loaded before libc may show the program
+ * another time (libfaketime does). So the library reads the kernel's clock itself where it compares a time with a
+ * deadline that it passes to the kernel.
  */
 #ifndef KSEM_OS_CLOCK_H
 #define KSEM_OS_CLOCK_H
@@ -34,7 +35,7 @@ static inline bool clock_is_before(const struct timespec *a, const struct timesp
 	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
 }
 
-/* From a to b, at most `most` ns, which is no more than some years; 0 or less: b is past. */
+/* Nanoseconds from a to b, but at most `most`, which must be less than some years. 0: b is not after a. */
 static inline int64_t clock_between(const struct timespec *a, const struct timespec *b, int64_t most)
 {
 	int64_t seconds;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Descriptors that a library keeps in a process whose host may close any number, and open files of its own under it.
+ * Descriptors that the library keeps open. The program may close any descriptor, and may then open a file of its own
+ * under the same number. So the library must recognize its own.
  *
- * A kept descriptor is marked: its open file description has a signal number that nobody else gives one (F_SETSIG,
- * which does nothing without O_ASYNC). A description of the host's lacks the mark, also if the file is the same.
+ * The library marks its descriptors: it sets a signal number of the open file description that nobody else sets
+ * (F_SETSIG, which does nothing without O_ASYNC). A descriptor that the program opened lacks the mark, even if it is
+ * for the same file.
  */
 #ifndef KSEM_OS_DESCRIPTOR_H
 #define KSEM_OS_DESCRIPTOR_H
@@ -12,15 +14,16 @@
 #include <sys/stat.h>
 
 /*
- * The same file, close-on-exec, under a number above those of the standard files: who closes one of those opens it anew
- * under that number. Negative, as fd may be: errno says why; fd is closed then.
+ * Returns a descriptor for the same file, close-on-exec, with a number above 2: programs close the numbers 0 to 2, and
+ * open other files under them. Closes fd if it returns another one. Negative: errno says why. fd may be negative, too,
+ * and is then returned.
  */
 int descriptor_clear(int fd);
 
-/* Marks a description. False: it can't be. */
+/* Marks an open file description. False: it couldn't. */
 bool descriptor_mark(int fd);
 
-/* Is it a marked one, of that device and number? *status tells more of it. Leaves errno alone. */
+/* Is it marked, and for the file of that device and number? Fills *status. Leaves errno alone. */
 bool descriptor_is_ours(int fd, dev_t device, ino_t number, struct stat *status);
 
 #endif

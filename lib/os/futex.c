@@ -2,20 +2,21 @@
 /*
  * The futex system calls: see futex.h.
  *
- * A sleep without a deadline is FUTEX_WAIT, which the kernel itself restarts after a handler with SA_RESTART. A sleep
- * until a deadline is futex_timed's (timed.h).
+ * A sleep without a deadline is FUTEX_WAIT, which the kernel itself restarts after a handler with SA_RESTART.
+ * futex_timed sleeps until a deadline (timed.h).
  *
- * A sandbox may refuse any of these calls, with any error number, even with one that means something here. So an answer
- * that says nothing about the sleep is followed by FUTEX_WAIT_BITSET, which is what libc sleeps by; and if that says
- * nothing either, by a nap of a millisecond: the caller then looks at the word and comes again. An EAGAIN while the
- * word is as expected, or an ETIMEDOUT before the deadline, counts as such an answer. So a wait that can't sleep looks
- * a thousand times a second, and is over when its deadline is.
+ * A sandbox may refuse any of these calls with any error number, even with one that has a meaning here. So the answer
+ * is checked: an EAGAIN while the word is as expected, and an ETIMEDOUT before the deadline, are refusals, as is any
+ * unknown number. After a refusal the thread tries FUTEX_WAIT_BITSET, which libc's semaphores use. If that is refused
+ * as well, the thread naps for a millisecond, and the caller looks at the word again. So a wait that can't sleep looks
+ * a thousand times a second, and still ends at its deadline.
  *
- * To futex a time is two longs; where time_t is wider than those, futex_time64 is the call.
+ * The futex call takes a time as two longs. Where time_t is wider than a long, futex_time64 is used instead.
  *
- * ThreadSanitizer holds a signal's handler back until the thread next calls something that it intercepts, which a
- * sleeper doesn't. So where it watches (base/watch.h) sleeps are cut into slices, and between them such a call is made.
- * Built with it, it doesn't see what the kernel changes: there a post is made before its wake call.
+ * ThreadSanitizer delays a signal handler until the thread next calls a function that it intercepts; a sleeper calls
+ * none. So where it watches (base/watch.h), a sleep is cut into slices, with an intercepted call after each. A library
+ * that is built with ThreadSanitizer adds the permit itself before the wake call, since the tool doesn't see what the
+ * kernel changes.
  */
 #include "os/futex.h"
 
@@ -67,7 +68,10 @@ bool futex_is_answer(int error, const atomic(uint32_t) *word, uint32_t expected,
 	return !clock_is_before(&now, &deadline->time);
 }
 
-/* What is left when the kernel doesn't let the thread sleep: 0, as a stray wake; ETIMEDOUT; EINTR. */
+/*
+ * A short sleep, for a thread that the kernel doesn't let sleep on the word. 0, as after a stray wake; ETIMEDOUT;
+ * EINTR.
+ */
 static int nap(const struct deadline *deadline)
 {
 	struct timespec now, time = {0, NAP_NS};
@@ -97,7 +101,7 @@ static int wait_in_slices(atomic(uint32_t) *word, uint32_t expected, const struc
 		slice.time = clock_after(&slice.time, 20 * 1000 * 1000);
 		last = deadline && !clock_is_before(&slice.time, &deadline->time);
 		error = futex_timed(word, expected, last ? deadline : &slice, flag);
-		nanosleep(&(struct timespec){0, 0}, NULL); /* intercepted: handlers that were held back run here */
+		nanosleep(&(struct timespec){0, 0}, NULL); /* intercepted: delayed handlers run here */
 		if (error != ETIMEDOUT || last)
 			return error;
 	}
@@ -160,7 +164,7 @@ static int wake_shared(atomic(uint32_t) *word, uint32_t n)
 
 static int add_shared(atomic(uint32_t) *word, uint32_t n, uint32_t wake)
 {
-	fetch_add_rel(word, n); /* KSEM_ORD_1 release: in the kernel's place */
+	fetch_add_rel(word, n); /* KSEM_ORD_1 release: instead of the kernel */
 	return wake_by_kernel(word, wake, 0);
 }
 
@@ -169,7 +173,9 @@ static int add_shared(atomic(uint32_t) *word, uint32_t n, uint32_t wake)
 /* The kernel's addition is a full barrier, as its wake call is: KSEM_ORD_1 release. */
 static int add_shared(atomic(uint32_t) *word, uint32_t n, uint32_t wake)
 {
-	/* and wake nobody more, at the same word, where it was less than 0 by as much as can be said */
+	/*
+	 * The second wake is unwanted: it wakes nobody, and only if the word was less than the lowest number that fits
+	 */
 	uint32_t op = FUTEX_OP(FUTEX_OP_ADD, n, FUTEX_OP_CMP_LT, -2048);
 	int saved = errno;
 	long woken = syscall(SYS_futex, word, FUTEX_WAKE_OP, wake < INT_MAX ? (int)wake : INT_MAX, 0L, word, op);

@@ -2,11 +2,11 @@
 /*
  * Sleeping on a 32-bit word, and waking those who do.
  *
- * Scopes: a private word is looked for in this OS process's memory only; a shared one by where it is, so that other
- * processes which have it mapped meet there.
+ * Scopes: the kernel looks for sleepers on a private word in this OS process only. A shared word is found by its place
+ * in the file or the memory object, so OS processes that have it mapped meet there.
  *
- * The calls go through futex_ops, so that a test can play the kernel: refuse, return early, wake at random, deliver
- * EINTR, run a clock of its own. All leave errno alone and may be called from a signal handler.
+ * The calls go through futex_ops, so that a test can take the kernel's place: refuse, return early, wake at random,
+ * answer EINTR, run a clock of its own. All calls leave errno alone, and may be made from a signal handler.
  */
 #ifndef KSEM_OS_FUTEX_H
 #define KSEM_OS_FUTEX_H
@@ -29,13 +29,16 @@ enum futex_scope {
 
 struct futex_ops {
 	/*
-	 * Sleeps if the word is still `expected`, until a wake, the deadline (NULL: never) or a signal handler. 0:
-	 * woken, perhaps by a stranger who meant what was at this address before; EAGAIN: the word had another value;
-	 * ETIMEDOUT; EINTR: a handler ran that was installed without SA_RESTART (but see timed.h).
+	 * If the word is still `expected`, sleeps until a wake, the deadline (NULL: none) or a signal handler. 0:
+	 * woken, perhaps by a wake that was meant for an earlier word at this address. EAGAIN: the word had another
+	 * value. ETIMEDOUT. EINTR: a handler ran that was installed without SA_RESTART (but see timed.h).
 	 */
 	int (*wait)(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline);
 
-	/* Wakes up to n sleepers; how many there were. Each of them returns 0 from its wait, and nobody else does. */
+	/*
+	 * Wakes up to n sleepers, and returns how many it woke. Each of them returns 0 from its wait, and nobody else
+	 * does.
+	 */
 	int (*wake)(atomic(uint32_t) *word, uint32_t n);
 
 	/* The same, of shared words. */
@@ -43,8 +46,8 @@ struct futex_ops {
 	int (*wake_shared)(atomic(uint32_t) *word, uint32_t n);
 
 	/*
-	 * Adds n (at most FUTEX_ADD_MAX) to a shared word and wakes up to `wake` sleepers, in one call of the kernel:
-	 * nobody is killed in between. How many there were; less than 0: it can't, and nothing was done.
+	 * Adds n (at most FUTEX_ADD_MAX) to a shared word and wakes up to `wake` sleepers, in one system call: no
+	 * process can be killed in between. Returns how many it woke; less than 0: the kernel refused, and did nothing.
 	 */
 	int (*add_shared)(atomic(uint32_t) *word, uint32_t n, uint32_t wake);
 };

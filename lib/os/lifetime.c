@@ -2,8 +2,8 @@
 /*
  * Lifetimes: see lifetime.h.
  *
- * A lifetime is the process's number (22 bits: Linux has no higher ones) and the 32 low bits of the time since the
- * machine was started, in hundredths of a second, as the kernel gives it in /proc/PID/stat.
+ * A lifetime is the process's number (22 bits, the most that Linux uses) and the low 32 bits of the time since the
+ * machine started, in hundredths of a second, the unit of /proc/PID/stat.
  */
 #include "os/lifetime.h"
 
@@ -38,7 +38,7 @@ uint64_t lifetime_own(void)
 	return (uint64_t)hundredths << PID_BITS | ((uint64_t)getpid() & ((1 << PID_BITS) - 1));
 }
 
-/* What the kernel says of a process. False: it doesn't. */
+/* Reads what the kernel says about a process. False: it couldn't. */
 static bool read_stat(pid_t pid, char *state, long *threads, unsigned long long *began)
 {
 	char path[32], text[1024];

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Whether an OS process is there, by its number and a time at which it lived. A process of the same number that began
- * later is another one.
+ * Tells whether an OS process still exists, by its number and a time at which it existed. A process with the same
+ * number that began later is another one.
  *
- * A number means something in its pid namespace only, so a process that asks must be in the same one.
+ * A number has a meaning in its pid namespace only. So the process that asks must be in the same pid namespace.
  */
 #ifndef KSEM_OS_LIFETIME_H
 #define KSEM_OS_LIFETIME_H
@@ -11,13 +11,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* 16 bits by which pid namespaces differ; 0: unknown. Needs no descriptor. */
+/* 16 bits that tell pid namespaces apart; 0: unknown. Needs no descriptor. */
 uint32_t lifetime_namespace(void);
 
 /* The calling process, now: its number and the time, 54 bits. */
 uint64_t lifetime_own(void);
 
-/* Is that process there? True also where that can't be found out. Leaves errno alone. */
+/* Does that process still exist? True also if that can't be found out. Leaves errno alone. */
 bool lifetime_lasts(uint64_t lifetime);
 
 #endif

@@ -2,9 +2,10 @@
 /*
  * The membarrier system call: see membarrier.h.
  *
- * Asked for once, the service doesn't go away; but a host may forbid the call later (seccomp). Then permits in slots
- * must be had all the same: a thread that has run on a processor has thereby preempted who ran there, and a preempted
- * sequence is aborted. A host that forbids sched_setaffinity as well leaves nothing; ksem(7) tells it not to.
+ * The program may forbid the call after the library has registered for it (seccomp). The library must still get at the
+ * permits in slots. So the thread then runs on each processor in turn: that preempts the thread that ran there, and the
+ * kernel aborts a preempted sequence. If the program forbids sched_setaffinity as well, nothing is left; ksem(7) tells
+ * it not to.
  */
 #include "os/membarrier.h"
 
@@ -38,7 +39,7 @@ bool membarrier_start(void)
 	return started;
 }
 
-#define PROCESSORS_MAX 8192 /* as many as Linux can be built for */
+#define PROCESSORS_MAX 8192 /* the most that Linux can be built for */
 
 bool membarrier_is_refused(void)
 {
@@ -49,7 +50,7 @@ bool membarrier_is_refused(void)
 	return refused;
 }
 
-/* Leaves errno as it may be. */
+/* May change errno. */
 static void visit(uint32_t processors)
 {
 	unsigned long before[PROCESSORS_MAX / 64], all[PROCESSORS_MAX / 64], one[PROCESSORS_MAX / 64] = {0};
@@ -58,7 +59,7 @@ static void visit(uint32_t processors)
 	memset(all, 0xff, sizeof(all));
 	for (uint32_t processor = 0; processor < processors && processor < PROCESSORS_MAX; processor++) {
 		one[processor / 64] = 1UL << processor % 64;
-		sched_setaffinity(0, sizeof(one), (cpu_set_t *)one); /* fails for those that there aren't */
+		sched_setaffinity(0, sizeof(one), (cpu_set_t *)one); /* fails for numbers without a processor */
 		one[processor / 64] = 0;
 	}
 	sched_setaffinity(0, sizeof(before), (cpu_set_t *)(known ? before : all));

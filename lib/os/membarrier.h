@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * membarrier: makes sure that no restartable sequence of this OS process is under way (os/rseq.h).
+ * membarrier: makes sure that no restartable sequence that began before the call is still running in this OS process
+ * (os/rseq.h).
  *
- * The calls go through membarrier_ops, so that a test can play the kernel.
+ * The calls go through membarrier_ops, so that a test can take the kernel's place.
  */
 #ifndef KSEM_OS_MEMBARRIER_H
 #define KSEM_OS_MEMBARRIER_H
@@ -10,13 +11,13 @@
 #include <stdbool.h>
 
 struct membarrier_ops {
-	/* Asks for the service; false: the kernel doesn't give it. */
+	/* Registers the OS process for the call. False: the kernel refuses. */
 	bool (*start)(void);
 
 	/*
-	 * Every sequence that any thread has under way when this is called is aborted, or done and seen, when it
-	 * returns. A full memory barrier on every processor that runs a thread of this process. False: the kernel
-	 * refused.
+	 * When this returns, each sequence that was running when it was called has been aborted, or is done and its
+	 * store is visible. It is also a full memory barrier on every processor that runs a thread of this process.
+	 * False: the kernel refused.
 	 */
 	bool (*restart_sequences)(void);
 };
@@ -28,12 +29,12 @@ bool membarrier_start(void);
 /* Does the kernel refuse the call? It may have granted it before. */
 bool membarrier_is_refused(void);
 
-/* A full memory barrier on every processor, without the call: the thread visits them all. */
+/* A full memory barrier on every processor, without the system call: the thread runs on each of them in turn. */
 void membarrier_visit_processors(void);
 
 /*
- * As membarrier_ops.restart_sequences, but can't fail: where the kernel refuses, the thread visits every processor
- * itself.
+ * As membarrier_ops.restart_sequences, but can't fail: if the kernel refuses, the thread runs on each processor in
+ * turn.
  */
 void membarrier_restart_sequences(void);
 

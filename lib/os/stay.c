@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Keeps the object that contains restartable sequences from being unloaded: see ksem_inline_stay_here in
- * <ksem/inline.h>, which calls this as the object is loaded. The library keeps the one that contains itself, which is
- * a plugin where that was linked with libksem.a: its sequences, fork handlers and what ends with a thread are in use.
+ * Keeps a plugin that contains restartable sequences from being unloaded: see ksem_inline_stay_here in <ksem/inline.h>,
+ * which calls this when the plugin is loaded. A plugin that was linked with libksem.a contains the library; the library
+ * keeps it loaded, because its sequences, fork handlers and thread destructors stay in use.
  *
- * dlopen marks an object that is there (RTLD_NOLOAD) as one that stays (RTLD_NODELETE). The functions of the dynamic
- * linker are weak references: a program that is linked statically unloads nothing, and needn't have them.
+ * dlopen with RTLD_NOLOAD finds the loaded object, and RTLD_NODELETE keeps it. The functions of the dynamic linker are
+ * weak references: a statically linked program has no need of them, and unloads nothing.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -19,7 +19,7 @@
 #pragma weak dlclose
 #pragma weak dlerror
 
-/* What that address lies in; NULL: the program itself, which isn't unloaded. */
+/* The name of the loaded object that contains the address; NULL: the program itself, which is never unloaded. */
 static const char *object_of(const void *address)
 {
 	struct link_map *map = NULL;
@@ -44,7 +44,7 @@ PUBLIC void ksem_inline_stay(const void *inside)
 		if (handle)
 			dlclose(handle);
 		else
-			dlerror(); /* each thread has one, and the host's next is about its own. NOLINT */
+			dlerror(); /* clears it, so that the program's next dlerror is about its own call. NOLINT */
 	}
 	errno = saved;
 }

@@ -2,10 +2,10 @@
 /*
  * A sleep until a deadline, by one of two system calls.
  *
- * FUTEX_WAIT_BITSET is what libc's semaphores sleep by: every handler ends it with EINTR, one with SA_RESTART too.
- * futex_waitv with one word goes on after such a handler, but it is young (Linux 5.16), and a sandbox that doesn't list
- * it may kill the process. Each library has one file that defines futex_timed: os/waitv.c for <ksem/ksem.h>, which
- * promises SA_RESTART; posix/timed.c for <semaphore.h>, which is to do what libc does.
+ * libc's semaphores sleep by FUTEX_WAIT_BITSET, which every handler ends with EINTR, even one with SA_RESTART.
+ * futex_waitv with one word goes on after a handler with SA_RESTART. But it is new (Linux 5.16), and a sandbox that
+ * doesn't list it may kill the process. Each library has one file that defines futex_timed: os/waitv.c for
+ * <ksem/ksem.h>, which promises SA_RESTART; posix/timed.c for <semaphore.h>, which must do what libc does.
  */
 #ifndef KSEM_OS_TIMED_H
 #define KSEM_OS_TIMED_H
@@ -20,7 +20,7 @@ int futex_timed(atomic(uint32_t) *word, uint32_t expected, const struct deadline
 /* The same by FUTEX_WAIT_BITSET, also without a deadline (NULL). */
 int futex_bitset(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline, int flag);
 
-/* Does it tell how the sleep ended? False: the call was refused. */
+/* Does the error number tell how the sleep ended? False: the call was refused. */
 bool futex_is_answer(int error, const atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline);
 
 #endif

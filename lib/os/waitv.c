@@ -2,12 +2,12 @@
 /*
  * Timed sleeps that go on after a handler with SA_RESTART: see timed.h.
  *
- * Where futex_waitv doesn't serve, FUTEX_WAIT_BITSET does, and every handler ends the sleep. Whether it serves is asked
- * by two calls that sleep nowhere and have different answers, so that no refusal passes for both. It is asked before
- * the first sleep, and again after an answer that a refusal may give too: a process may go into its sandbox at any
- * time.
+ * Where futex_waitv doesn't work, the thread uses FUTEX_WAIT_BITSET, and every handler ends the sleep. Two test calls
+ * find out whether it works. They never sleep, and have different correct answers, so a sandbox that refuses all calls
+ * with one error number can't give both. The library makes them before the first sleep, and again after an answer that
+ * may have been a refusal: a process may enter its sandbox at any time.
  *
- * To futex_waitv a time is two 64-bit numbers on every processor, and absolute, so that nothing is lost over a restart.
+ * futex_waitv takes an absolute time, as two 64-bit numbers on every processor. So a restarted sleep ends no later.
  */
 #include <errno.h>
 #include <linux/futex.h>
@@ -52,8 +52,8 @@ static bool serves(void)
 
 int futex_timed(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline, int flag)
 {
-	static atomic(int) known;   /* 0: nothing yet; 1: it serves; -1: it doesn't, for good */
-	int now = load_rlx(&known); /* relaxed: all find the same, and a stale one costs a refused call */
+	static atomic(int) known;   /* 0: nothing yet; 1: it works; -1: it doesn't, and is never tried again */
+	int now = load_rlx(&known); /* relaxed: all threads find the same, and a stale value costs one refused call */
 	int error;
 
 	if (unlikely(now == 0)) {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Whether programs use this library, and how often they slept: with KSEM_POSIX_STATS=FILE in the environment, a process
- * counts into the file, which holds two 64-bit numbers in the processor's order: sleeps, and wake calls. It is mapped,
- * so that what a process counted stays however it ends; many processes may count into one.
+ * Shows whether programs use this library, and how often they sleep. With KSEM_POSIX_STATS=FILE in the environment, a
+ * process counts its sleeps and its wake calls in the file, as two 64-bit numbers in the processor's byte order. The
+ * file is mapped, so the counts stay however the process ends. Many processes may count in one file.
  *
- * Where the file can't have the counts, nothing is counted: no program ends for that. So the file gets its memory
- * before it is mapped, since a store to a page for which the file system has no room is SIGBUS.
+ * If the file can't hold the counts, nothing is counted, and the program runs on. So the library reserves the file's
+ * memory before it maps the file: a store to a page for which the file system has no room would be SIGBUS.
  *
- * The counts are kept where sleeps and wakes go to the kernel (futex_ops), and nowhere else: without the variable
- * nothing is counted, and nothing asks.
+ * The functions that count replace those in futex_ops. So without the variable nothing is counted, and no code asks
+ * whether it should be.
  */
 #include <fcntl.h>
 #include <stdbool.h>
@@ -26,7 +26,7 @@ struct counts {
 };
 
 static struct counts *counts;      /* constant before main */
-static struct futex_ops uncounted; /* constant before main: those that are counted */
+static struct futex_ops uncounted; /* constant before main: the functions that were there before */
 
 static int wait_private(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline)
 {
@@ -61,7 +61,7 @@ static int add_shared(atomic(uint32_t) *word, uint32_t n, uint32_t wake)
 	return woken;
 }
 
-/* Gives the file memory for the counts; what it has stays. Beyond the limit of a file's size that would be SIGXFSZ. */
+/* Reserves memory for the counts; those that the file has already stay. Beyond RLIMIT_FSIZE that would be SIGXFSZ. */
 static bool make_room(int fd)
 {
 	struct rlimit limit;
@@ -70,7 +70,7 @@ static bool make_room(int fd)
 	       posix_fallocate(fd, 0, sizeof(struct counts)) == 0;
 }
 
-/* NULL: no such file can be had. */
+/* NULL: the file can't be used. */
 static struct counts *map_counts(const char *file)
 {
 	int fd = open(file, O_RDWR | O_CREAT | O_NOCTTY | O_CLOEXEC, 0666);

@@ -13,7 +13,7 @@
 
 bool faked_timedwait, faked_clockwait;
 
-/* Where the library lies that has this; NULL: not found. */
+/* Where the library begins that contains the address; NULL: not found. */
 static const void *library_with(const void *address)
 {
 	Dl_info info;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Programs whose clock another library fakes (libfaketime): a deadline of theirs is a time of that clock, and the
- * kernel knows its own only. So it is moved by as much as the clocks are apart when the wait begins. A clock that runs
- * faster or slower isn't looked at again.
+ * Programs whose clock is faked by another library, such as libfaketime. Their deadlines are times of the faked clock,
+ * but the kernel knows only its own. So a wait begins by moving the deadline by the difference between the two clocks.
+ * It doesn't notice if the faked clock runs faster or slower.
  *
- * A library that fakes deadlines too does so itself, if the program's calls come to it before they come here.
+ * If the program's calls reach the faking library first, that library moves the deadlines itself.
  */
 #ifndef KSEM_POSIX_FAKED_H
 #define KSEM_POSIX_FAKED_H
@@ -13,7 +13,7 @@
 
 #include "os/futex.h"
 
-/* Constant before main: deadlines of sem_timedwait and of sem_clockwait are of a clock that the kernel doesn't know. */
+/* Constant before main: must deadlines of sem_timedwait, and of sem_clockwait, be moved to the kernel's clock? */
 extern bool faked_timedwait, faked_clockwait;
 
 void faked_to_kernel(struct deadline *deadline);

@@ -18,8 +18,8 @@
 
 #define DIRECTORY "/dev/shm"
 #define PREFIX    "ksm."
-#define OWN_NAMES 100                          /* that may be taken, before it is given up */
-#define MAGIC     UINT64_C(0x027870736d65736b) /* and with it the order of bytes, and the layout's version */
+#define OWN_NAMES 100                          /* how many taken names to try */
+#define MAGIC     UINT64_C(0x027870736d65736b) /* stands for the byte order and the layout's version, too */
 
 static bool fits(int printed)
 {
@@ -28,7 +28,7 @@ static bool fits(int printed)
 
 /* ---- The directory. ---- */
 
-/* A KSEM_DIR that is no absolute path, and what it means. */
+/* A relative KSEM_DIR, and the absolute path that it stands for. */
 static struct {
 	char given[PATH_MAX], meant[PATH_MAX];
 } relative;
@@ -100,7 +100,7 @@ int file_find(const struct file_path *path)
 	return fd >= 0 ? fd : -errno;
 }
 
-/* A write beyond the limit would be a signal. */
+/* A write beyond the limit would raise SIGXFSZ. */
 static bool is_over_limit(void)
 {
 	struct rlimit limit;
@@ -124,7 +124,7 @@ static int fill(int fd, uint32_t value)
 	return written == sizeof(file) ? 0 : written < 0 ? errno : ENOSPC;
 }
 
-/* One with a name of its own, which nobody else will try. */
+/* Makes a file under a temporary name, which nobody else will try. */
 static int make_with_own_name(const struct file_path *path, mode_t mode, struct making *making)
 {
 	static atomic(unsigned) count;
@@ -147,7 +147,7 @@ static int make_with_own_name(const struct file_path *path, mode_t mode, struct 
 	return errno;
 }
 
-/* Whether a file without a name can get one. */
+/* Can a file without a name get one? */
 static bool can_be_linked(const struct making *making)
 {
 	char self[64];

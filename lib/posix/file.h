@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The file of a named semaphore: `ksm.NAME` in the directory that KSEM_DIR says, or /dev/shm. The prefix is as long as
- * libc's, so that the same names fit.
+ * The file of a named semaphore: `ksm.NAME` in the directory KSEM_DIR, or in /dev/shm. The prefix is as long as libc's,
+ * so the same names fit.
  *
- * A file is made whole before it has its name, in one without a name (O_TMPFILE), which is then linked: nobody opens
- * half a semaphore, one of several makers wins, and who dies on the way leaves nothing. Where there are no such files,
- * or they can't be linked (no /proc), it is made under a name of its own that begins with `.ksm.`, as libc does it. A
- * maker that is killed then may leave that. The mode is the kernel's business, umask included.
+ * The library writes the file completely before it gives it the name: it makes a file without a name (O_TMPFILE), and
+ * then links it. So nobody opens an unfinished semaphore, one of several makers wins, and a maker that is killed leaves
+ * nothing. Where the file system has no such files, or they can't be linked (no /proc), the library makes the file
+ * under a temporary name that begins with `.ksm.`, as libc does. A maker that is killed just then leaves that file. The
+ * kernel applies the mode and the umask.
  *
- * Of what a file with such a name is, nothing is believed: it must be a regular file of just this size that begins as
- * these do, and a symbolic link isn't followed.
+ * Anybody may have put a file under such a name. So the library checks that it is a regular file of exactly this size
+ * that begins with the magic number, and follows no symbolic link.
  *
- * A KSEM_DIR that is no absolute path counts from the directory in which the process was when the library was loaded,
- * or when file_path_of first met it.
+ * A relative KSEM_DIR counts from the directory in which the process was when the library was loaded, or when
+ * file_path_of first saw that value.
  */
 #ifndef KSEM_POSIX_FILE_H
 #define KSEM_POSIX_FILE_H
@@ -32,25 +33,28 @@ struct file_path {
 	char whole[PATH_MAX];
 };
 
-/* 0, EINVAL: no name, ENAMETOOLONG, or what getcwd says. One thread at a time. */
+/* 0; EINVAL: not a name; ENAMETOOLONG; or an error of getcwd. One thread at a time. */
 int file_path_of(const char *name, struct file_path *path);
 
 /* A descriptor, or minus an error number. */
 int file_find(const struct file_path *path);
 
-/* One that is being made. */
+/* A file that is being made. */
 struct making {
 	int fd;
 	char own_name[PATH_MAX]; /* "": it has none */
 };
 
-/* A whole file that nobody sees. 0, or an error number, and nothing is left. */
+/* Makes a complete file that nobody can see. 0; or an error number, and nothing is left. */
 int file_make(const struct file_path *path, mode_t mode, uint32_t value, struct making *making);
 
-/* Gives it its name. 0; EEXIST: the name is taken; ... Its descriptor and its own name are gone then, either way. */
+/*
+ * Gives the file its name. 0; EEXIST: the name is taken; ... Either way, closes the descriptor and removes the
+ * temporary name.
+ */
 int file_publish(const struct file_path *path, struct making *making);
 
-/* The end of one that gets no name. */
+/* Discards a file that gets no name. */
 void file_forget(struct making *making);
 
 /* 0, or EINVAL: it isn't a semaphore, or ENOMEM, ... */

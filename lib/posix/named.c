@@ -2,18 +2,18 @@
 /*
  * The calls of <semaphore.h> that have to do with names: sem_open, sem_close, sem_unlink.
  *
- * A process has each semaphore mapped once, however often it opens it. Two hash tables under a mutex tell which: one by
- * the file's device and number, one by address. The number isn't given to another file while this one is mapped, so a
- * name that was taken away and made anew is another semaphore, at another address.
+ * A process maps each semaphore once, however often it opens it. Two hash tables under a mutex hold the open
+ * semaphores: one by the file's device and inode number, one by address. The kernel doesn't reuse the inode number
+ * while the file is mapped. So if a name was unlinked and made anew, it is another semaphore, at another address.
  *
- * A new one is mapped, and has all the memory that it needs, before it gets its name; and the mutex is kept from there
- * until it is in the tables. So an open that fails leaves no name, and a thread that finds the name finds the mapping.
+ * A maker maps the new semaphore and allocates all memory before it gives the name, and keeps the mutex until the
+ * semaphore is in the tables. So an open that fails leaves no name, and a thread that finds the name finds the mapping.
  *
- * A fork waits for the mutex, so that its child can open too; the child has what its parent had open. The forking
- * thread has the mutex meanwhile, and its calls pass: the host's own fork handlers may open and close. So does a fork
- * from a signal handler that interrupted one of these calls, whose child may go on with it.
+ * A fork takes the mutex, so that its child can open semaphores; the child has open what its parent had open. The
+ * forking thread's own calls don't wait for the mutex, so the program's fork handlers may open and close. Neither does
+ * a fork from a signal handler that interrupted one of these calls; its child may finish the call.
  *
- * None of the calls is a point of cancellation: it is disabled in each, and from a fork's beginning to its end.
+ * None of the calls is a cancellation point: cancellation is disabled in each, and throughout a fork.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +27,7 @@
 #include "base/cancel.h"
 #include "posix/file.h"
 
-/* One that this process has open. */
+/* A semaphore that this process has open. */
 struct opened {
 	struct opened *next_by_file, *next_by_address; /* in its bucket */
 	struct file *file;                             /* constant, as are the two below */
@@ -42,7 +42,7 @@ static struct opened *by_file[BUCKETS], *by_address[BUCKETS]; /* under the lock 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* Owner only, and its signal handlers. */
-static _Thread_local unsigned inside;      /* calls and forks under way, of which the first has the mutex */
+static _Thread_local unsigned inside;      /* nested calls and forks; the outermost has the mutex */
 static _Thread_local struct cancel cancel; /* what the last of them restores */
 
 static void enter(void)
@@ -65,7 +65,7 @@ static void leave(void)
 		cancel_restore(before);
 }
 
-/* Early, so that few handlers of the host's run while a fork has the mutex. */
+/* Runs early, so that few fork handlers of the program run while a fork has the mutex. */
 __attribute__((constructor(101))) static void watch_forks(void)
 {
 	pthread_atfork(enter, leave, leave); /* if it can't: forks beside sem_open may leave their child without it */
@@ -139,7 +139,7 @@ static void remove_from_tables(struct opened *opened)
 
 /* ---- Opening. ---- */
 
-/* The file mapped, and in no table yet. 0, ENOMEM, or what file_map says. */
+/* Maps the file; puts it into no table yet. 0, ENOMEM, or an error of file_map. */
 static int prepare(int fd, const struct stat *status, struct opened **prepared)
 {
 	struct opened *opened = malloc(sizeof(*opened));

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The calls of <semaphore.h> as Helgrind and DRD see them: what orders threads, and that the library's own accesses are
- * none of their business (base/watch.h). The address of the sem_t stands for the semaphore.
+ * The calls of <semaphore.h> as Helgrind and DRD see them: which calls order which, and which accesses are the
+ * library's own and need no report (base/watch.h). The address of the sem_t stands for the semaphore.
  *
- * These tools know libc's calls by themselves. Of this library they find these wrappers by their names, which are
- * exported for that, and run them in the place of the calls. Nothing else calls them.
+ * These tools know libc's calls. For this library's calls they look for wrappers with special exported names, and run
+ * them instead of the calls. Nothing else calls the wrappers.
  *
- * A thread may be cancelled as it waits. It leaves by its cleanup handlers, so one of them tells the tool.
+ * A thread may be cancelled while it waits. Then its cleanup handlers run, and one of them informs the tool.
  *
  * ThreadSanitizer needs no help: it intercepts the calls before they come here.
  */
