@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the fast path could be instead: put + take of one permit, inline, on one thread, in designs that were tried, and
- * what each of them can't do without.
+ * Other designs of the fast path: put + take of one permit, inline, on one thread. What each needs:
  *
- *   designs/locked        two locked instructions on one word, and nothing else: the least of any design without
+ *   designs/locked        two locked instructions on one word, and nothing else: the minimum of any design without
  *                         restartable sequences
  *   designs/two_counts    the sequences as they are: a slot is two counts
- *   designs/one_count     a slot is one count: fewer instructions, but each waits for the store of the one before
- *   designs/owner         a slot of a thread's own, so that no processor is asked for; a semaphore that two threads use
- *                         would have to move its permits between them
- *   designs/unannounced   sequences that don't announce themselves: the rest of them. The kernel couldn't restart them
- *   designs/unchecked     sequences that take the number of the processor as it is: what a chunk of closed slots below
- *                         the first processor's, for threads that the kernel doesn't serve, would allow pinned calls
+ *   designs/one_count     a slot is one count: fewer instructions, but each waits for the store of the previous one
+ *   designs/owner         each thread has its own slot, so it needn't ask for the processor; permits would have to be
+ *                         moved between threads that use one semaphore
+ *   designs/unannounced   sequences that don't announce themselves: the kernel couldn't restart them
+ *   designs/unchecked     sequences that don't check the processor's number. Pinned calls could do that if a chunk of
+ *                         closed slots stood below the first processor's, for threads that the kernel doesn't serve
  *   designs/in_register   sequences that count in a register, and end with a store of it
- *   designs/bare          the two counts alone: not even looking whether permits are in slots
+ *   designs/bare          the two counts alone, without looking whether permits are in slots
  *   designs/section       two counts, and a read section of RCU around each, as a look-up outside of sequences needs
  */
 #include <urcu/urcu-bp.h>
@@ -105,7 +104,7 @@ static struct {
 	done:;                                                                                              \
 	} while (0)
 
-/* An aborted sequence leaves a permit in its slot, or one too few; that many may fail. */
+/* An aborted sequence leaves its slot one permit too high or too low. This many may be aborted. */
 static void check(struct gbench *g, int64_t pairs, int64_t failed)
 {
 	if (failed > pairs / 100 + 16)

@@ -36,7 +36,7 @@ int gbench_main(int argc, char **argv)
 	if (benchmark::ReportUnrecognizedArguments(argc, argv))
 		return 2;
 	if (benchmark::RunSpecifiedBenchmarks() == 0)
-		failed = true; /* a filter that nothing matches */
+		failed = true; /* no benchmark matches the filter */
 	benchmark::Shutdown();
 	return failed ? 1 : 0;
 }
@@ -52,7 +52,7 @@ void gbench_fail(struct gbench *g, const char *why)
 	g->state.SkipWithError(why);
 }
 
-/* All of them the first time, in one batch; the second time Google Benchmark takes that for the end. */
+/* The first time all iterations, in one batch; the second time none, which is the end. */
 int64_t gbench_iterations(struct gbench *g)
 {
 	return g->state.KeepRunningBatch(g->state.max_iterations) ? g->state.max_iterations : 0;

@@ -9,8 +9,7 @@
  *     }
  *
  * Google Benchmark runs it several times, with more iterations each time, until the loop takes long enough to be
- * measured; with several threads, each runs it, and the loops begin together. What stands outside the loop isn't
- * timed.
+ * measured; with several threads, each runs it, and the loops begin together. Code outside the loop isn't timed.
  *
  * GBENCH_LOOP asks Google Benchmark for all iterations at once and counts them down itself, in a register of the
  * benchmark's own, as Google Benchmark's loops in C++ do. (The benchmark loop/empty measures it.)
@@ -35,19 +34,22 @@ struct gbench_case {
 	bool process_cpu; /* processor time is that of all the threads of the program, not of the loop's alone */
 };
 
-/* Adds a benchmark; *added isn't needed after the call, what it points to is. */
+/* Adds a benchmark. The call copies *added, but not what it points to. */
 void gbench_add(const struct gbench_case *added);
 
-/* Runs what was added, as the arguments say (Google Benchmark's; --help lists them). The program's exit status. */
+/*
+ * Runs the benchmarks that were added. The arguments are Google Benchmark's; --help lists them. Returns the exit
+ * status.
+ */
 int gbench_main(int argc, char **argv);
 
 /* Which of the benchmark's threads is this? From 0. */
 int gbench_thread(const struct gbench *g);
 
-/* Something is wrong: the run doesn't count, and gbench_main won't return 0. */
+/* Reports an error: the run doesn't count, and gbench_main won't return 0. */
 void gbench_fail(struct gbench *g, const char *why);
 
-/* How many iterations are to be run now; 0: it is over. For GBENCH_LOOP. */
+/* How many iterations to run now; 0: the end. For GBENCH_LOOP. */
 int64_t gbench_iterations(struct gbench *g);
 
 /* clang-format off */

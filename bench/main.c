@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ksem-bench: all benchmarks. It takes Google Benchmark's arguments, as --benchmark_filter=post_wait.
+ * ksem-bench: all benchmarks. Its arguments are Google Benchmark's, such as --benchmark_filter=post_wait.
  *
  * A line says how long one iteration takes: "Time" is wall time divided by the iterations of all threads together,
  * "CPU" is processor time for each iteration, which is what tools/run compares.
  */
 #include "bench.h"
 
-/* What the loop itself costs. */
+/* Measures the loop itself. */
 static void empty_loop(struct gbench *g, const void *arg)
 {
 	(void)arg;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * post + wait, which never sleeps: each thread posts before it waits. By id, pinned, and glibc's sem_t; one thread,
- * two that share a semaphore, two that have one each.
+ * post + wait that never sleeps: each thread posts before it waits. By id, pinned, and glibc's sem_t. One thread; two
+ * threads that share a semaphore; two that have one each.
  *
- * All semaphores of a kind lie in cache lines of their own, made once for the whole run.
+ * Each semaphore has its own cache lines, and is made once for the whole run.
  */
 #include <semaphore.h>
 #include <stdbool.h>

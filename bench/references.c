@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Gaining and dropping references, and finding what one refers to: init + destroy, open + close of a name that exists
- * (beside glibc's sem_open + sem_close), and look-ups by id among few and many semaphores.
+ * References: init + destroy; open + close of a name that exists (beside glibc's sem_open + sem_close); look-ups by id
+ * among few and many semaphores.
  */
 #include <fcntl.h>
 #include <semaphore.h>
@@ -70,7 +70,7 @@ static void open_close_glibc(struct gbench *g, const void *arg)
 		gbench_fail(g, "sem_open, sem_close or sem_unlink failed");
 }
 
-/* The ids of so many new semaphores, in random order: each is found once before any is found again. */
+/* The ids of that many new semaphores, in random order. Each is looked up once before any is looked up again. */
 static ksem_id_t *make_many(struct ksem_proc *proc, size_t count)
 {
 	ksem_id_t *ids = calloc(count, sizeof(*ids));
@@ -89,7 +89,10 @@ static ksem_id_t *make_many(struct ksem_proc *proc, size_t count)
 	return ids;
 }
 
-/* In a namespace of their own; made when they are first wanted, and kept for repetitions with the same number. */
+/*
+ * They have a namespace of their own. The first benchmark that needs them makes them; later ones with the same number
+ * use them again.
+ */
 static struct {
 	struct ksem_ns *ns;
 	struct ksem_proc *proc;

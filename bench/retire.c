@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Giving memory back that readers may still see: what one object of 64 bytes costs, from its allocation until it is
- * free again.
+ * Freeing memory that readers may still see: the cost of one object of 64 bytes, from its allocation until it is free
+ * again.
  *
  *   retire/ksem      ksem_init + ksem_destroy: the library frees a list of blocks after one grace period (so this
  *                    also makes and ends a semaphore: its id, its reference)
- *   retire/call_rcu  allocation and a call_rcu callback an object, the plain way of liburcu-bp
+ *   retire/call_rcu  an allocation and a call_rcu callback for each object, the usual way with liburcu-bp
  *
- * call_rcu's callbacks run in a thread of liburcu's, so the processor time of the whole program counts, not the wall
- * time. That thread must be waited for now and then, or what lies retired would grow without limit.
+ * call_rcu's callbacks run in a thread of liburcu. So the processor time of the whole program is measured, not the wall
+ * time. The benchmark waits for that thread now and then, or the retired memory would grow without limit.
  */
 #include <urcu/urcu-bp.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * httpd: a web server of several processes that share a limit on requests in progress, through one named semaphore of
- * ksem's.
+ * httpd: a web server with several processes. They share a limit on the requests in progress: one named semaphore of
+ * ksem.
  *
  *     master                          workers, forked: each a process of its own
  *     the listening socket,  ------>  accept connections, serve requests;
@@ -9,11 +9,11 @@
  *          |                               |
  *          +---- the books: who is where --+   in memory that all share
  *
- * A worker that is killed takes its requests with it, and nothing else: the master gives back the permits that it held
- * (httpd_books.c) and forks another.
+ * When a worker is killed, its requests are lost, and nothing else: the master posts the permits that the worker held
+ * (httpd_books.c), and forks another.
  *
  * httpd_worker.c   what a worker serves
- * httpd_books.c    who has a permit, and what to do when that is dead
+ * httpd_books.c    who has a permit, and how a dead worker's permits are posted
  * this file        the options, the master
  */
 #include "httpd.h"
@@ -153,7 +153,7 @@ static int listen_on(unsigned *port)
 
 /* ---- The master. ---- */
 
-/* Without memory for it now, it is tried again a second later. */
+/* If there is no memory for a worker now, the master tries again a second later. */
 static void start(struct books *books, struct worker *worker, int listener)
 {
 	pid_t master = getpid(), pid = fork();
@@ -162,7 +162,7 @@ static void start(struct books *books, struct worker *worker, int listener)
 		worker->pid = pid;
 	if (pid != 0)
 		return;
-	prctl(PR_SET_PDEATHSIG, SIGTERM); /* without a master nobody would make good */
+	prctl(PR_SET_PDEATHSIG, SIGTERM); /* without a master nobody would post the permits of dead workers */
 	exit(getppid() == master ? worker_run(books, worker, listener) : EXIT_FAILURE);
 }
 
@@ -183,7 +183,7 @@ static struct worker *worker_of(struct books *books, pid_t pid)
 	return NULL;
 }
 
-/* Forgets the workers that are dead. True: there were some. */
+/* Clears the places of workers that have died. True: there were some. */
 static bool bury(struct books *books)
 {
 	struct worker *worker;
@@ -212,7 +212,7 @@ static void make_good(struct books *books, struct ksem *sem)
 	books->pause = false;
 }
 
-/* Until SIGTERM or SIGINT. Replaces workers that died. */
+/* Replaces workers that die, until SIGTERM or SIGINT. */
 static void mind(struct books *books, struct ksem *sem, int listener, const sigset_t *signals)
 {
 	struct timespec second = {1, 0};
@@ -226,7 +226,7 @@ static void mind(struct books *books, struct ksem *sem, int listener, const sigs
 	} while (signal != SIGTERM && signal != SIGINT);
 }
 
-/* Lets all workers end what they are at. 0, or 1 if one didn't end well. */
+/* Lets all workers finish their requests and end. 1: a worker failed. */
 static int end(struct books *books)
 {
 	int result = EXIT_SUCCESS, status;

@@ -18,15 +18,15 @@
 /* ---- The books: memory that all processes share (httpd_books.c). ---- */
 
 /*
- * Where a request is. What stands in a slot, a state and above its bits a count of changes, is what is left of a worker
- * that was killed.
+ * Where a request is. A slot holds a state, and in the bits above it a count of changes. When a worker is killed, its
+ * slots still say what its requests were doing.
  */
 enum state {
-	FREE,   /* there is no request here */
-	IDLE,   /* one that has no permit */
-	TAKING, /* it may have one, and `inside` may count it */
-	INSIDE, /* it has one, and `inside` counts it */
-	GIVING, /* it may have one still, and `inside` may count it */
+	FREE,   /* no request uses the slot */
+	IDLE,   /* the request has no permit */
+	TAKING, /* the request may have one, and `inside` may count it */
+	INSIDE, /* the request has one, and `inside` counts it */
+	GIVING, /* the request may still have one, and `inside` may still count it */
 };
 
 struct slot {
@@ -45,38 +45,39 @@ struct books {
 	char name[KSEM_NAME_MAX + 1];
 	_Atomic bool pause;      /* no slot may go from FREE to TAKING */
 	_Atomic unsigned inside; /* requests in progress, counted apart from the semaphore */
-	_Atomic unsigned most;   /* the highest that was */
+	_Atomic unsigned most;   /* the highest that `inside` has been */
 	_Atomic unsigned long served, refused, made_good;
 	struct worker all[WORKERS_MAX];
 };
 
-/* A slot for a request, IDLE; NULL: all are taken. */
+/* Finds a slot for a request, and makes it IDLE. NULL: all slots are taken. */
 struct slot *books_claim(struct worker *worker, unsigned slots);
 void books_release(struct slot *slot);
 
-/* Waits for a permit for as long as a request waits. False: there was none. The slot is INSIDE, or IDLE still. */
+/* Waits for a permit, at most `wait_ms`. True: the slot is INSIDE. False: no permit came, and the slot is IDLE. */
 bool books_enter(struct books *books, struct slot *slot, struct ksem *sem);
 
-/* Gives it back. */
+/* Posts the permit; the slot is IDLE again. */
 void books_leave(struct books *books, struct slot *slot, struct ksem *sem);
 
-/* Of all workers: slots in that state. */
+/* How many slots of all workers are in that state. */
 unsigned books_count(struct books *books, enum state state);
 
-/* The worker is dead. */
+/* Forgets a worker that has died: its slots are FREE. */
 void books_forget(struct worker *worker);
 
 /*
- * Gives back what the forgotten ones held, if all others are at rest; call it, with `pause` set, until it answers true.
+ * Posts the permits that dead workers held. It can do that only while no slot changes: set `pause`, and call it until
+ * it returns true.
  */
 bool books_settle(struct books *books, struct ksem *sem);
 
 /* ---- A worker (httpd_worker.c). ---- */
 
-/* Serves on the listening socket until SIGTERM, and returns the exit status. */
+/* Serves requests from the listening socket until SIGTERM. Returns the exit status. */
 int worker_run(struct books *books, struct worker *self, int listener);
 
-/* The semaphore of that name, opened and pinned; ends the program if that can't be. `oflag`: 0, or O_CREAT | O_EXCL. */
+/* Opens and pins the semaphore of that name; ends the program if it can't. `oflag`: 0, or O_CREAT | O_EXCL. */
 struct ksem *open_limit(const char *name, int oflag, unsigned value);
 
 #endif

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The books: who has a permit. A semaphore has no owners, so when a worker is killed nobody gives its permits back but
- * who knows how many they were.
+ * The books: who has a permit. A semaphore doesn't know who holds its permits. So when a worker is killed, the program
+ * itself must know how many permits to post.
  *
- * A request writes down what it is about to do before it does it. Of one that was killed while INSIDE it is certain
- * that it had a permit; of one killed in TAKING or GIVING it can't be told from its slot. It can from the sum: the
- * permits in the semaphore and the slots INSIDE are the limit, but for what died with a worker. For that nobody may be
- * in between: `pause` keeps requests from TAKING, those that are at it end within SLICE_MS, and then, as soon as no
- * slot changed while the master read all of them and the value, the sum is exact. Requests that are INSIDE go on
- * meanwhile.
+ * A request notes in its slot what it is about to do before it does it. A request that was killed while INSIDE
+ * certainly had a permit. One that was killed while TAKING or GIVING may have had one; its slot can't tell. The sum
+ * can: the permits in the semaphore and the slots INSIDE add up to the limit, except for permits that died with a
+ * worker. The sum is exact only while no request is TAKING or GIVING. So `pause` keeps requests from TAKING, and those
+ * that are TAKING stop within SLICE_MS. When the master has read all slots and the value, and no slot has changed
+ * meanwhile, the sum is exact. Requests that are INSIDE go on all the time.
  */
 #include "httpd.h"
 
@@ -162,7 +162,7 @@ bool books_settle(struct books *books, struct ksem *sem)
 	if (ksem_pinned_getvalue(sem, &value) != 0 || between > 0 || changes(books) != before)
 		return false;
 	if (value + with > books->limit)
-		return true; /* somebody else posts; there is nothing that could be made good */
+		return true; /* somebody else posts too, so the sum can't be right again */
 	books->inside -= counted - with;
 	books->made_good += books->limit - value - with;
 	ksem_pinned_post_many(sem, books->limit - value - with);

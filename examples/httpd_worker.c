@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A worker: serves requests, each connection by a thread of libmicrohttpd's.
+ * A worker: serves requests. libmicrohttpd runs a thread for each connection.
  *
- *   /           the page that shows the figures, live
+ *   /           a page that shows the figures and updates them
  *   /figures    the figures, as JSON
- *   /work?ms=N  works for so long (5) with a permit; 503 if none came in time. Says when it began and ended, in
- *               nanoseconds of CLOCK_MONOTONIC, so that a client can tell how many were in progress at once.
+ *   /work?ms=N  takes a permit, and works for N milliseconds (5); 503 if no permit came in time. Says when it began and
+ *               ended, in nanoseconds of CLOCK_MONOTONIC, so a client can tell how many were in progress at once.
  */
 #include "httpd.h"
 
@@ -110,7 +110,7 @@ static int64_t ns(void)
 	return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
 }
 
-/* The time that the request asks for; -1: none that it could be. */
+/* The time that the request asks for; -1: not a valid time. */
 static long work_ms(struct MHD_Connection *connection)
 {
 	const char *text = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "ms");
@@ -132,7 +132,7 @@ static enum MHD_Result work(struct service *service, struct MHD_Connection *conn
 	char text[128];
 
 	if (entered) {
-		nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL); /* what a real one would do */
+		nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL); /* stands for real work */
 		snprintf(text, sizeof(text), "%lld %lld %ld\n", (long long)begun, (long long)ns(), (long)getpid());
 		books_leave(service->books, slot, service->sem);
 		service->books->served++;
@@ -180,7 +180,7 @@ int worker_run(struct books *books, struct worker *self, int listener)
 		return EXIT_FAILURE;
 	}
 	sigwait(&end, &signal);
-	MHD_quiesce_daemon(daemon); /* the socket is the others' too, and stays open */
+	MHD_quiesce_daemon(daemon); /* other workers use the socket, too: it stays open */
 	while (MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections > 0 &&
 	       books_count(books, INSIDE) + books_count(books, TAKING) + books_count(books, GIVING) > 0)
 		nanosleep(&(struct timespec){0, 10000000}, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * treehash: hashes all files of a directory tree, and shows ksem at work. Semaphores are all its synchronisation.
+ * treehash: hashes all files of a directory tree. An example for ksem: its threads synchronise by semaphores alone.
  *
  *     walkers                                      workers
  *     (threads of one ksem process)                (threads of another)

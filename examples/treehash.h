@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the parts of treehash share. treehash.c tells the whole; each part opens with how it uses its semaphores.
+ * What the parts of treehash share. treehash.c gives an overview; each part begins with how it uses its semaphores.
  */
 #ifndef TREEHASH_H
 #define TREEHASH_H
@@ -12,10 +12,12 @@
 
 #define DIGEST_BYTES 32
 
-/* ---- Words for what every part does: end the program where something can't go wrong or can't be mended. ---- */
+/*
+ * ---- Short forms for what every part does: end the program on errors that can't happen, or that it can't handle. ----
+ */
 
-void must(int error, const char *what); /* error: what ksem and the pthread_ functions return; 0 goes on */
-void *need(void *block);                /* not NULL, or there is no memory */
+void must(int error, const char *what); /* ends the program unless the error number is 0 */
+void *need(void *block);                /* ends the program if the block is NULL: no memory */
 
 void wait_for(struct ksem_proc *proc, ksem_id_t id); /* ksem_wait, again after a signal handler */
 void post(struct ksem_proc *proc, ksem_id_t id);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Workers take paths from the queue and hash the files, with libcrypto, never more of them open at once than the
- * limit lets. Each worker keeps its results to itself until its thread has ended, so they need no protection.
+ * Workers take paths from the queue and hash the files with libcrypto. They never have more files open than the limit
+ * allows. Each worker keeps its results to itself until its thread has ended, so they need no lock.
  */
 #include <errno.h>
 #include <fcntl.h>

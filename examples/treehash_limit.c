@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The limit on open files: a named semaphore with as many permits as files may be open. The two processes agree on
- * its name alone: whichever opens it first makes it (O_CREAT), the other finds it, and each holds a reference of its
- * own.
+ * The limit on open files: a named semaphore with as many permits as files may be open. The two processes have only its
+ * name in common. The first that opens it makes it (O_CREAT), the other finds it, and each holds its own reference.
  *
  * The count beside it shows that it works: it goes up after a permit was taken and down before the permit is given
  * back, so it can't pass the limit.

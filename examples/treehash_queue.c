@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A bounded queue, after Dijkstra: `spaces` counts the free places, so who puts waits while the queue is full;
- * `items` counts the paths, so who takes waits while it is empty. Two binary semaphores let one thread at a time put,
- * and one take; they are two, so that putting and taking don't stand in each other's way.
+ * A bounded queue, after Dijkstra. `spaces` counts the free places, so a thread that puts a path waits while the queue
+ * is full. `items` counts the paths, so a thread that takes one waits while the queue is empty. Of two binary
+ * semaphores, one lets only one thread at a time put, and the other lets only one take.
  *
- * No other synchronisation is needed: what a thread wrote before ksem_post is seen after the ksem_wait that took its
- * permit.
+ * No other synchronisation is needed: what a thread wrote before ksem_post, another sees after the ksem_wait that took
+ * its permit.
  */
 #include <stdlib.h>
 

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Walkers share a list of directories to be read. `found` counts them, so a walker waits while the list is empty;
- * `lock`, a binary semaphore, protects it. Who finishes the last directory posts `found` once for each walker, at
- * once (ksem_post_many): they find the list empty, and stop.
+ * `lock`, a binary semaphore, protects it. The walker that finishes the last directory posts `found` once for each
+ * walker (ksem_post_many). They find the list empty, and stop.
  *
- * A walker reads a directory as a whole and closes it before it hands on what it found. If it kept the directory open
- * while it waits for room in the queue, it would keep a permit of the limit that a worker may be waiting for, and
- * neither could go on.
+ * A walker reads a whole directory and closes it before it passes on what it found. If it kept the directory open while
+ * it waits for room in the queue, it would hold a permit that a worker may be waiting for, and neither could go on.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -48,7 +47,7 @@ static void add_directory(struct walk *walk, char *path)
 	post(walk->proc, walk->found);
 }
 
-/* The path of a directory to read; NULL: there will be none. */
+/* The path of a directory to read; NULL: no more will come. */
 static char *next_directory(struct walk *walk)
 {
 	struct directory *directory;
@@ -99,7 +98,7 @@ static char *join(const char *directory, const char *name)
 	return need(path);
 }
 
-/* S_IFREG, S_IFDIR, ..., of the entry itself, not of what it links to; 0: it can't be told, and that was reported. */
+/* S_IFREG, S_IFDIR, ..., of the entry itself, not of what it links to; 0: unknown, and reported. */
 static mode_t type_of(struct walk *walk, const struct dirent *entry, const char *path)
 {
 	struct stat status;

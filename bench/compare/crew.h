@@ -2,9 +2,9 @@
 /*
  * Threads that begin together: a part of scenarios.h, which includes it once peer_ref is known.
  *
- * A pinned crew's threads run on a processor each, in turn, of those that the program may use. Any other crew's may run
- * on all of them, and the crew makes sure of that: a thread has the processors of the thread that made it, so one that
- * pinned itself and then made a crew would let it compete for one processor. `took` and `slept` belong to the body.
+ * Each thread of a pinned crew runs on one of the program's processors, in turn. The threads of other crews may run on
+ * all of them. The crew sets that itself: a thread inherits the processors of the thread that made it, so a pinned
+ * thread would make a crew that competes for one processor. The body may use `took` and `slept`.
  */
 #ifndef COMPARE_CREW_H
 #define COMPARE_CREW_H
@@ -69,11 +69,11 @@ struct crew {
 };
 
 #define APART  128 /* bytes: processors fetch lines in pairs */
-#define SPARES 16  /* whose references are no addresses have no more */
+#define SPARES 16  /* peers whose references aren't addresses have no more */
 
 /*
- * The crew's next semaphore, in cache lines of its own, whatever the peer's allocator does: with two in one line, what
- * is posted to the one brings the other along, in some programs and not in others.
+ * The crew's next semaphore. It has its own cache lines, whatever the peer's allocator does. With two semaphores in one
+ * line, a post to one would move the other, too, in some programs and not in others.
  */
 static inline void crew_make(struct crew *crew, int which, unsigned value)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The least that a wake costs: the futex calls.
+ * The floor of a wake: the futex calls alone.
  */
 #include <linux/futex.h>
 #include <stdint.h>

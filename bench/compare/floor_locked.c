@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The least that a pair costs without restartable sequences: two locked instructions. For ids: at the end of a pointer,
- * in a plain array of them.
+ * The floor of post + wait without restartable sequences: two locked instructions. For ids: through a plain array of
+ * pointers.
  */
 #include <stdint.h>
 #include <stdlib.h>

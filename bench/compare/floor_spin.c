@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The least that a hand-over costs: a line that goes to the other processor, and a thread there that does nothing but
- * look.
+ * The floor of a hand-over: a cache line that moves to the other processor, and a thread there that does nothing but
+ * read it.
  */
 #include <stdint.h>
 #include <stdlib.h>

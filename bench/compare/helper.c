@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A helper program's main loop: jobs from standard input, results to standard output, both as they lie in memory. The
- * first thing that it says is what its peer can do. It ends with its input.
+ * The main loop of a helper program: it reads jobs from standard input and writes results to standard output, both as
+ * they lie in memory. First it writes what its peer can do. It ends at the end of its input.
  */
 #include <stdio.h>
 

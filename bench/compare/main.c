@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ksem-compare: runs every scenario for every peer, in turns, and tells what came out. See compare.h.
+ * ksem-compare: runs every scenario for every peer in turn, and reports the results. See compare.h.
  *
- * How often a peer does a thing in one turn is found out first, so that a turn takes TURN nanoseconds. In each round
- * the peers take turns; so a noisy moment doesn't fall on one of them. Medians of the rounds count.
+ * First it finds out how many operations of a peer take TURN nanoseconds; that is a turn. In each round the peers take
+ * turns, so that a disturbance doesn't hit one of them only. The medians over the rounds count.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -127,7 +127,7 @@ static void add_peer(const struct peer *peer)
 		results.peer[results.peers++] = *peer;
 }
 
-/* The helper programs stand beside this one. */
+/* The helper programs are in the same folder as this one. */
 static void add_helper(const char *file, const char *name)
 {
 	char path[4096];
@@ -207,7 +207,7 @@ static double turns(const struct job *job)
 	}
 }
 
-/* So many operations that a turn takes as long as it should. */
+/* How many operations make a turn. */
 static long operations_for(const struct peer *peer, struct job job, struct histogram *scratch)
 {
 	double turn = (options.quick ? TURN_QUICK : TURN) * turns(&job);
@@ -261,7 +261,7 @@ static void measure_case(int i)
 	results.cases_[i].others = others_end();
 }
 
-/* Apart from what is timed, since counting takes time. */
+/* In a run of its own, since counting takes time. */
 static void count_wakes(void)
 {
 	static struct histogram scratch;
@@ -367,7 +367,7 @@ int main(int argc, char **argv)
 		printf("%s\n", results.peer[j].name);
 	if (options.list)
 		return 0;
-	json = create(options.json); /* before the minutes that it takes, in case it fails */
+	json = create(options.json); /* before the minutes of measuring, in case it fails */
 	tsv = create(options.tsv);
 	for (int i = 0; i < results.cases; i++) {
 		fprintf(stderr, "\r%d of %d: %-24s", i + 1, results.cases, results.cases_[i].name);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What others had of the processors: see others.h. The kernel counts in ticks what each processor did, what this
- * virtual machine was refused included; what this program, its children and its helpers had is taken off that.
+ * The processor time of others: see others.h. The kernel counts in ticks what each processor did, including the time
+ * that this virtual machine didn't get. The time of this program, its children and its helpers is subtracted.
  */
 #include "others.h"
 

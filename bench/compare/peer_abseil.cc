@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * abseil: a number under its Mutex, waited for by a Condition.
+ * abseil: a number under a Mutex; waits by a Condition.
  */
 #include <absl/synchronization/mutex.h>
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ksem in a namespace that OS processes share, pinned. Each opening of the name is one of a name that this process
- * doesn't hold.
+ * ksem in a shared namespace, pinned. Each open is of a name that this process hasn't open.
  */
 #include <ksem/ksem.h>
 

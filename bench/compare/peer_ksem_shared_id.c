@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ksem in a namespace that OS processes share, by id.
+ * ksem in a shared namespace, by id.
  */
 #include <ksem/ksem.h>
 

@@ -4,7 +4,7 @@
  */
 #include <cstdlib>
 
-#include <concurrentqueue/concurrentqueue.h> /* which it needs to have been included */
+#include <concurrentqueue/concurrentqueue.h> /* must be included before */
 #include <concurrentqueue/lightweightsemaphore.h>
 
 #define PEER      peer_moodycamel

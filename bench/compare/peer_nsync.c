@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * nsync: a number under its mutex, and its condition variable.
+ * nsync: a number under a mutex, with a condition variable.
  */
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * POSIX: the sem_t of the libc that this is compiled against. Before, PEER and PEER_NAME are defined.
+ * POSIX: the sem_t of the libc that this is compiled against. Whoever includes it defines PEER and PEER_NAME first.
  */
 #include <fcntl.h>
 #include <semaphore.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Helper programs as peers: see helper.c. Each has its own run function, since a struct peer has no place for more.
+ * Helper programs as peers: see helper.c. Each has its own run function, since run functions have no argument for the
+ * peer.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -54,7 +55,7 @@ bool remote_peer(const char *program, const char *name, struct peer *peer)
 	if (count == HELPERS || access(program, X_OK) != 0 || pipe(jobs) != 0 || pipe(results) != 0)
 		return false;
 	fflush(NULL);
-	signal(SIGPIPE, SIG_IGN); /* a helper that has ended is told of */
+	signal(SIGPIPE, SIG_IGN); /* writing to a helper that has ended is then an error */
 	child = fork();
 	if (child < 0)
 		return false;
@@ -88,7 +89,7 @@ double remote_seconds(void)
 		file = fopen(path, "r");
 		if (!file)
 			continue;
-		if (fgets(text, sizeof(text), file) && strrchr(text, ')') && /* the name may hold anything */
+		if (fgets(text, sizeof(text), file) && strrchr(text, ')') && /* the name may contain any bytes */
 		    sscanf(strrchr(text, ')'), ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %lu %lu", &user,
 			   &system, &children_user, &children_system) == 4)
 			ticks += (double)(user + system + children_user + children_system);

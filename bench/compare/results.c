@@ -77,7 +77,7 @@ double results_wakes(const struct results *results, const char *peer)
 	return -1;
 }
 
-/* It should have figures, and hasn't. A floor means something in few scenarios. */
+/* Should this peer have figures here, and has none? Floors are for few scenarios. */
 static bool is_missing(const struct results *results, int i, int j)
 {
 	return results->measured[i][j].rounds == 0 && strncmp(results->peer[j].name, "floor", 5) != 0;
@@ -284,7 +284,7 @@ void results_write_json(const struct results *results, FILE *file)
 	fprintf(file, "\n  ]\n}\n");
 }
 
-/* A line a case, a column a peer; what wasn't measured is NaN. */
+/* One line for each case, one column for each peer; NaN: not measured. */
 void results_write_tsv(const struct results *results, FILE *file)
 {
 	fprintf(file, "scenario");

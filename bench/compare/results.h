@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What was measured: cases by peers by rounds; and how it is told.
+ * The results, by case, peer and round; and how they are printed.
  */
 #ifndef COMPARE_RESULTS_H
 #define COMPARE_RESULTS_H
@@ -12,7 +12,7 @@
 
 #define PEERS_MAX  24
 #define CASES_MAX  48
-#define MUCH       0.1 /* of the processors, that others had: figures are to be read with care */
+#define MUCH       0.1 /* share of the processors that others had: warns above this */
 #define ROUNDS_MAX 101
 
 struct measured {
@@ -27,7 +27,7 @@ struct results {
 	struct {
 		char name[32];
 		struct job job;
-		double others; /* their share of the processors meanwhile; below 0: not known */
+		double others; /* the share of the processors that others had; below 0: unknown */
 	} cases_[CASES_MAX];
 	struct measured measured[CASES_MAX][PEERS_MAX];
 	int left_out;

@@ -3,7 +3,7 @@
  * The scenarios, for the peer whose file includes this (compare.h). Before, it defines
  *
  *   PEER, PEER_NAME       the name of its struct peer, and what people call it
- *   peer_ref              what a user holds: a pointer, an id
+ *   peer_ref              what users keep of a semaphore: a pointer, an id
  *   peer_make(value)      a semaphore; peer_end(ref) ends it
  *   peer_post(ref), peer_wait(ref)
  *
@@ -12,8 +12,8 @@
  *   PEER_SHARED           peer_make_shared(value), peer_end_shared(ref): one that a fork's child has too
  *   PEER_BATCH            peer_post_many(ref, n)
  *   PEER_OPEN             peer_open() and peer_close(): a name, made if it isn't there; peer_unlink() frees it
- *   PEER_IDS              it is worth looking at in IDS and BYTES
- *   PEER_CAN              what it can, if not all that the above says
+ *   PEER_IDS              runs IDS and BYTES, too
+ *   PEER_CAN              what the peer can do, if not all of the above
  *
  * In C and in C++; a failure ends the program.
  */
@@ -38,7 +38,7 @@
 #define BATCH_WAITERS 8
 #define PLACES        64
 #define IDS_WARM      100000
-#define PARK_PAUSE    1000000 /* ns: until it sleeps, whatever it spins */
+#define PARK_PAUSE    1000000 /* ns: until the waiter surely sleeps, however long it spins */
 
 #include "crew.h"
 
@@ -104,7 +104,7 @@ static double handover(const struct job *job, struct histogram *latencies)
 }
 
 #ifdef PEER_SHARED
-/* In a thread of its own, which is pinned, and not the thread that the next scenario's threads come from. */
+/* In a thread of its own, since it pins itself, and new threads inherit that. */
 static void processes_body(struct crew *crew, int number)
 {
 	peer_ref mine = crew->sems[0], yours = crew->sems[1];
@@ -207,7 +207,7 @@ static void let_all_go(peer_ref sem)
 #endif
 }
 
-/* Two gates by turns, so that nobody gets through twice. */
+/* Two gates in turn, so that no thread goes through twice. */
 static void batch_body(struct crew *crew, int number)
 {
 	for (long i = 0; i < crew->job->operations; i++) {
@@ -246,7 +246,7 @@ static long sleeps(void)
 	return usage.ru_nvcsw;
 }
 
-/* The waiter is alone on its processor, and so runs as soon as it is woken. Only wakes of one that slept count. */
+/* The waiter is alone on its processor, so it runs as soon as it is woken. Only wakes of a waiter that slept count. */
 static void park_body(struct crew *crew, int number)
 {
 	for (long i = crew->job->operations; i > 0; i--) {
@@ -270,7 +270,7 @@ static void park_body(struct crew *crew, int number)
 	}
 }
 
-/* There and back: the woken thread answers, and the first one waits for that as its semaphore waits. */
+/* There and back: the woken thread answers, and the first thread waits for the answer on a semaphore of the peer. */
 static void park_both_body(struct crew *crew, int number)
 {
 	for (long i = crew->job->operations; i > 0; i--) {
@@ -322,7 +322,7 @@ static double park(const struct job *job, struct histogram *latencies)
 static struct {
 	peer_ref *sems;
 	long count;
-} many; /* kept from job to job */
+} many; /* used again by later jobs */
 
 static void have_many(long count)
 {
@@ -355,7 +355,7 @@ static double ids(const struct job *job)
 	struct crew crew = crew_of(job, 1, true, ids_body);
 
 	have_many(job->count);
-	for (long i = 0; i < job->count && i < IDS_WARM; i++) { /* into the caches, as far as they go */
+	for (long i = 0; i < job->count && i < IDS_WARM; i++) { /* fills the caches */
 		peer_post(many.sems[i]);
 		peer_wait(many.sems[i]);
 	}
@@ -383,7 +383,7 @@ static double bytes(const struct job *job)
 	for (long i = 0; i < job->count; i++)
 		sems[i] = peer_make(1);
 	after = resident();
-	free((void *)sems); /* the semaphores stay: the next peer is to find no memory that was freed */
+	free((void *)sems); /* the semaphores stay: the next peer must find no freed memory */
 	return (double)(after - before) / (double)job->count;
 }
 #endif
@@ -394,7 +394,7 @@ static void create_body(struct crew *crew, int number)
 	for (long i = crew->job->operations; i > 0; i--) {
 		peer_ref sem = peer_make(1);
 
-		__asm__ volatile("" : : "g"(&sem) : "memory"); /* or a compiler could leave out both */
+		__asm__ volatile("" : : "g"(&sem) : "memory"); /* else a compiler could leave out both */
 		peer_end(sem);
 	}
 }

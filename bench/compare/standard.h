@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * std::counting_semaphore of the library that this is compiled against. Before, PEER and PEER_NAME are defined.
+ * std::counting_semaphore of the library that this is compiled against. Whoever includes it defines PEER and PEER_NAME
+ * first.
  */
 #include <cstdlib>
 #include <semaphore>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What ksem is to reach, on two processors: ratios within one run. See docs/performance.md for those that it doesn't.
+ * The ratios that ksem aims at, on two processors, within one run. docs/performance.md says which it misses, and why.
  */
 #include "results.h"
 
@@ -28,7 +28,7 @@ static void line(const char *what, double value, double to, double at_most)
 		       value / to <= at_most ? "met" : "not met");
 }
 
-/* How much dearer random ids become from 1,000 to 1,000,000. */
+/* How much slower random ids are among 1,000,000 than among 1,000. */
 static double growth(const struct results *results, const char *peer)
 {
 	double few = results_median(results, "ids_random_1000", peer);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Counting futex calls: see wakes.h. Unless it counts, a call costs one look more.
+ * Counts futex calls: see wakes.h. While it doesn't count, a call costs one more load.
  */
 #include "wakes.h"
 
