@@ -16,7 +16,7 @@ struct front {
 static struct memory_ops saved;
 static atomic_size_t bytes, blocks, frees, peak;
 static atomic_uint countdown, failures; /* countdown: allocations until the one that fails; 0: none will */
-static atomic_bool all_fail;
+static atomic_bool all_fail, failure_lasts;
 static _Atomic(const void *) watched;
 static atomic_bool watched_is_freed;
 
@@ -32,8 +32,11 @@ static bool must_fail(void)
 	if (atomic_load(&all_fail))
 		return true;
 	while (left > 0) {
-		if (atomic_compare_exchange_weak(&countdown, &left, left - 1))
-			return left == 1;
+		if (!atomic_compare_exchange_weak(&countdown, &left, left - 1))
+			continue;
+		if (left == 1 && atomic_load(&failure_lasts))
+			atomic_store(&all_fail, true);
+		return left == 1;
 	}
 	return false;
 }
@@ -124,10 +127,22 @@ void failing_memory_reset_peak(void)
 	atomic_store(&peak, atomic_load(&bytes));
 }
 
-void failing_memory_fail_at(unsigned n)
+static void fail_at(unsigned n, bool lasts)
 {
 	atomic_store(&failures, 0);
+	atomic_store(&all_fail, false);
+	atomic_store(&failure_lasts, lasts);
 	atomic_store(&countdown, n);
+}
+
+void failing_memory_fail_at(unsigned n)
+{
+	fail_at(n, false);
+}
+
+void failing_memory_fail_from(unsigned n)
+{
+	fail_at(n, true);
 }
 
 void failing_memory_fail_all(bool on)

@@ -23,9 +23,10 @@ size_t failing_memory_frees(void);  /* blocks given back so far */
 size_t failing_memory_peak(void);
 void failing_memory_reset_peak(void);
 
-void failing_memory_fail_at(unsigned n); /* the n-th allocation from now on fails, from 1; 0: none */
-void failing_memory_fail_all(bool on);   /* every one does */
-unsigned failing_memory_failures(void);  /* how many have failed since one of these calls */
+void failing_memory_fail_at(unsigned n);   /* the n-th allocation from now on fails, from 1; 0: none */
+void failing_memory_fail_from(unsigned n); /* it, and all after it */
+void failing_memory_fail_all(bool on);     /* every one does */
+unsigned failing_memory_failures(void);    /* how many have failed since one of these calls */
 
 /* Notes whether this block, as it was given out, is freed from now on; only the one watched last. */
 void failing_memory_watch(const void *block);

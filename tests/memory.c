@@ -218,6 +218,35 @@ static void open_that_makes_meets_failure(void **state)
 		OK(ksem_close(world->proc, ids[i]));
 }
 
+/* What was ended before lies retired: a call that finds no memory frees that, and tries once more. */
+static void what_lies_retired_serves_who_finds_no_memory(void **state)
+{
+	struct world *world = *state;
+	ksem_id_t id, other = UNTOUCHED;
+
+	for (unsigned n = 1; n <= 2; n++) {
+		size_t frees;
+
+		OK(ksem_init(world->proc, 0, &id));
+		OK(ksem_destroy(world->proc, id));
+		frees = failing_memory_frees();
+		failing_memory_fail_at(n);
+		OK(ksem_open(world->proc, "/new", O_CREAT, 0600, 0, &id));
+		assert_int_equal(failing_memory_failures(), 1);
+		assert_true(failing_memory_frees() > frees);
+		failing_memory_fail_at(0);
+		OK(ksem_unlink(world->proc, "/new"));
+		OK(ksem_close(world->proc, id));
+		failing_memory_fail_all(true);
+		FAILS(ENOMEM, ksem_init(world->proc, 0, &other));
+		assert_int_equal(failing_memory_failures(), 2); /* and no more */
+		FAILS(ENOMEM, ksem_init(world->proc, 0, &other));
+		assert_int_equal(failing_memory_failures(), 3); /* nothing is retired any more */
+		failing_memory_fail_all(false);
+		assert_true(other == UNTOUCHED);
+	}
+}
+
 static void open_that_finds_meets_failure(void **state)
 {
 	enum { SEMS = 600 };
@@ -648,6 +677,7 @@ int main(void)
 		counted_test(proc_create_meets_failure),
 		counted_test(init_meets_failure),
 		counted_test(open_that_makes_meets_failure),
+		counted_test(what_lies_retired_serves_who_finds_no_memory),
 		counted_test(open_that_finds_meets_failure),
 		counted_test(fork_meets_failure),
 		counted_test(a_failed_call_takes_no_place_under_the_limit),

@@ -8,6 +8,7 @@
 #include "support.h"
 
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 
 #include "shared/page.h"
@@ -46,6 +47,39 @@ static inline struct world enter(void)
 	return enter_limited(0);
 }
 
+/* Writes a line to a file of /proc. */
+static inline bool tell_kernel(const char *path, const char *line)
+{
+	int fd = open(path, O_WRONLY);
+	bool told = fd >= 0 && write(fd, line, strlen(line)) == (ssize_t)strlen(line);
+
+	if (fd >= 0)
+		close(fd);
+	return told;
+}
+
+/* Lets this process mount what no other sees; a user does it in a user namespace, as its root. False: it can't be. */
+static inline bool begin_mounting(void)
+{
+	char uids[32], gids[32];
+
+	snprintf(uids, sizeof(uids), "0 %u 1", (unsigned)geteuid());
+	snprintf(gids, sizeof(gids), "0 %u 1", (unsigned)getegid());
+	if (geteuid() != 0 && (unshare(CLONE_NEWUSER) != 0 || !tell_kernel("/proc/self/setgroups", "deny") ||
+			       !tell_kernel("/proc/self/uid_map", uids) || !tell_kernel("/proc/self/gid_map", gids)))
+		return false;
+	return unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+}
+
+#define FORBIDDEN 99 /* what a process exits with that may not mount */
+
+/* In a process of its own: a file system is mounted on the directory, with these options. */
+static inline void mount_on_directory(const char *options)
+{
+	if (!begin_mounting() || mount("none", dir, "tmpfs", 0, options) != 0)
+		_exit(FORBIDDEN);
+}
+
 /* Another OS process, which does `act` and exits. */
 static inline pid_t start_process(void (*act)(void))
 {
@@ -67,6 +101,16 @@ static inline void ends_well(pid_t child)
 
 	MUST(waitpid(child, &status, 0) == child);
 	MUST(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* The same of one that mounts something. False: it may not. */
+static inline bool may_mount_and_ends_well(pid_t child)
+{
+	int status;
+
+	MUST(waitpid(child, &status, 0) == child && WIFEXITED(status));
+	MUST(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == FORBIDDEN);
+	return WEXITSTATUS(status) == 0;
 }
 
 static inline void kill_and_reap(pid_t child)

@@ -5,8 +5,6 @@
  */
 #include "sharing.h"
 
-#include <sched.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 
 static struct world world;
@@ -205,11 +203,7 @@ static void use_up_a_full_file_system(void)
 	const unsigned n = PAGE_HOLDERS + 3;
 	pid_t children[PAGE_HOLDERS + 3];
 
-	if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-	    mount("none", dir, "tmpfs", 0, "size=64k") != 0) {
-		store_rel(&board->turn, 99); /* not allowed */
-		return;
-	}
+	mount_on_directory("size=64k");
 	world = enter();
 	MUST(ksem_open(world.proc, "/held", O_CREAT, 0600, 0, &id) == 0);
 	MUST(ksem_close(world.proc, id) == 0);
@@ -230,8 +224,46 @@ static void use_up_a_full_file_system(void)
 static void a_full_file_system_is_an_error(void **state)
 {
 	(void)state;
-	ends_well(start_process(use_up_a_full_file_system));
-	if (load_acq(&board->turn) == 99)
+	if (!may_mount_and_ends_well(start_process(use_up_a_full_file_system)))
+		SKIP("mounting is forbidden here");
+}
+
+static void unlink_what_others_closed(void)
+{
+	char name[16];
+
+	for (int i = 0; i < 8; i++) {
+		snprintf(name, sizeof(name), "/%d", i);
+		MUST(ksem_unlink(world.proc, name) == 0);
+	}
+}
+
+/* Of eight pages. What was destroyed or closed, and lies retired or mapped here, gives its memory to what is new. */
+static void make_and_end_where_there_is_little_room(void)
+{
+	char name[16];
+
+	mount_on_directory("size=32k");
+	world = enter();
+	for (int i = 0; i < 100; i++)
+		MUST(ksem_init(world.proc, 0, &id) == 0 && ksem_destroy(world.proc, id) == 0);
+	for (int i = 0; i < 100; i++) {
+		MUST(ksem_open(world.proc, "/new", O_CREAT | O_EXCL, 0600, 0, &id) == 0);
+		MUST(ksem_unlink(world.proc, "/new") == 0 && ksem_close(world.proc, id) == 0);
+	}
+	for (int i = 0; i < 8; i++) {
+		snprintf(name, sizeof(name), "/%d", i);
+		MUST(ksem_open(world.proc, name, O_CREAT, 0600, 0, &id) == 0 && ksem_close(world.proc, id) == 0);
+	}
+	MUST(ksem_init(world.proc, 0, &id) == ENOSPC); /* they have names */
+	ends_well(start_process(unlink_what_others_closed));
+	MUST(ksem_init(world.proc, 0, &id) == 0);
+}
+
+static void what_was_ended_gives_its_memory_to_what_is_new(void **state)
+{
+	(void)state;
+	if (!may_mount_and_ends_well(start_process(make_and_end_where_there_is_little_room)))
 		SKIP("mounting is forbidden here");
 }
 
@@ -266,9 +298,12 @@ static void a_limit_for_files_is_an_error_and_no_signal(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		board_test(any_number_of_processes_is_counted_exactly),  board_test(only_the_last_of_many_ends_it),
-		board_test(of_two_who_destroy_at_once_one_ends_it),      board_test(a_full_file_system_is_an_error),
+		board_test(any_number_of_processes_is_counted_exactly),
+		board_test(only_the_last_of_many_ends_it),
+		board_test(of_two_who_destroy_at_once_one_ends_it),
+		board_test(a_full_file_system_is_an_error),
 		board_test(a_limit_for_files_is_an_error_and_no_signal),
+		board_test(what_was_ended_gives_its_memory_to_what_is_new),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

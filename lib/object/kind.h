@@ -98,6 +98,9 @@ struct namespace_ops {
 	/* The namespace is destroyed: drops the names, if it has them alone. It has no process any more. */
 	void (*drop_names)(struct ksem_ns *ns, struct reclaim *garbage);
 
+	/* Gives up memory that the namespace keeps only to be faster. NULL: there is none. Under its lock. */
+	void (*drop_cached)(struct ksem_ns *ns, struct reclaim *garbage);
+
 	/* Frees all memory of a namespace that has no semaphore any more. */
 	void (*free)(struct ksem_ns *ns);
 

@@ -81,6 +81,21 @@ static void pool_garbage(struct ksem_ns *ns, struct reclaim *garbage)
 		*garbage = reclaim_take(&ns->retired);
 }
 
+bool namespace_reclaim(struct ksem_ns *ns)
+{
+	struct reclaim garbage;
+	bool any;
+
+	pthread_mutex_lock(&ns->lock);
+	if (ns->ops->drop_cached)
+		ns->ops->drop_cached(ns, &ns->retired);
+	garbage = reclaim_take(&ns->retired);
+	pthread_mutex_unlock(&ns->lock);
+	any = garbage.blocks > 0;
+	reclaim_free(garbage);
+	return any;
+}
+
 void namespace_enter(struct ksem_ns *ns, struct member *member)
 {
 	pthread_mutex_lock(&ns->lock);

@@ -57,6 +57,9 @@ int namespace_destroy(struct ksem_ns *ns);
 void namespace_enter(struct ksem_ns *ns, struct member *member);
 void namespace_leave(struct ksem_ns *ns, struct member *member, struct reclaim *garbage);
 
+/* For a call that found no memory: frees what lies retired, and what is cached. False: there is nothing. */
+bool namespace_reclaim(struct ksem_ns *ns);
+
 /*
  * Drops what kept a semaphore (life_refs(n) or life_keep()), and ends it if nothing does any more. What *garbage has
  * gathered then joins the namespace's retired list; when that is full, *garbage gets all of it. The caller gives it to

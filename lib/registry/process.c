@@ -185,7 +185,13 @@ int process_exit(struct ksem_proc *proc)
 	return 0;
 }
 
-int process_init(struct ksem_proc *proc, uint32_t value, ksem_id_t *id)
+/* Did a call fail for want of memory, and is there some now that lay retired? Then it is worth another try. */
+static bool found_memory(struct ksem_ns *ns, int error)
+{
+	return (error == ENOMEM || error == ENOSPC) && namespace_reclaim(ns);
+}
+
+static int try_init(struct ksem_proc *proc, uint32_t value, ksem_id_t *id)
 {
 	struct making making = {.owner = &proc->cred, .value = value}; /* mode 0: nobody opens it */
 	struct reclaim garbage = RECLAIM_NONE;
@@ -201,6 +207,13 @@ int process_init(struct ksem_proc *proc, uint32_t value, ksem_id_t *id)
 	pthread_mutex_unlock(&proc->lock);
 	reclaim_free(garbage);
 	return error;
+}
+
+int process_init(struct ksem_proc *proc, uint32_t value, ksem_id_t *id)
+{
+	int error = try_init(proc, value, id);
+
+	return found_memory(proc->ns, error) ? try_init(proc, value, id) : error;
 }
 
 /*
@@ -319,21 +332,29 @@ static int open_locked(struct ksem_proc *proc, const struct making *making, int 
 	return 0;
 }
 
+static int try_open(struct ksem_proc *proc, const struct making *making, int oflag, ksem_id_t *id)
+{
+	struct reclaim garbage = RECLAIM_NONE;
+	int error;
+
+	pthread_mutex_lock(&proc->lock);
+	error = open_locked(proc, making, oflag, id, &garbage);
+	pthread_mutex_unlock(&proc->lock);
+	reclaim_free(garbage);
+	return error;
+}
+
 int process_open(struct ksem_proc *proc, const char *name, int oflag, mode_t mode, uint32_t value, ksem_id_t *id)
 {
 	size_t max = proc->ns->max_name;
-	struct making making = {
+	const struct making making = {
 		.owner = &proc->cred, .name = name, .length = strnlen(name, max + 1), .mode = mode, .value = value};
-	struct reclaim garbage = RECLAIM_NONE;
 	int error;
 
 	if (making.length > max)
 		return ENAMETOOLONG;
-	pthread_mutex_lock(&proc->lock);
-	error = open_locked(proc, &making, oflag, id, &garbage);
-	pthread_mutex_unlock(&proc->lock);
-	reclaim_free(garbage);
-	return error;
+	error = try_open(proc, &making, oflag, id);
+	return found_memory(proc->ns, error) ? try_open(proc, &making, oflag, id) : error;
 }
 
 int process_unlink(struct ksem_proc *proc, const char *name)

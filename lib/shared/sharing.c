@@ -366,6 +366,11 @@ static void keep_names(struct ksem_ns *ns, struct reclaim *garbage)
 	(void)ns, (void)garbage;
 }
 
+static void sharing_drop_cached(struct ksem_ns *ns, struct reclaim *garbage)
+{
+	map_cache_drop_all(&shared_ns(ns)->map_cache, garbage);
+}
+
 static void sharing_free(struct ksem_ns *ns)
 {
 	struct shared_ns *sharing = shared_ns(ns);
@@ -391,6 +396,7 @@ static const struct namespace_ops shared_namespace_ops = {
 	.forget = sharing_forget,
 	.end = sharing_end,
 	.drop_names = keep_names,
+	.drop_cached = sharing_drop_cached,
 	.free = sharing_free,
 	.stat = sharing_stat,
 	.foreach = sharing_foreach,
