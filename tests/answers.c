@@ -76,6 +76,13 @@ ANSWER(ksem_clockwait, (struct ksem_proc * proc, ksem_id_t id, clockid_t clock, 
        (proc, id, clock, deadline))
 ANSWER(ksem_getvalue, (struct ksem_proc * proc, ksem_id_t id, unsigned int *value), (proc, id, value))
 ANSWER(ksem_pin, (struct ksem_proc * proc, ksem_id_t id, struct ksem **sem), (proc, id, sem))
+ANSWER(ksem_trywait_many, (struct ksem_proc * proc, ksem_id_t id, unsigned int count), (proc, id, count))
+ANSWER(ksem_trywait_upto, (struct ksem_proc * proc, ksem_id_t id, unsigned int count, unsigned int *got),
+       (proc, id, count, got))
+ANSWER(ksem_trywait_any, (struct ksem_proc * proc, const ksem_id_t *ids, unsigned int n, unsigned int *which),
+       (proc, ids, n, which))
+ANSWER(ksem_pinned_trywait_many, (struct ksem * sem, unsigned int count), (sem, count))
+ANSWER(ksem_pinned_trywait_upto, (struct ksem * sem, unsigned int count, unsigned int *got), (sem, count, got))
 ANSWER(ksem_pinned_post, (struct ksem * sem), (sem))
 ANSWER(ksem_pinned_post_many, (struct ksem * sem, unsigned int count), (sem, count))
 ANSWER(ksem_pinned_wait, (struct ksem * sem), (sem))

@@ -158,6 +158,76 @@ static void a_permit_in_another_processor_s_slot_is_found(void **state)
 	done_with(&sem);
 }
 
+static void several_are_taken_at_once_wherever_they_lie(void **state)
+{
+	struct semaphore sem;
+	uint32_t took = 0;
+
+	(void)state;
+	skip_without_sequences();
+	run_on(1);
+	run_on(0);
+	make_percpu(&sem, 0);
+	OK(semaphore_post(&sem, 1));
+	OK(semaphore_post(&sem, 1));
+	run_on(1);
+	OK(semaphore_post(&sem, 1));
+	assert_int_equal(mode_of(&sem), WORD_PERCPU);
+	FAILS(EAGAIN, semaphore_take_some(&sem, 4, 4, &took));
+	assert_int_equal(value_now(&sem), 3);
+	OK(semaphore_take_some(&sem, 3, 3, &took));
+	assert_int_equal(took, 3);
+	assert_int_equal(value_now(&sem), 0);
+	done_with(&sem);
+}
+
+static void up_to_several_are_as_many_as_lie_in_the_word_and_slots(void **state)
+{
+	struct semaphore sem;
+	uint32_t took = 0;
+
+	(void)state;
+	skip_without_sequences();
+	run_on(1);
+	run_on(0);
+	make_percpu(&sem, 0);
+	OK(semaphore_post(&sem, 1));
+	OK(semaphore_post_word(&sem, 2));
+	assert_int_equal(mode_of(&sem), WORD_PERCPU);
+	run_on(1);
+	OK(semaphore_take_some(&sem, 1, 5, &took));
+	assert_int_equal(took, 3);
+	assert_int_equal(value_now(&sem), 0);
+	done_with(&sem);
+}
+
+/* Else a slot that kept what was brought to the word would give it again. */
+static void slots_are_empty_after_a_revocation(void **state)
+{
+	struct semaphore sem;
+
+	(void)state;
+	skip_without_sequences();
+	for (unsigned processor = 0; processor < 2; processor++) {
+		run_on(processor);
+		make_percpu(&sem, 0);
+		OK(semaphore_post(&sem, 1));
+		OK(semaphore_post(&sem, 1));
+		run_on(1 - processor);
+		OK(semaphore_take(&sem));
+		assert_int_equal(mode_of(&sem), WORD_CENTRAL);
+		for (unsigned i = 0; i < 2; i++)
+			assert_int_equal(slot_permits(load_acq(slots_of(i, load_acq(&sem.slots)))), 0);
+		for (int i = 0; i < 100000 && mode_of(&sem) != WORD_PERCPU; i++) {
+			OK(semaphore_take(&sem));
+			OK(semaphore_post(&sem, 1));
+		}
+		assert_int_equal(mode_of(&sem), WORD_PERCPU);
+		assert_int_equal(value_now(&sem), 1);
+		done_with(&sem);
+	}
+}
+
 static void a_waiter_registers_only_when_every_slot_is_empty(void **state)
 {
 	struct semaphore sem;
@@ -451,7 +521,7 @@ static bool look_at_mode(void)
 	return kernel.restart_sequences();
 }
 
-static void a_revocation_restarts_sequences_before_slots_are_drained(void **state)
+static void a_revocation_restarts_sequences_before_slots_are_summed(void **state)
 {
 	struct semaphore sem;
 
@@ -699,6 +769,9 @@ int main(void)
 		test(a_semaphore_that_is_used_much_becomes_percpu_and_keeps_its_value),
 		test(posts_of_a_percpu_semaphore_go_to_the_slot_until_it_is_full),
 		test(a_permit_in_another_processor_s_slot_is_found),
+		test(several_are_taken_at_once_wherever_they_lie),
+		test(up_to_several_are_as_many_as_lie_in_the_word_and_slots),
+		test(slots_are_empty_after_a_revocation),
 		test(a_waiter_registers_only_when_every_slot_is_empty),
 		test(overflow_is_exact_with_permits_in_slots),
 		test(a_semaphore_near_the_maximum_stays_central),
@@ -709,7 +782,7 @@ int main(void)
 		test(lost_slots_come_back_after_an_epoch),
 		test(after_a_revocation_one_permit_needs_more_takes_than_two),
 		test(a_fork_s_child_has_the_permits_in_slots),
-		cmocka_unit_test_teardown(a_revocation_restarts_sequences_before_slots_are_drained, kernel_again),
+		cmocka_unit_test_teardown(a_revocation_restarts_sequences_before_slots_are_summed, kernel_again),
 		cmocka_unit_test_teardown(while_a_visitor_is_stopped_it_does_not_become_percpu_again, kernel_again),
 		test(slots_come_back_after_an_epoch),
 		cmocka_unit_test_teardown(what_is_lost_during_an_epoch_waits_for_another, kernel_again),

@@ -22,7 +22,8 @@ enum state {
 	SHARED,   /* the same, of a semaphore that OS processes share */
 	CELLS,    /* two permits, in the slot of the victim's processor */
 	FAR,      /* one permit, in the slot of another */
-	DRAINING, /* two permits in that, and a taker has begun to drain it */
+	REVOKING, /* two permits in that, and a taker has begun to revoke it */
+	EMPTYING, /* the same, and has brought them to the word */
 	EARNS,    /* this take is sampled: it brings the semaphore nearer to having slots */
 	GETS,     /* this gives it slots */
 	PREPARES, /* this makes it percpu */

@@ -9,8 +9,9 @@
 
 #include <dlfcn.h>
 
-#include "object/object.h"
 #include "object/namespace.h"
+#include "object/object.h"
+#include "os/membarrier.h"
 #include "stepper.h"
 
 #define ROUNDS_PLAYED 3
@@ -263,6 +264,19 @@ static void fill_far_slot(unsigned permits)
 	run_on(processor[0]);
 }
 
+/* What a thread does before it is stopped; nobody else uses the semaphore meanwhile. */
+static void begin_revoking(void)
+{
+	MUST(mode() == WORD_PERCPU);
+	store_seq(&cast.pin->sem.word, word_with_mode(semaphore_word(&cast.pin->sem), WORD_REVOKING));
+}
+
+static void bring_to_word(unsigned permits)
+{
+	membarrier_restart_sequences();
+	store_seq(&cast.pin->sem.word, word_with_mode(semaphore_word(&cast.pin->sem) + permits, WORD_EMPTYING));
+}
+
 /* Until the semaphore's slots are so, and the victim's next take is sampled again. */
 static void approach(int slots_below, int slots_above)
 {
@@ -296,10 +310,14 @@ static void prepare_state(void)
 	case FAR:
 		fill_far_slot(1);
 		break;
-	case DRAINING:
-		fill_far_slot(3);
-		MUST(ksem_trywait(cast.proc, cast.id) == 0);
-		MUST(mode() == WORD_DRAINING);
+	case REVOKING:
+		fill_far_slot(2);
+		begin_revoking();
+		break;
+	case EMPTYING:
+		fill_far_slot(2);
+		begin_revoking();
+		bring_to_word(2);
 		break;
 	case EARNS:
 		approach(-1, -SLOTS_AFTER_SAMPLES);
@@ -395,7 +413,7 @@ _Noreturn void cast_play(const struct scenario *this_scenario, struct stage *thi
 	MUST(ksem_proc_create(cast.ns, options.dir ? NULL : &root, &cast.proc) == 0);
 	MUST(ksem_init(cast.proc, 0, &cast.aside) == 0);
 	if ((!slots_started() && scenario->state >= CELLS && scenario->state <= LOSES) ||
-	    (processors < 2 && (scenario->state == FAR || scenario->state == DRAINING))) {
+	    (processors < 2 && (scenario->state >= FAR && scenario->state <= EMPTYING))) {
 		stage->skipped = true;
 		sem_post(&stage->ready);
 		_exit(0);

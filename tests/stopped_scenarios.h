@@ -39,6 +39,11 @@ BOTH(post_many, 3)
 BOTH(clockwait, CLOCK_MONOTONIC, PAST)
 BOTH(getvalue, &value_seen)
 
+static unsigned got;
+
+BY_ID(trywait_many, 2)
+BY_ID(trywait_upto, 2, &got)
+
 static int post_much_by_id(void)
 {
 	return ksem_post_many(cast.proc, cast.id, MUCH);
@@ -285,9 +290,14 @@ static const struct scenario scenarios_hot[] = {
 static const struct scenario scenarios_change[] = {
 	{"ksem_trywait, permit in another's slot", trywait_by_id, FAR, PLENTY, -1},
 	{"ksem_pinned_wait, permit in another's slot", wait_pinned, FAR, PLENTY, -1},
-	{"ksem_trywait, draining", trywait_by_id, DRAINING, PLENTY, -1},
-	{"ksem_getvalue, draining", getvalue_by_id, DRAINING, PLENTY, 0},
-	{"ksem_post, draining", post_by_id, DRAINING, PLENTY, 1},
+	{"ksem_trywait, revoking", trywait_by_id, REVOKING, PLENTY, -1},
+	{"ksem_getvalue, revoking", getvalue_by_id, REVOKING, PLENTY, 0},
+	{"ksem_post, revoking", post_by_id, REVOKING, PLENTY, 1},
+	{"ksem_trywait, emptying", trywait_by_id, EMPTYING, PLENTY, -1},
+	{"ksem_getvalue, emptying", getvalue_by_id, EMPTYING, PLENTY, 0},
+	{"ksem_trywait_many, revoking", trywait_many_by_id, REVOKING, PLENTY, -2},
+	{"ksem_trywait_upto, permit in another's slot", trywait_upto_by_id, FAR, PLENTY, -1},
+	{"ksem_trywait_upto, permits in the slot", trywait_upto_by_id, CELLS, PLENTY, -2},
 	{"ksem_post_many, slots count for the limit", post_much_by_id, CELLS, PLENTY, MUCH},
 	{"ksem_trywait, on the way to slots", trywait_by_id, EARNS, PLENTY, -1},
 	{"ksem_trywait, gets slots", trywait_by_id, GETS, PLENTY, -1},
@@ -295,7 +305,9 @@ static const struct scenario scenarios_change[] = {
 	{"ksem_trywait, loses its slots", trywait_by_id, LOSES, PLENTY, -1},
 	{"ksem_trywait, becomes percpu, others find none", trywait_by_id, PREPARES, DRY, -1},
 	{"ksem_trywait, gets slots, others find none", trywait_by_id, GETS, DRY, -1},
-	{"ksem_trywait, draining, others find none", trywait_by_id, DRAINING, DRY, -1},
+	{"ksem_trywait, revoking, others find none", trywait_by_id, REVOKING, DRY, -1},
+	{"ksem_trywait, emptying, others find none", trywait_by_id, EMPTYING, DRY, -1},
+	{"ksem_trywait_many, slots, others find none", trywait_many_by_id, CELLS, DRY, -2},
 	{"ksem_post, permits in slots, others find none", post_by_id, CELLS, DRY, 1},
 };
 

@@ -27,7 +27,7 @@ static word_t word_of(struct model m)
 	       (m.orphan ? UINT64_C(1) << 57 : 0) + m.spare;
 }
 
-static const enum word_mode modes[] = {WORD_CENTRAL, WORD_PREPARING, WORD_PERCPU, WORD_REVOKING, WORD_DRAINING};
+static const enum word_mode modes[] = {WORD_CENTRAL, WORD_PREPARING, WORD_PERCPU, WORD_REVOKING, WORD_EMPTYING};
 
 /* As word.h has it: nobody waits on the dead, and an orphan has somebody who will end it. */
 static bool is_legal(struct model m)
@@ -87,6 +87,31 @@ static void check_take(struct model m)
 
 	want.value--;
 	check(word_take(word_of(m), &next), &next, m.dead ? EINVAL : m.value == 0 ? EAGAIN : 0, want);
+}
+
+static void check_take_some(struct model m)
+{
+	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
+		uint32_t most = values[i], there = m.value < most ? (uint32_t)m.value : most;
+		struct model want = m;
+		word_t next = NEVER;
+
+		want.value -= most;
+		check(word_take_some(word_of(m), most, most, &next), &next,
+		      m.dead          ? EINVAL :
+		      m.value >= most ? 0 :
+					EAGAIN,
+		      want);
+		if (most == 0)
+			continue;
+		next = NEVER;
+		want.value = m.value - there;
+		check(word_take_some(word_of(m), 1, most, &next), &next,
+		      m.dead      ? EINVAL :
+		      m.value > 0 ? 0 :
+				    EAGAIN,
+		      want);
+	}
 }
 
 static void check_register(struct model m)
@@ -227,6 +252,12 @@ static void a_mode_changes_nothing_else(void **state)
 	assert_int_equal(word_with_mode(word_new(9), WORD_PERCPU) >> 56, KSEM_INLINE_PERCPU);
 }
 
+static void a_take_of_several_is_all_or_nothing_or_as_many_as_there_are(void **state)
+{
+	(void)state;
+	for_every_legal_word(check_take_some);
+}
+
 static void registering_is_only_where_there_is_no_permit(void **state)
 {
 	(void)state;
@@ -328,6 +359,7 @@ int main(void)
 		cmocka_unit_test(the_facts_of_a_word_are_read_apart),
 		cmocka_unit_test(post_adds_all_or_nothing_and_wakes_who_can_go_on),
 		cmocka_unit_test(take_needs_a_permit),
+		cmocka_unit_test(a_take_of_several_is_all_or_nothing_or_as_many_as_there_are),
 		cmocka_unit_test(registering_is_only_where_there_is_no_permit),
 		cmocka_unit_test(nobody_registers_where_permits_may_be_elsewhere),
 		cmocka_unit_test(a_mode_changes_nothing_else),

@@ -178,6 +178,29 @@ int ksem_wait(struct ksem_proc *proc, ksem_id_t id) KSEM_NOTHROW KSEM_RESULT;
 int ksem_trywait(struct ksem_proc *proc, ksem_id_t id) KSEM_NOTHROW KSEM_RESULT;
 
 /*
+ * Takes count permits at one instant, or none. Never blocks. May be called from a signal handler. Count 0 takes nothing
+ * and succeeds. EAGAIN: at some instant of the call the value was below count.
+ */
+int ksem_trywait_many(struct ksem_proc *proc, ksem_id_t id, unsigned int count) KSEM_NOTHROW KSEM_RESULT;
+
+/*
+ * Takes as many permits as there are, from 1 to count, at one instant, and stores how many in *got. Never blocks. May
+ * be called from a signal handler. EINVAL: count is 0. EAGAIN: the value was 0 at some instant of the call.
+ */
+int ksem_trywait_upto(struct ksem_proc *proc, ksem_id_t id, unsigned int count,
+		      unsigned int *got) KSEM_NOTHROW KSEM_RESULT;
+
+#define KSEM_ANY_MAX 64 /* the most semaphores that one call of ksem_trywait_any tries */
+
+/*
+ * Takes one permit of the first semaphore in the list that has one, and stores that semaphore's index in *which. Never
+ * blocks. May be called from a signal handler. An id may stand in the list twice. EINVAL: n is 0 or over KSEM_ANY_MAX;
+ * the process holds no reference to one of the semaphores. EAGAIN: each value was 0 at some instant of the call.
+ */
+int ksem_trywait_any(struct ksem_proc *proc, const ksem_id_t *ids, unsigned int n,
+		     unsigned int *which) KSEM_NOTHROW KSEM_RESULT;
+
+/*
  * As ksem_wait, but at most until the deadline, an absolute time of CLOCK_REALTIME or CLOCK_MONOTONIC. Takes an
  * available permit even after the deadline. EINVAL: another clock, or tv_nsec not from 0 to 999999999. ETIMEDOUT.
  * EINTR.
@@ -210,6 +233,8 @@ int ksem_pinned_post(struct ksem *sem) KSEM_NOTHROW;
 int ksem_pinned_post_many(struct ksem *sem, unsigned int count) KSEM_NOTHROW;
 int ksem_pinned_wait(struct ksem *sem) KSEM_NOTHROW KSEM_RESULT;
 int ksem_pinned_trywait(struct ksem *sem) KSEM_NOTHROW KSEM_RESULT;
+int ksem_pinned_trywait_many(struct ksem *sem, unsigned int count) KSEM_NOTHROW KSEM_RESULT;
+int ksem_pinned_trywait_upto(struct ksem *sem, unsigned int count, unsigned int *got) KSEM_NOTHROW KSEM_RESULT;
 int ksem_pinned_clockwait(struct ksem *sem, clockid_t clock, const struct timespec *deadline) KSEM_NOTHROW KSEM_RESULT;
 int ksem_pinned_getvalue(struct ksem *sem, unsigned int *value) KSEM_NOTHROW;
 

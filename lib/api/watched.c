@@ -100,6 +100,26 @@ static const void *mark_pinned(const struct ksem *sem)
 	}                                                        \
 	CHOOSE(call)
 
+/* The caller's variable is written after the call, where the tool checks it. */
+#define TAKES_SOME(call, mark_before, parameters, ...)           \
+	static int watched_##call parameters                     \
+	{                                                        \
+		const void *mark = (mark_before);                \
+		unsigned int took;                               \
+		int error;                                       \
+                                                                 \
+		watch_enter();                                   \
+		error = plain_##call(__VA_ARGS__, got ? &took : NULL); \
+		watch_leave();                                   \
+		if (error == 0) {                                \
+			watch_acquire(mark);                     \
+			*got = took;                             \
+			watch_wrote(got, sizeof(*got));          \
+		}                                                \
+		return error;                                    \
+	}                                                        \
+	CHOOSE(call)
+
 #define CLOCKWAIT_TIME clockid_t clock, const struct timespec *deadline
 
 POSTS(ksem_post, mark_by_id(proc, id), (struct ksem_proc *proc, ksem_id_t id), proc, id);
@@ -115,5 +135,28 @@ TAKES(ksem_pinned_wait, mark_pinned(sem), (struct ksem *sem), sem);
 TAKES(ksem_pinned_trywait, mark_pinned(sem), (struct ksem *sem), sem);
 TAKES(ksem_pinned_clockwait, mark_pinned(sem), (struct ksem *sem, CLOCKWAIT_TIME), sem, clock, deadline);
 SEES(ksem_pinned_getvalue, mark_pinned(sem), (struct ksem *sem, unsigned int *value), sem);
+TAKES(ksem_trywait_many, mark_by_id(proc, id), (struct ksem_proc *proc, ksem_id_t id, unsigned int n), proc, id, n);
+TAKES_SOME(ksem_trywait_upto, mark_by_id(proc, id),
+	   (struct ksem_proc *proc, ksem_id_t id, unsigned int n, unsigned int *got), proc, id, n);
+TAKES(ksem_pinned_trywait_many, mark_pinned(sem), (struct ksem *sem, unsigned int n), sem, n);
+TAKES_SOME(ksem_pinned_trywait_upto, mark_pinned(sem), (struct ksem *sem, unsigned int n, unsigned int *got), sem, n);
 
 /* clang-format on */
+
+/* Which semaphore the permit is of is known only afterwards. */
+static int watched_ksem_trywait_any(struct ksem_proc *proc, const ksem_id_t *ids, unsigned int n, unsigned int *which)
+{
+	unsigned int taken;
+	int error;
+
+	watch_enter();
+	error = plain_ksem_trywait_any(proc, ids, n, which ? &taken : NULL);
+	watch_leave();
+	if (error == 0) {
+		watch_acquire(mark_by_id(proc, ids[taken]));
+		*which = taken;
+		watch_wrote(which, sizeof(*which));
+	}
+	return error;
+}
+CHOOSE(ksem_trywait_any);

@@ -30,20 +30,30 @@ extern PLAIN __typeof__(ksem_pinned_wait) plain_ksem_pinned_wait;
 extern PLAIN __typeof__(ksem_pinned_trywait) plain_ksem_pinned_trywait;
 extern PLAIN __typeof__(ksem_pinned_clockwait) plain_ksem_pinned_clockwait;
 extern PLAIN __typeof__(ksem_pinned_getvalue) plain_ksem_pinned_getvalue;
+extern PLAIN __typeof__(ksem_trywait_many) plain_ksem_trywait_many;
+extern PLAIN __typeof__(ksem_trywait_upto) plain_ksem_trywait_upto;
+extern PLAIN __typeof__(ksem_pinned_trywait_many) plain_ksem_pinned_trywait_many;
+extern PLAIN __typeof__(ksem_pinned_trywait_upto) plain_ksem_pinned_trywait_upto;
+extern PLAIN __typeof__(ksem_trywait_any) plain_ksem_trywait_any;
 
 #ifndef KSEM_WATCHED_BOTH /* api/watched.c means both variants */
-#define ksem_post             plain_ksem_post
-#define ksem_post_many        plain_ksem_post_many
-#define ksem_wait             plain_ksem_wait
-#define ksem_trywait          plain_ksem_trywait
-#define ksem_clockwait        plain_ksem_clockwait
-#define ksem_getvalue         plain_ksem_getvalue
-#define ksem_pinned_post      plain_ksem_pinned_post
-#define ksem_pinned_post_many plain_ksem_pinned_post_many
-#define ksem_pinned_wait      plain_ksem_pinned_wait
-#define ksem_pinned_trywait   plain_ksem_pinned_trywait
-#define ksem_pinned_clockwait plain_ksem_pinned_clockwait
-#define ksem_pinned_getvalue  plain_ksem_pinned_getvalue
+#define ksem_post                plain_ksem_post
+#define ksem_post_many           plain_ksem_post_many
+#define ksem_wait                plain_ksem_wait
+#define ksem_trywait             plain_ksem_trywait
+#define ksem_clockwait           plain_ksem_clockwait
+#define ksem_getvalue            plain_ksem_getvalue
+#define ksem_pinned_post         plain_ksem_pinned_post
+#define ksem_pinned_post_many    plain_ksem_pinned_post_many
+#define ksem_pinned_wait         plain_ksem_pinned_wait
+#define ksem_pinned_trywait      plain_ksem_pinned_trywait
+#define ksem_pinned_clockwait    plain_ksem_pinned_clockwait
+#define ksem_pinned_getvalue     plain_ksem_pinned_getvalue
+#define ksem_trywait_many        plain_ksem_trywait_many
+#define ksem_trywait_upto        plain_ksem_trywait_upto
+#define ksem_pinned_trywait_many plain_ksem_pinned_trywait_many
+#define ksem_pinned_trywait_upto plain_ksem_pinned_trywait_upto
+#define ksem_trywait_any         plain_ksem_trywait_any
 #endif
 
 #else

@@ -25,6 +25,7 @@ struct semaphore_ops {
 	/* As the calls of the contract. */
 	int (*post)(struct ksem *ksem, uint32_t n);
 	int (*take)(struct ksem *ksem);
+	int (*take_some)(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took); /* semaphore_take_some */
 	int (*value)(struct ksem *ksem, uint32_t *value);
 
 	/*

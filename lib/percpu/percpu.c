@@ -73,16 +73,44 @@ static void note_revocation(slots_t slots)
 	store_rlx(&control->let_pass, back_off * PASS_MORE); /* relaxed: as above */
 }
 
-/* In flight: ends the revocation that is under way, if one is. */
-static void finish_revoking(struct semaphore *sem)
+/*
+ * In flight, in revoking, after a membarrier: no sequence changes a slot any more, and nobody else may. So what they
+ * hold goes into the word by one compare-and-swap, after which the word alone counts.
+ */
+static void gather(struct semaphore *sem, slots_t slots)
 {
-	if (word_mode(load_acq(&sem->word)) != WORD_REVOKING) /* KSEM_ORD_13 acquire */
-		return;
-	membarrier_restart_sequences();
-	change_mode(sem, WORD_REVOKING, WORD_DRAINING);
+	word_t c;
+	uint32_t sum = 0;
+
+	for (uint32_t processor = 0; processor < rseq_processors; processor++)
+		sum += slot_permits(load_acq(slots_of(processor, slots))); /* KSEM_ORD_1 acquire */
+	c = load_rlx(&sem->word);                                          /* relaxed: the compare-and-swap checks it */
+	do {
+		if (word_mode(c) != WORD_REVOKING)
+			return;
+		/* KSEM_ORD_1 release, KSEM_ORD_13 release, KSEM_ORD_13 acquire */
+	} while (!cas_acq_rel(&sem->word, &c, word_with_mode(c + sum, WORD_EMPTYING)));
 }
 
-/* In flight: one step towards draining. In draining slots only fall. */
+/* Makes the slot hold none, by taking them all. */
+static void empty(atomic(uint64_t) *slot)
+{
+	uint64_t old = load_rlx(slot); /* relaxed: the compare-and-swap checks it */
+
+	while (slot_permits(old) > 0 &&
+	       !cas_rlx(slot, &old, slot_emptied(old))) /* relaxed: what it held is in the word */
+		;
+}
+
+/* In flight, or with the preparer's flag; in emptying, in which slots hold what nobody may have from there. */
+static void finish_emptying(struct semaphore *sem, slots_t slots)
+{
+	for (uint32_t processor = 0; processor < rseq_processors; processor++)
+		empty(slots_of(processor, slots));
+	change_mode(sem, WORD_EMPTYING, WORD_CENTRAL);
+}
+
+/* In flight: one step towards central. */
 static void settle(struct semaphore *sem, slots_t slots)
 {
 	switch (word_mode(load_acq(&sem->word))) { /* KSEM_ORD_13 acquire */
@@ -91,56 +119,31 @@ static void settle(struct semaphore *sem, slots_t slots)
 			note_revocation(slots);
 		break;
 	case WORD_REVOKING:
-		finish_revoking(sem);
+		membarrier_restart_sequences();
+		gather(sem, slots);
+		break;
+	case WORD_EMPTYING:
+		finish_emptying(sem, slots);
 		break;
 	case WORD_PREPARING:
-		change_mode(sem, WORD_PREPARING, WORD_DRAINING);
+		change_mode(sem, WORD_PREPARING, WORD_CENTRAL);
 		break;
-	case WORD_DRAINING:
 	case WORD_CENTRAL:
 		break;
 	}
 }
 
-/* Takes a permit out of one slot. */
-static bool drain(atomic(uint64_t) *slot)
+void percpu_settle(struct semaphore *sem)
 {
-	uint64_t old = load_acq(slot); /* KSEM_ORD_1 acquire */
-
-	do {
-		if (slot_permits(old) == 0)
-			return false;
-	} while (!cas_acq(slot, &old, old + (UINT64_C(1) << 32))); /* KSEM_ORD_1 acquire */
-	return true;
-}
-
-/* In flight, in draining: takes a permit out of any slot. If there is none: central, unless the mode has changed. */
-static bool drain_any(struct semaphore *sem, slots_t slots)
-{
-	for (uint32_t processor = 0; processor < rseq_processors; processor++) {
-		if (drain(slots_of(processor, slots)))
-			return true;
-	}
-	change_mode(sem, WORD_DRAINING, WORD_CENTRAL);
-	return false;
-}
-
-bool percpu_take_or_settle(struct semaphore *sem)
-{
-	bool took = false;
 	slots_t slots;
 
 	rcu_enter();
 	slots = visit(sem);
-	if (slots) {
-		if (word_mode(load_acq(&sem->word)) == WORD_DRAINING) /* KSEM_ORD_13 acquire */
-			took = drain_any(sem, slots);
-		else
-			settle(sem, slots);
+	while (slots && word_mode(load_acq(&sem->word)) != WORD_CENTRAL) /* KSEM_ORD_13 acquire */
+		settle(sem, slots);
+	if (slots)
 		leave(slots);
-	}
 	rcu_leave();
-	return took;
 }
 
 /* ---- What the slots hold. In a read section. ---- */
@@ -178,54 +181,18 @@ int percpu_value(struct semaphore *sem, uint32_t *value)
 
 		if (word_is_dead(c)) {
 			error = EINVAL;
-		} else if (word_mode(c) == WORD_CENTRAL) {
-			break;
+		} else if (!word_slots_count(c)) {
+			*value = word_value(c);
+			error = 0;
 		} else if (still) {
 			*value = (uint32_t)(word_value(c) + sum);
 			error = 0;
 		} else if (tries > 8) {
-			settle(sem, slots); /* then slots only fall, and will be still */
+			settle(sem, slots); /* then slots will be still */
 		}
 	}
 	if (slots)
 		leave(slots);
-	rcu_leave();
-	return error;
-}
-
-/* In flight, so that slots can't rise between the sum and the compare-and-swap. */
-static int post_draining(struct semaphore *sem, slots_t slots, uint32_t n)
-{
-	uint64_t sum;
-	word_t c;
-
-	do {
-		if (!sum_of(sem, slots, &c, &sum))
-			return EAGAIN;
-		if (word_is_dead(c))
-			return EINVAL;
-		if (word_mode(c) != WORD_DRAINING)
-			return EAGAIN;
-		if (word_value(c) + sum + n > WORD_VALUE_MAX)
-			return EOVERFLOW;
-	} while (!cas_rel(&sem->word, &c, c + n)); /* KSEM_ORD_1 release */
-	return 0;
-}
-
-int percpu_post_much(struct semaphore *sem, uint32_t n)
-{
-	int error = EAGAIN;
-	slots_t slots;
-
-	rcu_enter();
-	slots = visit(sem);
-	if (slots) {
-		if (word_mode(load_acq(&sem->word)) == WORD_DRAINING) /* KSEM_ORD_13 acquire */
-			error = post_draining(sem, slots, n);
-		else
-			settle(sem, slots);
-		leave(slots);
-	}
 	rcu_leave();
 	return error;
 }
@@ -235,7 +202,7 @@ int percpu_post_much(struct semaphore *sem, uint32_t n)
 /* May a semaphore with this word become percpu, and would it profit? */
 static bool profits(word_t c)
 {
-	return (word_mode(c) == WORD_CENTRAL || word_mode(c) == WORD_DRAINING) && !word_is_dead(c) &&
+	return (word_mode(c) == WORD_CENTRAL || word_mode(c) == WORD_EMPTYING) && !word_is_dead(c) &&
 	       !word_is_orphan(c) && word_waiters(c) == 0 && word_value(c) > 0 && word_value(c) <= PERCPU_VALUE_MAX;
 }
 
@@ -243,10 +210,13 @@ static bool profits(word_t c)
 static void prepare(struct semaphore *sem, slots_t slots)
 {
 	struct slots_control *control = slots_control(slots);
-	word_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
+	word_t c = load_acq(&sem->word); /* KSEM_ORD_13 acquire */
 
+	if (word_mode(c) == WORD_EMPTYING)
+		finish_emptying(sem, slots);
+	c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
 	do {
-		if (!profits(c))
+		if (!profits(c) || word_mode(c) != WORD_CENTRAL)
 			return;
 		/* KSEM_ORD_13 release, KSEM_ORD_13 acquire */
 	} while (!cas_acq_rel(&sem->word, &c, word_with_mode(c, WORD_PREPARING)));
@@ -254,7 +224,7 @@ static void prepare(struct semaphore *sem, slots_t slots)
 	if (fetch_add_acq_rel(&control->in_flight, 0) == 0) /* KSEM_ORD_11 release, KSEM_ORD_11 acquire */
 		change_mode(sem, WORD_PREPARING, WORD_PERCPU);
 	else
-		change_mode(sem, WORD_PREPARING, WORD_DRAINING);
+		change_mode(sem, WORD_PREPARING, WORD_CENTRAL);
 }
 
 /*

@@ -10,24 +10,31 @@
  *
  * The mode, in the word, says who may touch the slots:
  *
- *   central    nobody; they are all 0. Only here can a thread register as a waiter, and EAGAIN is read off the value.
+ *   central    nobody; they are all 0. Only here can a thread register as a waiter.
  *   percpu     sequences, each its own processor's. Nobody waits. value <= PERCPU_VALUE_MAX, so that no sequence can
  *              overflow.
- *   revoking   sequences that began in percpu may still be under way. Whoever comes: a membarrier, then draining.
- *   draining   takers, by compare-and-swap; slots only fall. Who saw them all 0 makes it central.
- *   preparing  nobody: the thread that will make it percpu looks whether any thread is in flight.
+ *   revoking   sequences that began in percpu may still be under way. Whoever comes makes a membarrier. After it the
+ *              slots stand still, and one compare-and-swap adds all that they hold to the value: emptying.
+ *   emptying   whoever comes makes each slot 0, by compare-and-swap, and then the mode central. What a slot still holds
+ *              counts no more.
+ *   preparing  nobody; they are all 0. The thread that will make it percpu looks whether any thread is in flight.
  *
  * From mode to mode, each by one compare-and-swap on the word:
  *
- *   central, draining -> preparing -> percpu          by a thread that has the `preparer` flag, when it would profit
- *   preparing -> draining                             by that thread if any are in flight, or by any that needs what
- *                                                     may be in the slots
- *   percpu -> revoking -> draining -> central         by any thread that found its own slot and the value empty
+ *   central -> preparing -> percpu                    by a thread that has the `preparer` flag, when it would profit
+ *   preparing -> central                              by that thread if any are in flight, or by any that needs the
+ *                                                     whole value in the word
+ *   percpu -> revoking -> emptying -> central         by any thread that found too few permits in its own slot and the
+ *                                                     value
+ *
+ * So permits move from the slots to the word at one instant. Nobody ever sees them in neither, and a take of several
+ * finds all that there are in one place.
  *
  * In flight. A thread that works on the slots other than in a sequence counts itself in `in_flight` first and looks at
  * the mode after that. The preparer sets preparing first and looks at `in_flight` after that. Both are
- * read-modify-writes on one word, so one of them sees the other (KSEM_ORD_11): a compare-and-swap that was meant for
- * draining never meets a plain store of percpu, and a membarrier that was made for one revocation never ends another. A
+ * read-modify-writes on one word, so one of them sees the other (KSEM_ORD_11). So while a thread is in flight, there is
+ * no percpu again: a sum that was gathered for one revocation is never added in another, a compare-and-swap that
+ * empties a slot never meets a plain store, and a membarrier that was made for one revocation never ends another. A
  * thread that is stopped while in flight only keeps the semaphore from becoming percpu again.
  *
  * Which slots a semaphore has may change under who works on them, but not for another's: it loses them while it is
@@ -107,23 +114,17 @@ static inline bool percpu_needs_no_sample(void)
 	return true;
 }
 
-/*
- * One step from a mode other than central towards central, for a thread that found no permit in the word. True: it took
- * a permit out of a slot. False: look at the word again.
- */
-bool percpu_take_or_settle(struct semaphore *sem);
+/* Makes a semaphore central that was seen in another mode: all permits are in the word then. Look at it again. */
+void percpu_settle(struct semaphore *sem);
 
-/* Does what the slots hold count, when this word goes to that by a post? */
+/*
+ * Must the semaphore be central before a post makes this word that one? What the slots hold counts for the limit, and
+ * in percpu mode the value stays where no sequence can overflow.
+ */
 static inline bool percpu_counts_for_limit(word_t c, word_t next)
 {
 	return unlikely(word_mode(c) != WORD_CENTRAL) && word_value(next) > PERCPU_VALUE_MAX;
 }
-
-/*
- * Posts n permits to a word in another mode than central, of which the value would pass PERCPU_VALUE_MAX: there, what
- * the slots hold counts for the limit. 0, EINVAL, EOVERFLOW; EAGAIN: look at the word again.
- */
-int percpu_post_much(struct semaphore *sem, uint32_t n);
 
 /*
  * The value of a semaphore that was seen in another mode than central. 0; EINVAL: dead; EAGAIN: look at the word again.

@@ -57,6 +57,12 @@ static inline uint32_t slot_changes(uint64_t slot)
 	return (uint32_t)slot + (uint32_t)(slot >> 32);
 }
 
+/* The same with all of them taken. */
+static inline uint64_t slot_emptied(uint64_t slot)
+{
+	return (uint32_t)slot | slot << 32;
+}
+
 /* Slots for one semaphore, all of them 0; 0: none are left. */
 slots_t slots_take(void);
 

@@ -23,6 +23,11 @@ static int take(struct ksem *ksem)
 	return semaphore_take_word(&ksem->sem);
 }
 
+static int take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took)
+{
+	return semaphore_take_some(&ksem->sem, least, most, took);
+}
+
 static int value(struct ksem *ksem, uint32_t *value)
 {
 	return semaphore_value(&ksem->sem, value);
@@ -88,6 +93,7 @@ static int kill_unless_waiting(struct ksem *ksem)
 const struct semaphore_ops private_semaphore_ops = {
 	.post = post,
 	.take = take,
+	.take_some = take_some,
 	.value = value,
 	.take_soon = take_soon,
 	.spin_again = spins_again,

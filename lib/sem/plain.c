@@ -104,6 +104,26 @@ int plain_take(struct plain *sem)
 	}
 }
 
+int plain_take_some(struct plain *sem, uint32_t least, uint32_t most, uint32_t *took)
+{
+	unsigned pauses = 0;
+
+	for (;;) {
+		word_t c =
+			load_acq(&sem->word); /* KSEM_ORD_1 acquire: an EAGAIN was posted to, and taken from, before */
+		word_t next;
+		int error = word_take_some(known(c), least, most, &next);
+
+		if (error)
+			return error;
+		if (likely(next == c || cas_acq(&sem->word, &c, next))) { /* KSEM_ORD_1 acquire */
+			*took = word_value(c) - word_value(next);
+			return 0;
+		}
+		backoff(&pauses);
+	}
+}
+
 int plain_spin_take(struct spin *spin, struct plain *sem)
 {
 	int error;

@@ -65,6 +65,9 @@ int plain_post(struct plain *sem, uint32_t n, uint32_t most, enum futex_scope sc
 /* 0: took a permit; EAGAIN: none; EINVAL: dead. */
 int plain_take(struct plain *sem);
 
+/* 0: took as many as there are, from `least` to `most`, at one instant; EAGAIN: fewer than `least`; EINVAL: dead. */
+int plain_take_some(struct plain *sem, uint32_t least, uint32_t most, uint32_t *took);
+
 /*
  * The most usual post and take: of one permit, where nobody waits, and nobody else changes the word just now. False:
  * nothing was done, and the call above does it or says why not.

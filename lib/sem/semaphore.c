@@ -50,9 +50,7 @@ int semaphore_post_word(struct semaphore *sem, uint32_t n)
 		if (unlikely(error))
 			return error;
 		if (unlikely(percpu_counts_for_limit(c, next))) {
-			error = percpu_post_much(sem, n);
-			if (error != EAGAIN)
-				return error;
+			percpu_settle(sem);
 		} else if (unlikely(word_waiters(c) > 0)) {
 			if (post_to_waiters(sem, c, next))
 				return 0;
@@ -77,8 +75,7 @@ static int take(struct semaphore *sem, bool registers)
 	for (;;) {
 		error = word_take(c, &next);
 		if (unlikely(error == EAGAIN && word_mode(c) != WORD_CENTRAL)) {
-			if (percpu_take_or_settle(sem))
-				return 0;
+			percpu_settle(sem);
 		} else {
 			if (unlikely(error && !(error == EAGAIN && registers)))
 				return error;
@@ -114,6 +111,48 @@ int semaphore_take_or_register(struct semaphore *sem)
 {
 	percpu_sample(sem);
 	return take(sem, true);
+}
+
+/*
+ * One compare-and-swap takes them all; so what slots hold is brought to the word first, where the value alone isn't
+ * `most`.
+ */
+static int take_some(struct semaphore *sem, uint32_t least, uint32_t most, uint32_t *took)
+{
+	unsigned pauses = 0;
+
+	for (;;) {
+		word_t c =
+			load_acq(&sem->word); /* KSEM_ORD_1 acquire: an EAGAIN was posted to, and taken from, before */
+		word_t next;
+		int error = word_take_some(c, least, most, &next);
+
+		if (error == EINVAL)
+			return EINVAL;
+		if (unlikely(word_value(c) < most && word_slots_count(c))) {
+			percpu_settle(sem);
+			continue;
+		}
+		if (error)
+			return error;
+		if (likely(next == c || cas_acq(&sem->word, &c, next))) { /* KSEM_ORD_1 acquire */
+			*took = word_value(c) - word_value(next);
+			return 0;
+		}
+		backoff(&pauses);
+	}
+}
+
+int semaphore_take_some(struct semaphore *sem, uint32_t least, uint32_t most, uint32_t *took)
+{
+	if (least == most) {
+		int error = take_some(sem, least, most, took);
+
+		if (likely(error != EAGAIN))
+			return error;
+	}
+	fence_seq(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
+	return take_some(sem, least, most, took);
 }
 
 int semaphore_value(struct semaphore *sem, uint32_t *value)

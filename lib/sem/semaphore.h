@@ -111,6 +111,12 @@ static inline int semaphore_take_soon(struct semaphore *sem)
 	return semaphore_take_word_soon(sem);
 }
 
+/*
+ * Takes as many permits as there are, from `least` to `most`, at one instant. 0: *took of them; EAGAIN: fewer than
+ * `least`; EINVAL: dead.
+ */
+int semaphore_take_some(struct semaphore *sem, uint32_t least, uint32_t most, uint32_t *took);
+
 /* 0: *value is what it was at an instant of the call; EINVAL: dead. */
 int semaphore_value(struct semaphore *sem, uint32_t *value);
 

@@ -138,6 +138,18 @@ bool shared_spin_again(struct ksem *ksem, struct spin *spin)
 	return spin_again(spin, &shared_of(ksem)->object.sem->spin);
 }
 
+int shared_take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took)
+{
+	if (least == most) {
+		int error = plain_take_some(shared_of(ksem)->object.sem, least, most, took);
+
+		if (likely(error != EAGAIN))
+			return error;
+	}
+	fence_seq(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
+	return plain_take_some(shared_of(ksem)->object.sem, least, most, took);
+}
+
 int shared_value(struct ksem *ksem, uint32_t *value)
 {
 	word_t word;

@@ -77,6 +77,7 @@ int shared_kill(struct ksem *ksem);
 /* As the calls of the contract. In a read section, or pinned. */
 int shared_post(struct ksem *ksem, uint32_t n);
 int shared_take(struct ksem *ksem);
+int shared_take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took); /* as semaphore_take_some */
 
 /* As the operations take_soon and spin_again. */
 int shared_take_soon(struct ksem *ksem, struct spin *spin);

@@ -118,6 +118,7 @@ static int kill_if_last(struct ksem *ksem)
 const struct semaphore_ops shared_semaphore_ops = {
 	.post = shared_post,
 	.take = shared_take,
+	.take_some = shared_take_some,
 	.value = shared_value,
 	.take_soon = shared_take_soon,
 	.spin_again = shared_spin_again,

@@ -54,7 +54,7 @@ enum word_mode {
 	WORD_PREPARING = 1,
 	WORD_PERCPU = 2,
 	WORD_REVOKING = 3,
-	WORD_DRAINING = 4,
+	WORD_EMPTYING = 4,
 };
 
 static inline word_t word_new(uint32_t value)
@@ -87,6 +87,12 @@ static inline enum word_mode word_mode(word_t c)
 	return (enum word_mode)((c & WORD_MODES) >> WORD_MODE_SHIFT);
 }
 
+/* Do the slots hold permits that aren't in the value? */
+static inline bool word_slots_count(word_t c)
+{
+	return word_mode(c) == WORD_PERCPU || word_mode(c) == WORD_REVOKING;
+}
+
 static inline word_t word_with_mode(word_t c, enum word_mode mode)
 {
 	return (c & ~WORD_MODES) | (word_t)mode << WORD_MODE_SHIFT;
@@ -114,6 +120,19 @@ static inline uint32_t word_to_wake(word_t posted, int32_t woken)
 	uint32_t will_look = woken > 0 ? (uint32_t)woken : 0;
 
 	return can_go > will_look ? can_go - will_look : 0;
+}
+
+/* As many permits less as there are, up to `most`. EAGAIN: fewer than `least`. */
+static inline int word_take_some(word_t c, uint32_t least, uint32_t most, word_t *next)
+{
+	uint32_t n = word_value(c) < most ? word_value(c) : most;
+
+	if (word_is_dead(c))
+		return EINVAL;
+	if (n < least)
+		return EAGAIN;
+	*next = c - n;
+	return 0;
 }
 
 /* One permit less. */

@@ -30,7 +30,7 @@ static struct session {
 static atomic_ullong stamps = 3; /* those below are for calls without */
 
 static unsigned long modes[2][5]; /* at the begin, at the end */
-static const char *const mode_names[5] = {"central", "preparing", "percpu", "revoking", "draining"};
+static const char *const mode_names[5] = {"central", "preparing", "percpu", "revoking", "emptying"};
 
 static void note_mode(unsigned when)
 {

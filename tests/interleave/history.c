@@ -16,7 +16,8 @@ static unsigned used, instant;
 static unsigned start[SEMAPHORES], start_processes;
 static uint8_t tried[(1u << CALLS) / 8];
 
-static const char *const kinds[CALL_KINDS] = {"post", "trywait", "wait", "getvalue", "destroy", "pin"};
+static const char *const kinds[CALL_KINDS] = {"post", "trywait",  "trywait_many", "trywait_upto",
+					      "wait", "getvalue", "destroy",      "pin"};
 
 void history_begin(const unsigned values[SEMAPHORES], unsigned processes)
 {
@@ -40,11 +41,18 @@ struct call *history_call(enum call_kind kind, unsigned semaphore, unsigned proc
 	return call;
 }
 
+static bool is_of_several(enum call_kind kind)
+{
+	return kind == TRYWAIT_MANY || kind == TRYWAIT_UPTO;
+}
+
 void history_end(struct call *call, int error, unsigned value)
 {
 	call->error = error;
 	if (call->kind == GETVALUE)
 		call->count = value;
+	if (error == 0)
+		call->got = call->kind == TRYWAIT || call->kind == WAIT ? 1 : is_of_several(call->kind) ? value : 0;
 	call->ended = true;
 	call->ended_by = memory_tick();
 	call->ended_at = ++instant;
@@ -54,7 +62,7 @@ void history_end(struct call *call, int error, unsigned value)
 
 static bool takes(const struct call *call)
 {
-	return (call->kind == TRYWAIT || call->kind == WAIT) && call->ended && call->error == 0;
+	return call->ended && call->got > 0;
 }
 
 static bool posts(const struct call *call)
@@ -71,7 +79,7 @@ void history_permits(unsigned semaphore, unsigned *posted, unsigned *taken, unsi
 		if (posts(&calls[i]))
 			*posted += calls[i].count;
 		if (takes(&calls[i]))
-			++*taken;
+			*taken += calls[i].got;
 		if (calls[i].kind == POST && !calls[i].ended)
 			*perhaps += calls[i].count;
 	}
@@ -125,6 +133,19 @@ static bool comes_after_destroy(const struct call *pin, bool weak)
 	return false;
 }
 
+static bool takes_some(uint64_t *value, const struct call *call, int error)
+{
+	unsigned least = call->kind == TRYWAIT_MANY ? call->count : 1;
+	uint64_t there = *value < call->count ? *value : call->count;
+
+	if (error)
+		return error == EAGAIN && *value < least;
+	if (call->ended && call->got != there)
+		return false;
+	*value -= there;
+	return there >= least;
+}
+
 /* Would a semaphore have answered so? Then it is as that leaves it. */
 static bool answers(struct state *state, const struct call *call, bool weak)
 {
@@ -149,6 +170,9 @@ static bool answers(struct state *state, const struct call *call, bool weak)
 		if (error)
 			return *value == 0 && error == (call->kind == TRYWAIT ? EAGAIN : error);
 		return (*value)-- > 0;
+	case TRYWAIT_MANY:
+	case TRYWAIT_UPTO:
+		return takes_some(value, call, error);
 	case GETVALUE:
 		return error == 0 && *value == call->count;
 	case DESTROY:
@@ -217,7 +241,7 @@ static void judge_visibility(const struct call *call)
 		if (other->kind == POST && !(other->ended && other->error))
 			there += other->count;
 		if (takes(other) && (other == call || precedes(other, call, true)))
-			there--;
+			there -= other->got;
 	}
 	if (takes(call) && (int64_t)there < 0)
 		fail("thread %u took a permit whose post does not happen before", call->thread);

@@ -17,12 +17,13 @@
 #define PROCESSES 2
 #define PINNED    PROCESSES /* a call that is not by id */
 
-enum call_kind { POST, TRYWAIT, WAIT, GETVALUE, DESTROY, PIN, CALL_KINDS };
+enum call_kind { POST, TRYWAIT, TRYWAIT_MANY, TRYWAIT_UPTO, WAIT, GETVALUE, DESTROY, PIN, CALL_KINDS };
 
 struct call {
 	enum call_kind kind;
 	unsigned thread, semaphore, process;
-	unsigned count; /* permits posted; the value seen */
+	unsigned count; /* permits posted, or wanted; the value seen */
+	unsigned got;   /* permits taken */
 	int error;
 	bool ended;
 	unsigned began_at, ended_at;                 /* in the order of the execution */

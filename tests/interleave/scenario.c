@@ -80,6 +80,22 @@ static void try_wait(unsigned which, bool by_id)
 	history_end(call, error, 0);
 }
 
+static void try_wait_some(unsigned which, unsigned least, unsigned most)
+{
+	struct call *call = begin_call(least == most ? TRYWAIT_MANY : TRYWAIT_UPTO, which, false, most);
+	unsigned got = most;
+	int error;
+
+	if (now->plain)
+		error = words_trywait_some(which, least, most, &got);
+	else if (least == most)
+		error = ksem_pinned_trywait_many(pinned[which], most);
+	else
+		error = ksem_pinned_trywait_upto(pinned[which], most, &got);
+	took[current_thread()] = error == 0;
+	history_end(call, error, got);
+}
+
 static void wait_for_it(unsigned which, bool by_id, bool timed)
 {
 	struct call *call = begin_call(WAIT, which, by_id, 0);
@@ -179,6 +195,12 @@ static void make_call(const char *letter)
 	case 'T':
 		try_wait(which, by_id);
 		break;
+	case '3':
+		try_wait_some(which, 2, 2);
+		break;
+	case '4':
+		try_wait_some(which, 1, 2);
+		break;
 	case 'w':
 	case 'W':
 	case 'c':
@@ -265,7 +287,7 @@ static unsigned value_at_first(const struct beginning *begin)
 {
 	unsigned value = begin->value;
 
-	for (unsigned processor = 0; processor < PROCESSORS; processor++)
+	for (unsigned processor = 0; begin->mode != WORD_EMPTYING && processor < PROCESSORS; processor++)
 		value += begin->slots[processor];
 	return value;
 }

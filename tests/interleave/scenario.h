@@ -3,6 +3,7 @@
  * Scenarios: what a few threads do, a letter a call, and how the semaphores begin.
  *
  *   p post   t trywait   w wait   c clockwait   v getvalue   2 post_many of 2   m of 2^31   (pinned)
+ *   3 trywait_many of 2   4 trywait_upto of 2                                               (pinned)
  *   P post   T trywait   W wait   C clockwait   V getvalue                                  (by id)
  *   D destroy   n pin, and if that works post and unpin   i init of another semaphore in the process
  *   l look for that, by its id
@@ -17,10 +18,10 @@
 #include "word/word.h"
 
 struct beginning {
-	unsigned value;      /* in the word */
-	enum word_mode mode; /* other than central: it has slots */
-	bool has_slots;      /* also where it is central */
-	unsigned slots[PROCESSORS];
+	unsigned value;             /* in the word */
+	enum word_mode mode;        /* other than central: it has slots */
+	bool has_slots;             /* also where it is central */
+	unsigned slots[PROCESSORS]; /* in emptying they count no more */
 	unsigned back_off;
 	int16_t samples; /* without slots: what stands for them */
 };
@@ -31,7 +32,7 @@ struct scenario {
 	const char *processors; /* a digit a thread; NULL: each its own, which is none that sequences serve */
 	const char *processes;  /* a digit a thread; NULL: all are in process 0. 1 is its fork */
 	struct beginning begin[2];
-	bool plain;    /* the semaphores are those of words.h; the letters p t w c v 2 P T D E f */
+	bool plain;    /* the semaphores are those of words.h; the letters p t w c v 2 3 4 P T D E f */
 	bool unpinned; /* the driver keeps no pins: destroy ends the semaphore */
 	bool sampled;  /* each thread's first take from a word is a sample */
 	unsigned may_stop;

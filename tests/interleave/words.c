@@ -92,6 +92,11 @@ int words_wait(unsigned which, bool timed)
 	return error == EAGAIN ? park(sem, timed ? &never : NULL) : error;
 }
 
+int words_trywait_some(unsigned which, unsigned least, unsigned most, unsigned *took)
+{
+	return shared_take_some(ksems[which], least, most, took);
+}
+
 int words_getvalue(unsigned which, unsigned *value)
 {
 	return shared_value(ksems[which], value);

@@ -4,7 +4,8 @@
  * gets.
  *
  * Threads: WORKERS post, take without waiting or do nothing, OPS times each, as they like; WAITERS wait; GETTERS ask
- * for the value; BIG post two permits at once; SAMPLERS are takes whose turn it is to sample, SAMPLES times each. With
+ * for the value; BIG post two permits at once; MANIES try to take MANY at once; SAMPLERS are takes whose turn it is to
+ * sample, SAMPLES times each. With
  * EPOCHS slots can be lost and had again, out of a pool of SETS, and so many epochs pass. STOP: see common.pml.
  *
  * One step here is one atomic operation, or one compare-and-swap loop that tries again until nothing came between. A
@@ -40,9 +41,15 @@
 #define SLOT_MAX   1
 #define PERCPU_MAX 1 /* the highest value in percpu mode */
 #define VALUE_MAX  3 /* two slots that are full, and PERCPU_MAX */
-#define THREADS    (WORKERS + WAITERS + GETTERS + BIG + SAMPLERS)
+#ifndef MANY
+#define MANY 2       /* permits that many wants at once */
+#endif
+#ifndef MANIES
+#define MANIES 0
+#endif
+#define THREADS    (WORKERS + WAITERS + GETTERS + BIG + SAMPLERS + MANIES)
 
-mtype = { central, preparing, percpu, revoking, draining };
+mtype = { central, preparing, percpu, revoking, emptying };
 
 byte value = VALUE, waiters;          /* the word */
 mtype mode = START;                   /* in the word too */
@@ -66,7 +73,9 @@ byte uses[SETS];                      /* how often a set was given back */
 
 #define AT(set, processor) (2 * (set - 1) + processor)
 #define PERMITS(at)        (put[at] - taken[at])
-#define HELD               (slots > 0 -> PERMITS(AT(slots, 0)) + PERMITS(AT(slots, 1)) : 0)
+#define IN_SLOTS           (slots > 0 -> PERMITS(AT(slots, 0)) + PERMITS(AT(slots, 1)) : 0)
+#define COUNT(mode_)       ((mode_) == percpu || (mode_) == revoking) /* [lib/word/word.h: word_slots_count] */
+#define HELD               (COUNT(mode) -> IN_SLOTS : 0)
 #define TOTAL              (value + HELD)
 #define NOTE(thread)       seen[thread] = seen[thread] | (of_interest[thread] & (1 << TOTAL))
 
@@ -75,7 +84,7 @@ inline note_value()
 {
 	assert(TOTAL == expected);
 	assert(slots > 0 || mode == central);
-	assert(mode != central || HELD == 0);
+	assert((mode != central && mode != preparing) || IN_SLOTS == 0);
 	assert(mode == central || waiters == 0);
 	NOTE(1);
 	NOTE(2);
@@ -236,70 +245,58 @@ inline change_mode(from, to)
 	}
 }
 
-/* [lib/percpu/percpu.c: settle, finish_revoking, note_revocation] */
+/*
+ * In emptying; a thread that stops in between goes on with it in whatever mode.
+ * [lib/percpu/percpu.c: finish_emptying, empty] [lib/percpu/slots.h: slot_emptied]
+ */
+inline finish_emptying()
+{
+#ifndef EMPTY_LAST_ONLY
+	atomic { taken[AT(set, 0)] = put[AT(set, 0)]; note_value() }
+#endif
+	atomic { taken[AT(set, 1)] = put[AT(set, 1)]; note_value() }
+	change_mode(emptying, central)
+}
+
+/* [lib/percpu/percpu.c: settle, gather, note_revocation] [lib/percpu/slots.h: slot_permits] */
 inline settle()
 {
 	if
 	:: mode == percpu -> change_mode(percpu, revoking)
 	:: mode == revoking ->
 		membarrier();
-		change_mode(revoking, draining)
+		sum = PERMITS(AT(set, 0));
+		sum = sum + PERMITS(AT(set, 1));
+		atomic {
+			if
+#ifdef GATHER_TWICE
+			:: COUNT(mode) || mode == emptying ->
+#else
+			:: mode == revoking ->
+#endif
+				value = value + sum; mode = emptying; note_value()
+			:: else
+			fi;
+			sum = 0
+		}
 #ifdef WAIT_FOR_PREPARER
 	:: mode == preparing
 #else
-	:: mode == preparing -> change_mode(preparing, draining)
+	:: mode == preparing -> change_mode(preparing, central)
 #endif
-	:: mode == draining || mode == central
+	:: mode == emptying -> finish_emptying()
+	:: mode == central
 	fi
 }
 
-/* [lib/percpu/percpu.c: drain] [lib/percpu/slots.h: slot_permits] */
-inline drain(processor_, took)
-{
-	atomic {
-		if
-		:: PERMITS(AT(set, processor_)) > 0 ->
-			taken[AT(set, processor_)]++;
-			expected--;
-			note_value();
-			took = true
-		:: else
-		fi
-	}
-}
-
-/* [lib/percpu/percpu.c: percpu_take_or_settle, drain_any] */
-inline take_or_settle(took)
+/* [lib/percpu/percpu.c: percpu_settle] */
+inline settle_all()
 {
 	visit();
-	if
-	:: set > 0 ->
-		if
-#ifdef BLIND_CENTRAL
-		:: true ->
-#else
-		:: mode == draining ->
-#endif
-			drain(0, took);
-			if
-			:: !took -> drain(1, took)
-			:: else
-			fi;
-			if
-			:: !took ->
-#ifdef BLIND_CENTRAL
-				atomic { mode = central; note_value() }
-#else
-				change_mode(draining, central)
-#endif
-			:: else
-			fi
-#ifndef BLIND_CENTRAL
-		:: else -> settle()
-#endif
-		fi
-	:: else
-	fi;
+	do
+	:: set > 0 && mode != central -> settle()
+	:: else -> break
+	od;
 	leave()
 }
 
@@ -322,7 +319,7 @@ inline sum_of()
 /*
  * [lib/sem/semaphore.h: semaphore_post] [lib/sem/semaphore.c: semaphore_post_word] [lib/word/word.h: word_post]
  * [lib/percpu/sequence.h: SEQUENCE_WORD, SEQUENCE_WORD_PUT, SEQUENCE_PLAIN_PUT]
- * [lib/percpu/percpu.h: percpu_counts_for_limit] [lib/percpu/percpu.c: percpu_post_much, post_draining]
+ * [lib/percpu/percpu.h: percpu_counts_for_limit]
  */
 inline post(n)
 {
@@ -350,35 +347,7 @@ post_word:
 #endif
 		fi
 	}
-	visit();
-	if
-	:: set > 0 && mode == draining ->
-again:		sum_of();
-		if
-		:: changes == 0 && then_mode == draining ->
-			if
-			:: then_value + sum + n > VALUE_MAX -> clear(); leave(); goto post_refused
-			:: else ->
-				atomic {
-					if
-					:: value == then_value && mode == then_mode ->
-						value = value + n;
-						expected = expected + n;
-						note_value();
-						assert(TOTAL <= VALUE_MAX);
-						clear()
-					:: else -> clear(); goto again
-					fi
-				}
-				leave();
-				goto post_done
-			fi
-		:: else -> clear()
-		fi
-	:: set > 0 && mode != draining -> settle()
-	:: set == 0
-	fi;
-	leave();
+	settle_all();
 	goto post_word;
 post_refused:
 	atomic { assert(seen[_pid] != 0); end_call(); goto post_end }
@@ -421,18 +390,38 @@ take_word:
 		:: value == 0 && mode != central
 		fi
 	}
-	take_or_settle(took);
-	if
-	:: !took -> goto take_word
-	:: else -> took = false
-	fi;
-	goto take_done;
+	settle_all();
+	goto take_word;
 take_registered: /* [lib/sem/semaphore.c: semaphore_leave] [lib/word/word.h: word_take_registered, word_deregister] */
 	atomic { value > 0 -> value--; waiters--; expected--; note_value() }
 take_done:
 	atomic { end_call() }
 take_end:
 	skip
+}
+
+/*
+ * MANY permits at once, or none. [lib/sem/semaphore.c: semaphore_take_some, take_some]
+ * [lib/word/word.h: word_take_some]
+ */
+inline take_many()
+{
+	atomic { begin_call((1 << MANY) - 1) }
+many_word:
+	atomic {
+		if
+		:: value >= MANY -> value = value - MANY; expected = expected - MANY; note_value(); goto many_done
+#ifdef MANY_BLIND
+		:: value < MANY -> assert(seen[_pid] != 0); goto many_done
+#endif
+		:: value < MANY && !COUNT(mode) -> assert(seen[_pid] != 0); goto many_done
+		:: value < MANY && COUNT(mode)
+		fi
+	}
+	settle_all();
+	goto many_word;
+many_done:
+	atomic { end_call() }
 }
 
 /* [lib/sem/semaphore.c: semaphore_value] [lib/percpu/percpu.c: percpu_value] */
@@ -447,9 +436,9 @@ inline getvalue()
 		:: set > 0 ->
 			sum_of();
 			if
-			:: then_mode == central -> clear(); break
-			:: then_mode != central && changes == 0 ->
-				assert(seen[_pid] & (1 << (then_value + sum)));
+			:: !COUNT(then_mode) -> sum = 0; changes = 0; goto told
+			:: COUNT(then_mode) && changes == 0 ->
+told:				assert(seen[_pid] & (1 << (then_value + sum)));
 				clear();
 				leave();
 				goto value_done
@@ -471,14 +460,18 @@ value_done:
 /* ---- Sampling. ---- */
 
 /* [lib/percpu/percpu.c: profits] */
-#define PROFITS ((mode == central || mode == draining) && waiters == 0 && value > 0 && value <= PERCPU_MAX)
+#define PROFITS ((mode == central || mode == emptying) && waiters == 0 && value > 0 && value <= PERCPU_MAX)
 
 /* With the preparer's flag. [lib/percpu/percpu.c: prepare, changes_of] */
 inline prepare()
 {
+	if
+	:: mode == emptying -> finish_emptying()
+	:: else
+	fi;
 	atomic {
 		if
-		:: PROFITS -> mode = preparing; note_value()
+		:: PROFITS && mode == central -> mode = preparing; note_value()
 		:: else -> goto prepared
 		fi
 	}
@@ -487,7 +480,7 @@ inline prepare()
 	:: true -> change_mode(preparing, percpu)
 #else
 	:: in_flight[set - 1] == 0 -> change_mode(preparing, percpu)
-	:: else -> change_mode(preparing, draining)
+	:: else -> change_mode(preparing, central)
 #endif
 	fi;
 prepared:
@@ -600,10 +593,7 @@ sampled:
 
 proctype worker() RUNS
 {
-	byte set, at, old, processor, sum, then_value, ops;
-	short changes;
-	mtype then_mode;
-	bool took;
+	byte set, at, old, processor, sum, ops;
 	USES;
 
 	do
@@ -616,8 +606,7 @@ proctype worker() RUNS
 
 proctype waiter() RUNS
 {
-	byte set, at, old, processor;
-	bool took;
+	byte set, at, old, processor, sum;
 	USES;
 
 	take(true);
@@ -637,12 +626,19 @@ proctype getter() RUNS
 
 proctype big() RUNS
 {
-	byte set, at, old, processor, sum, then_value;
-	short changes;
-	mtype then_mode;
+	byte set, at, old, processor, sum;
 	USES;
 
 	post(2);
+	through++
+}
+
+proctype many() RUNS
+{
+	byte set, sum;
+	USES;
+
+	take_many();
 	through++
 }
 
@@ -722,6 +718,7 @@ init
 		:: i >= WORKERS && i < WORKERS + WAITERS -> run waiter(); i++
 		:: i >= WORKERS + WAITERS && i < WORKERS + WAITERS + GETTERS -> run getter(); i++
 		:: i >= WORKERS + WAITERS + GETTERS && i < WORKERS + WAITERS + GETTERS + BIG -> run big(); i++
+		:: i >= THREADS - SAMPLERS - MANIES && i < THREADS - SAMPLERS -> run many(); i++
 		:: i >= THREADS - SAMPLERS && i < THREADS -> run sampler(); i++
 		:: i == THREADS -> break
 		od;
