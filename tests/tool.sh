@@ -60,8 +60,8 @@ says_usage() {
 	check 2 "$ksem" "$@"
 	is "$(cat "$work/.err")" "ksem: $text" "$*"
 }
-says_usage 'ls: it takes no --value' ls --value 1
-says_usage '--json=yes: it takes no value' ls --json=yes
+says_usage 'ls: takes no --value' ls --value 1
+says_usage '--json=yes: takes no value' ls --json=yes
 says_usage '--count: a value is missing' post --json --count
 for word in -x -xy -é --frob --frob=x; do
 	says_usage "no such option: $word (--help lists them)" ls --json "$word"
@@ -133,14 +133,14 @@ run_true() {
 for command in "$ksem show" "$ksem post" "$ksem wait" run_true; do
 	read -ra words <<<"$command"
 	says '/nothing: not found' "${words[@]}" /nothing
-	says '/stray: not a semaphore: something else has the name' "${words[@]}" /stray
-	says '/link: not a semaphore: something else has the name' "${words[@]}" /link
+	says '/stray: not a semaphore: another file has the name' "${words[@]}" /stray
+	says '/link: not a semaphore: another file has the name' "${words[@]}" /link
 	says "slash: not a name: a name is one '/' and then other bytes" "${words[@]}" slash
 done
 says '/a: it exists' "$ksem" create /a
-says '/link: not a semaphore: something else has the name' "$ksem" create /link
-says '/stray: not a semaphore: something else has the name' "$ksem" create /stray
-says '/a: its value would pass the highest' "$ksem" post --count 4294967295 /a
+says '/link: not a semaphore: another file has the name' "$ksem" create /link
+says '/stray: not a semaphore: another file has the name' "$ksem" create /stray
+says '/a: the value would exceed 4294967295' "$ksem" post --count 4294967295 /a
 is "$("$ksem" show --json /nothing 2>/dev/null)" null 'JSON of none'
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	chmod 755 "$work"
@@ -257,7 +257,7 @@ echo >"$work/.go"
 until_value /run 1
 
 # The program isn't begun where its keeper can't be heard, or is dead: that is no success, nor the program's failure.
-says "/run: the process that was to keep the permit couldn't be heard" \
+says "/run: the process that holds the permit can't be read from" \
 	python3 "$work/.without" sendto "$ksem" run --name /run -- touch "$work/.begun"
 check 0 "$ksem" wait /run
 "$ksem" run --name /run -- touch "$work/.begun" 2>"$work/.err" &
@@ -265,7 +265,7 @@ until [ "$(field waiters /run)" = 1 ]; do sleep 0.02; done
 kill -KILL "$(field pids /run | tr -d '[],' | tr ' ' '\n' | grep -vx $!)"
 wait $!
 is $? 1 'its keeper was killed'
-is "$(cat "$work/.err")" 'ksem: /run: the process that was to keep the permit was killed' 'its keeper was killed'
+is "$(cat "$work/.err")" 'ksem: /run: the process that holds the permit was killed' 'its keeper was killed'
 [ -e "$work/.begun" ] && is begun '' 'the program without a permit'
 check 0 "$ksem" post /run
 

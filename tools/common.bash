@@ -39,7 +39,7 @@ begin_work()
 	mkdir -p build/tmp || exit 1
 	exec {lock_fd}>"build/$run_name.lock" || exit 1
 	flock -n "$lock_fd" || {
-		echo "tools/$run_name: another tools/$run_name is at work in this tree" >&2
+		echo "tools/$run_name: another tools/$run_name runs in this tree" >&2
 		exit 1
 	}
 	work=$PWD/build/tmp/$run_name

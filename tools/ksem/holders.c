@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Who has a semaphore open, by the records in its file (lib/share/records.h). The library's interface doesn't tell
+ * Who has a semaphore open, by the records in its file (lib/shared/records.h). The library's interface doesn't tell
  * this; so this program is built with what is inside of the library, and reads the layout of its own version.
  *
  * The file is read, not mapped: others may truncate it at any time, and a mapping of it would then be SIGBUS.
@@ -25,7 +25,7 @@ static const struct directory *opened_directory(void)
 	return &directory;
 }
 
-const char something_else[] = "not a semaphore: something else has the name";
+const char something_else[] = "not a semaphore: another file has the name";
 
 const char *why_not(const char *name)
 {

@@ -24,19 +24,19 @@
 
 static const char usage[] =
 	"usage: ksem [--dir DIR] COMMAND ...\n"
-	"  ls [--json | --names0]                   all semaphores\n"
-	"  show [--json] NAME                       one\n"
+	"  ls [--json | --names0]                   lists all semaphores\n"
+	"  show [--json] NAME                       shows one\n"
 	"  watch [--json] [--interval SECONDS] [--times N] [NAME]\n"
-	"                                           all, or one, again and again\n"
-	"  create [--value N] [--mode OCTAL] NAME   makes one; fails if it is there\n"
-	"  post [--count N] NAME                    gives permits\n"
+	"                                           shows all, or one, every second\n"
+	"  create [--value N] [--mode OCTAL] NAME   makes a semaphore; fails if the name exists\n"
+	"  post [--count N] NAME                    adds permits\n"
 	"  wait [--timeout SECONDS] NAME            takes a permit\n"
-	"  unlink NAME ...                          takes names away\n"
+	"  unlink NAME ...                          removes names\n"
 	"  run --name NAME [--timeout SECONDS] -- PROGRAM [ARGUMENT ...]\n"
 	"                                           runs a program while holding a permit\n"
 	"  --help, --version                        this text; the version\n"
-	"Exit status: 0; 1 if it failed; 2 for wrong arguments; 3 if no permit came in time; of run, the\n"
-	"program's, or 128 and the number of the signal that ended it.\n";
+	"Exit status: 0 success, 1 failure, 2 wrong arguments, 3 no permit came in time. run exits with the\n"
+	"status of the program, or with 128 plus the number of the signal that ended it.\n";
 
 struct options options = {.count = 1, .mode = S_IRUSR | S_IWUSR, .timeout = -1, .interval = 1};
 struct ksem_ns *ns;
@@ -104,7 +104,7 @@ const char *explain(int error, const char *name)
 	case EACCES:
 		return "permission denied";
 	case EOVERFLOW:
-		return "its value would pass the highest";
+		return "the value would exceed 4294967295";
 	default:
 		return description(error);
 	}
@@ -303,7 +303,7 @@ static _Noreturn void die_of_option(int answer, const char *word)
 	if (answer == ':')
 		die(USAGE, "%s: a value is missing", word);
 	if (optopt && strncmp(word, "--", 2) == 0)
-		die(USAGE, "%s: it takes no value", word);
+		die(USAGE, "%s: takes no value", word);
 	die(USAGE, "no such option: %s (--help lists them)", word);
 }
 
@@ -363,7 +363,7 @@ static const struct command *read_arguments(int argc, char **argv)
 	read_options(argc, argv, given);
 	for (const char *letter = given; *letter; letter++) {
 		if (!has_option(command, *letter))
-			die(USAGE, "%s: it takes no --%s", command->name, option_of(*letter)->name);
+			die(USAGE, "%s: takes no --%s", command->name, option_of(*letter)->name);
 	}
 	if (options.json && options.names0)
 		die(USAGE, "%s: --json and --names0 exclude each other", command->name);

@@ -196,9 +196,9 @@ static int without_permit(pid_t keeper)
 	int status = status_of(keeper);
 
 	if (status > 128)
-		die(FAILED, "%s: the process that was to keep the permit was killed", options.name);
+		die(FAILED, "%s: the process that holds the permit was killed", options.name);
 	if (status == DONE)
-		die(FAILED, "%s: the process that was to keep the permit couldn't be heard", options.name);
+		die(FAILED, "%s: the process that holds the permit can't be read from", options.name);
 	return status; /* it said why */
 }
 
@@ -242,6 +242,6 @@ int run(char **command)
 	close(keeper_fds[0]);
 	if (status_of(keeper) > 128)
 		must(ksem_post(proc, id), options.name);
-	must(error, "the program can't be begun");
+	must(error, "the program can't be started");
 	return status;
 }
