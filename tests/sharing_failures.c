@@ -16,7 +16,7 @@
 #include <sys/vfs.h>
 
 #include "failing_memory.h"
-#include "shared/sharing.h"
+#include "shared/namespace.h"
 #include "shared/census.h"
 
 #define UNTOUCHED 77 /* what output arguments hold before a call; errno too */
@@ -157,7 +157,7 @@ static struct view view_now(void)
 
 	if (world.ns) {
 		OK(ksem_ns_foreach(world.ns, add_to_view, &view));
-		OK(census_count(sharing_directory(shared_ns(world.ns)), UINT64_MAX, true, NULL, 0, &view.counted));
+		OK(census_count(shared_ns_directory(shared_ns_of(world.ns)), UINT64_MAX, true, NULL, 0, &view.counted));
 	}
 	view.descriptors = entries_in("/proc/self/fd");
 	view.files = entries_in(world.dir);

@@ -9,7 +9,7 @@
 #include "api/forks.h"
 #include "base/sized.h"
 #include "private/namespace.h"
-#include "shared/sharing.h"
+#include "shared/namespace.h"
 
 #define MAX_SEMS_DEFAULT (UINT32_C(1) << 20)
 
@@ -52,7 +52,7 @@ int create_namespace(const struct ksem_ns_options *wanted, struct ksem_ns **crea
 
 	if (error)
 		return error;
-	error = options.dir ? sharing_new(&options, &ns) : private_namespace_new(&options, &ns);
+	error = options.dir ? shared_namespace_new(&options, &ns) : private_namespace_new(&options, &ns);
 	if (error)
 		return error;
 	if (!namespace_publish(ns)) {

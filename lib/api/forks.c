@@ -17,7 +17,7 @@
 static const struct fork_step forks[] = {
 	/*
 	 * Before: a shared namespace takes the child's liveness locks and records. In the child: it makes them the
-	 * child's own (shared/inheriting.c); semaphores lose the waiters that stayed in the parent, and slots that were
+	 * child's own (shared/fork.c); semaphores lose the waiters that stayed in the parent, and slots that were
 	 * being changed become whole (private/namespace.c). Last in the child, since it ends semaphores that only those
 	 * waiters kept, and waits for an epoch to give back their memory.
 	 */

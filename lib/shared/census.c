@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Holds: see census.h.
+ * The census: see census.h.
  *
  * Counting goes over the locked ranges, of all processes, in the order of their bytes, and then over the names, of
  * which those count that stand in no range. The kernel tells of one lock at a time, in no useful order: of any within
  * the bytes that it is asked for, so what is left on both sides of that is asked for next. It never tells of those of
  * the description that asks: so another is opened to ask. It looks at all locks of the directory each time, which is
- * why there are limits to how many a process makes (shared/sharing.c) and to how many are asked for.
+ * why there are limits to how many a process makes (limit.c) and to how many are asked for.
  */
 #include "shared/census.h"
 
@@ -157,7 +157,7 @@ static bool has(const struct ranges *ranges, off_t byte)
 	return low < ranges->count && ranges->all[low].first <= byte;
 }
 
-static void count_unless_held(struct counting *counting, ino_t number)
+static void count_unless_locked(struct counting *counting, ino_t number)
 {
 	counting->others += !has(&counting->locked, byte_of(number));
 }
@@ -188,7 +188,7 @@ int census_count(const struct directory *directory, uint64_t enough, bool closel
 	if (!error)
 		error = entries_for_all(directory, count_name, &counting);
 	for (size_t i = 0; !error && i < nameless_count; i++)
-		count_unless_held(&counting, nameless[i]);
+		count_unless_locked(&counting, nameless[i]);
 	memory_free(counting.locked.all);
 	memory_free(counting.to_do.all);
 	*count = counting.bytes + counting.others;

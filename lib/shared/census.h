@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Holds: an OS process that has a semaphore of the directory has a lock on one byte of the directory itself, that of
- * the number of the semaphore's file. So anybody can count the semaphores that have no name any more, or never had one,
- * and the kernel takes the lock away however the process ends.
+ * The census of a directory: an OS process that has a semaphore of it has a lock on one byte of the directory itself,
+ * that of the number of the semaphore's file. So anybody can count the semaphores that have no name any more, or never
+ * had one, and the kernel takes the lock away however the process ends.
  *
  * Locks are the kernel's open file description locks, for reading: any number of processes have one on the same byte,
  * and adjacent ones of a process are one to the kernel.
@@ -27,8 +27,8 @@ bool census_add_heir(const struct directory *directory, ino_t number); /* of the
 void census_remove(const struct directory *directory, ino_t number);
 
 /*
- * How many semaphores there are: with names, and without but held; and of those `nameless`, by the numbers of their
- * files, the ones that nobody holds. Files that are no semaphores don't count; whether a file that looks like one is
+ * How many semaphores there are: with names, and without but locked; and of those `nameless`, by the numbers of their
+ * files, the ones that are not locked. Files that are no semaphores don't count; whether a file that looks like one is
  * one is found out only `closely`. Where there are `enough`, or the locked bytes lie in very many places
  * (CENSUS_RANGES), perhaps not all of them are counted. 0, ENOMEM, EMFILE, ...
  */

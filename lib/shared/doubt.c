@@ -13,8 +13,9 @@
 
 #include "os/descriptor.h"
 
-#define TELL            UINT64_C(2)
-#define UNLINKERS_BEGIN (UINT64_C(1) << 61) /* the bytes of liveness locks lie below, those of holds above (holds.c) */
+#define TELL UINT64_C(2)
+#define UNLINKERS_BEGIN \
+	(UINT64_C(1) << 61) /* the bytes of liveness locks lie below, those of the census above (census.c) */
 
 static struct flock byte_of(short type, const char *name, size_t length)
 {

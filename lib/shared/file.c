@@ -16,7 +16,6 @@
 
 #include "base/memory.h"
 #include "os/descriptor.h"
-#include "shared/map_cache.h"
 #include "shared/page.h"
 
 /* ---- Names. ---- */
@@ -119,46 +118,11 @@ static void describe(struct file *file, const struct statx *status)
 	file->id = id_of(status);
 }
 
-static int map(int fd, const struct map_cache *kept, struct file *file)
-{
-	struct statx status;
-	int error = look(fd, "", &status);
-
-	if (error)
-		return error;
-	if (!is_a_page(&status))
-		return EINVAL;
-	describe(file, &status);
-	file->page = kept ? map_cache_find(kept, file->device, file->number) : NULL;
-	file->kept = file->page;
-	if (!file->page)
-		file->page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	return file->page == MAP_FAILED ? error_of(errno) : 0;
-}
-
-/*
- * The file of the path, if its page is kept, without opening it again: if the kernel would let this process. False:
- * open it.
- */
-static bool find_kept(const struct directory *directory, const char *path, const struct map_cache *kept,
-		      struct file *file)
-{
-	struct statx status;
-
-	if (!kept || !map_cache_may_have(kept, file->name_hash) || look(directory_fd(directory), path, &status))
-		return false;
-	describe(file, &status);
-	file->page = map_cache_find(kept, file->device, file->number);
-	file->kept = file->page;
-	return file->page && is_a_page(&status) &&
-	       faccessat(directory_fd(directory), path, R_OK | W_OK, AT_EACCESS) == 0;
-}
-
 void file_close(struct file *file)
 {
 	int saved = errno;
 
-	if (!file->kept)
+	if (!file->cached)
 		munmap(file->page, PAGE_BYTES);
 	errno = saved;
 }
@@ -169,36 +133,95 @@ static bool is_semaphore(struct file *file)
 	return page_is_semaphore(file->page) && file->id != 0;
 }
 
-static int open_file(const struct directory *directory, const char *path, const struct map_cache *kept,
-		     struct file *file)
+int file_use(struct file *file, struct page *page)
 {
-	int fd = descriptor_clear(
-		openat(directory_fd(directory), path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-	int error;
-
-	if (fd < 0)
-		return error_of(errno);
-	error = map(fd, kept, file);
-	close(fd);
-	return error;
+	file->page = page;
+	file->cached = true;
+	return is_semaphore(file) ? 0 : EINVAL;
 }
 
-int file_find(const struct directory *directory, const char *name, size_t length, const struct map_cache *kept,
-	      struct file *file)
+static int map(int fd, struct file *file)
 {
-	char path[KSEM_NAME_MAX + 2];
-	int saved = errno;
-	int error;
+	file->cached = false;
+	file->page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	return file->page == MAP_FAILED ? error_of(errno) : 0;
+}
 
-	if (!to_file(name, length, path))
-		return ENOENT;
-	file->name_hash = (uint32_t)file_name_hash(name, length);
-	error = find_kept(directory, path, kept, file) ? 0 : open_file(directory, path, kept, file);
+int file_map(int fd, struct file *file)
+{
+	int saved = errno;
+	int error = map(fd, file);
+
 	if (!error && !is_semaphore(file)) {
 		file_close(file);
 		error = EINVAL;
 	}
 	errno = saved;
+	return error;
+}
+
+int file_look(const struct directory *directory, const char *name, size_t length, struct file *file)
+{
+	char path[KSEM_NAME_MAX + 2];
+	struct statx status;
+	int saved = errno;
+	int error;
+
+	if (!to_file(name, length, path))
+		return ENOENT;
+	error = look(directory_fd(directory), path, &status);
+	if (!error && !is_a_page(&status))
+		error = EINVAL;
+	if (!error && faccessat(directory_fd(directory), path, R_OK | W_OK, AT_EACCESS) != 0)
+		error = error_of(errno);
+	if (!error)
+		describe(file, &status);
+	file->name_hash = (uint32_t)file_name_hash(name, length);
+	errno = saved;
+	return error;
+}
+
+static int describe_open(int fd, struct file *file)
+{
+	struct statx status;
+	int error = look(fd, "", &status);
+
+	if (error)
+		return error;
+	if (!is_a_page(&status))
+		return EINVAL;
+	describe(file, &status);
+	return 0;
+}
+
+int file_open(const struct directory *directory, const char *name, size_t length, struct file *file, int *opened)
+{
+	const int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+	char path[KSEM_NAME_MAX + 2];
+	int saved = errno;
+	int fd, error;
+
+	if (!to_file(name, length, path))
+		return ENOENT;
+	fd = descriptor_clear(openat(directory_fd(directory), path, flags));
+	error = fd < 0 ? error_of(errno) : describe_open(fd, file);
+	if (error && fd >= 0)
+		close(fd);
+	file->name_hash = (uint32_t)file_name_hash(name, length);
+	*opened = fd;
+	errno = saved;
+	return error;
+}
+
+int file_find(const struct directory *directory, const char *name, size_t length, struct file *file)
+{
+	int fd;
+	int error = file_open(directory, name, length, file, &fd);
+
+	if (error)
+		return error;
+	error = file_map(fd, file);
+	file_end(fd);
 	return error;
 }
 
@@ -362,7 +385,9 @@ static int fill(int fd, const struct ksem_cred *owner, mode_t mode, uint32_t val
 	int error = give_length(fd);
 
 	if (!error)
-		error = map(fd, NULL, file);
+		error = describe_open(fd, file);
+	if (!error)
+		error = map(fd, file);
 	if (error)
 		return error;
 	file->mode = mode;
@@ -413,11 +438,11 @@ int file_give_name(const struct directory *directory, int made, const char *name
 	return error;
 }
 
-void file_made(int made)
+void file_end(int fd)
 {
 	int saved = errno;
 
-	close(made);
+	close(fd);
 	errno = saved;
 }
 

@@ -16,13 +16,12 @@
 #include "shared/directory.h"
 
 struct page;
-struct map_cache;
 
 /* What a semaphore's file is. */
 struct file {
 	struct page *page; /* mapped, the first page alone */
 	size_t bytes;      /* that the file has */
-	bool kept;         /* before, and to stay so (map_cache.h) */
+	bool cached;       /* its mapping is the map cache's (map_cache.h) */
 	dev_t device;
 	ino_t number;
 	struct ksem_cred owner;
@@ -32,14 +31,24 @@ struct file {
 };
 
 /*
- * Opens the semaphore that has the name; its page may be among those kept (NULL: none are). ENOENT; EPERM; EINVAL:
- * what is there is no semaphore; ELOOP: a symbolic link; ENOMEM, EMFILE, ...
+ * Opens and maps the semaphore that has the name. ENOENT; EPERM; EINVAL: what is there is no semaphore; ELOOP: a
+ * symbolic link; ENOMEM, EMFILE, ...
  */
-int file_find(const struct directory *directory, const char *name, size_t length, const struct map_cache *kept,
-	      struct file *file);
+int file_find(const struct directory *directory, const char *name, size_t length, struct file *file);
 
 /*
- * The same, but file->page is a copy of what the file has, of file->bytes, and nothing is mapped or kept: nothing that
+ * The steps of that, for the map cache. Of a file that file_look or file_open described, file->page isn't set yet;
+ * file_look only makes sure that this process could open it. *opened is ended by file_end. file_use takes a page that
+ * is mapped already, for a file that it is the page of; EINVAL: it is no semaphore.
+ */
+int file_look(const struct directory *directory, const char *name, size_t length, struct file *file);
+int file_open(const struct directory *directory, const char *name, size_t length, struct file *file, int *opened);
+int file_map(int fd, struct file *file);
+int file_use(struct file *file, struct page *page);
+void file_end(int fd);
+
+/*
+ * The same, but file->page is a copy of what the file has, of file->bytes, and nothing is mapped: nothing that
  * others do to the file can end this process. *page is room for one page of it; file_read_end gives back what it took
  * besides. EINVAL: no semaphore; EACCES: this process may not read it; ENOENT, EMFILE, ENFILE, ENOMEM, and whatever
  * else the kernel says.
@@ -64,15 +73,14 @@ uint64_t file_name_hash(const char *name, size_t length);
 
 /*
  * Makes one that is whole but for its name, and a descriptor *made for giving it one, or not, which the caller ends by
- * file_made. EINVAL: it can't have that name; EPERM: it can't be given to that owner; ENOSPC; ENOMEM; EMFILE, ...
+ * file_end. EINVAL: it can't have that name; EPERM: it can't be given to that owner; ENOSPC; ENOMEM; EMFILE, ...
  */
 int file_make(const struct directory *directory, const struct making *making, struct file *file, int *made);
 
 /* EEXIST: the name is there; ENOSPC; ... */
 int file_give_name(const struct directory *directory, int made, const char *name, size_t length);
-void file_made(int made);
 
-/* Ends the mapping of a file that nobody else has seen, but for a kept one. */
+/* Ends the mapping of a file that nobody else has seen, but for one of the map cache. */
 void file_close(struct file *file);
 
 /* Takes the name away, and tells nobody (doubt.h). ENOENT, EPERM. */

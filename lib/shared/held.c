@@ -28,7 +28,7 @@ void held_forget(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
 	if (shared_of(ksem)->forgotten)
 		return;
 	shared_of(ksem)->forgotten = true;
-	ids_remove(&shared_ns(ns)->held, ksem, garbage);
+	ids_remove(&shared_ns_of(ns)->held, ksem, garbage);
 	held_drop_name(ksem, garbage);
 }
 
@@ -76,7 +76,7 @@ void held_leave_census(struct ksem_ns *ns, struct shared *shared)
 		return;
 	census_remove(shared->directory, shared->number);
 	shared->counted = false;
-	shared_ns(ns)->counted--;
+	shared_ns_of(ns)->counted--;
 }
 
 bool held_drop(struct ksem_ns *ns, struct ksem *ksem, life_t less)

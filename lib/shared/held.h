@@ -10,7 +10,7 @@
 #define KSEM_SHARED_HELD_H
 
 #include "object/names.h"
-#include "shared/sharing.h"
+#include "shared/namespace.h"
 
 /* The name as it stands in the table; NULL: not there. */
 struct name *held_name(struct ksem_ns *ns, const char *bytes, size_t length);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The limit of a shared namespace, max_sems, which holds for the semaphores of all OS processes together: those with
- * names, and those without that processes hold (shared/census.h).
+ * names, and those without that processes have (census.h).
  *
  * A maker begins, makes its semaphore whole but for its name, and is admitted or refused. It then gives the name, or
  * takes all back, and ends.
@@ -16,8 +16,8 @@ struct ksem_ns;
 
 /* What one maker has. */
 struct admission {
-	bool held;   /* there is a hold on its file */
-	bool locked; /* sharing.limit, and the lock between processes, are its own */
+	bool counted; /* it has the census lock of its file (census.h) */
+	bool locked;  /* shared_ns.limit, and the lock between processes, are its own */
 };
 
 void limit_begin(struct ksem_ns *ns, struct admission *admission);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is shown of a shared namespace: see sharing.h. Numbers are sums over all OS processes that live.
+ * What is shown of a shared namespace: see namespace.h. Numbers are sums over all OS processes that live.
  */
 #include <errno.h>
 #include <string.h>
@@ -9,7 +9,8 @@
 #include "object/names.h"
 #include "shared/held.h"
 #include "shared/entries.h"
-#include "shared/shared.h"
+#include "shared/semaphore.h"
+#include "shared/place.h"
 
 /* 0; EINVAL: it is dead; ENOMEM. */
 static int describe(struct ksem *ksem, struct ksem_info *info)
@@ -27,12 +28,12 @@ static int describe(struct ksem *ksem, struct ksem_info *info)
 	return shared_refs(ksem, &info->refs);
 }
 
-int sharing_stat(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *info)
+int shared_ns_stat(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *info)
 {
 	int error;
 
 	pthread_mutex_lock(&ns->lock);
-	sharing_refresh(ns); /* if it can't be, who can't be asked for is taken to be there */
+	place_refresh_locked(ns); /* if it can't be, who can't be asked for is taken to be there */
 	error = describe(ksem, info);
 	pthread_mutex_unlock(&ns->lock);
 	return error;
@@ -116,12 +117,12 @@ static struct listed *place_of(const struct listing *listing, ksem_id_t id)
 /* Under the lock. */
 static int list_held(struct ksem_ns *ns, struct listing *listing)
 {
-	struct ids_table *table = load_rlx(&shared_ns(ns)->held.table); /* relaxed: changed under the lock only */
+	struct ids_table *table = load_rlx(&shared_ns_of(ns)->held.table); /* relaxed: changed under the lock only */
 	size_t places = 1, cursor = 0;
 	struct ksem *ksem;
 	uint32_t refs;
 
-	while (places < 2 * (shared_ns(ns)->held.count + 1))
+	while (places < 2 * (shared_ns_of(ns)->held.count + 1))
 		places *= 2;
 	listing->held = memory_alloc(places * sizeof(*listing->held), _Alignof(struct listed));
 	if (!listing->held)
@@ -156,17 +157,17 @@ static int list_all(struct ksem_ns *ns, struct listing *listing)
 	int error;
 
 	pthread_mutex_lock(&ns->lock);
-	error = sharing_refresh(ns);
+	error = place_refresh_locked(ns);
 	if (!error)
 		error = list_held(ns, listing);
 	pthread_mutex_unlock(&ns->lock);
-	return error ? error : entries_for_all(sharing_directory(shared_ns(ns)), list_name, listing);
+	return error ? error : entries_for_all(shared_ns_directory(shared_ns_of(ns)), list_name, listing);
 }
 
 /* By a copy of the file, in which waiters that died are counted off. */
 static void describe_file(struct ksem_ns *ns, const struct file *file, struct ksem_info *info)
 {
-	struct directory *directory = sharing_directory(shared_ns(ns));
+	struct directory *directory = shared_ns_directory(shared_ns_of(ns));
 	struct records records;
 	word_t word;
 
@@ -195,7 +196,7 @@ static int describe_name(struct ksem_ns *ns, struct listing *listing, const char
 
 	memset(info, 0, sizeof(*info));
 	fork_gate_enter();
-	error = file_read(sharing_directory(shared_ns(ns)), name, length, &page, &file);
+	error = file_read(shared_ns_directory(shared_ns_of(ns)), name, length, &page, &file);
 	if (!error) {
 		struct listed *held = place_of(listing, file.id);
 
@@ -216,7 +217,7 @@ static int describe_nameless(struct ksem_ns *ns, ksem_id_t id, struct ksem_info 
 
 	fork_gate_enter();
 	pthread_mutex_lock(&ns->lock);
-	ksem = ids_find(&shared_ns(ns)->held, id);
+	ksem = ids_find(&shared_ns_of(ns)->held, id);
 	error = ksem && held_is_nameless(ksem) ? describe(ksem, info) : ENOENT;
 	pthread_mutex_unlock(&ns->lock);
 	fork_gate_leave();
@@ -248,7 +249,7 @@ static int visit_listed(struct ksem_ns *ns, struct listing *listing,
 	return result;
 }
 
-int sharing_foreach(struct ksem_ns *ns, int (*visit)(const struct ksem_info *info, void *arg), void *arg)
+int shared_ns_foreach(struct ksem_ns *ns, int (*visit)(const struct ksem_info *info, void *arg), void *arg)
 {
 	struct listing *listing;
 	int result;

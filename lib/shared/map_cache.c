@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Kept pages: see map_cache.h.
+ * The map cache: see map_cache.h.
  */
 #include "shared/map_cache.h"
 
@@ -10,27 +10,27 @@ void map_cache_not(struct shared *shared, struct reclaim *garbage)
 	shared_retire(&shared->object.ksem, garbage);
 }
 
-void map_cache_add(struct map_cache *kept, struct shared *shared, struct reclaim *garbage)
+void map_cache_add(struct map_cache *cache, struct shared *shared, struct reclaim *garbage)
 {
-	kept->latest = (kept->latest + 1) % MAP_CACHE_PAGES;
-	if (kept->all[kept->latest])
-		map_cache_not(kept->all[kept->latest], garbage);
-	kept->all[kept->latest] = shared;
+	cache->latest = (cache->latest + 1) % MAP_CACHE_PAGES;
+	if (cache->all[cache->latest])
+		map_cache_not(cache->all[cache->latest], garbage);
+	cache->all[cache->latest] = shared;
 }
 
-bool map_cache_may_have(const struct map_cache *kept, uint32_t name_hash)
+static bool may_have(const struct map_cache *cache, uint32_t name_hash)
 {
 	for (int i = 0; i < MAP_CACHE_PAGES; i++) {
-		if (kept->all[i] && kept->all[i]->name_hash == name_hash)
+		if (cache->all[i] && cache->all[i]->name_hash == name_hash)
 			return true;
 	}
 	return false;
 }
 
-struct page *map_cache_find(const struct map_cache *kept, dev_t device, ino_t number)
+struct page *map_cache_find(const struct map_cache *cache, dev_t device, ino_t number)
 {
 	for (int i = 0; i < MAP_CACHE_PAGES; i++) {
-		const struct shared *shared = kept->all[i];
+		const struct shared *shared = cache->all[i];
 
 		if (shared && shared->device == device && shared->number == number)
 			return shared->page;
@@ -38,41 +38,67 @@ struct page *map_cache_find(const struct map_cache *kept, dev_t device, ino_t nu
 	return NULL;
 }
 
+/* The file of the name, if its page is here, without opening it. NULL: open it. */
+static struct page *find_by_name(const struct map_cache *cache, const struct directory *directory, const char *name,
+				 size_t length, struct file *file)
+{
+	if (!may_have(cache, (uint32_t)file_name_hash(name, length)) || file_look(directory, name, length, file) != 0)
+		return NULL;
+	return map_cache_find(cache, file->device, file->number);
+}
+
+int map_cache_open(const struct map_cache *cache, const struct directory *directory, const char *name, size_t length,
+		   struct file *file)
+{
+	struct page *page = find_by_name(cache, directory, name, length, file);
+	int fd, error;
+
+	if (page)
+		return file_use(file, page);
+	error = file_open(directory, name, length, file, &fd);
+	if (error)
+		return error;
+	page = map_cache_find(cache, file->device, file->number);
+	error = page ? file_use(file, page) : file_map(fd, file);
+	file_end(fd);
+	return error;
+}
+
 /* NULL: it isn't here. */
-static struct shared *take(struct map_cache *kept, const struct page *page)
+static struct shared *take(struct map_cache *cache, const struct page *page)
 {
 	for (int i = 0; i < MAP_CACHE_PAGES; i++) {
-		struct shared *shared = kept->all[i];
+		struct shared *shared = cache->all[i];
 
 		if (shared && shared->page == page) {
-			kept->all[i] = NULL;
+			cache->all[i] = NULL;
 			return shared;
 		}
 	}
 	return NULL;
 }
 
-void map_cache_use(struct map_cache *kept, const struct page *page, struct reclaim *garbage)
+void map_cache_use(struct map_cache *cache, const struct page *page, struct reclaim *garbage)
 {
-	struct shared *shared = take(kept, page);
+	struct shared *shared = take(cache, page);
 
 	if (shared)
 		shared_retire(&shared->object.ksem, garbage);
 }
 
-void map_cache_drop(struct map_cache *kept, const struct page *page, struct reclaim *garbage)
+void map_cache_drop(struct map_cache *cache, const struct page *page, struct reclaim *garbage)
 {
-	struct shared *shared = take(kept, page);
+	struct shared *shared = take(cache, page);
 
 	if (shared)
 		map_cache_not(shared, garbage);
 }
 
-void map_cache_drop_all(struct map_cache *kept, struct reclaim *garbage)
+void map_cache_drop_all(struct map_cache *cache, struct reclaim *garbage)
 {
 	for (int i = 0; i < MAP_CACHE_PAGES; i++) {
-		if (kept->all[i])
-			map_cache_not(kept->all[i], garbage);
-		kept->all[i] = NULL;
+		if (cache->all[i])
+			map_cache_not(cache->all[i], garbage);
+		cache->all[i] = NULL;
 	}
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Pages that stay mapped after this process's last reference went, the few latest: who opens one of them again needn't
- * map it, which is most of what opening costs. Only those whose name stands are kept.
+ * The map cache: a few pages stay mapped after this process dropped its last reference. To open one of them again needs
+ * no mapping, which is most of what opening costs. Only pages of semaphores that have their name stay.
  *
  * The struct shared that the page had stays with it, ended, for what it takes to give the mapping back after an epoch;
  * readers may have found it still.
@@ -11,7 +11,7 @@
 #ifndef KSEM_SHARED_MAP_CACHE_H
 #define KSEM_SHARED_MAP_CACHE_H
 
-#include "shared/shared.h"
+#include "shared/semaphore.h"
 
 #define MAP_CACHE_PAGES 8
 
@@ -23,20 +23,24 @@ struct map_cache {
 /* Gives one that has ended to the list, page and all. */
 void map_cache_not(struct shared *shared, struct reclaim *garbage);
 
-/* Keeps its page instead. The one that was kept longest goes to the list. */
-void map_cache_add(struct map_cache *kept, struct shared *shared, struct reclaim *garbage);
+/* Has its page stay instead. The one that stayed longest goes to the list. */
+void map_cache_add(struct map_cache *cache, struct shared *shared, struct reclaim *garbage);
 
-/* Can it be that one is here that was found by a name of this hash? */
-bool map_cache_may_have(const struct map_cache *kept, uint32_t name_hash);
+/*
+ * As file_find, but with a page that is here, if it has the name's; and without opening the file, if the kernel would
+ * let this process.
+ */
+int map_cache_open(const struct map_cache *cache, const struct directory *directory, const char *name, size_t length,
+		   struct file *file);
 
 /* The page of that file; NULL: not here. */
-struct page *map_cache_find(const struct map_cache *kept, dev_t device, ino_t number);
+struct page *map_cache_find(const struct map_cache *cache, dev_t device, ino_t number);
 
 /* The page is in use again: what it had goes to the list without it. */
-void map_cache_use(struct map_cache *kept, const struct page *page, struct reclaim *garbage);
+void map_cache_use(struct map_cache *cache, const struct page *page, struct reclaim *garbage);
 
-/* It isn't kept any more. */
-void map_cache_drop(struct map_cache *kept, const struct page *page, struct reclaim *garbage);
-void map_cache_drop_all(struct map_cache *kept, struct reclaim *garbage);
+/* It doesn't stay any more. */
+void map_cache_drop(struct map_cache *cache, const struct page *page, struct reclaim *garbage);
+void map_cache_drop_all(struct map_cache *cache, struct reclaim *garbage);
 
 #endif

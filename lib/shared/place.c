@@ -1,21 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where a shared namespace is: its directory, whatever others do to it and to the descriptor (sharing.h).
- *
- * A host may close every descriptor that it finds open. While the directory's is closed, other processes take this one
- * for dead. When it notices that, it opens the directory again, and has its liveness, holds and records again.
- *
- * A directory that was removed is followed by the one that its path leads to now. The semaphores that this process has
- * from the old one stay, and so does that one's descriptor: their holders see each other by locks on it.
+ * Where a shared namespace is: see place.h.
  */
+#include "shared/place.h"
+
 #include <errno.h>
 
-#include "shared/sharing.h"
 #include "shared/census.h"
-#include "shared/shared.h"
+#include "shared/semaphore.h"
 
 /* One more; the latest. */
-int sharing_open_directory(struct shared_ns *sharing, const char *path)
+int place_open(struct shared_ns *shared_ns, const char *path)
 {
 	struct directory *directory = memory_alloc(sizeof(*directory), _Alignof(struct directory));
 	int error = directory ? directory_open(directory, path) : ENOMEM;
@@ -24,14 +19,14 @@ int sharing_open_directory(struct shared_ns *sharing, const char *path)
 		memory_free(directory);
 		return error;
 	}
-	directory->older = sharing_directory(sharing);
-	store_rel(&sharing->directory, directory); /* KSEM_ORD_22 release */
+	directory->older = shared_ns_directory(shared_ns);
+	store_rel(&shared_ns->directory, directory); /* KSEM_ORD_22 release */
 	return 0;
 }
 
-void sharing_close_directories(struct shared_ns *sharing)
+void place_close(struct shared_ns *shared_ns)
 {
-	struct directory *directory = sharing_directory(sharing), *older;
+	struct directory *directory = shared_ns_directory(shared_ns), *older;
 
 	for (; directory; directory = older) {
 		older = directory->older;
@@ -45,14 +40,14 @@ static int come_back(struct ksem_ns *ns, const struct directory *directory)
 {
 	int first = 0;
 
-	for (struct shared *shared = shared_ns(ns)->all; shared; shared = shared->next) {
+	for (struct shared *shared = shared_ns_of(ns)->all; shared; shared = shared->next) {
 		int error;
 
 		if (shared->directory != directory)
 			continue;
 		if (shared->counted && !census_add(directory, shared->number)) {
 			shared->counted = false;
-			shared_ns(ns)->counted--;
+			shared_ns_of(ns)->counted--;
 		}
 		error = shared_come_back(&shared->object.ksem);
 		first = first ? first : error;
@@ -68,14 +63,24 @@ static int refresh(struct ksem_ns *ns, struct directory *directory)
 	return again ? come_back(ns, directory) : error;
 }
 
-int sharing_refresh(struct ksem_ns *ns)
+int place_refresh_locked(struct ksem_ns *ns)
 {
-	struct directory *latest = sharing_directory(shared_ns(ns));
+	struct directory *latest = shared_ns_directory(shared_ns_of(ns));
 	int error = refresh(ns, latest);
 
 	for (struct directory *older = latest->older; older; older = older->older)
 		refresh(ns, older); /* EBADF: it can't be, for it has no path any more */
 	if (error == ESTALE)
-		error = latest->path ? sharing_open_directory(shared_ns(ns), latest->path) : ENOENT;
+		error = latest->path ? place_open(shared_ns_of(ns), latest->path) : ENOENT;
+	return error;
+}
+
+int place_refresh(struct ksem_ns *ns)
+{
+	int error;
+
+	pthread_mutex_lock(&ns->lock);
+	error = place_refresh_locked(ns);
+	pthread_mutex_unlock(&ns->lock);
 	return error;
 }

@@ -2,7 +2,7 @@
 /*
  * Shared semaphores as their kind's table has them, and waits on them: see wait.h.
  *
- * A wait is counted twice: in the object's own word, which keeps the object in this process (shared.h), and in the
+ * A wait is counted twice: in the object's own word, which keeps the object in this process (semaphore.h), and in the
  * page's word, where posts see it. The first begins before the read section ends that found the semaphore.
  *
  * Waits neither take a lock nor allocate, with two exceptions: a wait that must open the directory again, since the
@@ -15,8 +15,9 @@
 #include "base/rcu.h"
 #include "object/own_wait.h"
 #include "os/fork.h"
-#include "shared/sharing.h"
-#include "shared/shared.h"
+#include "shared/namespace.h"
+#include "shared/semaphore.h"
+#include "shared/place.h"
 
 /*
  * Counts this thread among those of this process that keep the semaphore (EAGAIN). It registers in the page's word
@@ -50,14 +51,10 @@ static int take_or_register(struct ksem *ksem)
  */
 static bool be_present(struct ksem *ksem)
 {
-	struct ksem_ns *ns = ksem->ns;
-
 	if (likely(directory_fd(shared_of(ksem)->directory) >= 0))
 		return true;
 	fork_gate_enter();
-	pthread_mutex_lock(&ns->lock);
-	sharing_refresh(ns);
-	pthread_mutex_unlock(&ns->lock);
+	place_refresh(ksem->ns);
 	fork_gate_leave();
 	return directory_fd(shared_of(ksem)->directory) >= 0;
 }
@@ -109,7 +106,7 @@ static int kill_if_last(struct ksem *ksem)
 	int error;
 
 	pthread_mutex_lock(&ksem->ns->lock);
-	sharing_refresh(ksem->ns); /* if it can't be, others are taken to be there */
+	place_refresh_locked(ksem->ns); /* if it can't be, others are taken to be there */
 	error = shared_kill(ksem);
 	pthread_mutex_unlock(&ksem->ns->lock);
 	return error;

@@ -13,7 +13,7 @@
 #include "object/reclaim.h"
 #include "object/ids.h"
 #include "sem/plain.h"
-#include "shared/shared.h"
+#include "shared/semaphore.h"
 
 static struct page *pages[SEMAPHORES];
 static struct plain *plains[SEMAPHORES]; /* in them; NULL: freed */

@@ -99,7 +99,7 @@ opened:
 
 #define MAY_DIE if :: true :: goto ends fi
 
-/* [lib/shared/sharing.c: sharing_unlink, take_name_away] */
+/* [lib/shared/unlink.c: shared_ns_unlink, take_name_away] */
 proctype unlinker()
 {
 	byte told;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Shared semaphores: see shared.h.
+ * Shared semaphores: see semaphore.h.
  */
-#include "shared/shared.h"
+#include "shared/semaphore.h"
 
 #include <errno.h>
 #include <time.h>

@@ -10,8 +10,8 @@
  * and a fork's child finds no wait half counted. The last waiter of an orphan ends it. Who opens the file again
  * before that takes the orphan back.
  */
-#ifndef KSEM_SHARED_SHARED_H
-#define KSEM_SHARED_SHARED_H
+#ifndef KSEM_SHARED_SEMAPHORE_H
+#define KSEM_SHARED_SEMAPHORE_H
 
 #include "object/object.h"
 #include "shared/file.h"
@@ -25,14 +25,14 @@ struct shared {
 	struct records records;      /* of the page */
 	struct record record;        /* constant, but in a fork's child: this process's */
 	struct record heir;          /* while a fork is under way: the child's; holder NULL: none */
-	bool heir_counted;           /* the child has its hold, too */
+	bool heir_counted;           /* the child has its census lock, too */
 	struct shared *next, **prev; /* under the namespace's lock: all that haven't ended */
 	struct directory *directory;
 	dev_t device;
 	ino_t number;
 	uint32_t name_hash;      /* constant: of the name by which it was found; 0: by none */
 	bool forgotten;          /* under the namespace's lock: out of its tables */
-	bool counted;            /* the same: this process has its hold (census.h) */
+	bool counted;            /* the same: this process has its census lock (census.h) */
 	atomic(uint32_t) tidied; /* atomic: the second in which dead waiters were last looked for */
 };
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a fork's child inherits of a shared namespace: see sharing.h.
+ * What a fork's child inherits of a shared namespace.
  *
- * The child holds what the parent held at the instant of the fork, whatever the parent does next: so its liveness, its
- * holds and its records are there before it is. If no child comes, the kernel drops the liveness as the parent closes
- * the spare, and the records are those of a dead process.
+ * The child has what the parent had at the instant of the fork, whatever the parent does next: so its liveness lock,
+ * its census locks and its records are there before it is. If no child comes, the kernel drops the locks as the parent
+ * closes the spare, and the records are those of a dead process.
  *
  * A child that ran no handlers has its own only from its first call on that changes tables or sleeps.
  *
@@ -16,21 +16,21 @@
 #include "object/own_wait.h"
 #include "shared/held.h"
 #include "shared/census.h"
-#include "shared/shared.h"
+#include "shared/semaphore.h"
 
-void sharing_before_fork(struct ksem_ns *ns)
+void shared_ns_before_fork(struct ksem_ns *ns)
 {
-	for (struct directory *at = sharing_directory(shared_ns(ns)); at; at = at->older)
+	for (struct directory *at = shared_ns_directory(shared_ns_of(ns)); at; at = at->older)
 		directory_before_fork(at);
-	for (struct shared *shared = shared_ns(ns)->all; shared; shared = shared->next)
+	for (struct shared *shared = shared_ns_of(ns)->all; shared; shared = shared->next)
 		shared_before_fork(&shared->object.ksem);
 }
 
-void sharing_parent_after_fork(struct ksem_ns *ns)
+void shared_ns_parent_after_fork(struct ksem_ns *ns)
 {
-	for (struct shared *shared = shared_ns(ns)->all; shared; shared = shared->next)
+	for (struct shared *shared = shared_ns_of(ns)->all; shared; shared = shared->next)
 		shared_after_fork(&shared->object.ksem);
-	for (struct directory *at = sharing_directory(shared_ns(ns)); at; at = at->older)
+	for (struct directory *at = shared_ns_directory(shared_ns_of(ns)); at; at = at->older)
 		directory_after_fork(at);
 }
 
@@ -47,26 +47,26 @@ static bool lose(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
 	return refs > 0 && held_drop(ns, ksem, life_refs(refs)) && namespace_end(ns, ksem, garbage);
 }
 
-static void come_into_hold(struct shared_ns *sharing, struct shared *shared, bool prepared)
+static void come_into_census(struct shared_ns *shared_ns, struct shared *shared, bool prepared)
 {
 	if (!shared->counted || (prepared && shared->heir_counted) ||
 	    (!liveness_is_joint(shared->directory->liveness) && census_add(shared->directory, shared->number)))
 		return; /* a lock of a shared description would go as soon as the parent needs it no more */
 	shared->counted = false;
-	sharing->counted--;
+	shared_ns->counted--;
 }
 
-void sharing_child_after_fork(struct ksem_ns *ns, bool prepared, struct reclaim *garbage)
+void shared_ns_child_after_fork(struct ksem_ns *ns, bool prepared, struct reclaim *garbage)
 {
 	struct shared *next;
 
-	for (struct directory *at = sharing_directory(shared_ns(ns)); at; at = at->older)
+	for (struct directory *at = shared_ns_directory(shared_ns_of(ns)); at; at = at->older)
 		directory_in_child(at, prepared);
-	for (struct shared *shared = shared_ns(ns)->all; shared; shared = next) {
+	for (struct shared *shared = shared_ns_of(ns)->all; shared; shared = next) {
 		struct ksem *ksem = &shared->object.ksem;
 
 		next = shared->next;
-		come_into_hold(shared_ns(ns), shared, prepared);
+		come_into_census(shared_ns_of(ns), shared, prepared);
 		if (shared_in_child(ksem, prepared, ksem == own_wait.ksem, own_wait.registered) ?
 			    namespace_end(ns, ksem, garbage) :
 			    shared_is_lost(ksem) && lose(ns, ksem, garbage))

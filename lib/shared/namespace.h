@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Shared namespaces: directories that OS processes have in common (directory.h). What this process has of one is in
+ * held.h; where its directory is, in place.h.
+ */
+#ifndef KSEM_SHARED_NAMESPACE_H
+#define KSEM_SHARED_NAMESPACE_H
+
+#include "object/namespace.h"
+#include "shared/file.h"
+#include "shared/map_cache.h"
+
+struct shared_ns {
+	struct ksem_ns ns;
+	atomic(struct directory *) directory; /* atomic: the latest; changed under the namespace's lock */
+	pthread_mutex_t limit;      /* of makers near the limit (limit.h); the namespace's lock is taken inside it */
+	struct map_cache map_cache; /* under the namespace's lock */
+	struct ids held;            /* under the namespace's lock: one reference each */
+	unsigned counted;           /* under the namespace's lock: of those, which others can count (shared/census.h) */
+	struct shared *all;         /* under the namespace's lock: a list of all that haven't ended, held or not */
+};
+
+static inline struct shared_ns *shared_ns_of(struct ksem_ns *ns)
+{
+	return (struct shared_ns *)ns;
+}
+
+static inline struct directory *shared_ns_directory(const struct shared_ns *shared_ns)
+{
+	return load_acq(&shared_ns->directory); /* KSEM_ORD_22 acquire */
+}
+
+/* A namespace that isn't published yet. 0, ENOMEM, or the kernel's answer for the directory of the options. */
+int shared_namespace_new(const struct ksem_ns_options *options, struct ksem_ns **made);
+
+/* ---- What other files put into the table of operations (object/kind.h). ---- */
+
+/* open.c */
+int shared_ns_make(struct ksem_ns *ns, const struct making *making, struct ids *ids, struct ksem **made,
+		   struct reclaim *garbage);
+int shared_ns_find(struct ksem_ns *ns, const struct making *making, bool exclusive, struct ksem **found,
+		   struct reclaim *garbage);
+
+/* unlink.c */
+int shared_ns_unlink(struct ksem_ns *ns, const struct ksem_cred *cred, const char *name, size_t length,
+		     struct reclaim *garbage);
+
+/* listing.c. It shows first those with names, then what this process has without. */
+int shared_ns_stat(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *info);
+int shared_ns_foreach(struct ksem_ns *ns, int (*visit)(const struct ksem_info *info, void *arg), void *arg);
+
+/* fork.c */
+void shared_ns_before_fork(struct ksem_ns *ns);
+void shared_ns_parent_after_fork(struct ksem_ns *ns);
+void shared_ns_child_after_fork(struct ksem_ns *ns, bool prepared, struct reclaim *garbage);
+
+#endif

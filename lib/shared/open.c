@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Making a semaphore of a shared namespace, and finding one by its name: by this process's own table, or else in the
+ * directory.
+ *
+ * All that can be refused is done before a semaphore gets its name; after that nothing can fail.
+ */
+#include <errno.h>
+
+#include "shared/census.h"
+#include "shared/held.h"
+#include "shared/limit.h"
+#include "shared/place.h"
+
+#define CENSUS_MOST 4096
+
+/* A semaphore that this process comes to have, all allocated. */
+struct entering {
+	struct name *name; /* NULL: anonymous */
+	struct ksem *ksem;
+};
+
+/* For a file that this process has mapped. 0, ENOMEM, ENOSPC. */
+static int prepare(struct ksem_ns *ns, struct ids *ids, const struct making *making, const struct file *file,
+		   struct entering *entering, struct reclaim *garbage)
+{
+	struct shared_ns *shared_ns = shared_ns_of(ns);
+	int error;
+
+	entering->name = NULL;
+	if (making->name) {
+		entering->name = name_new(ns, NULL, making->name, making->length);
+		if (!entering->name)
+			return ENOMEM;
+	}
+	error = shared_new(ns, shared_ns_directory(shared_ns), file, making->name, &entering->ksem);
+	if (error)
+		goto no_object;
+	error = ENOMEM;
+	if (ids_reserve(&shared_ns->held, garbage) || (ids && ids_reserve(ids, garbage)))
+		goto no_room;
+	return 0;
+
+no_room:
+	shared_discard(entering->ksem);
+no_object:
+	memory_free(entering->name);
+	return error;
+}
+
+static void unprepare(const struct entering *entering)
+{
+	shared_discard(entering->ksem);
+	memory_free(entering->name);
+}
+
+/* The name was just given to, or seen of, this semaphore: so it isn't that of another one any more. */
+static void enter_name(struct ksem_ns *ns, const struct entering *entering, struct reclaim *garbage)
+{
+	struct name *name = entering->name;
+	struct name *old = held_name(ns, name->bytes, name->length);
+
+	if (old)
+		held_drop_name(old->ksem, garbage);
+	entering->ksem->name = name;
+	name->ksem = entering->ksem;
+	names_add(name);
+}
+
+/* `counted`: who made it has its census lock. */
+static void enter(struct ksem_ns *ns, const struct entering *entering, bool counted, struct reclaim *garbage)
+{
+	struct shared_ns *shared_ns = shared_ns_of(ns);
+	struct shared *shared = shared_of(entering->ksem);
+
+	shared->counted =
+		shared_ns->counted < CENSUS_MOST && (counted || census_add(shared->directory, shared->number));
+	shared_ns->counted += shared->counted;
+	if (!shared->counted && counted)
+		census_remove(shared->directory, shared->number);
+	ids_add(&shared_ns->held, entering->ksem);
+	shared->next = shared_ns->all;
+	shared->prev = &shared_ns->all;
+	if (shared->next)
+		shared->next->prev = &shared->next;
+	shared_ns->all = shared;
+	ns->objects++;
+	if (entering->name)
+		enter_name(ns, entering, garbage);
+}
+
+/* ---- Making. ---- */
+
+/* What a maker has of a semaphore, until this process has it. */
+struct unfinished {
+	struct file file;
+	int made; /* see file_make */
+	struct admission admission;
+};
+
+/*
+ * Allocates all that this process needs to have it, and gives it its name. After that nothing can fail. Under the lock,
+ * so that nobody here opens it by its name before it is entered.
+ */
+static int finish(struct ksem_ns *ns, const struct making *making, struct ids *ids, struct unfinished *unfinished,
+		  struct ksem **made, struct reclaim *garbage)
+{
+	struct entering entering;
+	int error = prepare(ns, ids, making, &unfinished->file, &entering, garbage);
+
+	if (error)
+		return error;
+	if (making->name)
+		error = file_give_name(shared_ns_directory(shared_ns_of(ns)), unfinished->made, making->name,
+				       making->length);
+	if (error) {
+		unprepare(&entering);
+	} else {
+		enter(ns, &entering, unfinished->admission.counted, garbage);
+		*made = entering.ksem;
+	}
+	return error;
+}
+
+/* It is whole, but for its name. */
+static int admit_and_finish(struct ksem_ns *ns, const struct making *making, struct ids *ids,
+			    struct unfinished *unfinished, struct ksem **made, struct reclaim *garbage)
+{
+	const struct directory *directory = shared_ns_directory(shared_ns_of(ns));
+	int error = limit_admit(ns, unfinished->file.number, &unfinished->admission);
+
+	if (error == ENFILE && making->name && file_exists(directory, making->name, making->length))
+		error = EEXIST;
+	if (!error) {
+		pthread_mutex_lock(&ns->lock);
+		error = finish(ns, making, ids, unfinished, made, garbage);
+		pthread_mutex_unlock(&ns->lock);
+	}
+	if (error && unfinished->admission.counted)
+		census_remove(directory, unfinished->file.number);
+	file_end(unfinished->made);
+	if (error)
+		file_close(&unfinished->file);
+	return error;
+}
+
+int shared_ns_make(struct ksem_ns *ns, const struct making *making, struct ids *ids, struct ksem **made,
+		   struct reclaim *garbage)
+{
+	struct unfinished unfinished;
+	int error;
+
+	error = place_refresh(ns);
+	if (error)
+		return error;
+	limit_begin(ns, &unfinished.admission);
+	error = file_make(shared_ns_directory(shared_ns_of(ns)), making, &unfinished.file, &unfinished.made);
+	if (!error)
+		error = admit_and_finish(ns, making, ids, &unfinished, made, garbage);
+	limit_end(ns, &unfinished.admission);
+	if (!error && making->name)
+		names_make_room();
+	return error;
+}
+
+/* ---- Finding. ---- */
+
+static int take_reference(struct ksem *ksem)
+{
+	int error = life_take(&ksem->life, life_refs(1));
+
+	if (error == EINVAL)
+		error = shared_take_back(ksem);
+	if (!error)
+		shared_tell_refs(ksem);
+	return error;
+}
+
+/* The semaphore of a file that was opened: the one that this process has, or a new one. */
+static int meet(struct ksem_ns *ns, const struct making *making, struct file *file, struct ksem **found,
+		struct reclaim *garbage)
+{
+	struct ksem *ksem = ids_find(&shared_ns_of(ns)->held, file->id);
+	struct entering entering;
+	int error = EINVAL;
+
+	if (ksem) {
+		if (shared_of(ksem)->device == file->device && shared_of(ksem)->number == file->number)
+			error = take_reference(ksem);
+		else
+			return EINVAL; /* another one says that it is this one */
+	}
+	if (error != EINVAL) {
+		if (!error) {
+			file_close(file);
+			*found = ksem;
+		}
+		return error;
+	}
+	if (ksem)
+		held_forget(ns, ksem, garbage); /* it is being ended */
+	error = prepare(ns, NULL, making, file, &entering, garbage);
+	if (error)
+		return error;
+	enter(ns, &entering, false, garbage);
+	if (file->cached)
+		map_cache_use(&shared_ns_of(ns)->map_cache, file->page, garbage);
+	*found = entering.ksem;
+	return 0;
+}
+
+static int find_file(struct ksem_ns *ns, const struct making *making, bool exclusive, struct ksem **found,
+		     struct reclaim *garbage)
+{
+	const struct directory *directory;
+	struct file file;
+	int error = place_refresh_locked(ns);
+
+	if (error)
+		return error;
+	directory = shared_ns_directory(shared_ns_of(ns));
+	if (exclusive)
+		return file_exists(directory, making->name, making->length) ? EEXIST : ENOENT; /* whatever it is */
+	error = map_cache_open(&shared_ns_of(ns)->map_cache, directory, making->name, making->length, &file);
+	if (error)
+		return error;
+	if (!namespace_permits(&file.owner, file.mode, making->owner))
+		error = EPERM;
+	else
+		error = meet(ns, making, &file, found, garbage);
+	if (error)
+		file_close(&file);
+	return error;
+}
+
+int shared_ns_find(struct ksem_ns *ns, const struct making *making, bool exclusive, struct ksem **found,
+		   struct reclaim *garbage)
+{
+	struct ksem *ksem;
+	int error = EINVAL;
+
+	pthread_mutex_lock(&ns->lock);
+	ksem = held_find_name(ns, making->name, making->length, garbage);
+	if (ksem && exclusive)
+		error = EEXIST;
+	else if (ksem && !namespace_permits(&ksem->owner, object_mode(ksem), making->owner))
+		error = EPERM;
+	else if (ksem)
+		error = take_reference(ksem);
+	if (!error)
+		*found = ksem;
+	else if (error == EINVAL)
+		error = find_file(ns, making, exclusive, found, garbage);
+	pthread_mutex_unlock(&ns->lock);
+	return error;
+}
