@@ -183,6 +183,34 @@ static void *write_and_post(void *arg)
 	return NULL;
 }
 
+static void *wait_and_wait(void *arg)
+{
+	struct target *t = arg;
+
+	for (int i = 0; i < ROUNDS(2000); i++)
+		MUST(wait_for_one(t) == 0);
+	return NULL;
+}
+
+/* Each post is made while the thread waits, and is taken by it: so there is never a permit without a waiter. */
+static void stat_shows_value_and_waiters_of_one_instant(void **state)
+{
+	struct target *t = *state;
+	pthread_t thread = start(wait_and_wait, t);
+
+	for (int i = 0; i < ROUNDS(2000); i++) {
+		struct ksem_info info;
+
+		until_waiting(t->proc, t->id, 1);
+		OK(post(t));
+		do {
+			info = info_of(t->proc, t->id);
+			assert_true(info.value == 0 || info.waiters == 1);
+		} while (info.value > 0);
+	}
+	finish(thread);
+}
+
 static void a_post_happens_before_the_wait_or_getvalue_that_sees_it(void **state)
 {
 	struct target *t = *state;
@@ -461,6 +489,7 @@ int main(void)
 		both(post_many_of_0_does_nothing),
 		both(a_post_lets_one_waiter_go_on),
 		both(post_many_lets_as_many_waiters_go_on_as_can),
+		both(stat_shows_value_and_waiters_of_one_instant),
 		both(a_post_happens_before_the_wait_or_getvalue_that_sees_it),
 		both(clockwait_with_another_clock_is_EINVAL_though_there_is_a_permit),
 		both(clockwait_with_tv_nsec_out_of_range_is_EINVAL_though_there_is_a_permit),

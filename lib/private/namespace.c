@@ -179,12 +179,11 @@ static void drop_names(struct ksem_ns *ns, struct reclaim *garbage)
 static bool describe(struct ksem *ksem, struct ksem_info *info)
 {
 	memset(info, 0, sizeof(*info));
-	if (semaphore_value(&ksem->sem, &info->value) != 0)
+	if (semaphore_snapshot(&ksem->sem, &info->value, &info->waiters) != 0)
 		return false;
 	info->id = ksem->id;
 	if (ksem->name)
 		memcpy(info->name, ksem->name->bytes, ksem->name->length);
-	info->waiters = word_waiters(semaphore_word(&ksem->sem));
 	info->refs = life_count_refs(load_rlx(&ksem->life)); /* relaxed: a number to show */
 	info->uid = ksem->owner.uid;
 	info->gid = ksem->owner.gid;

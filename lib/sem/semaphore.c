@@ -155,7 +155,7 @@ int semaphore_take_some(struct semaphore *sem, uint32_t least, uint32_t most, ui
 	return take_some(sem, least, most, took);
 }
 
-int semaphore_value(struct semaphore *sem, uint32_t *value)
+int semaphore_snapshot(struct semaphore *sem, uint32_t *value, uint32_t *waiters)
 {
 	fence_seq(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
 	for (;;) {
@@ -166,8 +166,10 @@ int semaphore_value(struct semaphore *sem, uint32_t *value)
 			return EINVAL;
 		if (word_mode(c) == WORD_CENTRAL) {
 			*value = word_value(c);
+			*waiters = word_waiters(c);
 			return 0;
 		}
+		*waiters = 0; /* nobody registers while slots are in use */
 		error = percpu_value(sem, value);
 		if (error != EAGAIN)
 			return error;

@@ -117,8 +117,15 @@ static inline int semaphore_take_soon(struct semaphore *sem)
  */
 int semaphore_take_some(struct semaphore *sem, uint32_t least, uint32_t most, uint32_t *took);
 
-/* 0: *value is what it was at an instant of the call; EINVAL: dead. */
-int semaphore_value(struct semaphore *sem, uint32_t *value);
+/* 0: value and waiters as they were at one instant of the call; EINVAL: dead. */
+int semaphore_snapshot(struct semaphore *sem, uint32_t *value, uint32_t *waiters);
+
+static inline int semaphore_value(struct semaphore *sem, uint32_t *value)
+{
+	uint32_t waiters;
+
+	return semaphore_snapshot(sem, value, &waiters);
+}
 
 /*
  * Instead of semaphore_take. 0: took a permit; EAGAIN: registered, the thread must leave before it does anything else;

@@ -16,12 +16,11 @@
 static int describe(struct ksem *ksem, struct ksem_info *info)
 {
 	memset(info, 0, sizeof(*info));
-	if (shared_value(ksem, &info->value) != 0)
+	if (shared_snapshot(ksem, &info->value, &info->waiters) != 0)
 		return EINVAL;
 	info->id = ksem->id;
 	if (!held_is_nameless(ksem) && ksem->name)
 		memcpy(info->name, ksem->name->bytes, ksem->name->length);
-	info->waiters = shared_waiters(ksem);
 	info->uid = ksem->owner.uid;
 	info->gid = ksem->owner.gid;
 	info->mode = object_mode(ksem);

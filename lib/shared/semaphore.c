@@ -150,16 +150,36 @@ int shared_take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t 
 	return plain_take_some(shared_of(ksem)->object.sem, least, most, took);
 }
 
+static int look(struct ksem *ksem, word_t *word)
+{
+	fence_seq(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
+	*word = plain_word(shared_of(ksem)->object.sem);
+	return word_is_dead(*word) ? EINVAL : 0;
+}
+
 int shared_value(struct ksem *ksem, uint32_t *value)
 {
 	word_t word;
+	int error = look(ksem, &word);
 
-	fence_seq(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
-	word = plain_word(shared_of(ksem)->object.sem);
-	if (word_is_dead(word))
-		return EINVAL;
-	*value = word_value(word);
-	return 0;
+	if (!error)
+		*value = word_value(word);
+	return error;
+}
+
+int shared_snapshot(struct ksem *ksem, uint32_t *value, uint32_t *waiters)
+{
+	struct shared *shared = shared_of(ksem);
+	word_t word;
+	int error;
+
+	records_count_off_dead(&shared->records, shared->directory);
+	error = look(ksem, &word);
+	if (!error) {
+		*value = word_value(word);
+		*waiters = word_waiters(word);
+	}
+	return error;
 }
 
 uint32_t shared_waiters(struct ksem *ksem)

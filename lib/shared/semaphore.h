@@ -85,6 +85,9 @@ bool shared_spin_again(struct ksem *ksem, struct spin *spin);
 
 int shared_value(struct ksem *ksem, uint32_t *value);
 
+/* 0: value, and waiters that live, at one instant of the call; EINVAL. */
+int shared_snapshot(struct ksem *ksem, uint32_t *value, uint32_t *waiters);
+
 /* Waiters that live. */
 uint32_t shared_waiters(struct ksem *ksem);
 

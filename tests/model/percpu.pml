@@ -424,7 +424,7 @@ many_done:
 	atomic { end_call() }
 }
 
-/* [lib/sem/semaphore.c: semaphore_value] [lib/percpu/percpu.c: percpu_value] */
+/* [lib/sem/semaphore.c: semaphore_snapshot] [lib/percpu/percpu.c: percpu_value] */
 inline getvalue()
 {
 	atomic { begin_call(255) }
