@@ -2,11 +2,12 @@
 /*
  * The census: see census.h.
  *
- * Counting goes over the locked ranges, of all processes, in the order of their bytes, and then over the names, of
- * which those count that stand in no range. The kernel tells of one lock at a time, in no useful order: of any within
- * the bytes that it is asked for, so what is left on both sides of that is asked for next. It never tells of those of
- * the description that asks: so another is opened to ask. It looks at all locks of the directory each time, which is
- * why there are limits to how many a process makes (limit.c) and to how many are asked for.
+ * census_count first adds up the locked ranges of all processes, in the order of their bytes. Then it goes over the
+ * names, and adds those whose files are in no locked range. For one question the kernel reports one lock, any within
+ * the bytes that the question is about. So the bytes on both sides of it are asked about next. The kernel never reports
+ * the locks of the description that asks; so the process opens another description to ask. It looks at all locks of the
+ * directory for each question. Therefore there are limits on how many locks a process makes (limit.c), and on how many
+ * ranges are asked for.
  */
 #include "shared/census.h"
 
@@ -20,7 +21,7 @@
 #include "shared/file.h"
 
 #define CENSUS_BEGIN (INT64_C(1) << 62) /* above the bytes of liveness locks (directory.c) */
-#define CENSUS_END   INT64_MAX          /* the last byte there is */
+#define CENSUS_END   INT64_MAX          /* the highest possible byte */
 
 struct range {
 	off_t first, last;
@@ -47,7 +48,7 @@ static bool set(int fd, short type, ino_t number)
 	return is;
 }
 
-/* Without a liveness, the description may be another process's, too. */
+/* A process without a liveness may share its description with another process. */
 bool census_add(const struct directory *directory, ino_t number)
 {
 	return directory->liveness != 0 && set(directory_fd(directory), F_RDLCK, number);
@@ -64,7 +65,7 @@ void census_remove(const struct directory *directory, ino_t number)
 		set(directory_fd(directory), F_UNLCK, number);
 }
 
-/* What is locked of a range within that one. 0; ENOENT: nothing is; ... */
+/* Finds a locked range within another one. 0; ENOENT: nothing is locked; ... */
 static int any_in(int fd, struct range within, struct range *found)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = within.first};
@@ -100,13 +101,13 @@ static struct range take_range(struct ranges *ranges)
 struct counting {
 	const struct directory *directory;
 	bool closely;
-	struct ranges locked; /* in order, apart from each other */
-	struct ranges to_do;  /* the lowest last */
+	struct ranges locked; /* in order; they neither overlap nor touch */
+	struct ranges to_do;  /* the lowest comes last */
 	uint64_t bytes;       /* locked */
-	uint64_t others;      /* whose files stand in no range */
+	uint64_t others;      /* names whose files are in no locked range */
 };
 
-/* Of a range, of which nothing is known yet: what to do next. */
+/* Asks about a range of which nothing is known yet, and adds to *to_do what to ask next. */
 static int split(int fd, struct range range, struct ranges *to_do)
 {
 	struct range found = {0};
@@ -123,7 +124,7 @@ static int split(int fd, struct range range, struct ranges *to_do)
 	return error;
 }
 
-/* All locked ranges, or as many as are enough. */
+/* Finds all locked ranges, or as many as are enough. */
 static int list(int fd, uint64_t enough, struct counting *counting)
 {
 	int error = add_range(&counting->to_do, (struct range){CENSUS_BEGIN, CENSUS_END, false});

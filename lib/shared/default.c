@@ -2,8 +2,8 @@
 /*
  * The default directory: see default.h.
  *
- * A directory is made under a name of its own, gets its mode, and is then given the name that is meant, if nothing has
- * that yet. A maker that is killed leaves at most an empty directory beside it.
+ * A directory is made under a temporary name, gets its mode, and is then renamed, unless something has the name
+ * already. A maker that is killed leaves at most an empty directory with a temporary name.
  */
 #include "shared/default.h"
 
@@ -20,7 +20,7 @@
 
 #define MODE_FOR_ALL (S_ISVTX | S_IRWXU | S_IRWXG | S_IRWXO)
 
-static char started_in[PATH_MAX]; /* constant once main runs; empty: it couldn't be told */
+static char started_in[PATH_MAX]; /* constant once main runs; empty: unknown */
 
 __attribute__((constructor)) static void note_start(void)
 {
@@ -31,7 +31,7 @@ __attribute__((constructor)) static void note_start(void)
 	errno = saved;
 }
 
-/* Where the file system can't rename like that: the mode comes a moment after the name. */
+/* For file systems that can't rename like that: the directory gets its mode a moment after its name. */
 static int make_at_once(const char *path, mode_t mode)
 {
 	if (mkdir(path, mode) != 0)
@@ -39,7 +39,7 @@ static int make_at_once(const char *path, mode_t mode)
 	return chmod(path, mode) == 0 ? 0 : errno;
 }
 
-/* Makes the directory, whatever the umask, if nothing is there. */
+/* Makes the directory with that mode, whatever the umask is, unless something has the name. */
 static int make_whole(const char *path, mode_t mode)
 {
 	char beside[PATH_MAX];
@@ -72,7 +72,7 @@ static int from_environment(const char *named, bool make, char *path, size_t roo
 	return make ? make_whole(path, MODE_FOR_ALL) : 0;
 }
 
-/* One that its maker left before it had its mode, as former versions could. */
+/* Sets the mode of a directory whose maker was killed before it did that. */
 static void finish(const struct stat *status)
 {
 	if (status->st_uid == geteuid() && status->st_mode & S_ISVTX)
@@ -91,7 +91,7 @@ static bool is_for_all(void)
 	return faccessat(AT_FDCWD, FOR_ALL, R_OK | W_OK | X_OK, AT_EACCESS) == 0;
 }
 
-/* A directory of this user's own. */
+/* Chooses a directory for this user alone. */
 static int choose_own(bool make, char *path, size_t room)
 {
 	struct stat status;
@@ -121,7 +121,7 @@ static int choose(bool make, char *path, size_t room)
 		error = choose_own(make, path, room);
 		if (!error || make)
 			return error;
-		/* there is nothing yet, or nothing for this user: who opens it sees */
+		/* nothing is there yet, or nothing for this user: whoever opens it gets the error */
 		(void)snprintf(path, room, "%s", FOR_ALL);
 	}
 	return 0;

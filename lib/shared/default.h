@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where the default namespace is: in what the environment's KSEM_DIR says, or in /dev/shm/ksem, which all users share,
- * or else in a directory of this user's own.
+ * Where the default namespace is: in the directory that the environment variable KSEM_DIR names, or in /dev/shm/ksem,
+ * which all users share, or else in a directory for this user alone.
  *
- * /dev/shm/ksem is for all and sticky, as /tmp is. Whoever comes first makes it; it then appears with its mode, however
- * the umask is set and wherever its maker is killed. Its owner can remove everybody's semaphores, so on a machine with
- * users who don't trust each other root makes it at each start (docs/processes.md has the line for tmpfiles.d).
+ * /dev/shm/ksem is writable for all, and sticky, as /tmp is. The first process that needs it makes it. It appears with
+ * its mode, whatever the umask is, even if its maker is killed. Its owner can remove everybody's semaphores. So on a
+ * machine with users who don't trust each other, root should make it at each start (docs/processes.md has the line for
+ * tmpfiles.d).
  *
- * Where this user may not use it, because somebody made one for himself, or where it is a symbolic link, which somebody
- * may have laid there to lead others astray, /dev/shm/ksem-UID serves, which is this user's alone.
+ * Another user may have made /dev/shm/ksem for himself, or have put a symbolic link there to mislead others. Then the
+ * library uses /dev/shm/ksem-UID, which is for this user alone.
  *
  * A relative KSEM_DIR counts from the directory in which the program started.
  */
@@ -18,8 +19,8 @@
 #include <stdbool.h>
 
 /*
- * Where it is; makes it there, or not, if it isn't. *path stays until the next call, of which there may be one at a
- * time; where a directory can't be made, it tells which. 0, or the kernel's error.
+ * Stores the path of the directory. If it doesn't exist, makes it if `make` says so. *path is valid until the next
+ * call; one thread at a time. On an error, *path is the directory that couldn't be made. 0, or the kernel's error.
  */
 int default_directory(bool make, const char **path);
 

@@ -2,8 +2,9 @@
 /*
  * Directories: see directory.h.
  *
- * The lock between makers at the limit is flock() on the directory: the kernel lets go of it for who died. Who has
- * stopped in it, or keeps it on purpose, is waited for LOCK_TRIES milliseconds; the limit is then less exact.
+ * Makers near the limit exclude each other by flock() on the directory, which the kernel drops when a process dies. If
+ * a process stops while it has the lock, or keeps it on purpose, others wait for LOCK_TRIES milliseconds and then go
+ * on; the limit is then less exact.
  */
 #include "shared/directory.h"
 
@@ -36,7 +37,7 @@ static struct directory *directories;                                /* under di
 
 static int kept_fd(const struct directory *directory)
 {
-	return load_rlx(&directory->fd); /* relaxed: a number; what it stands for is looked at before each use */
+	return load_rlx(&directory->fd); /* relaxed: a number; before each use the thread checks which file it is for */
 }
 
 static bool is_ours(const struct directory *directory, int fd, struct stat *status)
@@ -52,7 +53,7 @@ int directory_fd(const struct directory *directory)
 	return is_ours(directory, fd, &status) ? fd : -1;
 }
 
-/* A new descriptor of ours has that number: whoever believes to have the same has lost it. */
+/* A new descriptor of ours has that number. So a directory that had the same number has lost its descriptor. */
 static void disown(int fd)
 {
 	pthread_mutex_lock(&directories_lock);
@@ -65,7 +66,7 @@ static void disown(int fd)
 	pthread_mutex_unlock(&directories_lock);
 }
 
-/* Makes a new descriptor one that is kept. Negative: errno says why. */
+/* Prepares a new descriptor that stays open. Negative: errno says why. */
 static int keep(int fd)
 {
 	fd = descriptor_clear(fd);
@@ -89,7 +90,7 @@ static void close_ours(const struct directory *directory, int fd)
 		close(fd);
 }
 
-/* By its path, if that leads there still. Negative: EBADF. */
+/* Opens the directory by its path, if that still leads there. Negative: EBADF. */
 static int open_by_path(const struct directory *directory)
 {
 	struct stat status;
@@ -105,7 +106,7 @@ static int open_by_path(const struct directory *directory)
 	return fd;
 }
 
-/* Another description of the directory, kept. Negative: errno says why. */
+/* Opens another description of the directory, which stays open. Negative: errno says why. */
 static int open_again(const struct directory *directory)
 {
 	char self[64];
@@ -115,7 +116,7 @@ static int open_again(const struct directory *directory)
 		return keep(open_by_path(directory));
 	own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (own < 0 && errno == EACCES) {
-		(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd); /* may be read, but not searched */
+		(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd); /* it may be readable, but not searchable */
 		own = open(self, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
 	return keep(own);
@@ -128,13 +129,13 @@ static struct flock byte_lock(short type, uint64_t liveness)
 	return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)liveness, .l_len = 1};
 }
 
-/* A place that no other process has, but by an accident that nobody lives to see: 61 random bits. */
+/* A place for a liveness lock: 61 random bits. No two processes will ever have the same. */
 static uint64_t random_place(void)
 {
 	uint64_t place = 0;
 	struct timespec now;
 
-	if (getrandom(&place, sizeof(place), GRND_NONBLOCK) != sizeof(place)) { /* the machine has hardly started */
+	if (getrandom(&place, sizeof(place), GRND_NONBLOCK) != sizeof(place)) { /* the machine has just started */
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		place = ((uint64_t)now.tv_nsec << 32 ^ (uint64_t)now.tv_sec ^ (uint64_t)getpid() << 16) *
 			UINT64_C(0x9E3779B97F4A7C15);
@@ -142,7 +143,7 @@ static uint64_t random_place(void)
 	return place >> 3 | 1;
 }
 
-/* 0: the kernel gives no lock; errno says why. */
+/* Locks the byte. 0: the kernel gave no lock; errno says why. */
 static uint64_t lock_place(int fd, uint64_t place)
 {
 	struct flock lock = byte_lock(F_RDLCK, place);
@@ -155,7 +156,7 @@ static uint64_t lock_a_place(int fd)
 	return lock_place(fd, random_place());
 }
 
-/* A joint liveness. 0: as above, or the pid namespace isn't known. */
+/* Takes a joint liveness. 0: as above, or the pid namespace is unknown. */
 static uint64_t lock_a_joint_place(int fd)
 {
 	uint32_t namespace = lifetime_namespace();
@@ -180,7 +181,7 @@ int directory_be_present(struct directory *directory)
 	if (own < 0) {
 		error = errno;
 	} else {
-		close_ours(directory, kept_fd(directory)); /* it is the parent's, too */
+		close_ours(directory, kept_fd(directory)); /* the parent uses it, too */
 		store_rlx(&directory->fd, own);            /* relaxed: as in kept_fd */
 		error = become_present(directory);
 	}
@@ -211,16 +212,15 @@ int directory_refresh(struct directory *directory, bool *again)
 	return error;
 }
 
-/* An answer counts only if the directory was asked. */
+/* The kernel's answer counts only if the descriptor is still the directory's. */
 bool directory_is_present(const struct directory *directory, uint64_t liveness)
 {
 	struct flock lock = byte_lock(F_WRLCK, liveness);
 	int saved = errno;
-	bool is =
-		liveness == directory->liveness ||
-		(liveness_is_joint(liveness) && liveness_is_joint(directory->liveness)) || /* ours isn't shown to us */
-		fcntl(kept_fd(directory), F_OFD_GETLK, &lock) != 0 || lock.l_type != F_UNLCK ||
-		directory_fd(directory) < 0;
+	bool is = liveness == directory->liveness ||
+		  (liveness_is_joint(liveness) && liveness_is_joint(directory->liveness)) || /* ours isn't reported */
+		  fcntl(kept_fd(directory), F_OFD_GETLK, &lock) != 0 || lock.l_type != F_UNLCK ||
+		  directory_fd(directory) < 0;
 
 	errno = saved;
 	return is;
@@ -228,7 +228,7 @@ bool directory_is_present(const struct directory *directory, uint64_t liveness)
 
 /* ---- Around a fork. ---- */
 
-/* The liveness of a child that will share this process's description. 0: it can have none. */
+/* Takes a liveness for a child that will share this process's description. 0: it couldn't. */
 static uint64_t share_description(struct directory *directory)
 {
 	uint64_t own = directory->liveness;
@@ -259,7 +259,7 @@ void directory_after_fork(struct directory *directory)
 	int saved = errno;
 
 	if (directory->heir) {
-		close_ours(directory, directory->spare); /* the child has it alone; or if there is none, nobody */
+		close_ours(directory, directory->spare); /* from now on only the child has it, if there is a child */
 		directory->spare = open_again(directory);
 	}
 	directory->heir = 0;
@@ -298,7 +298,7 @@ int directory_make_nameless(const struct directory *directory)
 	return descriptor_clear(openat(directory_fd(directory), ".", flags, S_IRUSR | S_IWUSR));
 }
 
-/* Whoever may not make semaphores there may still open them. */
+/* A process that may not make semaphores there may still open them. */
 static int probe(const struct directory *directory)
 {
 	int fd = directory_make_nameless(directory);
@@ -308,7 +308,7 @@ static int probe(const struct directory *directory)
 	return fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT) ? ENOTSUP : 0;
 }
 
-/* 0, ENOMEM. Where the working directory can't be told, a relative path isn't known. */
+/* Stores the absolute path. If the working directory is unknown, so is a relative path. 0, ENOMEM. */
 static int note_path(struct directory *directory, const char *path)
 {
 	char here[PATH_MAX] = "";
@@ -379,7 +379,7 @@ int directory_open(struct directory *directory, const char *path)
 		memory_free(directory->path);
 	} else {
 		enter_list(directory);
-		directory->spare = open_again(directory); /* if it can't: before a fork is time enough */
+		directory->spare = open_again(directory); /* if that fails, it is tried again before a fork */
 	}
 	errno = saved;
 	return error;
@@ -410,7 +410,7 @@ void directory_lock(const struct directory *directory)
 			next.tv_sec++;
 		}
 		while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL) == EINTR)
-			; /* signals don't make the wait shorter */
+			; /* a signal doesn't make the wait shorter */
 	}
 	errno = saved;
 }
@@ -423,7 +423,7 @@ void directory_unlock(const struct directory *directory)
 	errno = saved;
 }
 
-/* On tmpfs every semaphore, with a name or without, is a file of the whole file system. */
+/* On tmpfs, each semaphore is one file of the file system, with or without a name. */
 uint64_t directory_count_at_most(const struct directory *directory)
 {
 	struct statfs system;

@@ -2,8 +2,8 @@
 /*
  * Doubt: see doubt.h.
  *
- * An unlinker locks by a file description of its own, so that all others see the lock: threads of its own process, too.
- * The kernel drops the lock when the process ends.
+ * An unlinker opens a file description of its own for the lock, so that all others see the lock, even threads of its
+ * own process. The kernel drops it when the process ends.
  */
 #include "shared/doubt.h"
 
@@ -58,7 +58,7 @@ void doubt_tell(struct page *page)
 		;
 }
 
-/* Does anybody take this name away? True also where that can't be found out. */
+/* Is anybody unlinking this name? True also if that can't be found out. */
 static bool has_unlinker(const struct directory *directory, const char *name, size_t length)
 {
 	struct flock lock = byte_of(F_WRLCK, name, length);
@@ -81,6 +81,6 @@ int doubt_ask(const struct directory *directory, struct page *page, const char *
 	settled = !has_unlinker(directory, name, length);
 	error = file_compare(directory, name, length, device, number);
 	if (!error && settled)
-		cas_rlx(&page->doubt, &was, was & ~PAGE_IN_DOUBT); /* relaxed: it says nothing of other memory */
+		cas_rlx(&page->doubt, &was, was & ~PAGE_IN_DOUBT); /* relaxed: orders no other memory */
 	return error;
 }

@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Doubt: is a name still that of the semaphore which this process found by it?
+ * Doubt: does a name still belong to the semaphore that this process opened by it?
  *
- * A process that opens a name again finds it in its own table, without a system call. So whoever takes the name away
- * must tell those who have the semaphore: in its page, whose word `doubt` says in bit 0 that they must ask the
- * directory. The other bits count the tells. A new semaphore starts in doubt.
+ * A process that opens a name again finds it in its own table, without a system call. So an unlinker must tell the
+ * processes that have the semaphore. It does that in the page: bit 0 of the word `doubt` says that they must look into
+ * the directory; the other bits count how often that was set. A new semaphore starts in doubt.
  *
- * No unlinker waits for anybody, and one may stop anywhere. While it works it has a lock on a byte of the directory, at
- * a place that the name gives: it locks, opens the file of the name, tells its page, unlinks the name, unlocks. If it
- * stops before it unlinks, the file of that name may meanwhile be another, whose page it never told. Therefore:
+ * An unlinker waits for nobody, and may stop anywhere. It locks a byte of the directory, whose place is computed from
+ * the name; opens the file of the name; marks its page; unlinks the name; unlocks. If it stops before it unlinks,
+ * another file may get the name meanwhile, and its page is not marked. Therefore:
  *
- *  - Doubt ends only while nobody has the byte locked. An unlinker that locks it later opens the file later too, and
- *    tells that one.
- *  - Whoever ends it reads the word first, then asks for the lock, then the directory: is the name still that file's?
- *    Then it clears bit 0 by a compare-and-swap from the word that it read. Since each tell makes it another word, that
- *    fails if anybody told meanwhile.
+ *  - Doubt ends only while nobody has the byte locked. An unlinker that locks it later opens the file later, too, and
+ *    marks that file's page.
+ *  - A thread that ends doubt first reads the word, then asks whether the byte is locked, then whether the name is
+ *    still that file's. Then it clears bit 0 by a compare-and-swap from the word that it read. That fails if an
+ *    unlinker marked the page meanwhile, since each mark changes the word.
  *
- * So a holder trusts its table only while no unlinker can take away the name of that file untold. An unlink that
- * fails, or an unlinker that dies, costs each semaphore one look at the directory. tests/model/names.pml searches all
- * interleavings of this. Anybody who may open the directory may lock such bytes: opening is then slower, never wrong.
+ * So a process trusts its table only while no unlinker can remove the name of that file without marking its page. After
+ * an unlink that fails, or an unlinker that dies, one process must look into the directory once. tests/model/names.pml
+ * searches all interleavings of this. Anybody who may open the directory may lock such bytes: opening is then slower,
+ * but never wrong.
  */
 #ifndef KSEM_SHARED_DOUBT_H
 #define KSEM_SHARED_DOUBT_H
@@ -28,16 +29,16 @@
 #include "shared/file.h"
 #include "shared/page.h"
 
-/* What begins to take a name away: a descriptor for doubt_end_unlink. 0, EPERM, ENOLCK, EMFILE, ENFILE, ENOMEM. */
+/* Begins to unlink a name. *unlinking is for doubt_end_unlink. 0, EPERM, ENOLCK, EMFILE, ENFILE, ENOMEM. */
 int doubt_begin_unlink(const struct directory *directory, const char *name, size_t length, int *unlinking);
 void doubt_end_unlink(int unlinking);
 
-/* Tells all who have the semaphore that its name may go. */
+/* Marks the page: the semaphore may lose its name. */
 void doubt_tell(struct page *page);
 
 /*
- * Is the name that of the file, whose page this is? 0; ENOENT: it is another's, or nobody's; else what the directory
- * couldn't be asked for. Ends the doubt where it can.
+ * Does the name belong to the file whose page this is? 0; ENOENT: no; else an error of the look into the directory.
+ * Ends the doubt if it can.
  */
 int doubt_ask(const struct directory *directory, struct page *page, const char *name, size_t length, dev_t device,
 	      ino_t number);

@@ -13,7 +13,7 @@
 #include "ksem/ksem.h"
 #include "os/descriptor.h"
 
-/* The name of which this is the file; 0: none. */
+/* Computes the name that belongs to a file. 0: the file isn't a semaphore's. */
 static size_t from_file(const char *file, char *name)
 {
 	size_t length = strlen(file);
@@ -52,7 +52,7 @@ static DIR *open_all(const struct directory *directory)
 static int next_entry(DIR *all, struct dirent **entry)
 {
 	errno = 0;
-	*entry = readdir(all); /* its stream is ours alone. NOLINT(concurrency-mt-unsafe) */
+	*entry = readdir(all); /* only this thread uses the stream. NOLINT(concurrency-mt-unsafe) */
 	if (*entry)
 		return 0;
 	return errno ? errno : ENOENT;

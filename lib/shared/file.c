@@ -20,7 +20,7 @@
 
 /* ---- Names. ---- */
 
-/* The name of the file. False: no semaphore can have the name. */
+/* Computes the name of the file. False: no semaphore can have that name. */
 static bool to_file(const char *name, size_t length, char *file)
 {
 	if (length < 2 || length > KSEM_NAME_MAX || name[0] != '/' || memchr(name + 1, '/', length - 1))
@@ -34,7 +34,7 @@ static bool to_file(const char *name, size_t length, char *file)
 
 /* ---- Files. ---- */
 
-/* What the contract calls it. */
+/* The error number that the calls promise for it. */
 static int error_of(int error)
 {
 	switch (error) {
@@ -42,7 +42,7 @@ static int error_of(int error)
 	case EROFS:
 	case EAGAIN: /* its owner has a lease on it */
 		return EPERM;
-	case EISDIR: /* something that isn't a file */
+	case EISDIR: /* a directory */
 	case ENXIO:
 	case ENODEV:
 	case ETXTBSY:
@@ -57,7 +57,7 @@ static int error_of_reading(int error)
 	switch (error) {
 	case EAGAIN: /* its owner has a lease on it */
 		return EACCES;
-	case EISDIR: /* it was another file just before */
+	case EISDIR: /* it is a directory */
 	case ENXIO:
 	case ENODEV:
 	case ELOOP:
@@ -77,7 +77,7 @@ uint64_t file_name_hash(const char *name, size_t length)
 }
 
 /*
- * What the kernel says of a file: of `path` in the directory `fd`, itself even if it is a symbolic link, or of `fd`
+ * Asks the kernel about the file `path` in the directory `fd`, without following a symbolic link, or about `fd` itself
  * (path ""). 0, or the kernel's error.
  */
 static int look(int fd, const char *path, struct statx *status)
@@ -94,8 +94,9 @@ static bool is_a_page(const struct statx *status)
 }
 
 /*
- * When the file was made, in milliseconds, and the low bits of its number: only the kernel writes these, so nobody can
- * give a file the id of another. tmpfs numbers its files in turn, so no two of one millisecond share those bits.
+ * The id: the time when the file was made, in milliseconds, and the low bits of the file's number. Only the kernel
+ * writes these, so nobody can give a file the id of another. tmpfs numbers its files in turn, so two files of one
+ * millisecond never share those bits.
  *
  * Without a birth time (tmpfs of Linux before 6.0) the number alone is the id.
  */
@@ -129,7 +130,7 @@ void file_close(struct file *file)
 
 static bool is_semaphore(struct file *file)
 {
-	file->mode = load_rlx(&file->page->mode); /* relaxed: constant, if nobody plays tricks */
+	file->mode = load_rlx(&file->page->mode); /* relaxed: constant, unless somebody writes to the page */
 	return page_is_semaphore(file->page) && file->id != 0;
 }
 
@@ -225,7 +226,7 @@ int file_find(const struct directory *directory, const char *name, size_t length
 	return error;
 }
 
-/* A copy of all that is in use of a file, where that isn't one page alone. */
+/* Copies all pages of a file that are in use, if there is more than one. */
 static int read_all(int fd, struct file *file)
 {
 	struct page *copy = memory_alloc(file->bytes, _Alignof(struct page));
@@ -262,7 +263,7 @@ static int read_page(int fd, struct page *page, struct file *file)
 	return file->bytes == sizeof(*page) ? 0 : read_all(fd, file);
 }
 
-/* Opens only what looks like a semaphore: to open a FIFO or a device would do something to it. */
+/* Opens only a file that looks like a semaphore: opening a FIFO or a device would have an effect on it. */
 static int open_and_read(const struct directory *directory, const char *path, struct page *page, struct file *file)
 {
 	struct statx status;
@@ -350,7 +351,10 @@ int file_compare(const struct directory *directory, const char *name, size_t len
 	return file.device == device && file.number == number ? 0 : ENOENT;
 }
 
-/* Whoever the contract lets use the semaphore may read and write the file; it has no classes that shut others out. */
+/*
+ * Users whom the mode gives write permission may read and write the file. One permission suffices, so the owner may if
+ * others may.
+ */
 static mode_t mode_of_file(mode_t mode)
 {
 	mode_t others = mode & S_IWOTH ? S_IROTH | S_IWOTH : 0;
@@ -361,10 +365,10 @@ static mode_t mode_of_file(mode_t mode)
 }
 
 /*
- * As long as a file may be, up to FILE_BYTES. A process whose files may only be short makes semaphores for fewer
- * processes; the kernel would kill it, by SIGXFSZ, for a longer one. EFBIG: not even one page.
+ * Makes the file as long as the process's limit allows, up to FILE_BYTES. A shorter file has records for fewer
+ * processes. A file beyond the limit would be SIGXFSZ. EFBIG: the limit is less than one page.
  *
- * The first page has its memory before the file is long: else a tmpfs with huge pages could give a whole one.
+ * The first page gets its memory before the file gets long: else a tmpfs with huge pages could use a whole huge page.
  */
 static int give_length(int fd)
 {
@@ -432,7 +436,7 @@ int file_give_name(const struct directory *directory, int made, const char *name
 	if (linkat(AT_FDCWD, self, directory_fd(directory), path, AT_SYMLINK_FOLLOW) != 0) {
 		error = error_of(errno);
 		if (errno == ENOENT && linkat(made, "", directory_fd(directory), path, AT_EMPTY_PATH) == 0)
-			error = 0; /* no /proc: root may */
+			error = 0; /* no /proc: this works for root */
 	}
 	errno = saved;
 	return error;

@@ -2,14 +2,14 @@
 /*
  * What a fork's child inherits of a shared namespace.
  *
- * The child has what the parent had at the instant of the fork, whatever the parent does next: so its liveness lock,
- * its census locks and its records are there before it is. If no child comes, the kernel drops the locks as the parent
- * closes the spare, and the records are those of a dead process.
+ * The child has what the parent had at the instant of the fork, whatever the parent does next. So the parent makes the
+ * child's liveness lock, census locks and records before the fork. If the fork fails, the parent closes the spare, the
+ * kernel drops the locks, and the records are those of a dead process.
  *
- * A child that ran no handlers has its own only from its first call on that changes tables or sleeps.
+ * The child of a fork without handlers gets its locks and records at its first call that changes tables or sleeps.
  *
- * Where a record can't be had (no memory for it in the file system), the child hasn't that semaphore: it is taken out
- * of all tables, and what still finds it is answered EINVAL. A child that has no liveness has none of them.
+ * If the file system has no memory for a record, the child loses that semaphore: it is taken out of all tables, and
+ * calls that still find it return EINVAL. A child without a liveness loses all semaphores.
  *
  * All of it runs with the fork gate shut: nobody else changes the tables.
  */
@@ -34,7 +34,7 @@ void shared_ns_parent_after_fork(struct ksem_ns *ns)
 		directory_after_fork(at);
 }
 
-/* Drops all references to one that this process hasn't got. True: that was the end of the namespace. */
+/* Drops all references to a semaphore that this process has lost. True: that was the end of the namespace. */
 static bool lose(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
 {
 	uint32_t refs = life_count_refs(load_rlx(&ksem->life)); /* relaxed: the child has one thread */
@@ -51,7 +51,7 @@ static void come_into_census(struct shared_ns *shared_ns, struct shared *shared,
 {
 	if (!shared->counted || (prepared && shared->heir_counted) ||
 	    (!liveness_is_joint(shared->directory->liveness) && census_add(shared->directory, shared->number)))
-		return; /* a lock of a shared description would go as soon as the parent needs it no more */
+		return; /* with a shared description, the parent's drop would take the lock away */
 	shared->counted = false;
 	shared_ns->counted--;
 }

@@ -32,7 +32,7 @@ void held_forget(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
 	held_drop_name(ksem, garbage);
 }
 
-/* Has it the name still by which this process knows it? 0; ENOENT; or what the directory couldn't be asked for. */
+/* Has it still the name by which this process knows it? 0; ENOENT: no; or an error of the look into the directory. */
 static int ask(struct ksem *ksem)
 {
 	struct shared *shared = shared_of(ksem);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What this process has of a shared namespace: a table by id, and the names by which it opened its semaphores
- * (object/names.h), so that opening one again needs no system call. A name in that table is believed, or looked for in
- * the directory, as doubt.h says.
+ * (object/names.h). So opening a name again needs no system call. doubt.h says when a name in the table can be trusted,
+ * and when the directory must be asked.
  *
- * All of it is under the namespace's lock, which the caller has, unless it says otherwise.
+ * All calls are made under the namespace's lock, unless they say otherwise.
  */
 #ifndef KSEM_SHARED_HELD_H
 #define KSEM_SHARED_HELD_H
@@ -12,25 +12,25 @@
 #include "object/names.h"
 #include "shared/namespace.h"
 
-/* The name as it stands in the table; NULL: not there. */
+/* The name in the table; NULL: it isn't there. */
 struct name *held_name(struct ksem_ns *ns, const char *bytes, size_t length);
 
-/* The semaphore that this process has by the name, if it still is the name's, or NULL: ask the directory. */
+/* The semaphore that this process has under the name, if the name still belongs to it. NULL: ask the directory. */
 struct ksem *held_find_name(struct ksem_ns *ns, const char *bytes, size_t length, struct reclaim *garbage);
 
-/* The semaphore isn't found by its name any more; it need not have one. */
+/* Takes the semaphore's name, if it has one, out of the table. */
 void held_drop_name(struct ksem *ksem, struct reclaim *garbage);
 
-/* Has it no name, or none any more, and lives? */
+/* Is it alive, and without a name? */
 bool held_is_nameless(struct ksem *ksem);
 
-/* Out of both tables, if it is still there. */
+/* Takes it out of both tables, if it is still there. */
 void held_forget(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage);
 
-/* The census lock of one that this process has no more is dropped (census.h). */
+/* Drops the census lock of a semaphore that this process has no longer (census.h). */
 void held_leave_census(struct ksem_ns *ns, struct shared *shared);
 
-/* As the operations drop and tell_refs. They take the lock. */
+/* As the operations drop and tell_refs. They take the lock themselves. */
 bool held_drop(struct ksem_ns *ns, struct ksem *ksem, life_t less);
 void held_tell_refs(struct ksem_ns *ns, struct ksem *ksem);
 

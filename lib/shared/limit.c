@@ -2,15 +2,14 @@
 /*
  * The limit of a shared namespace: see limit.h.
  *
- * A maker takes the census lock of its semaphore before it looks how many there are. So of makers who come at once the
- * last sees all the others. Only if the file system has more files than the limit does it count, and it excludes other
- * makers then.
+ * A maker takes the census lock of its semaphore before it counts. So of several makers at the same time, the last one
+ * sees all the others. It counts only if the file system has more files than the limit, and then excludes other makers.
  *
- * Near the limit makers exclude each other from the start. Else one could be refused because it saw another's attempt,
- * which is refused too.
+ * Near the limit, makers exclude each other from the start. Otherwise one could be refused because it saw the attempt
+ * of another, which is refused as well.
  *
- * A process that has CENSUS_MOST census locks takes no more: each may be one more for the kernel to look at. Of what it
- * has beyond those, it alone counts what has no name.
+ * A process takes at most CENSUS_MOST census locks, since the kernel looks at all of them for each question. Semaphores
+ * beyond those that have no name are counted by this process alone.
  */
 #include "shared/limit.h"
 
@@ -20,14 +19,14 @@
 #include "shared/census.h"
 #include "shared/semaphore.h"
 
-#define NEAR 64 /* so many may come at once unseen */
+#define NEAR 64 /* so many makers may come at the same time, unseen by each other */
 
 struct uncounted {
 	ino_t *numbers;
 	size_t count, room;
 };
 
-/* What this process has without a name, and others can't count. Under the lock. 0 or ENOMEM. */
+/* Lists the nameless semaphores of this process that others can't count. Under the lock. 0 or ENOMEM. */
 static int list_uncounted(const struct shared_ns *shared_ns, struct uncounted *uncounted)
 {
 	const struct ids_table *table = load_rlx(&shared_ns->held.table); /* relaxed: changed under the lock only */
@@ -49,7 +48,7 @@ static int list_uncounted(const struct shared_ns *shared_ns, struct uncounted *u
 	return 0;
 }
 
-/* Files are looked into only if there may be too many. */
+/* Opens files to look into them only if there may be too many. */
 static int count(const struct shared_ns *shared_ns, const struct uncounted *own, bool counted, uint64_t most)
 {
 	uint64_t others;
@@ -74,7 +73,7 @@ static int check(struct ksem_ns *ns, bool counted)
 	return error;
 }
 
-/* Are there surely that many semaphores fewer than the limit? */
+/* Is there surely room for that many semaphores under the limit? */
 static bool has_room(struct ksem_ns *ns, uint64_t room)
 {
 	uint64_t files = directory_count_at_most(shared_ns_directory(shared_ns_of(ns)));

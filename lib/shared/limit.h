@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The limit of a shared namespace, max_sems, which holds for the semaphores of all OS processes together: those with
- * names, and those without that processes have (census.h).
+ * The limit of a shared namespace, max_sems. It counts the semaphores of all OS processes together: those with names,
+ * and nameless ones that any process has (census.h).
  *
- * A maker begins, makes its semaphore whole but for its name, and is admitted or refused. It then gives the name, or
- * takes all back, and ends.
+ * A maker calls limit_begin, makes its semaphore except for the name, and calls limit_admit. If it is admitted, it
+ * gives the name; else it undoes all. Then it calls limit_end.
  */
 #ifndef KSEM_SHARED_LIMIT_H
 #define KSEM_SHARED_LIMIT_H
@@ -14,15 +14,15 @@
 
 struct ksem_ns;
 
-/* What one maker has. */
+/* What a maker has, between begin and end. */
 struct admission {
 	bool counted; /* it has the census lock of its file (census.h) */
-	bool locked;  /* shared_ns.limit, and the lock between processes, are its own */
+	bool locked;  /* it has shared_ns.limit and the lock between processes */
 };
 
 void limit_begin(struct ksem_ns *ns, struct admission *admission);
 
-/* 0; ENFILE: there are too many; ENOMEM, EMFILE, ... Takes the namespace's lock. */
+/* 0; ENFILE: the limit is reached; ENOMEM, EMFILE, ... Takes the namespace's lock. */
 int limit_admit(struct ksem_ns *ns, ino_t number, struct admission *admission);
 
 void limit_end(struct ksem_ns *ns, const struct admission *admission);

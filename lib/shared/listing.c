@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is shown of a shared namespace: see namespace.h. Numbers are sums over all OS processes that live.
+ * Listing: describes one semaphore of a shared namespace, or all: see namespace.h. Numbers are sums over all living OS
+ * processes.
  */
 #include <errno.h>
 #include <string.h>
@@ -32,7 +33,7 @@ int shared_ns_stat(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *info
 	int error;
 
 	pthread_mutex_lock(&ns->lock);
-	place_refresh_locked(ns); /* if it can't be, who can't be asked for is taken to be there */
+	place_refresh_locked(ns); /* if that fails, processes that can't be asked about count as living */
 	error = describe(ksem, info);
 	pthread_mutex_unlock(&ns->lock);
 	return error;
@@ -45,16 +46,18 @@ struct listed {
 	bool shown;
 };
 
-/* What there was as a visit of all began. In memory alone: while `visit` runs, nothing else is held. */
+/*
+ * What was there when the call began. It is all in memory: while `visit` runs, the call has no lock and no descriptor.
+ */
 struct listing {
-	struct listed *held; /* what this process has: a hash table, at most half full, of `mask` + 1 places */
+	struct listed *held; /* the semaphores of this process: a hash table of `mask` + 1 places, at most half full */
 	size_t mask;
-	char *names; /* of the directory; before each its length, in a byte */
+	char *names; /* the names in the directory, each after a byte with its length */
 	size_t bytes, room;
-	struct listing *outer; /* of the visit that began this one */
+	struct listing *outer; /* the listing whose visit made this call */
 };
 
-/* The innermost listing of each thread, so that it goes with a thread that ends in a visit. */
+/* The innermost listing of each thread. If a thread ends in a visit, its destructor frees the listing. */
 static pthread_key_t listing_key; /* constant after start */
 static bool listing_key_is_there; /* constant after start */
 
@@ -103,7 +106,7 @@ static void listing_end(struct listing *listing)
 	listing_free(listing);
 }
 
-/* The place of that id, or the one for it. */
+/* The place where that id is, or where it belongs. */
 static struct listed *place_of(const struct listing *listing, ksem_id_t id)
 {
 	size_t at = (size_t)(id * UINT64_C(0x9E3779B97F4A7C15) >> 32);
@@ -150,7 +153,9 @@ static int list_name(const char *name, size_t length, ino_t number, void *arg)
 	return 0;
 }
 
-/* First what this process has, then the names: so what loses its name in between is in either. */
+/*
+ * Lists first the semaphores of this process, then the names. So one that loses its name in between is in one of them.
+ */
 static int list_all(struct ksem_ns *ns, struct listing *listing)
 {
 	int error;
@@ -163,7 +168,7 @@ static int list_all(struct ksem_ns *ns, struct listing *listing)
 	return error ? error : entries_for_all(shared_ns_directory(shared_ns_of(ns)), list_name, listing);
 }
 
-/* By a copy of the file, in which waiters that died are counted off. */
+/* Describes a semaphore by a copy of its file. In the copy, dead waiters are counted off. */
 static void describe_file(struct ksem_ns *ns, const struct file *file, struct ksem_info *info)
 {
 	struct directory *directory = shared_ns_directory(shared_ns_of(ns));
@@ -183,8 +188,8 @@ static void describe_file(struct ksem_ns *ns, const struct file *file, struct ks
 }
 
 /*
- * ENOENT: there is nothing to show any more; EINVAL: no semaphore; EACCES: this process may not read it; else it can't
- * be told.
+ * ENOENT: it is gone, or was visited before; EINVAL: not a semaphore; EACCES: this process may not read it; other
+ * errors of the kernel.
  */
 static int describe_name(struct ksem_ns *ns, struct listing *listing, const char *name, size_t length,
 			 struct ksem_info *info)
@@ -208,7 +213,7 @@ static int describe_name(struct ksem_ns *ns, struct listing *listing, const char
 	return error;
 }
 
-/* ENOENT: this process hasn't it any more, or it has a name, or it is dead; ENOMEM. */
+/* ENOENT: this process no longer has it, or it has a name, or it is dead; ENOMEM. */
 static int describe_nameless(struct ksem_ns *ns, ksem_id_t id, struct ksem_info *info)
 {
 	struct ksem *ksem;
@@ -253,7 +258,7 @@ int shared_ns_foreach(struct ksem_ns *ns, int (*visit)(const struct ksem_info *i
 	struct listing *listing;
 	int result;
 
-	fork_gate_enter(); /* in which the thread isn't cancelled */
+	fork_gate_enter(); /* inside it, the thread can't be cancelled */
 	listing = listing_begin();
 	result = listing ? list_all(ns, listing) : ENOMEM;
 	fork_gate_leave();

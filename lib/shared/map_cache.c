@@ -38,7 +38,7 @@ struct page *map_cache_find(const struct map_cache *cache, dev_t device, ino_t n
 	return NULL;
 }
 
-/* The file of the name, if its page is here, without opening it. NULL: open it. */
+/* Finds the page of the name's file without opening the file. NULL: open it. */
 static struct page *find_by_name(const struct map_cache *cache, const struct directory *directory, const char *name,
 				 size_t length, struct file *file)
 {
@@ -64,7 +64,7 @@ int map_cache_open(const struct map_cache *cache, const struct directory *direct
 	return error;
 }
 
-/* NULL: it isn't here. */
+/* NULL: it isn't in the cache. */
 static struct shared *take(struct map_cache *cache, const struct page *page)
 {
 	for (int i = 0; i < MAP_CACHE_PAGES; i++) {

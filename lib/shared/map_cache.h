@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The map cache: a few pages stay mapped after this process dropped its last reference. To open one of them again needs
- * no mapping, which is most of what opening costs. Only pages of semaphores that have their name stay.
+ * The map cache: a few pages stay mapped after this process has dropped its last reference. Opening one of them again
+ * needs no new mapping, which is most of the cost of opening. Only pages of semaphores that still have their name stay.
  *
- * The struct shared that the page had stays with it, ended, for what it takes to give the mapping back after an epoch;
- * readers may have found it still.
+ * The page's struct shared stays with it, though it has ended: it is needed to unmap the page after an epoch, since
+ * readers may still have found it.
  *
  * All of it is under the namespace's lock.
  */
@@ -20,26 +20,26 @@ struct map_cache {
 	unsigned latest;
 };
 
-/* Gives one that has ended to the list, page and all. */
+/* Puts an ended one and its page on the list, to be freed. */
 void map_cache_not(struct shared *shared, struct reclaim *garbage);
 
-/* Has its page stay instead. The one that stayed longest goes to the list. */
+/* Keeps its page in the cache instead. The page that has been there longest goes to the list. */
 void map_cache_add(struct map_cache *cache, struct shared *shared, struct reclaim *garbage);
 
 /*
- * As file_find, but with a page that is here, if it has the name's; and without opening the file, if the kernel would
- * let this process.
+ * As file_find, but if the page of the name's file is in the cache, uses that page, and doesn't even open the file if
+ * the kernel would allow it.
  */
 int map_cache_open(const struct map_cache *cache, const struct directory *directory, const char *name, size_t length,
 		   struct file *file);
 
-/* The page of that file; NULL: not here. */
+/* The page of that file; NULL: it isn't in the cache. */
 struct page *map_cache_find(const struct map_cache *cache, dev_t device, ino_t number);
 
-/* The page is in use again: what it had goes to the list without it. */
+/* The page is used again: its old struct shared goes to the list, without the page. */
 void map_cache_use(struct map_cache *cache, const struct page *page, struct reclaim *garbage);
 
-/* It doesn't stay any more. */
+/* Takes a page, or all, out of the cache and puts it on the list. */
 void map_cache_drop(struct map_cache *cache, const struct page *page, struct reclaim *garbage);
 void map_cache_drop_all(struct map_cache *cache, struct reclaim *garbage);
 

@@ -15,7 +15,7 @@ static void forget(struct ksem_ns *ns, struct ksem *ksem)
 	bool dead = word_is_dead(plain_word(shared_of(ksem)->object.sem));
 
 	pthread_mutex_lock(&ns->lock);
-	if (dead) /* else other processes have it, and this one may have it pinned */
+	if (dead) /* else other processes have references to it */
 		held_leave_census(ns, shared_of(ksem));
 	pthread_mutex_unlock(&ns->lock);
 }
@@ -53,7 +53,7 @@ static void end(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
 		map_cache_not(shared_of(ksem), garbage);
 }
 
-/* The names stay in the directory. What this process has of them goes with the semaphores. */
+/* The names stay in the directory. This process's table loses them with the semaphores. */
 static void keep_names(struct ksem_ns *ns, struct reclaim *garbage)
 {
 	(void)ns, (void)garbage;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Shared namespaces: directories that OS processes have in common (directory.h). What this process has of one is in
- * held.h; where its directory is, in place.h.
+ * Shared namespaces: directories that OS processes have in common (directory.h). held.h is about what this process has
+ * of one, place.h about where its directory is.
  */
 #ifndef KSEM_SHARED_NAMESPACE_H
 #define KSEM_SHARED_NAMESPACE_H
@@ -13,11 +13,11 @@
 struct shared_ns {
 	struct ksem_ns ns;
 	atomic(struct directory *) directory; /* atomic: the latest; changed under the namespace's lock */
-	pthread_mutex_t limit;      /* of makers near the limit (limit.h); the namespace's lock is taken inside it */
-	struct map_cache map_cache; /* under the namespace's lock */
-	struct ids held;            /* under the namespace's lock: one reference each */
-	unsigned counted;           /* under the namespace's lock: of those, which others can count (shared/census.h) */
-	struct shared *all;         /* under the namespace's lock: a list of all that haven't ended, held or not */
+	pthread_mutex_t limit;                /* for makers near the limit (limit.h); outside the namespace's lock */
+	struct map_cache map_cache;           /* under the namespace's lock */
+	struct ids held;                      /* under the namespace's lock: one reference each */
+	unsigned counted;   /* under the namespace's lock: how many of those others can count (census.h) */
+	struct shared *all; /* under the namespace's lock: a list of all that haven't ended, in `held` or not */
 };
 
 static inline struct shared_ns *shared_ns_of(struct ksem_ns *ns)
@@ -30,7 +30,7 @@ static inline struct directory *shared_ns_directory(const struct shared_ns *shar
 	return load_acq(&shared_ns->directory); /* KSEM_ORD_22 acquire */
 }
 
-/* A namespace that isn't published yet. 0, ENOMEM, or the kernel's answer for the directory of the options. */
+/* Makes a namespace, and doesn't publish it yet. 0, ENOMEM, or an error of opening the directory of the options. */
 int shared_namespace_new(const struct ksem_ns_options *options, struct ksem_ns **made);
 
 /* ---- What other files put into the table of operations (object/kind.h). ---- */
@@ -45,7 +45,7 @@ int shared_ns_find(struct ksem_ns *ns, const struct making *making, bool exclusi
 int shared_ns_unlink(struct ksem_ns *ns, const struct ksem_cred *cred, const char *name, size_t length,
 		     struct reclaim *garbage);
 
-/* listing.c. It shows first those with names, then what this process has without. */
+/* listing.c. Visits first the semaphores with names, then the nameless ones that this process has. */
 int shared_ns_stat(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *info);
 int shared_ns_foreach(struct ksem_ns *ns, int (*visit)(const struct ksem_info *info, void *arg), void *arg);
 

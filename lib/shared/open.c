@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Making a semaphore of a shared namespace, and finding one by its name: by this process's own table, or else in the
+ * Makes a semaphore of a shared namespace, or finds one by its name: in this process's own table, or else in the
  * directory.
  *
- * All that can be refused is done before a semaphore gets its name; after that nothing can fail.
+ * Every step that can fail comes before a semaphore gets its name.
  */
 #include <errno.h>
 
@@ -14,13 +14,13 @@
 
 #define CENSUS_MOST 4096
 
-/* A semaphore that this process comes to have, all allocated. */
+/* A semaphore that this process is about to have. All its memory is allocated. */
 struct entering {
 	struct name *name; /* NULL: anonymous */
 	struct ksem *ksem;
 };
 
-/* For a file that this process has mapped. 0, ENOMEM, ENOSPC. */
+/* Prepares one for a file that this process has mapped. 0, ENOMEM, ENOSPC. */
 static int prepare(struct ksem_ns *ns, struct ids *ids, const struct making *making, const struct file *file,
 		   struct entering *entering, struct reclaim *garbage)
 {
@@ -54,7 +54,7 @@ static void unprepare(const struct entering *entering)
 	memory_free(entering->name);
 }
 
-/* The name was just given to, or seen of, this semaphore: so it isn't that of another one any more. */
+/* The semaphore was just given the name, or found to have it. So no other semaphore has it any more. */
 static void enter_name(struct ksem_ns *ns, const struct entering *entering, struct reclaim *garbage)
 {
 	struct name *name = entering->name;
@@ -67,7 +67,7 @@ static void enter_name(struct ksem_ns *ns, const struct entering *entering, stru
 	names_add(name);
 }
 
-/* `counted`: who made it has its census lock. */
+/* `counted`: its maker has taken its census lock. */
 static void enter(struct ksem_ns *ns, const struct entering *entering, bool counted, struct reclaim *garbage)
 {
 	struct shared_ns *shared_ns = shared_ns_of(ns);
@@ -91,7 +91,7 @@ static void enter(struct ksem_ns *ns, const struct entering *entering, bool coun
 
 /* ---- Making. ---- */
 
-/* What a maker has of a semaphore, until this process has it. */
+/* A semaphore that is being made. */
 struct unfinished {
 	struct file file;
 	int made; /* see file_make */
@@ -99,8 +99,8 @@ struct unfinished {
 };
 
 /*
- * Allocates all that this process needs to have it, and gives it its name. After that nothing can fail. Under the lock,
- * so that nobody here opens it by its name before it is entered.
+ * Allocates all memory that this process needs for it, and gives it its name; after that nothing can fail. Under the
+ * lock, so that no thread opens it by its name before it is in the tables.
  */
 static int finish(struct ksem_ns *ns, const struct making *making, struct ids *ids, struct unfinished *unfinished,
 		  struct ksem **made, struct reclaim *garbage)
@@ -122,7 +122,7 @@ static int finish(struct ksem_ns *ns, const struct making *making, struct ids *i
 	return error;
 }
 
-/* It is whole, but for its name. */
+/* The semaphore lacks only its name. */
 static int admit_and_finish(struct ksem_ns *ns, const struct making *making, struct ids *ids,
 			    struct unfinished *unfinished, struct ksem **made, struct reclaim *garbage)
 {
@@ -176,7 +176,7 @@ static int take_reference(struct ksem *ksem)
 	return error;
 }
 
-/* The semaphore of a file that was opened: the one that this process has, or a new one. */
+/* The semaphore of an opened file: the one that this process has already, or a new one. */
 static int meet(struct ksem_ns *ns, const struct making *making, struct file *file, struct ksem **found,
 		struct reclaim *garbage)
 {
@@ -188,7 +188,7 @@ static int meet(struct ksem_ns *ns, const struct making *making, struct file *fi
 		if (shared_of(ksem)->device == file->device && shared_of(ksem)->number == file->number)
 			error = take_reference(ksem);
 		else
-			return EINVAL; /* another one says that it is this one */
+			return EINVAL; /* another file has the same id */
 	}
 	if (error != EINVAL) {
 		if (!error) {
@@ -220,7 +220,7 @@ static int find_file(struct ksem_ns *ns, const struct making *making, bool exclu
 		return error;
 	directory = shared_ns_directory(shared_ns_of(ns));
 	if (exclusive)
-		return file_exists(directory, making->name, making->length) ? EEXIST : ENOENT; /* whatever it is */
+		return file_exists(directory, making->name, making->length) ? EEXIST : ENOENT; /* any file */
 	error = map_cache_open(&shared_ns_of(ns)->map_cache, directory, making->name, making->length, &file);
 	if (error)
 		return error;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The page of a semaphore that OS processes share: one file, or one piece of memory that is inherited over fork().
+ * The page of a shared semaphore: the first page of its file.
  *
- * A header that says what it is, the semaphore itself (sem/plain.h), and who holds it: a record for each OS process
- * (records.h). The file goes on behind this page with room for more records, in as many pages as are needed.
+ * It has a header, the semaphore itself (sem/plain.h), and a record for each OS process that has it (records.h). The
+ * file has room for more records in further pages.
  *
- * Every process that may open the semaphore may write all of this. So nothing here is believed that could lead out of
- * the file: numbers are shown and compared, never used as places, but for `more`, which the file's length bounds.
+ * Every process that may open the semaphore may write anything to it. So the library uses nothing in it as an address
+ * or as an unchecked index: it shows and compares numbers. Only `more` is an index, and the file's length bounds it.
  */
 #ifndef KSEM_SHARED_PAGE_H
 #define KSEM_SHARED_PAGE_H
@@ -21,15 +21,14 @@
 #define PAGE_HOLDERS 120
 #define MORE_HOLDERS 127
 
-#define FILE_BYTES \
-	(UINT32_C(16) << 20) /* memory is given to what was written to; records for half a million processes */
+#define FILE_BYTES (UINT32_C(16) << 20) /* sparse; has records for half a million processes */
 
 struct holder {
-	atomic(uint64_t) liveness;     /* atomic, as are the rest: whose; 0: free */
+	atomic(uint64_t) liveness;     /* atomic, as are the rest: its process's; 0: the record is free */
 	atomic(uint32_t) pid;          /* to show */
-	atomic(uint32_t) refs;         /* of the processes of the contract in that OS process */
+	atomic(uint32_t) refs;         /* references of all ksem_procs in that OS process */
 	atomic(uint32_t) begun, ended; /* waits */
-	atomic(uint64_t) lifetime;     /* of the process, if its liveness is a joint one (records.h); 0: not said yet */
+	atomic(uint64_t) lifetime;     /* of the process, if its liveness is joint (records.h); 0: not written yet */
 };
 
 #define PAGE_IN_DOUBT UINT64_C(1)
@@ -38,11 +37,11 @@ struct page {
 	char magic[8];            /* constant once the page can be found, as are the next three */
 	uint32_t version;         /* of this layout */
 	uint32_t order;           /* of bytes: PAGE_ORDER */
-	atomic(uint32_t) mode;    /* as given to open; atomic, for it is read once */
+	atomic(uint32_t) mode;    /* as given to open; atomic, so that it is read only once */
 	uint64_t made;            /* constant, too: nanoseconds of CLOCK_REALTIME */
-	atomic(uint64_t) doubt;   /* atomic: must those who have it ask whether its name stands? (doubt.h) */
+	atomic(uint64_t) doubt;   /* atomic: must processes ask whether it still has its name? (doubt.h) */
 	atomic(uint32_t) more;    /* atomic: further pages that are in use */
-	atomic(uint32_t) entered; /* atomic: records that were taken, ever */
+	atomic(uint32_t) entered; /* atomic: counts each time that a record was taken */
 	_Alignas(KSEM_CACHE_LINE) struct plain sem;
 	_Alignas(KSEM_CACHE_LINE) uint64_t unused[16];
 	struct holder holders[PAGE_HOLDERS];
@@ -61,7 +60,7 @@ _Static_assert(sizeof(struct more) == PAGE_BYTES, "a page of records");
 /* Fills a page of zeroes that nobody sees yet. */
 void page_init(struct page *page, uint32_t value, mode_t mode);
 
-/* Is this a semaphore, of this layout and these words? */
+/* Is this a semaphore of this layout and byte order? */
 bool page_is_semaphore(const struct page *page);
 
 #endif

@@ -9,7 +9,7 @@
 #include "shared/census.h"
 #include "shared/semaphore.h"
 
-/* One more; the latest. */
+/* Opens a further directory, which is then the latest. */
 int place_open(struct shared_ns *shared_ns, const char *path)
 {
 	struct directory *directory = memory_alloc(sizeof(*directory), _Alignof(struct directory));
@@ -35,7 +35,7 @@ void place_close(struct shared_ns *shared_ns)
 	}
 }
 
-/* Has the liveness that it had; others may have taken it for dead meanwhile. */
+/* The process has its liveness again. Meanwhile others may have taken it for dead. */
 static int come_back(struct ksem_ns *ns, const struct directory *directory)
 {
 	int first = 0;
@@ -69,7 +69,7 @@ int place_refresh_locked(struct ksem_ns *ns)
 	int error = refresh(ns, latest);
 
 	for (struct directory *older = latest->older; older; older = older->older)
-		refresh(ns, older); /* EBADF: it can't be, for it has no path any more */
+		refresh(ns, older); /* EBADF: it fails, since a removed directory has no path */
 	if (error == ESTALE)
 		error = latest->path ? place_open(shared_ns_of(ns), latest->path) : ENOENT;
 	return error;

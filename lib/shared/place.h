@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where a shared namespace is: its directory, whatever others do to it and to the descriptor.
+ * Where a shared namespace is: finds its directory again if the program closed the descriptor, or if somebody removed
+ * the directory.
  *
- * A host may close every descriptor that it finds open. While the directory's is closed, other processes take this one
- * for dead. When it notices that, it opens the directory again, and has its liveness, census locks and records again.
+ * A program may close all descriptors that it finds open. While the directory's descriptor is closed, other processes
+ * take this one for dead. When this process notices that, it opens the directory again, and takes its liveness, census
+ * locks and records again.
  *
- * A directory that was removed is followed by the one that its path leads to now. The semaphores that this process has
- * from the old one stay, and so does that one's descriptor: their holders see each other by locks on it.
+ * If somebody removed the directory and made it anew, the process goes on in the new one. Its semaphores from the old
+ * one still work. The old descriptor stays open too, because the processes that have these semaphores see each other by
+ * locks on it.
  */
 #ifndef KSEM_SHARED_PLACE_H
 #define KSEM_SHARED_PLACE_H
 
 #include "shared/namespace.h"
 
-/* Opens a directory, which is the latest from now on. Of a new namespace, or under its lock. */
+/* Opens a directory, which is then the namespace's latest. For a new namespace, or under its lock. */
 int place_open(struct shared_ns *shared_ns, const char *path);
 
-/* Closes all that were opened. */
+/* Closes all directories of the namespace. */
 void place_close(struct shared_ns *shared_ns);
 
 /*

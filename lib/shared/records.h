@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Who holds a semaphore that OS processes share: a record for each process (page.h), with how many references it has
- * and how many waits it began and ended.
+ * Which OS processes have a shared semaphore: a record for each process (page.h), with the number of its references,
+ * and of the waits that it began and ended.
  *
- * A process that was killed leaves its record as it was. The record names the process's liveness (directory.h), by
- * which everybody can see that the process is gone. So nobody has to tidy up: numbers are sums over the records of the
- * living. A process that comes takes a record that is free, or one of a dead process.
+ * A process that is killed leaves its record as it was. The record names the process's liveness (directory.h), by which
+ * others see that the process has ended. So nobody must clean up: numbers are sums over the records of living
+ * processes. A new process takes a free record, or that of a dead process.
  *
- * The lock of a joint liveness may outlast its process. So the record also says the process's lifetime (os/lifetime.h),
- * and 10 bits of the liveness beside it. These tell a process's lifetime from that of the record's previous owner.
+ * The lock of a joint liveness may outlast its process. So the record also has the process's lifetime (os/lifetime.h),
+ * with 10 bits of the liveness beside it, which tell it from the lifetime of the record's previous owner.
  *
- * The first page of the file has the first records. When they are all taken, the file's further pages serve, one after
- * another; the file is as long as all of them from the start, and the file system gives memory to those that were
- * written to. A process maps them when the first page says that they are used. It needs no descriptor for that: the
- * kernel makes a second, longer mapping of the file from the first.
+ * The first page of the file has the first records. When all of these are taken, the further pages are used, one after
+ * another. The file has its full length from the start, but only pages that were written take memory. A process maps
+ * further pages when the first page says that they are used. It needs no descriptor for that: the kernel makes a
+ * second, longer mapping from the first one.
  *
- * KSEM_ORD_17: a waiter is counted in its record before it registers in the word, and counted off after it left. So a
- * sum over the records that nothing changed under is no lower than the number of waiters who live, and a word that has
- * more counts dead ones (records_count_off_dead).
+ * KSEM_ORD_17: a waiter is counted in its process's record before it registers in the word, and counted off after it
+ * has deregistered. So if no record changed while the sum was taken, the sum is no lower than the number of living
+ * waiters. If the word has more waiters, some are dead (records_count_off_dead).
  */
 #ifndef KSEM_SHARED_RECORDS_H
 #define KSEM_SHARED_RECORDS_H
@@ -31,49 +31,49 @@ struct records {
 	struct page *page; /* constant, as is bytes: mapped, or a copy */
 	size_t bytes;      /* of the file, or of the copy */
 	atomic(struct page *)
-		wide; /* atomic: maps all of the file; NULL: not yet; MAP_FAILED: never. Of a copy: itself */
+		wide; /* atomic: a mapping of the whole file; NULL: not yet; MAP_FAILED: never. For a copy: the copy */
 };
 
 /* A record of a process. */
 struct record {
 	struct holder *holder;
-	uint32_t place; /* among the records of the file */
+	uint32_t place; /* its index among the records of the file */
 };
 
-/* Of a file whose first page is mapped. */
+/* For a file whose first page is mapped. */
 void records_init(struct records *records, struct page *page, size_t bytes);
 
-/* Of a copy of a file, whole or but for the pages at its end. */
+/* For a copy of a file, which may lack pages at its end. */
 void records_init_copy(struct records *records, struct page *copy, size_t bytes);
 
-/* No look maps more from now on. What was mapped is the caller's to unmap: NULL, or that many bytes. */
+/* From now on no call maps more. Returns the longer mapping, which the caller must unmap; NULL: there is none. */
 struct page *records_close(struct records *records);
 
-/* The same, where nobody else has it: unmaps. */
+/* The same, if no other thread uses it: unmaps it, too. */
 void records_discard(struct records *records);
 
 /*
- * Takes a record for the process of that liveness, with so many references. ENOMEM: it can't be mapped; ENOSPC: there
- * is no memory for further records in the file system, or the file is full.
+ * Takes a record for the process of that liveness, with that many references. ENOMEM: further records can't be mapped;
+ * ENOSPC: the file system has no memory for them, or the file is full.
  */
 int records_enter(struct records *records, const struct directory *directory, uint64_t liveness, uint32_t refs,
 		  struct record *record);
 
-/* Says that the record of that liveness is the calling process's. */
+/* Writes into the record of that liveness that it is the calling process's. */
 void records_say_process(const struct record *record, uint64_t liveness);
 
-/* Makes another liveness of the calling process the record's. */
+/* Replaces the record's liveness by another one of the calling process. */
 void records_change_liveness(const struct record *record, uint64_t liveness);
 
-/* Gives one back, in which nothing is counted any more. */
+/* Frees a record in which nothing is counted any more. */
 void records_leave(struct record *record);
 
 /* The references of all living processes. ENOMEM: further records can't be mapped. */
 int records_refs(struct records *records, const struct directory *directory, uint32_t *refs);
 
 /*
- * Has a living process a reference, besides what the caller's own record says? ENOMEM, as above. If the record says
- * that the caller has none (any more), then of processes that drop the last references at once one sees that.
+ * Has a living process a reference, apart from the caller's own record? ENOMEM, as above. If processes drop the last
+ * references at the same time, each first writing that it has none, at least one of them sees that there are no others.
  */
 int records_have_others(struct records *records, const struct record *own, const struct directory *directory,
 			bool *others);
@@ -86,7 +86,7 @@ int records_for_all(struct records *records, const struct directory *directory,
 void holder_begin_wait(struct holder *holder);
 void holder_end_wait(struct holder *holder);
 
-/* Counts off the waiters that died waiting, if all records can be seen. */
+/* Counts dead waiters off, if all records can be read. */
 void records_count_off_dead(struct records *records, const struct directory *directory);
 
 #endif

@@ -76,9 +76,9 @@ int shared_refs(struct ksem *ksem, uint32_t *refs)
 }
 
 /*
- * The reference is gone first, and others are looked for then: so two processes that drop the last two at once can't
- * both leave the end to the other. Both may end it. One that is killed in between has no reference any more, as its
- * record says and its liveness.
+ * The process first writes that it has no reference, and then looks for others. So if two processes drop the last two
+ * references at the same time, at least one of them ends the semaphore; both may. If a process is killed in between,
+ * its record says that it has no reference.
  */
 int shared_kill(struct ksem *ksem)
 {
@@ -95,7 +95,7 @@ int shared_kill(struct ksem *ksem)
 	return error;
 }
 
-/* Looks for dead waiters; at most once a second, since each look asks the kernel for every process that waits. */
+/* Looks for dead waiters, at most once a second: it asks the kernel about every process that waits. */
 static void tidy(struct shared *shared)
 {
 	struct timespec now;
@@ -103,7 +103,7 @@ static void tidy(struct shared *shared)
 
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
 	if (last != (uint32_t)now.tv_sec &&
-	    cas_rlx(&shared->tidied, &last, (uint32_t)now.tv_sec)) /* relaxed: it only picks who looks */
+	    cas_rlx(&shared->tidied, &last, (uint32_t)now.tv_sec)) /* relaxed: only decides which thread looks */
 		records_count_off_dead(&shared->records, shared->directory);
 }
 
@@ -211,7 +211,7 @@ int shared_sleep(struct ksem *ksem, const struct deadline *deadline, bool seen)
 	return likely(seen) ? plain_sleep_shared(sem, deadline) : plain_sleep_and_look(sem, deadline);
 }
 
-/* The end of a wait that others have counted off, or will: what it counted in the word is theirs to take. */
+/* Ends a wait of a process that others have taken for dead. They count its waiters off in the word, so it doesn't. */
 static int leave_unseen(struct plain *sem, bool give_up)
 {
 	int error = plain_take(sem);
@@ -225,7 +225,7 @@ int shared_deregister(struct ksem *ksem, bool give_up, bool seen)
 	struct plain *sem = shared->object.sem;
 	int error;
 
-	if (unlikely(word_is_dead(plain_word(sem)))) /* lost; or taken for dead; or somebody scribbles */
+	if (unlikely(word_is_dead(plain_word(sem)))) /* lost; or taken for dead; or overwritten */
 		error = EINVAL;
 	else
 		error = likely(seen) ? plain_leave(sem, give_up) : leave_unseen(sem, give_up);
@@ -273,7 +273,7 @@ int shared_take_back(struct ksem *ksem)
 	return 0;
 }
 
-/* Takes a record in place of the one that another process took meanwhile. 0, ENOMEM, ENOSPC. */
+/* Takes a new record, since another process has taken the old one. 0, ENOMEM, ENOSPC. */
 static int replace_record(struct shared *shared, uint32_t waiters)
 {
 	uint64_t liveness = shared->directory->liveness;
@@ -291,7 +291,7 @@ static int replace_record(struct shared *shared, uint32_t waiters)
 	return 0;
 }
 
-/* Waiters that are counted once too often are counted off at once: the records tell how many there are. */
+/* If this counts waiters once too often, they are counted off at once: the records tell how many there are. */
 int shared_come_back(struct ksem *ksem)
 {
 	struct shared *shared = shared_of(ksem);
@@ -301,7 +301,7 @@ int shared_come_back(struct ksem *ksem)
 
 	if (!liveness || shared_is_lost(ksem))
 		return 0;
-	/* relaxed: it was this process's; what another wrote there it wrote before this one asked */
+	/* relaxed: it was this process's record; another process wrote there before this one asked for the lock */
 	if (load_rlx(&shared->record.holder->liveness) != liveness)
 		error = replace_record(shared, waiters);
 	if (!error && waiters > 0) {
@@ -317,7 +317,7 @@ void shared_before_fork(struct ksem *ksem)
 	struct directory *directory = shared->directory;
 	uint32_t refs = life_count_refs(load_rlx(&ksem->life)); /* relaxed: nobody changes it before the fork */
 
-	if (directory->heir && !shared_is_lost(ksem)) /* the liveness may have become a joint one */
+	if (directory->heir && !shared_is_lost(ksem)) /* the liveness may have become joint */
 		records_change_liveness(&shared->record, directory->liveness);
 	shared->heir.holder = NULL;
 	if (!directory->heir || records_enter(&shared->records, directory, directory->heir, refs, &shared->heir) != 0)
@@ -330,7 +330,7 @@ void shared_after_fork(struct ksem *ksem)
 	shared_of(ksem)->heir.holder = NULL;
 }
 
-/* The child's record, or where it has none, one that nobody reads beside a word that is dead. */
+/* Makes the heir's record the child's. Without one, uses a record that nobody reads, and a dead word. */
 static void come_into_record(struct shared *shared)
 {
 	static struct plain dead = {.word = WORD_DEAD};
@@ -361,10 +361,10 @@ bool shared_in_child(struct ksem *ksem, bool prepared, bool waiting, bool regist
 	word_t word = load_rlx(&ksem->sem.word); /* relaxed: the child has one thread */
 
 	if (!prepared)
-		shared->heir.holder = NULL; /* of another child, which a thread of the parent was about to make */
+		shared->heir.holder = NULL; /* of another child, which another thread of the parent was about to fork */
 	come_into_record(shared);
 	if (word_is_orphan(word) && word_waiters(word) == 0)
-		return !waiting; /* else that thread was about to end it, and goes on */
+		return !waiting; /* else that thread is about to end it, and will do so */
 	store_rlx(&ksem->sem.word, word_after_fork(word, waiting)); /* relaxed: as above */
 	if (word_is_orphan(word) && !waiting)
 		return true;

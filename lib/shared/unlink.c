@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * Taking a name away: see doubt.h for how others learn of it.
- */
+/* Unlinks a name. doubt.h says how other processes learn of that. */
 #include <errno.h>
 
 #include "shared/doubt.h"
@@ -9,7 +7,7 @@
 #include "shared/namespace.h"
 #include "shared/place.h"
 
-/* What stands between doubt_begin_unlink and its end. On success *file tells which file was told. */
+/* Runs between doubt_begin_unlink and doubt_end_unlink. On success, *file is the file whose page was marked. */
 static int take_name_away(const struct directory *directory, const struct ksem_cred *cred, const char *bytes,
 			  size_t length, struct file *file)
 {
@@ -27,7 +25,7 @@ static int take_name_away(const struct directory *directory, const struct ksem_c
 	return error;
 }
 
-/* What this process had by the name. */
+/* Takes the name out of this process's tables. */
 static void forget_name(struct ksem_ns *ns, const char *bytes, size_t length, const struct file *file,
 			struct reclaim *garbage)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Shared semaphores as their kind's table has them, and waits on them: see wait.h.
+ * The table of operations of shared semaphores, and waits on them: see wait.h.
  *
- * A wait is counted twice: in the object's own word, which keeps the object in this process (semaphore.h), and in the
- * page's word, where posts see it. The first begins before the read section ends that found the semaphore.
+ * A wait is counted twice: in the object's own word, which keeps the object alive in this process (semaphore.h), and in
+ * the page's word, where posts see it. The first count begins inside the read section in which the semaphore was found.
  *
- * Waits neither take a lock nor allocate, with two exceptions: a wait that must open the directory again, since the
- * host closed it, and that of the last waiter of a semaphore that nothing else keeps, which ends it.
+ * Waits take no lock and allocate nothing, with two exceptions: a wait that must open the directory again, because the
+ * program closed it; and the last waiter of an orphan, which ends it.
  */
 #include "shared/wait.h"
 
@@ -20,8 +20,8 @@
 #include "shared/place.h"
 
 /*
- * Counts this thread among those of this process that keep the semaphore (EAGAIN). It registers in the page's word
- * later (take_or_register).
+ * Counts this thread among the waiters of this process (EAGAIN). It registers in the page's word later
+ * (take_or_register).
  */
 static int begin_wait(struct ksem *ksem)
 {
@@ -45,9 +45,9 @@ static int take_or_register(struct ksem *ksem)
 }
 
 /*
- * If the host closed the directory's descriptor, other processes take this one for dead, and count off its waiters. So
- * the directory is opened again before a thread sleeps, and when it wakes: who counts off waiters wakes all that sleep.
- * False: it can't be opened.
+ * If the program closed the directory's descriptor, other processes take this one for dead, and count off its waiters.
+ * So a thread opens the directory again before it sleeps, and when it wakes: a process that counts off waiters wakes
+ * all sleepers. False: it couldn't open it.
  */
 static bool be_present(struct ksem *ksem)
 {
@@ -59,7 +59,7 @@ static bool be_present(struct ksem *ksem)
 	return directory_fd(shared_of(ksem)->directory) >= 0;
 }
 
-/* Sleeps until it has left the page's word. */
+/* Sleeps until it has deregistered from the page's word. */
 static int park(struct ksem *ksem, const struct deadline *deadline, bool seen)
 {
 	int woken, left;
@@ -106,7 +106,7 @@ static int kill_if_last(struct ksem *ksem)
 	int error;
 
 	pthread_mutex_lock(&ksem->ns->lock);
-	place_refresh_locked(ksem->ns); /* if it can't be, others are taken to be there */
+	place_refresh_locked(ksem->ns); /* if that fails, other processes count as living */
 	error = shared_kill(ksem);
 	pthread_mutex_unlock(&ksem->ns->lock);
 	return error;
