@@ -11,8 +11,6 @@
  * as well, the thread naps for a millisecond, and the caller looks at the word again. So a wait that can't sleep looks
  * a thousand times a second, and still ends at its deadline.
  *
- * The futex call takes a time as two longs. Where time_t is wider than a long, futex_time64 is used instead.
- *
  * ThreadSanitizer delays a signal handler until the thread next calls a function that it intercepts; a sleeper calls
  * none. So where it watches (base/watch.h), a sleep is cut into slices, with an intercepted call after each. A library
  * that is built with ThreadSanitizer adds the permit itself before the wake call, since the tool doesn't see what the
@@ -35,38 +33,12 @@
 
 #define NAP_NS (1000 * 1000)
 
-/* The futex call that takes a struct timespec. */
-#ifdef SYS_futex_time64 /* 32 bits */
-#define SYS_FUTEX_TIMED (sizeof(time_t) > sizeof(long) ? SYS_futex_time64 : SYS_futex)
-#define SYS_PPOLL       (sizeof(time_t) > sizeof(long) ? SYS_ppoll_time64 : SYS_ppoll)
+/* The ppoll call that takes a struct timespec. */
+#ifdef SYS_ppoll_time64 /* 32 bits */
+#define SYS_PPOLL (sizeof(time_t) > sizeof(long) ? SYS_ppoll_time64 : SYS_ppoll)
 #else
-#define SYS_FUTEX_TIMED SYS_futex
-#define SYS_PPOLL       SYS_ppoll
+#define SYS_PPOLL SYS_ppoll
 #endif
-
-int futex_bitset(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline, int flag)
-{
-	int op = FUTEX_WAIT_BITSET | flag;
-	const struct timespec *time = deadline ? &deadline->time : NULL;
-
-	if (deadline && deadline->clock == CLOCK_REALTIME)
-		op |= FUTEX_CLOCK_REALTIME;
-	return syscall(SYS_FUTEX_TIMED, word, op, expected, time, NULL, FUTEX_BITSET_MATCH_ANY) == 0 ? 0 : errno;
-}
-
-bool futex_is_answer(int error, const atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline)
-{
-	struct timespec now;
-
-	if (error == EAGAIN)
-		return load_rlx(word) != expected; /* relaxed: the caller looks again */
-	if (error != ETIMEDOUT)
-		return error == 0 || error == EINTR;
-	if (!deadline)
-		return false;
-	now = clock_now(deadline->clock);
-	return !clock_is_before(&now, &deadline->time);
-}
 
 /*
  * A short sleep, for a thread that the kernel doesn't let sleep on the word. 0, as after a stray wake; ETIMEDOUT;

@@ -4,8 +4,8 @@
  *
  * libc's semaphores sleep by FUTEX_WAIT_BITSET, which every handler ends with EINTR, even one with SA_RESTART.
  * futex_waitv with one word goes on after a handler with SA_RESTART. But it is new (Linux 5.16), and a sandbox that
- * doesn't list it may kill the process. Each library has one file that defines futex_timed: os/waitv.c for
- * <ksem/ksem.h>, which promises SA_RESTART; posix/timed.c for <semaphore.h>, which must do what libc does.
+ * doesn't list it may kill the process. Each library has one file that defines futex_timed: waitv.c for <ksem/ksem.h>,
+ * which promises SA_RESTART; bitset.c for <semaphore.h>, which must do what libc does.
  */
 #ifndef KSEM_OS_TIMED_H
 #define KSEM_OS_TIMED_H

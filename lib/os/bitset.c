@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Timed sleeps as libc's: see os/timed.h.
+ * A sleep until a deadline, as libc's: see timed.h.
  */
 #include "os/timed.h"
 
