@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the public calls have in common. Each checks its arguments, in the contract's order, and hands on to a process,
- * or to the kind of a namespace or semaphore. See include/ksem/ksem.h for what they promise.
+ * What the public calls have in common. Each checks its arguments in the documented order, and then calls a process, or
+ * the kind of a namespace or semaphore. include/ksem/ksem.h says what they promise.
  *
  * Calls that change tables stand between `CONTROL` and the return of its result: inside the fork gate, which also keeps
  * them from being cancellation points.
@@ -26,7 +26,7 @@
 		result_;           \
 	})
 
-/* The result of a call that answers in *out as well. */
+/* Evaluates a call that stores something in *out if it succeeds. */
 #define ANSWERS(out, call)                                  \
 	__extension__({                                     \
 		int error_ = (call);                        \

@@ -14,7 +14,7 @@
 #define MAX_SEMS_DEFAULT (UINT32_C(1) << 20)
 
 /*
- * Nothing needs the fork handlers before there is a namespace. Of a program that contains the library this runs before
+ * Nothing needs the fork handlers before there is a namespace. In a statically linked program, this runs before
  * constructors without a priority.
  */
 __attribute__((constructor(102))) static void start(void)
@@ -22,7 +22,7 @@ __attribute__((constructor(102))) static void start(void)
 	forks_install();
 }
 
-/* What the caller wants, in *options; NULL: the defaults. EINVAL. */
+/* Copies the caller's options to *options, or the defaults if they are NULL. EINVAL. */
 static int read_options(const struct ksem_ns_options *wanted, struct ksem_ns_options *options)
 {
 	static const size_t ends[] = {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * All that the library does around a fork: see forks.h, and os/fork.h for the gate that is shut meanwhile.
+ * The table of what the library does around a fork: see forks.h. The fork gate is shut meanwhile (os/fork.h).
  *
- * Before a fork the steps are taken from the first to the last, after it from the last to the first. Whatever must do
- * something around a fork has its step here. What needs none says why in its own file: the gate itself and what tells a
- * new child (os/fork.c), and slots, which are memory that the child has a copy of.
+ * Before a fork the steps run from the first to the last, after it from the last to the first. Every module that must
+ * do something around a fork has a step here. Others say in their own file why they need none: the gate itself and the
+ * test for a new child (os/fork.c), and slots, which the child has a copy of.
  */
 #include "api/forks.h"
 
@@ -23,12 +23,12 @@ static const struct fork_step forks[] = {
 	 */
 	{namespaces_before_fork, namespaces_parent_after_fork, namespaces_child_after_fork},
 
-	/* In the child: a process counts only the one thread there is. Nothing of the parent's changes. */
+	/* In the child: each process counts only the waits of the child's one thread. The parent changes nothing. */
 	{NULL, NULL, waiting_child_after_fork},
 
 	/*
-	 * Before: no grace period is under way from here on. So this comes after all steps that may wait for one, and
-	 * afterwards before them. In the child: read sections of threads that aren't there end.
+	 * Before: from here on, no grace period runs. So this comes after all steps that may wait for one, and
+	 * afterwards before them. In the child: ends the read sections of threads that the child hasn't got.
 	 */
 	{rcu_before_fork, rcu_after_fork_parent, rcu_after_fork_child},
 };

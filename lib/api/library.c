@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The public calls that are about no semaphore.
+ * The public calls that use no semaphore.
  */
 #include <errno.h>
 

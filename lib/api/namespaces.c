@@ -28,7 +28,7 @@ struct visiting {
 	struct cancel cancel; /* the caller's */
 };
 
-/* What is called for each semaphore is the host's: it may be a cancellation point. */
+/* The program's callback may be a cancellation point, so it runs with the caller's cancellation state. */
 static int visit_as_caller(const struct ksem_info *info, void *arg)
 {
 	struct visiting *visiting = arg;

@@ -2,7 +2,7 @@
 /*
  * The public calls that post and take permits by id.
  *
- * They try what a sequence can do first (object/ids.h), and stand in an RCU read section for the rest.
+ * They first try a restartable sequence (object/ids.h). If it refuses, they use an RCU read section.
  */
 #include <errno.h>
 
@@ -10,7 +10,7 @@
 #include "api/permits.h"
 #include "registry/waiting.h"
 
-/* Posts other than by a sequence. */
+/* A post that the sequence refused. */
 static __attribute__((noinline)) int post_found(struct ksem_proc *proc, ksem_id_t id, unsigned int count)
 {
 	return WITH_SEMAPHORE(proc, id, post_to(ksem, count));
@@ -32,7 +32,7 @@ PLAIN int ksem_post_many(struct ksem_proc *proc, ksem_id_t id, unsigned int coun
 	return post_found(proc, id, count);
 }
 
-/* Waits other than by a sequence: first tries the common case of the word again. */
+/* A wait that the sequence refused. It first tries the common case of the word again. */
 static __attribute__((noinline)) int wait_found(struct ksem_proc *proc, ksem_id_t id)
 {
 	struct ksem *ksem;
@@ -54,7 +54,7 @@ PLAIN int ksem_wait(struct ksem_proc *proc, ksem_id_t id)
 	return wait_found(proc, id);
 }
 
-/* Takes other than by a sequence. */
+/* A take that the sequence refused. */
 static __attribute__((noinline)) int take_found(struct ksem_proc *proc, ksem_id_t id)
 {
 	return WITH_SEMAPHORE(proc, id, take_from(ksem));
@@ -78,7 +78,7 @@ PLAIN int ksem_clockwait(struct ksem_proc *proc, ksem_id_t id, clockid_t clock, 
 	if (unlikely(!deadline))
 		return EFAULT;
 	if (unlikely(check_deadline(clock, deadline, &until)))
-		return EINVAL; /* as it is where the process doesn't hold the id */
+		return EINVAL; /* the same error as for an unknown id */
 	rcu_enter();
 	return waiting_found(proc, id, process_find(proc, id), &until);
 }

@@ -10,9 +10,7 @@
 #include "base/rcu.h"
 #include "registry/process.h"
 
-/*
- * Evaluates a call with `ksem`, the semaphore of that id, in a read section; EINVAL where the process doesn't hold it.
- */
+/* Evaluates a call with `ksem`, the semaphore of that id, in a read section. EINVAL: the process has no reference. */
 #define WITH_SEMAPHORE(proc, id, call)             \
 	__extension__({                            \
 		struct ksem *ksem;                 \
@@ -26,7 +24,7 @@
 		result_;                           \
 	})
 
-/* Of a semaphore that was found or is pinned: posts count, or takes a permit. */
+/* Post `count` permits, or take one, of a semaphore that was found or is pinned. */
 static inline int post_to(struct ksem *ksem, uint32_t count)
 {
 	if (count == 1 && semaphore_post_fast(&ksem->sem))
@@ -47,7 +45,7 @@ static inline int check_deadline(clockid_t clock, const struct timespec *time, s
 	if (time->tv_nsec < 0 || time->tv_nsec > 999999999)
 		return EINVAL;
 	deadline->clock = clock;
-	deadline->time = time->tv_sec < 0 ? (struct timespec){0, 0} : *time; /* long past either way */
+	deadline->time = time->tv_sec < 0 ? (struct timespec){0, 0} : *time; /* before 1970 has long passed */
 	return 0;
 }
 

@@ -2,8 +2,8 @@
 /*
  * This OS process: see self.h.
  *
- * Each of its two processes is published when it is whole (KSEM_ORD_19), under a lock that keeps a second from being
- * made, and then stays: a pointer to it is the same in every thread, and in a fork's child, which has a copy.
+ * Each of its two processes is made under a lock, so that there is only one, and published when it is complete
+ * (KSEM_ORD_19). It is never freed. So all threads get the same pointer, and a fork's child, too, which has a copy.
  */
 #include "api/self.h"
 
@@ -15,7 +15,7 @@ static pthread_mutex_t making_lock = PTHREAD_MUTEX_INITIALIZER; /* inside the fo
 static atomic(struct ksem_proc *) shared_one;                   /* atomic; changed under the lock, as is the next */
 static atomic(struct ksem_proc *) private_one;
 
-/* The first process of a namespace of its own. NULL: it can't be had. */
+/* Makes a namespace with one process, and returns the process. NULL: it couldn't. */
 static struct ksem_proc *make_in(const struct ksem_ns_options *options)
 {
 	struct ksem_proc *proc = NULL;
@@ -68,7 +68,9 @@ struct ksem_proc *self_private(void)
 	return made_once(&private_one, make_private);
 }
 
-/* Relaxed suffices: whoever has one of these pointers read it here, or was told by somebody who did. */
+/*
+ * Relaxed suffices: a caller that has one of these pointers got it, directly or not, from a thread that read it here.
+ */
 bool self_is(const struct ksem_proc *proc)
 {
 	return proc == load_rlx(&shared_one) || proc == load_rlx(&private_one); /* relaxed: see above */

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * This OS process as a process of the contract: one in the namespace that all OS processes share by default, and one in
- * a namespace in its own memory.
+ * The processes that stand for this OS process: one in the default shared namespace, and one in a private namespace.
  */
 #ifndef KSEM_API_SELF_H
 #define KSEM_API_SELF_H
 
 #include "registry/process.h"
 
-/* Each is made by the first call. NULL: it couldn't be; the next call tries again. Outside the fork gate. */
+/* The first call makes the process. NULL: it couldn't; the next call tries again. Outside the fork gate. */
 struct ksem_proc *self_process(void);
 struct ksem_proc *self_private(void);
 
-/* Is it one of these two? They stay for as long as the OS process. */
+/* Is it one of these two? They are never freed. */
 bool self_is(const struct ksem_proc *proc);
 
 #endif

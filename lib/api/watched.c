@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The calls as a tool sees them that watches the program: see api/watched.h.
+ * The variants of the calls that inform a tool: see api/watched.h.
  *
- * A post releases the semaphore's mark before it posts; a call that took or saw permits acquires it. So a take comes
- * after all posts before it, as it does in fact (KSEM_ORD_1). What the call does to the library's own data, the tool
- * doesn't check; but it does check the caller's own variable that getvalue writes.
+ * A post releases the semaphore's mark before it posts. A call that took permits, or saw them, acquires the mark. So to
+ * the tool, a take comes after all earlier posts, as it does in fact (KSEM_ORD_1). The tool doesn't check what the call
+ * does to the library's own data, but it checks the caller's variable that getvalue writes.
  *
- * A mark is an address that stands for the semaphore and for nothing else. It outlives it, because whoever took a
- * permit may find the semaphore destroyed. Two semaphores may have the same mark, one in 8192: then the tool overlooks
- * a race where one of them is used and the other should have been.
+ * A mark is an address that stands for the semaphore. It is not in the semaphore's memory, since the thread that took a
+ * permit may find the semaphore destroyed. There are 8192 marks, so two semaphores may have the same one. Then the tool
+ * overlooks a race in a program that uses one of them where it should use the other.
  */
 #define KSEM_WATCHED_BOTH
 #include "api/watched.h"
@@ -22,7 +22,7 @@
 
 static char marks[1 << MARKS_SHIFT][8]; /* addresses only; nothing is written here */
 
-/* The semaphores of a directory have their ids from it, whichever namespace object they are used by. */
+/* Semaphores of a shared namespace have the same id in every namespace object. */
 static const void *mark_of(const struct ksem_ns *ns, ksem_id_t id)
 {
 	uint64_t key = ns->ops->has_common_ids ? id : id + (uintptr_t)ns;
@@ -43,8 +43,8 @@ static const void *mark_pinned(const struct ksem *sem)
 /* clang-format off */
 
 /*
- * Defines and exports the call. The dynamic loader asks once for each caller, perhaps before this library is relocated;
- * so nothing here needs that.
+ * Defines and exports the call. The dynamic loader calls choose_* once for each caller, perhaps before this library is
+ * relocated. So choose_* needs no relocation.
  */
 #define CHOOSE(call)                                             \
 	__attribute__((used)) static __typeof__(call) *choose_##call(void) \
@@ -100,7 +100,7 @@ static const void *mark_pinned(const struct ksem *sem)
 	}                                                        \
 	CHOOSE(call)
 
-/* The caller's variable is written after the call, where the tool checks it. */
+/* Writes the caller's variable after the call, where the tool checks that. */
 #define TAKES_SOME(call, mark_before, parameters, ...)           \
 	static int watched_##call parameters                     \
 	{                                                        \

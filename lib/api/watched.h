@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The calls of which the shared library has two variants: a plain one (permits.c, pins.c), and one that tells a tool
- * that watches the program what the call does (api/watched.c; base/watch.h). The dynamic loader binds programs to one
- * or the other, so the plain one needs no instruction for tools.
+ * Some calls have two variants in the shared library: a plain one (permits.c, pins.c, several.c), and one that informs
+ * a tool that watches the program (api/watched.c; base/watch.h). The dynamic loader binds a program to one of them, so
+ * the plain one needs no instruction for tools.
  *
- * These are all calls that post, take or see permits. In libksem.a, and where the loader can't choose (musl), there is
- * only the plain variant, under the public name.
+ * These are the calls that post, take or see permits. In libksem.a, and where the loader can't choose (musl), there is
+ * only the plain variant, and it has the public name.
  */
 #ifndef KSEM_API_WATCHED_H
 #define KSEM_API_WATCHED_H
@@ -15,7 +15,7 @@
 
 #ifdef KSEM_WATCHED
 
-/* Stands before the plain variant's definition, which has the public name there. */
+/* Comes before the definition of the plain variant, which is written under the public name. */
 #define PLAIN HIDDEN
 
 extern PLAIN __typeof__(ksem_post) plain_ksem_post;
@@ -36,7 +36,7 @@ extern PLAIN __typeof__(ksem_pinned_trywait_many) plain_ksem_pinned_trywait_many
 extern PLAIN __typeof__(ksem_pinned_trywait_upto) plain_ksem_pinned_trywait_upto;
 extern PLAIN __typeof__(ksem_trywait_any) plain_ksem_trywait_any;
 
-#ifndef KSEM_WATCHED_BOTH /* api/watched.c means both variants */
+#ifndef KSEM_WATCHED_BOTH /* api/watched.c uses both variants */
 #define ksem_post                plain_ksem_post
 #define ksem_post_many           plain_ksem_post_many
 #define ksem_wait                plain_ksem_wait

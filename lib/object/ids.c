@@ -2,13 +2,12 @@
 /*
  * The id table of a process: see ids.h.
  *
- * Sizes. home has at least as many slots as there are entries, and at most eight times as many; spill at least twice as
- * many as there are entries in it, removed ones included. A table that doesn't meet this for one entry more is
- * replaced, by one with room for as many again; so an insertion costs constant time on average. Removals leave
- * `ids_absent` in spill, so that a probe goes on past them.
+ * Sizes. `home` has at least as many places as there are entries, and at most eight times as many. `spill` has at least
+ * twice as many places as entries, counting removed ones. If one more entry would break this, the table is replaced by
+ * a larger one, so an insertion takes constant time on average. A removal leaves `ids_absent` in `spill`, so that a
+ * probe goes on past it.
  *
- * ids_none is what an empty process has: a table with no room, which is never written to, so that emptying a process
- * can't fail.
+ * An empty process has the table ids_none, which has no room and is never written. So emptying a process can't fail.
  */
 #include "object/ids.h"
 
@@ -36,7 +35,8 @@ struct ksem *ids_find_spilled(const struct ids_table *table, ksem_id_t id)
 {
 	size_t at = spill_hash(id);
 
-	if (load_rlx(&table->spilled) == 0 || id == 0) /* relaxed: who must find an entry knows that it was counted */
+	if (load_rlx(&table->spilled) == 0 ||
+	    id == 0) /* relaxed: whoever must find an entry knows that it was counted */
 		return NULL;
 	for (size_t probes = 0; probes <= table->spill_mask; probes++, at++) {
 		struct ksem *ksem = load_acq(&table->spill[at & table->spill_mask]); /* KSEM_ORD_2 acquire */
@@ -49,7 +49,7 @@ struct ksem *ids_find_spilled(const struct ids_table *table, ksem_id_t id)
 	return NULL;
 }
 
-/* ---- Changes: under the process's lock, which is why reads of our own entries may be relaxed. ---- */
+/* ---- Changes. They are made under the process's lock, so they may read entries relaxed. ---- */
 
 static struct ids_table *own_table(const struct ids *ids)
 {
@@ -107,7 +107,7 @@ static uint32_t *spill_refs(const struct ids_table *table, size_t at)
 	return &table->refs[table->mask + 1 + at];
 }
 
-/* Where the entry of a semaphore stands: its references, and the entry itself. NULL: nowhere. */
+/* Finds the entry of a semaphore, and returns the place of its count of references. NULL: there is no entry. */
 static uint32_t *locate(struct ids_table *table, const struct ksem *ksem, atomic(ids_entry) **entry)
 {
 	size_t at = ksem->id & table->mask;
@@ -126,7 +126,7 @@ static uint32_t *locate(struct ids_table *table, const struct ksem *ksem, atomic
 	return NULL;
 }
 
-/* A new entry, for which there is room. */
+/* Adds an entry, for which there is room. */
 static void insert(struct ids_table *table, struct ksem *ksem, uint32_t refs)
 {
 	size_t at = ksem->id & table->mask;
@@ -145,7 +145,9 @@ static void insert(struct ids_table *table, struct ksem *ksem, uint32_t refs)
 	publish(&table->spill[at], ksem);
 }
 
-/* How many entries would find their home taken in a table of so many. SIZE_MAX: no memory to find out. */
+/*
+ * How many entries would find their place in `home` taken, in a table with that many. SIZE_MAX: no memory to find out.
+ */
 static size_t count_collisions(const struct ids_table *table, size_t homes)
 {
 	uint64_t *taken = memory_alloc((homes + 63) / 64 * sizeof(*taken), _Alignof(uint64_t));
@@ -166,7 +168,7 @@ static size_t count_collisions(const struct ids_table *table, size_t homes)
 	return collisions;
 }
 
-/* Replaces the table by one with room for its entries and half as many again. */
+/* Replaces the table by one with room for its entries and half as many more. */
 static int rebuild(struct ids *ids, struct reclaim *old)
 {
 	struct ids_table *from = own_table(ids);
@@ -223,7 +225,7 @@ void ids_remove(struct ids *ids, struct ksem *ksem, struct reclaim *old)
 	publish(entry, &ids_absent);
 	ids->count--;
 	if (table->mask + 1 > IDS_MIN && ids->count < (table->mask + 1) / 8)
-		rebuild(ids, old); /* if there's no memory, the large table serves on */
+		rebuild(ids, old); /* without memory, the large table stays in use */
 }
 
 int ids_copy(struct ids *to, const struct ids *from)

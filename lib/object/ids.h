@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The id table of a process: which semaphores it holds references to, and how many to each.
+ * The id table of a process: to which semaphores it has references, and how many.
  *
- * A look-up is wait-free and touches one cache line of the table, then the semaphore's own: an entry is a pointer, and
- * the semaphore knows its id. `home` is addressed by the id's low bits, which the namespace keeps dense
- * (private/numbers.h), so nearly every entry stands in its home. One that finds its home taken goes to `spill`, which
- * is addressed by a hash, probed in order, and at most half full; where it is empty a look-up doesn't go there.
+ * A look-up is wait-free. It touches one cache line of the table, then the semaphore's: an entry is a pointer, and the
+ * semaphore knows its id. The low bits of the id are the index into `home`. The namespace makes ids whose low bits are
+ * dense (private/numbers.h), so nearly every entry is in `home`. If its place there is taken, it goes to `spill`, a
+ * hash table with linear probing that is at most half full. While `spill` is empty, look-ups don't read it.
  *
- * A post or take as it is most often is a look-up and the change of a slot, or of the word, in one restartable sequence
- * (ids_put, ids_take; percpu/sequence.h), which is its own read section.
+ * In the common case, a post or take is one restartable sequence that looks the id up and changes the slot or the word
+ * (ids_put, ids_take; percpu/sequence.h). It needs no read section.
  *
- * Changes are made under the process's lock. Other readers need an RCU read section around the look-up and the use of
- * what it found. A table that is too small, too large or too scattered is replaced whole (KSEM_ORD_2 publishes tables
- * and entries); the old one is retired to the caller's list. A reader on an old table may find a reference that was
- * dropped since it began, which is as if it had come before the drop.
+ * Changes are made under the process's lock. Other look-ups need an RCU read section around the look-up and the use of
+ * its result. A table that is too small, too large or too scattered is replaced as a whole, and the old one is put on
+ * the caller's retired list. KSEM_ORD_2 publishes tables and entries. A reader of an old table may find a reference
+ * that was dropped after the reader began; that is as if it had read before the drop.
  */
 #ifndef KSEM_OBJECT_IDS_H
 #define KSEM_OBJECT_IDS_H
@@ -22,24 +22,24 @@
 #include "object/object.h"
 #include "percpu/sequence.h"
 
-typedef struct ksem *ids_entry; /* &ids_absent: none; in spill NULL where there was none ever */
+typedef struct ksem *ids_entry; /* &ids_absent: none; in spill, NULL: there never was one */
 
 extern struct ksem ids_absent; /* constant; its id is 0, and it is dead */
 
 struct ids_table {
 	struct retired retired;
-	size_t mask;              /* constant, as are spill_mask and the pointers: slots of home - 1 */
-	size_t spill_mask;        /* slots of spill - 1 */
+	size_t mask;              /* constant, as are spill_mask and the pointers: places of home - 1 */
+	size_t spill_mask;        /* places of spill - 1 */
 	atomic(ids_entry) *spill; /* RCU-published entries, as those of home */
-	uint32_t *refs;           /* under the process's lock: references an entry, home's and then spill's */
-	atomic(size_t) spilled;   /* slots of spill that aren't free; changed under the lock */
+	uint32_t *refs;           /* under the process's lock: references of each entry, first home's, then spill's */
+	atomic(size_t) spilled;   /* places of spill that aren't free; changed under the lock */
 	size_t bytes;             /* constant: of the whole allocation */
 	atomic(ids_entry) home[];
 };
 
 struct ids {
 	atomic(struct ids_table *) table;       /* RCU-published */
-	_Alignas(KSEM_CACHE_LINE) size_t count; /* under the process's lock: entries; apart from what readers read */
+	_Alignas(KSEM_CACHE_LINE) size_t count; /* under the process's lock: entries; not in the readers' cache line */
 };
 
 #define IDS_FIND_INPUTS(ids, wanted)                                                                          \
@@ -52,7 +52,7 @@ struct ids {
 
 void ids_init(struct ids *ids);
 
-/* The miss path of ids_find. */
+/* The rest of ids_find, if the semaphore isn't in its place in `home`. */
 struct ksem *ids_find_spilled(const struct ids_table *table, ksem_id_t id);
 
 /* The semaphore of that id, or NULL. In a read section, or under the lock. */
@@ -67,8 +67,8 @@ static inline struct ksem *ids_find(const struct ids *ids, ksem_id_t id)
 }
 
 /*
- * One permit into, or out of, the semaphore of that id: by this processor's slot, or by the word, which may be
- * elsewhere (object.h). False: look it up, and do it otherwise.
+ * Posts, or takes, one permit of the semaphore with that id, in this processor's slot or in the word, which may be
+ * elsewhere (object.h). False: nothing was done; look the id up, and use the slow path.
  */
 static ALWAYS_INLINE bool ids_put(const struct ids *ids, ksem_id_t id)
 {
@@ -104,27 +104,26 @@ refused:
 	return false;
 }
 
-/* Makes sure that the next insertion finds room. 0 or ENOMEM. A table that it replaced goes to *old. */
+/* Makes room for one more entry. 0 or ENOMEM. If it replaces the table, the old one goes to *old. */
 int ids_reserve(struct ids *ids, struct reclaim *old);
 
-/*
- * Adds a reference that the caller took: to a semaphore that is in the table, or as a new entry that was reserved for.
- */
+/* Enters a reference that the caller took: one more for an entry, or a new entry, for which ids_reserve made room. */
 void ids_add(struct ids *ids, struct ksem *ksem);
 
-/* Takes one reference of a semaphore out. What becomes of the reference is the caller's business. */
+/* Takes one reference to a semaphore out of the table. The caller drops it. */
 void ids_remove(struct ids *ids, struct ksem *ksem, struct reclaim *old);
 
-/* Makes an empty table a copy of another, taking references for it. 0 or ENOMEM. Under the other's lock. */
+/* Copies another table into an empty one, and takes references for the copy. 0 or ENOMEM. Under the other's lock. */
 int ids_copy(struct ids *to, const struct ids *from);
 
 /*
- * Empties the table and gives what was in it to the caller, who visits it with ids_next and retires it with ids_retire.
+ * Empties the table, and returns the old one. The caller visits its entries by ids_next, and retires it by ids_retire.
  */
 struct ids_table *ids_take_all(struct ids *ids);
 
 /*
- * The semaphore of the first entry from *cursor on, which moves past it, and its references; NULL: none. Begin with 0.
+ * Returns the semaphore of the next entry, and its references, and moves *cursor past it. NULL: no more. Begin with
+ * *cursor 0.
  */
 struct ksem *ids_next(const struct ids_table *table, size_t *cursor, uint32_t *refs);
 

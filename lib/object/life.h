@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What keeps a semaphore: references of processes in the lower half of one word, its name and pins (`keeps`) in the
- * upper. Waiters keep it too, but are counted in the semaphore's own word (word/word.h).
+ * What keeps a semaphore alive. One word counts the references of processes in its lower half, and the name and the
+ * pins (`keeps`) in its upper half. Waiters keep it alive too, but are counted in the semaphore's own word
+ * (word/word.h).
  *
- * From zero there is no way back: a look-up that comes late can't revive what is being ended. A count that is full
- * refuses.
+ * A count of zero stays zero: a late look-up can't revive a semaphore that is being ended. A full count refuses more.
  *
- * KSEM_ORD_4: each drop is a release, and whoever drops the last acquires, so that all uses happen before the end.
+ * KSEM_ORD_4: each drop is a release, and the last one an acquire, so all uses happen before the end.
  */
 #ifndef KSEM_OBJECT_LIFE_H
 #define KSEM_OBJECT_LIFE_H
@@ -41,7 +41,7 @@ static inline uint32_t life_count_keeps(life_t life)
 	return (uint32_t)(life >> 32);
 }
 
-/* The transition that life_take makes: 0, EINVAL from zero, ENOMEM where a half would overflow. */
+/* The transition of life_take. 0; EINVAL: the count is zero; ENOMEM: a half would overflow. */
 static inline int life_add(life_t life, life_t more, life_t *next)
 {
 	if (life == 0)
@@ -54,8 +54,8 @@ static inline int life_add(life_t life, life_t more, life_t *next)
 }
 
 /*
- * Adds references (life_refs(n)) or a keep (life_keep()). 0, EINVAL: it is being ended, ENOMEM: as many as can be
- * counted.
+ * Adds references (life_refs(n)) or a keep (life_keep()). 0; EINVAL: the semaphore is being ended; ENOMEM: the count is
+ * full.
  */
 static inline int life_take(atomic(life_t) *life, life_t more)
 {
@@ -72,7 +72,7 @@ static inline int life_take(atomic(life_t) *life, life_t more)
 	return 0;
 }
 
-/* Takes back what life_take added. True: it was the last, and nothing but waiters keeps the semaphore now. */
+/* Drops what life_take added. True: it was the last, and only waiters keep the semaphore alive now. */
 static inline bool life_drop(atomic(life_t) *life, life_t less)
 {
 	life_t old = load_rlx(life); /* relaxed: the compare-and-swap checks it */
@@ -83,8 +83,8 @@ static inline bool life_drop(atomic(life_t) *life, life_t less)
 }
 
 /*
- * Makes a keep of a reference. EAGAIN: it is the only one, and who drops it has more to do first; ENOMEM: no keep more
- * can be counted.
+ * Turns a reference into a keep. EAGAIN: it is the last reference, and the caller must do more before it drops it.
+ * ENOMEM: the count of keeps is full.
  */
 static inline int life_keep_shared_ref(atomic(life_t) *life)
 {

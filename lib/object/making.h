@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a semaphore that is made, or opened by its name, is to be.
+ * A semaphore to be made, or to be opened by its name.
  */
 #ifndef KSEM_OBJECT_MAKING_H
 #define KSEM_OBJECT_MAKING_H

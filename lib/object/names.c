@@ -2,9 +2,9 @@
 /*
  * The table of names: see names.h.
  *
- * cds_lfht would resize itself from a thread of its own; ours is resized by the thread that adds, so that the library
- * starts no thread. For a large table liburcu spreads that work over threads, which inherit our signal mask: it is full
- * then, and they take none of the host's signals. The table never shrinks: it is at most NAMES_BUCKETS_MAX * 16 bytes.
+ * The thread that adds a name resizes the table, so cds_lfht needs no thread of its own for that. For a large table,
+ * liburcu starts threads that share the work. They inherit our signal mask, which is full at that time, so they receive
+ * none of the program's signals. The table never shrinks; it takes at most NAMES_BUCKETS_MAX * 16 bytes.
  */
 #include "object/names.h"
 
@@ -23,9 +23,9 @@
 
 static struct cds_lfht *table; /* constant once there is a namespace */
 static atomic(size_t) count;   /* atomic: names in the table, for its size only */
-static atomic(size_t) buckets; /* atomic: what the table was last grown to */
+static atomic(size_t) buckets; /* atomic: the size to which the table was last grown */
 
-/* Could liburcu have the memory of a table now? It asserts that it can. */
+/* Is there memory for a table? liburcu ends the program if there is not. */
 static bool is_memory_for_table(void)
 {
 	void *buckets_probe = calloc(NAMES_BUCKETS_MAX, sizeof(struct cds_lfht_node));
@@ -56,7 +56,7 @@ struct key {
 	size_t length;
 };
 
-/* FNV-1a, from a start that tells namespaces apart, and a last mix for the table, which takes the low bits. */
+/* FNV-1a. The start value depends on the namespace; a last mix is for the table, which uses the low bits. */
 static unsigned long hash(const struct key *key)
 {
 	uint64_t h = UINT64_C(0xCBF29CE484222325) ^ (uintptr_t)key->ns;
@@ -126,7 +126,7 @@ bool names_remove(struct name *name)
 	return true;
 }
 
-/* Has a table of so many buckets made, with all signals of the host kept away from the threads that this may take. */
+/* Resizes the table, with all signals blocked for the threads that liburcu may start. */
 static void resize(size_t size)
 {
 	int saved_errno = errno;
@@ -145,6 +145,6 @@ void names_make_room(void)
 
 	if (load_rlx(&count) <= have || have == NAMES_BUCKETS_MAX) /* relaxed: a size to aim at */
 		return;
-	if (cas_rlx(&buckets, &have, have * 2)) /* relaxed: it only picks the one who grows the table */
+	if (cas_rlx(&buckets, &have, have * 2)) /* relaxed: only decides which thread grows the table */
 		resize(have * 2);
 }

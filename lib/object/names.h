@@ -2,16 +2,16 @@
 /*
  * Names: which semaphore of a namespace has which name.
  *
- * All namespaces share one table, liburcu's lock-free cds_lfht; a name's key is its namespace and its bytes. Finding
- * and removing are lock-free; of several removals of one name, one succeeds. Adding is too, but a namespace adds under
- * its lock (namespace.c says why).
+ * All namespaces share one table, liburcu's lock-free cds_lfht. A name's key is its namespace and its bytes. Finding
+ * and removing are lock-free. If several threads remove one name, one succeeds. Adding is lock-free, too, but a
+ * namespace adds under its lock (private/namespace.c says why).
  *
- * KSEM_ORD_7: a name is published by names_add, and read by who finds it. It is freed after an epoch.
+ * KSEM_ORD_7: names_add publishes a name for the threads that find it. It is freed after an epoch.
  *
- * The table is made before main, with all the memory that it will ever take (touched as it fills), because liburcu ends
- * the host where an allocation of its own fails, and a namespace that can't be made is ENOMEM. If there is no memory
- * even then, the first namespace tries again. The table grows with the number of names. It is never freed: exit
- * handlers and destructors of the host, and threads that still run, may use the library as the process ends.
+ * The table is made before main, with all the address space that it will ever need. liburcu ends the program if it gets
+ * no memory for a table later, whereas the library promises ENOMEM. If there is no memory even before main, making the
+ * first namespace tries again. The table grows with the number of names. It is never freed: exit handlers, destructors
+ * and threads that still run may use the library while the process ends.
  */
 #ifndef KSEM_OBJECT_NAMES_H
 #define KSEM_OBJECT_NAMES_H
@@ -30,26 +30,26 @@ struct name {
 	const struct ksem_ns *ns; /* constant, as are the rest */
 	struct ksem *ksem;
 	size_t length;
-	char bytes[]; /* without an end mark */
+	char bytes[]; /* not terminated */
 };
 
-/* Makes the table, unless there is one. False: no memory. Before main; again under a lock, if it failed then. */
+/* Makes the table, unless there is one. False: no memory. Runs before main, and if that failed, again under a lock. */
 bool names_start(void);
 
 /* NULL: no memory. */
 struct name *name_new(const struct ksem_ns *ns, struct ksem *ksem, const char *bytes, size_t length);
 size_t name_bytes(const struct name *name);
 
-/* The name, or NULL. In a read section, in which the result may be used. */
+/* Finds a name; NULL: there is none. In a read section, and the result is valid in it. */
 struct name *names_find(const struct ksem_ns *ns, const char *bytes, size_t length);
 
-/* Adds a name that isn't there. */
+/* Adds a name that isn't in the table. */
 void names_add(struct name *name);
 
-/* Takes a name out, in the read section that found it. False: another did. */
+/* Takes a name out, in the read section that found it. False: another thread did. */
 bool names_remove(struct name *name);
 
-/* Lets the table grow with its names; to be called after names_add, outside read sections and without a lock. */
+/* Grows the table if it has too many names. Call it after names_add, outside read sections and without a lock. */
 void names_make_room(void);
 
 #endif

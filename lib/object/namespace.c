@@ -2,8 +2,8 @@
 /*
  * Namespaces of any kind: see namespace.h.
  *
- * The end of a semaphore, in order: nothing keeps it (life, and its word, say so: see life.h, word.h), its kind takes
- * it out of its tables, its memory is retired, an epoch passes, its memory is freed.
+ * A semaphore ends in these steps: nothing keeps it alive any more (life.h, word.h); its kind takes it out of its
+ * tables; its memory is retired; an epoch passes; its memory is freed.
  */
 #include "object/namespace.h"
 
@@ -73,7 +73,7 @@ static void namespace_free(struct ksem_ns *ns)
 	ns->ops->free(ns);
 }
 
-/* Adds the caller's garbage to the namespace's, of which a full list becomes the caller's. */
+/* Moves the caller's garbage to the namespace's retired list. If that is full, the caller gets all of it. */
 static void pool_garbage(struct ksem_ns *ns, struct reclaim *garbage)
 {
 	reclaim_join(&ns->retired, garbage);
@@ -164,7 +164,7 @@ int namespace_destroy(struct ksem_ns *ns)
 		pthread_mutex_unlock(&ns->lock);
 		return EBUSY;
 	}
-	ns->objects++; /* stands for this call */
+	ns->objects++; /* counts this call */
 	ns->closed = true;
 	pthread_mutex_unlock(&ns->lock);
 

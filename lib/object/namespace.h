@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What all namespaces have: a lock, a retired list, the id tables of their processes, a count of their semaphores, and
- * an end.
+ * What all namespaces have in common: a lock, a retired list, the id tables of their processes, a count of their
+ * semaphores, and how they end.
  *
  * The lock protects the tables of the namespace's kind (kind.h), too. It nests inside a process's lock and inside the
  * lock of makers near a shared namespace's limit (shared/limit.h). Inside it are taken directories_lock
  * (shared/directory.c) and the locks of the allocator and of liburcu.
  *
- * A namespace that was destroyed lives on, unseen, while a pin or a waiter keeps a semaphore of it.
+ * After a namespace was destroyed, its memory stays while a pin or a waiter keeps one of its semaphores alive.
  */
 #ifndef KSEM_OBJECT_NAMESPACE_H
 #define KSEM_OBJECT_NAMESPACE_H
@@ -41,36 +41,33 @@ static inline const struct semaphore_ops *semaphore_ops(const struct ksem *ksem)
 	return ksem->ns->ops->semaphores[object_order(ksem)];
 }
 
-/* All of a new namespace but what its kind adds. The options have no defaults any more. */
+/* Initializes a new namespace, except for what its kind adds. Defaults have been filled into the options. */
 void namespace_init(struct ksem_ns *ns, const struct namespace_ops *ops, const struct ksem_ns_options *options);
 
-/* Undoes it. */
+/* Undoes namespace_init. */
 void namespace_fini(struct ksem_ns *ns);
 
-/* Enters a new namespace in the list of all. False: there is no memory for what all of them share. */
+/* Puts a new namespace on the list of all. False: no memory for the tables that all namespaces share. */
 bool namespace_publish(struct ksem_ns *ns);
 
 /* EBUSY: it has a process. Inside the fork gate. */
 int namespace_destroy(struct ksem_ns *ns);
 
-/* Processes come and go. Of one that goes *garbage has the memory; it is freed after an epoch. */
+/* Add and remove a process. When it is removed, its memory goes to *garbage, and is freed after an epoch. */
 void namespace_enter(struct ksem_ns *ns, struct member *member);
 void namespace_leave(struct ksem_ns *ns, struct member *member, struct reclaim *garbage);
 
-/* For a call that found no memory: frees what lies retired, and what is cached. False: there is nothing. */
+/* For a call that found no memory: frees retired and cached memory. False: there was none. */
 bool namespace_reclaim(struct ksem_ns *ns);
 
 /*
- * Drops what kept a semaphore (life_refs(n) or life_keep()), and ends it if nothing does any more. What *garbage has
- * gathered then joins the namespace's retired list; when that is full, *garbage gets all of it. The caller gives it to
- * reclaim_free, after the last look at the namespace, which may be part of it.
+ * Drops references or a keep (life_refs(n), life_keep()), and ends the semaphore if nothing keeps it alive any more.
+ * Then moves *garbage to the namespace's retired list; if that is full, moves all of it to *garbage. The caller passes
+ * *garbage to reclaim_free after its last use of the namespace, which may be part of it.
  */
 void namespace_drop(struct ksem_ns *ns, struct ksem *ksem, life_t less, struct reclaim *garbage);
 
-/*
- * The same for a semaphore whose last waiter has gone, when nothing else kept it. True: that was the end of a destroyed
- * ns.
- */
+/* The same for an orphan whose last waiter has deregistered. True: that was the end of a destroyed namespace. */
 bool namespace_end(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage);
 
 /* Drops a pin, and ends the semaphore if nothing else keeps it. May free the namespace, if that was destroyed. */
@@ -79,10 +76,10 @@ void namespace_unpin(struct ksem *ksem);
 /* May someone with these credentials open and unlink a semaphore of this owner and mode? */
 bool namespace_permits(const struct ksem_cred *owner, mode_t mode, const struct ksem_cred *cred);
 
-/* Calls `call` for every namespace there is, which may free it. With the fork gate shut. */
+/* Calls `call` for every namespace; it may free the namespace. With the fork gate shut. */
 void namespace_for_all(void (*call)(struct ksem_ns *ns));
 
-/* Around a fork (os/fork.h): each namespace as its kind does. */
+/* Around a fork (os/fork.h): calls the kind of each namespace. */
 void namespaces_before_fork(void);
 void namespaces_parent_after_fork(void);
 void namespaces_child_after_fork(bool prepared);

@@ -11,7 +11,7 @@
 #include "base/rcu.h"
 #include "os/membarrier.h"
 
-/* Until nobody can see what was taken out of all tables before this, in a read section or in a sequence. */
+/* Waits until no read section and no sequence can see what was taken out of all tables before the call. */
 static void wait_an_epoch(void)
 {
 	bool by_hand = membarrier_is_refused() && rcu_forgo_membarrier();

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Giving memory back after readers have left: retired lists and epochs.
+ * Frees memory when no reader can see it any more: retired lists and epochs.
  *
- * What has been taken out of every table, but may still be seen by readers, is retired: it joins a list, by its first
- * member (struct retired). A list is plain data under its owner's lock. When a list is full its owner takes the whole
- * of it, lets go of the lock, and reclaims it: waits until an epoch (base/rcu.h) has begun and ended since, and
- * restarts the sequences that are under way (os/rseq.h); then it frees every block.
+ * A block that was taken out of every table, but may still be seen by readers, is retired: it joins a list, by its
+ * first member (struct retired). A list is plain data under its owner's lock. When a list is full, its owner takes all
+ * of it, releases the lock, and reclaims it: it waits for an epoch (base/rcu.h) that begins after that, restarts all
+ * running sequences (os/rseq.h), and then frees every block.
  *
- * So churn pays a grace period a list, not a callback an object, and what lies retired is bounded: a list a namespace
- * and one for each thread that is reclaiming, each of at most RECLAIM_BLOCKS blocks or (one block more than)
- * RECLAIM_BYTES.
+ * So there is one grace period for each list, not one callback for each object. The retired memory is bounded: one list
+ * for each namespace, and one for each thread that is reclaiming. Each list has at most RECLAIM_BLOCKS blocks, and at
+ * most RECLAIM_BYTES and one block more.
  *
- * Slots that semaphores lost (percpu/slots.h) go back with the next list.
+ * Slots that semaphores have lost (percpu/slots.h) are freed with the next list.
  */
 #ifndef KSEM_OBJECT_RECLAIM_H
 #define KSEM_OBJECT_RECLAIM_H
@@ -30,7 +30,7 @@ struct retired {
 	struct retired *next; /* owner of the list only */
 };
 
-/* Memory that was mapped, and is to be unmapped; part of a block that is on the same list. */
+/* A mapping that is to be unmapped. The struct is part of a block that is on the same list. */
 struct mapping {
 	struct mapping *next; /* owner of the list only */
 	void *start;
@@ -53,18 +53,18 @@ void reclaim_join(struct reclaim *list, struct reclaim *from);
 /* Adds a mapping. */
 void reclaim_add_mapping(struct reclaim *list, struct mapping *mapping, void *start, size_t bytes);
 
-/* Adds slots, which are given back after the same epoch. */
+/* Adds slots, which are freed after the same epoch. */
 void reclaim_add_slots(struct reclaim *list, slots_t slots);
 
 bool reclaim_is_full(const struct reclaim *list);
 
-/* Empties the list; what was in it is the caller's. */
+/* Empties the list, and returns what was in it. */
 struct reclaim reclaim_take(struct reclaim *list);
 
-/* Waits for an epoch to pass and frees all of it; an empty one costs nothing. May block; not in an RCU read section. */
+/* Waits for an epoch, and frees everything. An empty list costs nothing. May block; not in a read section. */
 void reclaim_free(struct reclaim batch);
 
-/* For who gathers much: frees what was gathered whenever the list is full. */
+/* For a caller that retires much: frees the list whenever it is full. */
 void reclaim_when_full(struct reclaim *list);
 
 #endif

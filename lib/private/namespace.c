@@ -2,9 +2,9 @@
 /*
  * Private namespaces: see namespace.h.
  *
- * Making a named semaphore is looking for the name and adding it, under the namespace's lock. A race to create could be
- * had without (adding to the table of names is lock-free, and one wins), but the losers would have taken places under
- * max_sems meanwhile, and at the limit somebody would be refused for a semaphore that nobody made.
+ * Making a named semaphore looks for the name and adds it, under the namespace's lock. The table of names could decide
+ * a race without the lock, but the losers would have taken places under max_sems meanwhile. Then at the limit, a call
+ * could be refused because of a semaphore that is never made.
  */
 #include "private/namespace.h"
 
@@ -32,7 +32,7 @@ static bool name_exists(const struct ksem_ns *ns, const char *name, size_t lengt
 	return exists;
 }
 
-/* The parts of a new semaphore that can be refused, each undone when a later one is. Under the lock. */
+/* The steps that can fail. If one fails, the earlier ones are undone. Under the lock. */
 static int make_locked(struct ksem_ns *ns, const struct making *making, struct ids *ids, struct ksem **made,
 		       struct reclaim *garbage)
 {
@@ -111,12 +111,12 @@ static int find(struct ksem_ns *ns, const struct making *making, bool exclusive,
 			error = EPERM;
 		else
 			error = life_take(&(*found)->life, life_refs(1));
-	} while (error == EINVAL); /* it was unlinked, and ended, since it was found */
+	} while (error == EINVAL); /* after it was found, it was unlinked, and ended */
 	rcu_leave();
 	return error;
 }
 
-/* Forgets a name that was taken out of the table, and drops what it kept. */
+/* Frees a name that was taken out of the table, and drops its keep. */
 static void drop_name(struct ksem_ns *ns, struct name *name, struct reclaim *garbage)
 {
 	struct ksem *ksem = name->ksem;
@@ -141,14 +141,14 @@ static int unlink_name(struct ksem_ns *ns, const struct ksem_cred *cred, const c
 			error = ENOENT;
 		else if (!permits(name->ksem, cred))
 			error = EPERM;
-	} while (!error && !names_remove(name)); /* another took it out: it may be there anew */
+	} while (!error && !names_remove(name)); /* another thread took it out; there may be a new one */
 	rcu_leave();
 	if (!error)
 		drop_name(ns, name, garbage);
 	return error;
 }
 
-/* A name that is left, or NULL. */
+/* Any name that is left; NULL: none. */
 static struct name *any_name(struct ksem_ns *ns, uint64_t *cursor)
 {
 	struct name *name = NULL;
@@ -168,7 +168,7 @@ static void drop_names(struct ksem_ns *ns, struct reclaim *garbage)
 
 	while ((name = any_name(ns, &cursor))) {
 		rcu_enter();
-		names_remove(name); /* without processes, nobody else can */
+		names_remove(name); /* there is no process, so nobody else removes names */
 		rcu_leave();
 		drop_name(ns, name, garbage);
 		reclaim_when_full(garbage);
@@ -252,7 +252,7 @@ static void free_all(struct ksem_ns *ns)
 	memory_free(ns);
 }
 
-/* The child has one thread: counts off the waiters that it hasn't got. */
+/* Counts off the waiters that the child hasn't got: it has one thread. */
 static void child_after_fork(struct ksem_ns *ns, bool prepared, struct reclaim *garbage)
 {
 	uint64_t cursor = 0;

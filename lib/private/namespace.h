@@ -2,8 +2,8 @@
 /*
  * Private namespaces: in this OS process's own memory.
  *
- * Its semaphores have numbers (numbers.h), of which ids are made, and names (object/names.h). All but what a process's
- * ids find stands under the namespace's lock; names are found and taken away without one.
+ * Its semaphores have numbers (numbers.h), which are part of their ids, and names (object/names.h). Changes are made
+ * under the namespace's lock. Look-ups by id, and finding and removing names, need no lock.
  */
 #ifndef KSEM_PRIVATE_NAMESPACE_H
 #define KSEM_PRIVATE_NAMESPACE_H
@@ -16,7 +16,7 @@ struct private_ns {
 	struct numbers numbers; /* under the lock */
 };
 
-/* A namespace that isn't published yet (namespace_publish). 0, ENOMEM. */
+/* Makes a namespace, and doesn't publish it yet (namespace_publish). 0, ENOMEM. */
 int private_namespace_new(const struct ksem_ns_options *options, struct ksem_ns **made);
 
 #endif

@@ -2,12 +2,11 @@
 /*
  * Processes: see process.h.
  *
- * `waiting` counts the threads that wait by id, so that exec and exit can refuse while there are any; they set its
- * upper bit to keep others out until they are through, and who then wants to wait is answered as if the references were
- * gone already.
+ * `waiting` counts the threads that wait by id: exec and exit fail while there are any. They set the upper bit of
+ * `waiting` while they drop the references. A wait that begins meanwhile fails, as if the references were already
+ * dropped.
  *
- * A call that drops things gathers what must be freed in `garbage`, and frees it as the last thing it does, with no
- * lock held.
+ * A call that drops references collects in `garbage` what must be freed. It frees that last, when it has no lock.
  */
 #include "registry/process.h"
 
@@ -20,7 +19,10 @@
 
 #define LEAVING (UINT32_C(1) << 31)
 
-/* What <ksem/inline.h> knows, layout 1. A change here is another layout: ksem_inline_1 must then serve no processor. */
+/*
+ * The layout that <ksem/inline.h> knows: layout 1. A change here makes another layout; ksem_inline_1 must then serve no
+ * processor.
+ */
 #if KSEM_INLINE_WORKS
 _Static_assert(offsetof(struct ksem_proc, ids.table) == KSEM_INLINE_TABLE, "layout 1");
 _Static_assert(offsetof(struct ids_table, mask) == KSEM_INLINE_MASK, "layout 1");
@@ -47,7 +49,7 @@ void process_end_wait(struct ksem_proc *proc)
 	fetch_sub_rel(&proc->waiting, 1); /* KSEM_ORD_5 release */
 }
 
-/* Keeps new waits out; EBUSY if there is one. */
+/* Makes new waits fail. EBUSY: a thread waits. */
 static int begin_leaving(struct ksem_proc *proc)
 {
 	uint32_t none = 0;
@@ -69,7 +71,7 @@ void process_after_fork(struct ksem_proc *proc, uint32_t waiting)
 	store_rlx(&proc->waiting, waiting); /* relaxed: the child has one thread */
 }
 
-/* A process in no list. */
+/* Makes a process that is on no list. */
 static struct ksem_proc *process_new(struct ksem_ns *ns, const struct ksem_cred *cred)
 {
 	struct ksem_proc *proc = memory_alloc(sizeof(*proc), KSEM_CACHE_LINE);
@@ -102,7 +104,7 @@ int process_create(struct ksem_ns *ns, const struct ksem_cred *cred, struct ksem
 	return 0;
 }
 
-/* Of a process that nobody else has yet: its namespace may want to know of its references. */
+/* Tells the namespace of the references of a new process, which no other thread has yet. */
 static void tell_of_all(struct ksem_proc *proc)
 {
 	const struct ids_table *table = load_rlx(&proc->ids.table); /* relaxed: nobody else has it yet */
@@ -134,7 +136,7 @@ int process_fork(struct ksem_proc *parent, struct ksem_proc **created)
 	return 0;
 }
 
-/* Drops every reference; EBUSY while a thread waits. New waits are kept out until end_leaving. Under the lock. */
+/* Drops every reference. EBUSY: a thread waits. New waits fail until end_leaving. Under the lock. */
 static int drop_all(struct ksem_proc *proc, struct reclaim *garbage)
 {
 	struct ids_table *table;
@@ -185,7 +187,7 @@ int process_exit(struct ksem_proc *proc)
 	return 0;
 }
 
-/* Did a call fail for want of memory, and is there some now that lay retired? Then it is worth another try. */
+/* Did a call fail for lack of memory, and could retired memory be freed? Then it should try again. */
 static bool found_memory(struct ksem_ns *ns, int error)
 {
 	return (error == ENOMEM || error == ENOSPC) && namespace_reclaim(ns);
@@ -217,9 +219,9 @@ int process_init(struct ksem_proc *proc, uint32_t value, ksem_id_t *id)
 }
 
 /*
- * Drops the reference if another process holds one too; else EAGAIN. Something of this process keeps the semaphore
- * until it is out of the table: else the other could end it, and a reader that comes after the epoch began find it
- * here.
+ * Drops the reference if another process has one, too; else EAGAIN. The semaphore is kept alive until it is out of this
+ * process's table. Otherwise the other process could end it, and a reader that begins after the epoch has begun could
+ * still find it in the table.
  */
 static int destroy_reference(struct ksem_proc *proc, struct ksem *ksem, struct reclaim *garbage)
 {
@@ -233,8 +235,8 @@ static int destroy_reference(struct ksem_proc *proc, struct ksem *ksem, struct r
 }
 
 /*
- * Of several processes that hold it, each but the last just drops its reference, so the check for waiters and the drop
- * need not be one step; the last kills the word, which is.
+ * While other processes have references, the call first looks for waiters, and then drops the reference. The last
+ * reference is different: marking the word dead checks for waiters in the same step.
  */
 static int destroy_locked(struct ksem_proc *proc, ksem_id_t id, struct reclaim *garbage)
 {
@@ -324,7 +326,7 @@ static int open_locked(struct ksem_proc *proc, const struct making *making, int 
 		if (!name_is_valid(making))
 			return EINVAL;
 		error = proc->ns->ops->make(proc->ns, making, &proc->ids, &ksem, garbage);
-	} while (error == EEXIST); /* another made it since we looked */
+	} while (error == EEXIST); /* another thread made it meanwhile */
 	if (error)
 		return error;
 	ids_add(&proc->ids, ksem);

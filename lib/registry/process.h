@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A process: a holder of references within a namespace, with credentials.
+ * A process: it has references to semaphores of a namespace, and credentials.
  *
  * A look-up by id (process_find) is wait-free, in a read section. Everything else here changes references and is
  * serialized by the process's lock. Inside that lock a namespace's kind takes its own: the namespace's and, if the
@@ -32,7 +32,9 @@ static inline struct ksem *process_find(const struct ksem_proc *proc, ksem_id_t 
 	return ids_find(&proc->ids, id);
 }
 
-/* One permit into, or out of, the semaphore of that id. False: find it, and do it otherwise. */
+/*
+ * Posts, or takes, one permit of the semaphore with that id. False: nothing was done; find it, and use the slow path.
+ */
 static ALWAYS_INLINE bool process_put(struct ksem_proc *proc, ksem_id_t id)
 {
 	return ids_put(&proc->ids, id);
@@ -56,13 +58,13 @@ int process_unlink(struct ksem_proc *proc, const char *name);
 int process_stat(struct ksem_proc *proc, ksem_id_t id, struct ksem_info *info);
 
 /*
- * A thread is going to sleep in the process, which can't exec or exit until process_end_wait. False: it is doing so. By
- * KSEM_ORD_5 what the thread did in its wait happens before the process is freed.
+ * A thread is about to sleep in the process. Until process_end_wait, exec and exit of the process fail. False: one of
+ * them is in progress. By KSEM_ORD_5, all that the thread did in its wait happens before the process is freed.
  */
 bool process_begin_wait(struct ksem_proc *proc);
 void process_end_wait(struct ksem_proc *proc);
 
-/* In a fork's child, which has one thread: how many waits that thread has under way in the process. */
+/* In a fork's child, which has one thread: sets how many waits that thread is in. */
 void process_after_fork(struct ksem_proc *proc, uint32_t waiting);
 
 #endif

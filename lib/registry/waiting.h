@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Waiting on a semaphore that others may let go of meanwhile: by id, and pinned.
+ * Waits by id and by pin. The waiter keeps the semaphore alive if all others drop it meanwhile.
  */
 #ifndef KSEM_REGISTRY_WAITING_H
 #define KSEM_REGISTRY_WAITING_H
