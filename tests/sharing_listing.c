@@ -44,6 +44,71 @@ static void a_file_that_is_cut_short_kills_nobody_who_looks(void **state)
 	world_end(&world);
 }
 
+/* ---- A file that somebody filled. ---- */
+
+static unsigned asked; /* the kernel, for locks */
+
+int __real_fcntl64(int fd, int command, void *arg);
+int __wrap_fcntl64(int fd, int command, void *arg);
+int __wrap_fcntl64(int fd, int command, void *arg)
+{
+	asked += command == F_OFD_GETLK;
+	return __real_fcntl64(fd, command, arg);
+}
+
+/* Puts records in all of the file, whose processes seem to live and to wait. */
+static void fill_with_records(struct holder *holders, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		store_rlx(&holders[i].liveness, (uint64_t)(i + 1) << 20 | 1);
+		store_rlx(&holders[i].refs, 1);
+		store_rlx(&holders[i].begun, 1);
+	}
+}
+
+static void fill(const char *name)
+{
+	struct flock all = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_len = INT64_C(1) << 60};
+	int fd = open(path_of(name), O_RDWR), locks = open(dir, O_RDONLY | O_DIRECTORY);
+	struct page *page = mmap(NULL, FILE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	struct more *more = (struct more *)(page + 1);
+
+	MUST(fd >= 0 && locks >= 0 && page != MAP_FAILED);
+	MUST(fcntl(locks, F_OFD_SETLK, &all) == 0); /* dropped as this process ends */
+	store_rlx(&page->more, FILE_BYTES / PAGE_BYTES - 1);
+	fill_with_records(page->holders, PAGE_HOLDERS);
+	for (size_t i = 0; i < FILE_BYTES / PAGE_BYTES - 1; i++)
+		fill_with_records(more[i].holders, MORE_HOLDERS);
+	store_rlx(&page->sem.word, WORD_WAITER);
+	close(fd);
+	munmap(page, FILE_BYTES);
+}
+
+static int shows(const struct ksem_info *info, void *arg)
+{
+	unsigned *n = arg;
+
+	*n += strcmp(info->name, "/filled") == 0 ? info->refs > PAGE_HOLDERS : info->refs == 1;
+	return 0;
+}
+
+static void a_file_full_of_records_costs_whoever_looks_little(void **state)
+{
+	struct world world = enter();
+	ksem_id_t id;
+	unsigned shown = 0;
+
+	(void)state;
+	OK(ksem_open(world.proc, "/filled", O_CREAT, 0600, 0, &id));
+	OK(ksem_open(world.proc, "/other", O_CREAT, 0600, 0, &id));
+	fill("/filled");
+	asked = 0;
+	OK(ksem_ns_foreach(world.ns, shows, &shown));
+	assert_int_equal(shown, 2);
+	assert_true(asked < 30000);
+	world_end(&world);
+}
+
 /* ---- When it can't look. ---- */
 
 /* With few descriptors left it shows all, or says that it can't. */
@@ -310,6 +375,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		shared_test(a_file_that_is_cut_short_kills_nobody_who_looks),
+		shared_test(a_file_full_of_records_costs_whoever_looks_little),
 		shared_test(without_descriptors_it_says_so),
 		shared_test(what_others_keep_for_themselves_is_passed_over),
 		shared_test(what_is_no_semaphore_is_not_shown_or_touched),

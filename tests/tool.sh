@@ -112,7 +112,7 @@ is "$("$ksem" ls | wc -l)" 3 'a head and a line each'
 check 0 "$ksem" unlink '/"quoted"'
 check 0 "$ksem" create /u1
 check 0 "$ksem" create /u2
-check 1 "$ksem" unlink /u1 /nothing /u2
+check 1 "$ksem" unlink bad /u1 /nothing /u2 "/a/b"
 is "$("$ksem" ls --json | grep -c '"/u[12]"')" 0 'all that could be were unlinked'
 
 # says TEXT COMMAND...: it fails, and says that, in one line

@@ -26,6 +26,13 @@
 #define DEAD_TRIES  16 /* records whose process may be dead */
 #define ALL_RECORDS UINT32_MAX
 
+/*
+ * Each record that is in use costs a question to the kernel. Whoever may write a file may fill it with such records, so
+ * who only looks at it asks that many. A joint liveness costs more: /proc is read for it.
+ */
+#define ASKS_OF_COPY 8192
+#define JOINT_ASKS   16
+
 void records_init(struct records *records, struct page *page, size_t bytes)
 {
 	records->page = page;
@@ -56,6 +63,11 @@ void records_discard(struct records *records)
 	if (wide && wide != records->page)
 		munmap(wide, records->bytes);
 	errno = saved;
+}
+
+static bool is_copy(const struct records *records)
+{
+	return load_rlx(&records->wide) == records->page; /* relaxed: which never changes */
 }
 
 /* How many further pages are used, as far as the file goes. */
@@ -93,6 +105,7 @@ static struct page *map_all(struct records *records)
 struct look {
 	struct page *page; /* mapped as far as the look goes; NULL: it can't be */
 	uint32_t count;    /* of records */
+	uint32_t asks;     /* that are left; afterwards records are believed */
 };
 
 /* 0, ENOMEM. */
@@ -102,6 +115,7 @@ static int begin_look(struct records *records, struct look *look)
 
 	look->page = more > 0 ? map_all(records) : records->page;
 	look->count = PAGE_HOLDERS + more * MORE_HOLDERS;
+	look->asks = is_copy(records) ? ASKS_OF_COPY : UINT32_MAX;
 	return look->page ? 0 : ENOMEM;
 }
 
@@ -135,14 +149,21 @@ static bool has_ended(const struct holder *holder, uint64_t liveness)
 	       liveness_namespace(liveness) == lifetime_namespace() && !lifetime_lasts(lifetime);
 }
 
-static bool is_there(const struct holder *holder, uint64_t liveness, const struct directory *directory)
+static bool is_there(struct look *look, const struct holder *holder, uint64_t liveness,
+		     const struct directory *directory)
 {
-	return liveness != 0 && !has_ended(holder, liveness) && directory_is_present(directory, liveness);
+	uint32_t asks = liveness_is_joint(liveness) ? JOINT_ASKS : 1;
+
+	if (liveness == 0 || look->asks < asks)
+		return liveness != 0;
+	look->asks -= asks;
+	return !has_ended(holder, liveness) && directory_is_present(directory, liveness);
 }
 
-static bool holder_is_there(const struct holder *holder, const struct directory *directory)
+static bool holder_is_there(struct look *look, const struct holder *holder, const struct directory *directory)
 {
-	return is_there(holder, load_rlx(&holder->liveness), directory); /* relaxed: what follows shows numbers */
+	/* relaxed: what follows shows numbers */
+	return is_there(look, holder, load_rlx(&holder->liveness), directory);
 }
 
 /* ---- Taking a record. ---- */
@@ -194,7 +215,7 @@ static bool take_free(const struct taking *taking, const struct look *look, uint
 }
 
 /* One of those `tries` from a random place on whose process is dead. */
-static bool take_dead(const struct taking *taking, const struct look *look, uint32_t tries)
+static bool take_dead(const struct taking *taking, struct look *look, uint32_t tries)
 {
 	uint32_t place = (uint32_t)(taking->liveness >> 8) % look->count; /* liveness locks are random */
 
@@ -202,7 +223,7 @@ static bool take_dead(const struct taking *taking, const struct look *look, uint
 		const struct holder *holder = holder_at(look, place);
 		uint64_t had = load_rlx(&holder->liveness); /* relaxed: as above */
 
-		if (!is_there(holder, had, taking->directory) && took(taking, look, place, had))
+		if (!is_there(look, holder, had, taking->directory) && took(taking, look, place, had))
 			return true;
 	}
 	return false;
@@ -282,8 +303,7 @@ void records_leave(struct record *record)
 /* ---- Adding up. ---- */
 
 /* References of the living, but for those of one record, until there are `enough`. */
-static uint32_t add_up(const struct look *look, const struct record *but, const struct directory *directory,
-		       uint64_t enough)
+static uint32_t add_up(struct look *look, const struct record *but, const struct directory *directory, uint64_t enough)
 {
 	uint32_t refs = 0;
 
@@ -291,7 +311,7 @@ static uint32_t add_up(const struct look *look, const struct record *but, const 
 		struct holder *holder = holder_at(look, place);
 		uint32_t more = load_seq(&holder->refs); /* KSEM_ORD_21 release, KSEM_ORD_21 acquire */
 
-		if (more > 0 && !(but && but->place == place) && holder_is_there(holder, directory))
+		if (more > 0 && !(but && but->place == place) && holder_is_there(look, holder, directory))
 			refs += more;
 	}
 	return refs;
@@ -341,7 +361,8 @@ int records_for_all(struct records *records, const struct directory *directory,
 	for (uint32_t place = 0; !error && place < look.count; place++) {
 		const struct holder *holder = holder_at(&look, place);
 
-		if (load_rlx(&holder->refs) > 0 && holder_is_there(holder, directory)) /* relaxed: a number to show */
+		if (load_rlx(&holder->refs) > 0 &&
+		    holder_is_there(&look, holder, directory)) /* relaxed: a number to show */
 			visit(holder, arg);
 	}
 	return error;
@@ -374,7 +395,7 @@ static int sum_up(struct records *records, const struct directory *directory, st
 		uint32_t ended = load_seq(&holder->ended);       /* KSEM_ORD_17 release, KSEM_ORD_17 acquire */
 		uint32_t begun = load_seq(&holder->begun);       /* KSEM_ORD_17 release, KSEM_ORD_17 acquire */
 
-		if (begun != ended && !is_there(holder, liveness, directory))
+		if (begun != ended && !is_there(&look, holder, liveness, directory))
 			continue;
 		sum->waiters += begun - ended;
 		sum->changes = (sum->changes + liveness) * 31 + begun;

@@ -43,7 +43,10 @@ struct record {
 /* For a file whose first page is mapped. */
 void records_init(struct records *records, struct page *page, size_t bytes);
 
-/* For a copy of a file, which may lack pages at its end. */
+/*
+ * For a copy of a file, which may lack pages at its end. A sum over it asks for at most 8,192 processes whether they
+ * live, and believes the other records.
+ */
 void records_init_copy(struct records *records, struct page *copy, size_t bytes);
 
 /* From now on no call maps more. Returns the longer mapping, which the caller must unmap; NULL: there is none. */
