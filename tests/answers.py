@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""What the calls answer is what tests/errors.txt lists, which tools/check-docs compares with the manual pages.
+"""What the calls answer is what tests/errors.txt lists, which tools/check docs compares with the manual pages.
 
 Runs tests that were linked with answers.c, in private and in shared namespaces. Fails where a call answers what isn't
 listed at it, and where nothing shows what is listed.

@@ -4,7 +4,7 @@
  *
  * This is the only file of lib/ that names C11 atomics. A shared field is declared `atomic(type)`; every access to it
  * goes through a name below. Outside lib/base, each use cites the ordering it is an end of (KSEM_ORD_n,
- * docs/ordering.md) or, if it is relaxed, says why that is enough; tools/check-ordering holds the sources to that.
+ * docs/ordering.md) or, if it is relaxed, says why that is enough; tools/check ordering holds the sources to that.
  *
  * A compare-and-swap writes what it found to *expected when it fails, and its failure order is the strongest that its
  * success order allows: a caller may decide on what it found.

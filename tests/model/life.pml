@@ -33,22 +33,22 @@ byte readers, awaited;        /* bits: threads in read sections; those that the 
 bool post_is_over;            /* the one through the pin */
 byte through;
 
-/* [lib/base/rcu.h: rcu_enter, rcu_leave] */
+/* [code: rcu_enter, rcu_leave] */
 #define RCU_ENTER readers = readers | (1 << _pid)
 #define RCU_LEAVE readers = readers & ~(1 << _pid); awaited = awaited & ~(1 << _pid)
 #define TOUCH     assert(!freed)
 
-/* [lib/object/namespace.c: namespace_end] [lib/percpu/percpu.c: percpu_take_slots] */
+/* [code: namespace_end] [code: percpu_take_slots] */
 inline end_it()
 {
 	atomic { TOUCH; given = given - slots; slots = 0 }
 	atomic { TOUCH; assert(!ended); assert(dead); ended = true }
 }
 
-/* Drops what life says: `end` tells whether it was the last. [lib/object/namespace.c: namespace_drop] */
+/* Drops what life says: `end` tells whether it was the last. [code: namespace_drop] */
 inline drop(count)
 {
-	atomic { /* [lib/object/life.h: life_drop] */
+	atomic { /* [code: life_drop] */
 		TOUCH;
 		assert(count > 0);
 		count--;
@@ -57,7 +57,7 @@ inline drop(count)
 		:: else
 		fi
 	}
-	atomic { /* [lib/sem/semaphore.c: semaphore_abandon] [lib/word/word.h: word_abandon] */
+	atomic { /* [code: semaphore_abandon] [code: word_abandon] */
 		TOUCH;
 		if
 #ifdef ABANDON_KILLS
@@ -79,7 +79,7 @@ inline drop(count)
 #define LET_GO drop(pins); goto dropped
 #endif
 
-/* [lib/registry/process.c: destroy_locked, destroy_reference, close_locked, drop_all, begin_leaving, end_leaving] */
+/* [code: destroy_locked, destroy_reference, close_locked, drop_all, begin_leaving, end_leaving] */
 proctype holder(byte me) RUNS
 {
 	if
@@ -87,7 +87,7 @@ proctype holder(byte me) RUNS
 	:: listed[me] = false; drop(refs) /* close; one that isn't listed any more is found by who came before */
 #else
 	:: atomic { TOUCH; if :: waiters > 0 -> goto dropped :: else fi } /* EBUSY */
-		atomic { /* Keeps it until it is out of the table. [lib/object/life.h: life_keep_shared_ref] */
+		atomic { /* Keeps it until it is out of the table. [code: life_keep_shared_ref] */
 			TOUCH;
 			if
 			:: refs > 1 -> refs--; KEEP
@@ -97,7 +97,7 @@ proctype holder(byte me) RUNS
 		listed[me] = false;
 		LET_GO;
 last_reference:
-		atomic { /* [lib/sem/semaphore.c: semaphore_kill] [lib/word/word.h: word_kill] */
+		atomic { /* [code: semaphore_kill] [code: word_kill] */
 			TOUCH;
 #ifndef KILL_BESIDE
 			if
@@ -132,7 +132,7 @@ inline sleep_and_leave()
 	:: TOUCH /* its time is up */
 	fi;
 	atomic { RCU_ENTER }
-	/* [lib/sem/semaphore.c: semaphore_leave] [lib/word/word.h: word_deregister] [lib/private/semaphore.c: leave] */
+	/* [code: semaphore_leave] [code: word_deregister] [code: leave] */
 	atomic {
 		TOUCH;
 		assert(!dead);
@@ -149,20 +149,20 @@ inline sleep_and_leave()
 #endif
 	}
 	atomic { RCU_LEAVE }
-	/* [lib/private/semaphore.c: finish_wait] */
+	/* [code: finish_wait] */
 	if
 	:: last -> last = false; end_it()
 	:: else
 	fi
 }
 
-/* [lib/registry/waiting.c: waiting_found, begin_wait, end_wait] [lib/private/semaphore.c: begin_wait] */
+/* [code: waiting_found, begin_wait, end_wait] [code: begin_wait] */
 proctype waiter() RUNS
 {
 	bool last;
 
 	atomic { RCU_ENTER; if :: listed[0] :: else -> goto not_held fi }
-	atomic { /* [lib/registry/process.c: process_begin_wait] */
+	atomic { /* [code: process_begin_wait] */
 		if
 #ifndef WAITS_UNCOUNTED
 		:: leaving -> goto not_held
@@ -172,7 +172,7 @@ proctype waiter() RUNS
 #endif
 		fi
 	}
-	atomic { /* [lib/sem/semaphore.c: take] [lib/word/word.h: word_register] */
+	atomic { /* [code: take] [code: word_register] */
 		TOUCH;
 		if
 #ifdef ENLIST_DEAD
@@ -189,7 +189,7 @@ proctype waiter() RUNS
 	}
 	sleep_and_leave();
 counted:
-	atomic { /* [lib/registry/process.c: process_end_wait] */
+	atomic { /* [code: process_end_wait] */
 		assert(!leaving);
 #ifndef WAITS_UNCOUNTED
 		waiting--;
@@ -200,10 +200,10 @@ not_held:
 	atomic { RCU_LEAVE; through++ }
 }
 
-/* After a permit was put beside waiters: the wake. [lib/wait/eventcount.c: eventcount_wake] */
+/* After a permit was put beside waiters: the wake. [code: eventcount_wake] */
 #define WAKE TOUCH
 
-/* [lib/sem/semaphore.c: semaphore_post_word, post_to_waiters] */
+/* [code: semaphore_post_word, post_to_waiters] */
 inline post()
 {
 	atomic {
@@ -221,7 +221,7 @@ inline post()
 	WAKE
 }
 
-/* [lib/object/ids.h: ids_find] [lib/api/permits.c: post_found] [lib/api/permits.h: post_to] */
+/* [code: ids_find] [code: post_found] [code: post_to] */
 proctype poster() RUNS
 {
 	atomic { RCU_ENTER; if :: listed[0] :: else -> goto posted fi }
@@ -232,7 +232,7 @@ posted:
 
 /*
  * The pin is shared with the thread that waits, which ends it as soon as it has its permit.
- * [lib/api/pins.c: ksem_pinned_post]
+ * [code: ksem_pinned_post]
  */
 proctype pinned_poster() RUNS
 {
@@ -246,7 +246,7 @@ posted:
 	atomic { RCU_LEAVE; post_is_over = true; through++ }
 }
 
-/* [lib/registry/waiting.c: waiting_pinned] [lib/object/namespace.c: namespace_unpin] */
+/* [code: waiting_pinned] [code: namespace_unpin] */
 proctype pinned_waiter() RUNS
 {
 	bool last;
@@ -283,7 +283,7 @@ dropped:
 	through++
 }
 
-/* [lib/percpu/percpu.c: sample, give, percpu_take_slots] */
+/* [code: sample, give, percpu_take_slots] */
 proctype giver() RUNS
 {
 	atomic { RCU_ENTER; if :: listed[0] :: else -> goto gave fi }
@@ -297,7 +297,7 @@ gave:
 	atomic { RCU_LEAVE; through++ }
 }
 
-/* [lib/object/reclaim.c: wait_an_epoch, reclaim_free] */
+/* [code: wait_an_epoch, reclaim_free] */
 proctype reclaimer()
 {
 	atomic { ended -> awaited = readers }

@@ -29,7 +29,7 @@ inline unlock_byte() { unlinkers-- }
 #define UNCHANGED (WORD(mine) == was)
 #endif
 
-/* [lib/shared/held.c: held_find_name] [lib/shared/doubt.c: doubt_ask] */
+/* [code: held_find_name] [code: doubt_ask] */
 proctype holder()
 {
 	byte mine, was, opens;
@@ -53,8 +53,8 @@ proctype holder()
 		same = name == mine;
 		settled = unlinkers == 0;
 #else
-		settled = unlinkers == 0; /* [lib/shared/doubt.c: has_unlinker] */
-		same = name == mine;      /* [lib/shared/file.c: file_compare] */
+		settled = unlinkers == 0; /* [code: has_unlinker] */
+		same = name == mine;      /* [code: file_compare] */
 #endif
 #ifdef LOCK_IGNORED
 		settled = true;
@@ -99,13 +99,13 @@ opened:
 
 #define MAY_DIE if :: true :: goto ends fi
 
-/* [lib/shared/unlink.c: shared_ns_unlink, take_name_away] */
+/* [code: shared_ns_unlink, take_name_away] */
 proctype unlinker()
 {
 	byte told;
 
 #ifndef LOCKED_AFTER_OPENED
-	lock_byte(); /* [lib/shared/doubt.c: doubt_begin_unlink] */
+	lock_byte(); /* [code: doubt_begin_unlink] */
 	MAY_DIE;
 #endif
 	told = name; /* opens the file */
@@ -118,7 +118,7 @@ proctype unlinker()
 	:: told > 0
 	fi;
 #ifndef TOLD_AFTER
-	atomic { in_doubt[told] = true; tells[told]++ } /* [lib/shared/doubt.c: doubt_tell] */
+	atomic { in_doubt[told] = true; tells[told]++ } /* [code: doubt_tell] */
 	MAY_DIE;
 #endif
 #ifdef UNLOCKED_BEFORE
@@ -137,7 +137,7 @@ proctype unlinker()
 	goto unlocked;
 #endif
 ends:
-	unlock_byte(); /* [lib/shared/doubt.c: doubt_end_unlink]; or the kernel does, when it dies */
+	unlock_byte(); /* [code: doubt_end_unlink]; or the kernel does, when it dies */
 unlocked:
 	skip
 }

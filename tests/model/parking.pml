@@ -50,7 +50,7 @@ bool stranger;                      /* has come */
 #define sleepers_there (asleep[0] + asleep[1] + asleep[2] + asleep[3])
 #endif
 
-/* [lib/word/word.h: word_to_wake] */
+/* [code: word_to_wake] */
 inline word_to_wake(more, posted_value, posted_waiters, counted)
 {
 	more = (posted_waiters < posted_value -> posted_waiters : posted_value);
@@ -63,7 +63,7 @@ inline word_to_wake(more, posted_value, posted_waiters, counted)
 #endif
 }
 
-/* The kernel: wakes up to `more` sleepers, any; how many it found. [lib/os/futex.c: wake_by_kernel] */
+/* The kernel: wakes up to `more` sleepers, any; how many it found. [code: wake_by_kernel] */
 inline futex_wake(more)
 {
 	atomic {
@@ -89,7 +89,7 @@ inline futex_wake(more)
 	}
 }
 
-/* [lib/wait/eventcount.c: ring] */
+/* [code: ring] */
 inline ring()
 {
 	if
@@ -109,7 +109,7 @@ inline ring()
 	fi
 }
 
-/* [lib/wait/eventcount.c: eventcount_wake] */
+/* [code: eventcount_wake] */
 inline make_still()
 {
 	atomic {
@@ -120,7 +120,7 @@ inline make_still()
 	}
 }
 
-/* [lib/sem/semaphore.c: semaphore_post_word, post_to_waiters] [lib/word/word.h: word_post] */
+/* [code: semaphore_post_word, post_to_waiters] [code: word_post] */
 proctype poster() RUNS
 {
 	byte posted_value, posted_waiters, more, found, posts;
@@ -145,7 +145,7 @@ proctype poster() RUNS
 			:: else -> owed = owed + BATCH
 			fi
 		}
-		/* [lib/wait/eventcount.c: eventcount_wake, all_are_woken] */
+		/* [code: eventcount_wake, all_are_woken] */
 		atomic {
 			seen = eventcount;
 			seen_generation = generation;
@@ -197,9 +197,9 @@ next:		atomic { posted_value = 0; posted_waiters = 0; more = 0; found = 0; seen 
 }
 
 /*
- * Registers, sleeps, leaves. [lib/sem/semaphore.c: take, semaphore_leave]
- * [lib/word/word.h: word_take, word_register, word_take_registered, word_give_up, word_deregister]
- * [lib/registry/waiting.c: waiting_pinned] [lib/private/semaphore.c: begin_wait, finish_wait, leave]
+ * Registers, sleeps, leaves. [code: take, semaphore_leave]
+ * [code: word_take, word_register, word_take_registered, word_give_up, word_deregister]
+ * [code: waiting_pinned] [code: begin_wait, finish_wait, leave]
  */
 proctype waiter(byte i; bool timed) RUNS
 {
@@ -218,7 +218,7 @@ proctype waiter(byte i; bool timed) RUNS
 #ifdef ENLIST_BESIDE
 	assert(value == 0 || posted > 0);
 #endif
-again:	/* [lib/wait/eventcount.c: arm, eventcount_sleep, with_state] */
+again:	/* [code: arm, eventcount_sleep, with_state] */
 	atomic { eventcount = armed; expected = generation; give_up = false }
 #ifndef NO_RELOOK
 	if
@@ -226,7 +226,7 @@ again:	/* [lib/wait/eventcount.c: arm, eventcount_sleep, with_state] */
 	:: else
 	fi;
 #endif
-	/* The kernel goes to sleep if the eventcount is as expected. [lib/os/futex.c: wait_by_kernel] */
+	/* The kernel goes to sleep if the eventcount is as expected. [code: wait_by_kernel] */
 	atomic {
 		if
 		:: eventcount == armed && generation == expected -> asleep[i] = true

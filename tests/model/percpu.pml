@@ -74,7 +74,7 @@ byte uses[SETS];                      /* how often a set was given back */
 #define AT(set, processor) (2 * (set - 1) + processor)
 #define PERMITS(at)        (put[at] - taken[at])
 #define IN_SLOTS           (slots > 0 -> PERMITS(AT(slots, 0)) + PERMITS(AT(slots, 1)) : 0)
-#define COUNT(mode_)       ((mode_) == percpu || (mode_) == revoking) /* [lib/word/word.h: word_slots_count] */
+#define COUNT(mode_)       ((mode_) == percpu || (mode_) == revoking) /* [code: word_slots_count] */
 #define HELD               (COUNT(mode) -> IN_SLOTS : 0)
 #define TOTAL              (value + HELD)
 #define NOTE(thread)       seen[thread] = seen[thread] | (of_interest[thread] & (1 << TOTAL))
@@ -106,7 +106,7 @@ inline end_call()
 
 /* ---- The kernel, and read sections. ---- */
 
-/* [lib/os/membarrier.c: membarrier_restart_sequences] */
+/* [code: membarrier_restart_sequences] */
 inline membarrier()
 {
 #ifndef NO_MEMBARRIER
@@ -117,7 +117,7 @@ inline membarrier()
 #endif
 }
 
-/* [lib/base/rcu.h: rcu_enter, rcu_leave] */
+/* [code: rcu_enter, rcu_leave] */
 inline rcu_enter()
 {
 #ifdef EPOCHS
@@ -140,9 +140,9 @@ inline rcu_leave()
 /* ---- Sequences. ---- */
 
 /*
- * `change` is put or taken: `more` is 1 or -1. [lib/percpu/percpu.h: percpu_is, percpu_put, percpu_take]
- * [include/ksem/inline.h: KSEM_INLINE_SEQUENCE, KSEM_INLINE_BEGIN, KSEM_INLINE_IS_PERCPU, KSEM_INLINE_SLOT]
- * [include/ksem/inline.h: KSEM_INLINE_PUT, KSEM_INLINE_TAKE] [lib/percpu/sequence.h: SEQUENCE]
+ * `change` is put or taken: `more` is 1 or -1. [code: percpu_is, percpu_put, percpu_take]
+ * [code: KSEM_INLINE_SEQUENCE, KSEM_INLINE_BEGIN, KSEM_INLINE_IS_PERCPU, KSEM_INLINE_SLOT]
+ * [code: KSEM_INLINE_PUT, KSEM_INLINE_TAKE] [code: SEQUENCE]
  */
 #ifdef NO_GUARD
 #define GUARDED true
@@ -204,7 +204,7 @@ inline rcu_leave()
 #define FORGET    skip
 #endif
 
-/* In a read section. [lib/percpu/percpu.c: visit] */
+/* In a read section. [code: visit] */
 inline visit()
 {
 	atomic {
@@ -220,7 +220,7 @@ inline visit()
 	fi
 }
 
-/* [lib/percpu/percpu.c: leave] */
+/* [code: leave] */
 inline leave()
 {
 	atomic {
@@ -234,7 +234,7 @@ inline leave()
 	}
 }
 
-/* [lib/percpu/percpu.c: change_mode] [lib/word/word.h: word_with_mode] */
+/* [code: change_mode] [code: word_with_mode] */
 inline change_mode(from, to)
 {
 	atomic {
@@ -247,7 +247,7 @@ inline change_mode(from, to)
 
 /*
  * In emptying; a thread that stops in between goes on with it in whatever mode.
- * [lib/percpu/percpu.c: finish_emptying, empty] [lib/percpu/slots.h: slot_emptied]
+ * [code: finish_emptying, empty] [code: slot_emptied]
  */
 inline finish_emptying()
 {
@@ -258,7 +258,7 @@ inline finish_emptying()
 	change_mode(emptying, central)
 }
 
-/* [lib/percpu/percpu.c: settle, gather, note_revocation] [lib/percpu/slots.h: slot_permits] */
+/* [code: settle, gather, note_revocation] [code: slot_permits] */
 inline settle()
 {
 	if
@@ -289,7 +289,7 @@ inline settle()
 	fi
 }
 
-/* [lib/percpu/percpu.c: percpu_settle] */
+/* [code: percpu_settle] */
 inline settle_all()
 {
 	visit();
@@ -300,7 +300,7 @@ inline settle_all()
 	leave()
 }
 
-/* What the slots hold, twice counted. [lib/percpu/percpu.c: sum_of] [lib/percpu/slots.h: slot_permits, slot_changes] */
+/* What the slots hold, twice counted. [code: sum_of] [code: slot_permits, slot_changes] */
 inline sum_of()
 {
 	atomic { sum = PERMITS(AT(set, 0)); changes = put[AT(set, 0)] + taken[AT(set, 0)] }
@@ -317,9 +317,9 @@ inline sum_of()
 /* ---- Calls. ---- */
 
 /*
- * [lib/sem/semaphore.h: semaphore_post] [lib/sem/semaphore.c: semaphore_post_word] [lib/word/word.h: word_post]
- * [lib/percpu/sequence.h: SEQUENCE_WORD, SEQUENCE_WORD_PUT, SEQUENCE_PLAIN_PUT]
- * [lib/percpu/percpu.h: percpu_counts_for_limit]
+ * [code: semaphore_post] [code: semaphore_post_word] [code: word_post]
+ * [code: SEQUENCE_WORD, SEQUENCE_WORD_PUT, SEQUENCE_PLAIN_PUT]
+ * [code: percpu_counts_for_limit]
  */
 inline post(n)
 {
@@ -363,9 +363,9 @@ inline clear()
 }
 
 /*
- * [lib/sem/semaphore.h: semaphore_take] [lib/sem/semaphore.c: take, semaphore_take_word, semaphore_take_or_register]
- * [lib/percpu/sequence.h: SEQUENCE_WORD, SEQUENCE_WORD_TAKE, SEQUENCE_PLAIN_TAKE]
- * [lib/word/word.h: word_take, word_register]
+ * [code: semaphore_take] [code: take, semaphore_take_word, semaphore_take_or_register]
+ * [code: SEQUENCE_WORD, SEQUENCE_WORD_TAKE, SEQUENCE_PLAIN_TAKE]
+ * [code: word_take, word_register]
  */
 inline take(registers)
 {
@@ -392,7 +392,7 @@ take_word:
 	}
 	settle_all();
 	goto take_word;
-take_registered: /* [lib/sem/semaphore.c: semaphore_leave] [lib/word/word.h: word_take_registered, word_deregister] */
+take_registered: /* [code: semaphore_leave] [code: word_take_registered, word_deregister] */
 	atomic { value > 0 -> value--; waiters--; expected--; note_value() }
 take_done:
 	atomic { end_call() }
@@ -401,8 +401,8 @@ take_end:
 }
 
 /*
- * MANY permits at once, or none. [lib/sem/semaphore.c: semaphore_take_some, take_some]
- * [lib/word/word.h: word_take_some]
+ * MANY permits at once, or none. [code: semaphore_take_some, take_some]
+ * [code: word_take_some]
  */
 inline take_many()
 {
@@ -424,7 +424,7 @@ many_done:
 	atomic { end_call() }
 }
 
-/* [lib/sem/semaphore.c: semaphore_snapshot] [lib/percpu/percpu.c: percpu_value] */
+/* [code: semaphore_snapshot] [code: percpu_value] */
 inline getvalue()
 {
 	atomic { begin_call(255) }
@@ -459,10 +459,10 @@ value_done:
 
 /* ---- Sampling. ---- */
 
-/* [lib/percpu/percpu.c: profits] */
+/* [code: profits] */
 #define PROFITS ((mode == central || mode == emptying) && waiters == 0 && value > 0 && value <= PERCPU_MAX)
 
-/* With the preparer's flag. [lib/percpu/percpu.c: prepare, changes_of] */
+/* With the preparer's flag. [code: prepare, changes_of] */
 inline prepare()
 {
 	if
@@ -495,8 +495,8 @@ prepared:
 #endif
 
 /*
- * With the preparer's flag, which is kept if they are lost. [lib/percpu/percpu.c: lose, lost_now]
- * [lib/percpu/slots.c: slots_lose]
+ * With the preparer's flag, which is kept if they are lost. [code: lose, lost_now]
+ * [code: slots_lose]
  */
 inline lose()
 {
@@ -522,7 +522,7 @@ kept:
 	skip
 }
 
-/* [lib/percpu/percpu.c: give, earn, epoch_has_passed] [lib/percpu/slots.c: slots_take, slots_give] */
+/* [code: give, earn, epoch_has_passed] [code: slots_take, slots_give] */
 inline earn()
 {
 	if
@@ -545,7 +545,7 @@ inline earn()
 }
 #endif
 
-/* [lib/percpu/percpu.c: percpu_sample, sample, consider] */
+/* [code: percpu_sample, sample, consider] */
 inline sample()
 {
 	if
@@ -655,7 +655,7 @@ proctype sampler() RUNS
 }
 
 #ifdef EPOCHS
-/* [lib/percpu/slots.c: slots_give] */
+/* [code: slots_give] */
 inline give_back(which)
 {
 	put[AT(which, 0)] = 0; put[AT(which, 1)] = 0;
@@ -667,8 +667,8 @@ inline give_back(which)
 }
 
 /*
- * Whoever frees memory. [lib/object/reclaim.c: wait_an_epoch, reclaim_free, give_slots]
- * [lib/base/rcu.c: rcu_wait_epoch] [lib/percpu/slots.c: slots_take_lost, slots_give]
+ * Whoever frees memory. [code: wait_an_epoch, reclaim_free, give_slots]
+ * [code: rcu_wait_epoch] [code: slots_take_lost, slots_give]
  */
 proctype reclaimer()
 {

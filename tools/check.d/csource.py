@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The C sources of the library as libclang reads them, for the rules about them.
+"""The C sources as libclang reads them, for the rules about them. Needs Debian's python3-clang.
 
-A Source has the tokens of a file, comments and macro definitions among them, whatever the processor or the options of
-a build; and, from its syntax tree, the functions. Needs Debian's python3-clang.
+A Source has the tokens of a file, comments and macro definitions among them, whatever the processor and the options of
+a build; and, from its syntax tree, its functions. A Tree has the sources, and may differ from what is on disk: so a
+check shows that it finds what it looks for, with one file broken at a time.
 """
+import concurrent.futures
 import functools
 import glob
 import os
+import re
 import sys
 
 try:
@@ -15,6 +18,7 @@ except ImportError:
     ci = None
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+LANGUAGE = ["-xc", "-std=gnu11", "-D_GNU_SOURCE"]
 
 
 class Token:
@@ -27,56 +31,127 @@ class Token:
         self.last = token.extent.end.line
 
 
-class Source:
-    def __init__(self, root, name):
-        self.name = name  # from the root
-        self.path = os.path.join(root, name)
-        with open(self.path, encoding="utf-8") as file:
-            self.text = file.read()
-        arguments = ["-xc", "-std=gnu11", "-D_GNU_SOURCE", f"-I{root}/lib", f"-I{root}/include"]
-        self.unit = ci.Index.create().parse(self.path, arguments,
-                                            options=ci.TranslationUnit.PARSE_DETAILED_PROCESSING_RECORD)
-        self.cursors = [cursor for cursor in self.unit.cursor.get_children()
-                        if cursor.location.file and cursor.location.file.name == self.path]
+class Function:
+    """A definition: its name, first and last line, whether it's static, and its tokens without comments."""
 
-    def errors(self):
-        return [str(found) for found in self.unit.diagnostics if found.severity >= ci.Diagnostic.Error]
+    def __init__(self, unit, cursor):
+        self.name = cursor.spelling
+        self.line = cursor.extent.start.line
+        self.last = cursor.extent.end.line
+        self.is_static = cursor.storage_class == ci.StorageClass.STATIC
+        self.tokens = [Token(token) for token in unit.get_tokens(extent=cursor.extent)
+                       if token.kind != ci.TokenKind.COMMENT]
+        kinds = (ci.CursorKind.PARM_DECL, ci.CursorKind.VAR_DECL, ci.CursorKind.LABEL_STMT)
+        self.locals = {inner.spelling for inner in cursor.walk_preorder() if inner.kind in kinds}
+
+
+class Source:
+    def __init__(self, root, name, text):
+        self.root = root
+        self.path = f"{root}/{name}"
+        self.text = text
+
+    def parse(self, *arguments):
+        return ci.Index.create().parse(self.path, LANGUAGE + list(arguments), [(self.path, self.text)])
 
     @functools.cached_property
     def tokens(self):
-        whole = self.unit.get_extent(self.path, (0, len(self.text.encode())))
-        return [Token(token) for token in self.unit.get_tokens(extent=whole)]
+        unit = self.parse("-nostdinc")  # nothing that it includes is needed, nor found
+        whole = unit.get_extent(self.path, (0, len(self.text.encode())))
+        return [Token(token) for token in unit.get_tokens(extent=whole)]
 
+    @functools.cached_property
     def functions(self):
-        """Those defined in this file."""
-        return [cursor for cursor in self.cursors if cursor.kind == ci.CursorKind.FUNCTION_DECL and cursor.is_definition()]
+        unit = self.parse(f"-I{self.root}/lib", f"-I{self.root}/include")
+        return [Function(unit, cursor) for cursor in unit.cursor.get_children()
+                if cursor.kind == ci.CursorKind.FUNCTION_DECL and cursor.is_definition()
+                and cursor.location.file.name == self.path]
 
+    @functools.cached_property
     def macros(self):
-        return [cursor for cursor in self.cursors if cursor.kind == ci.CursorKind.MACRO_DEFINITION]
-
-    def includes(self):
-        """(line, name) of each include, also where this build leaves it out."""
-        found = []
+        """(name, tokens of the definition) of each macro, in the order of the file; one name may be there twice."""
+        found, lines = [], self.text.split("\n")
         tokens = [token for token in self.tokens if token.kind != "COMMENT"]
-        for hash_, word in zip(tokens, tokens[1:]):
-            if hash_.text == "#" and word.text == "include" and hash_.line == word.line:
-                rest = "".join(token.text for token in tokens if token.line == word.line)[len("#include"):]
-                found.append((word.line, rest[1:-1]))
+        for at, token in enumerate(tokens):
+            if token.text == "#" and tokens[at + 1].text == "define" and (at == 0 or tokens[at - 1].last < token.line):
+                last = token.line
+                while lines[last - 1].endswith("\\"):
+                    last += 1
+                found.append((tokens[at + 2].text, [other for other in tokens[at:] if other.line <= last]))
         return found
 
+    @functools.cached_property
+    def includes(self):
+        """(line, what) of each include, whatever it depends on."""
+        found = []
+        for line, text in enumerate(self.text.split("\n"), 1):
+            include = re.match(r'\s*#\s*include\s*[<"]([^>"]*)', text)
+            if include:
+                found.append((line, include[1]))
+        commented = {line for token in self.tokens if token.kind == "COMMENT"
+                     for line in range(token.line + 1, token.last + 1)}
+        return [(line, what) for line, what in found if line not in commented]
 
-def names(root, folders=("lib", "include")):
-    found = [path for folder in folders for kind in ("c", "h")
-             for path in glob.glob(f"{folder}/**/*.{kind}", root_dir=root, recursive=True)]
-    return sorted(found)
+
+class Tree:
+    def __init__(self, root=ROOT, base=None, changed=None):
+        self.root = root
+        self.base = base
+        self.changed = changed or {}
+        self.read = {}
+
+    def names(self, *patterns):
+        return sorted({name for pattern in patterns
+                       for name in glob.glob(pattern, root_dir=self.root, recursive=True)
+                       if os.path.isfile(f"{self.root}/{name}")})
+
+    def text(self, name):
+        if name in self.changed:
+            return self.changed[name]
+        with open(f"{self.root}/{name}", encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def source(self, name):
+        if self.base and name not in self.changed:
+            return self.base.source(name)
+        if name not in self.read:
+            self.read[name] = Source(self.root, name, self.text(name))
+        return self.read[name]
+
+    def sources(self, *patterns):
+        return {name: self.source(name) for name in self.names(*patterns)}
+
+    def library(self):
+        return self.sources("lib/**/*.[ch]", "include/**/*.h")
+
+    def parse_library(self):
+        """Those of the library, with their functions: by all processors at once."""
+        sources = self.library()
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(lambda source: source.functions, sources.values()))
+        return sources
+
+    def with_change(self, name, pattern, new):
+        """This tree with the first match of the pattern in that file replaced; None: what is new comes at its end."""
+        old = self.text(name)
+        text = old + new + "\n" if pattern is None else re.sub(pattern, new, old, count=1, flags=re.M | re.S)
+        return None if text == old else Tree(self.root, self, {name: text})
 
 
-def sources(root, folders=("lib", "include")):
-    return {name: Source(root, name) for name in names(root, folders)}
-
-
-def need(what):
-    """Ends with 77, which skips a test, where libclang isn't there."""
+def run(what, check, broken):
+    """A part of tools/check: check(tree) gives complaints; each of the broken must give the one that it has."""
     if not ci:
         print(f"tools/check {what}: skipped: libclang isn't there (Debian: python3-clang)")
         sys.exit(77)
+    tree = Tree()
+    complaints = check(tree)
+    if sys.argv[1:] == ["--can-fail"]:
+        for complaint, *change in broken if not complaints else ():
+            other = tree.with_change(*change)
+            if not other:
+                complaints.append(f"tools/check {what}: nothing to break any more in {change[0]} for: {complaint}")
+            elif not any(complaint in found for found in check(other)):
+                complaints.append(f"tools/check {what}: not found: {complaint}")
+    for complaint in sorted(set(complaints)):
+        print(complaint)
+    sys.exit(bool(complaints))
