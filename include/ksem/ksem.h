@@ -228,7 +228,7 @@ int ksem_pin(struct ksem_proc *proc, ksem_id_t id, struct ksem **sem) KSEM_NOTHR
 /* Ends a pin. NULL: does nothing. May block; not from a signal handler. */
 void ksem_unpin(struct ksem *sem) KSEM_NOTHROW;
 
-/* As the calls by id. EINVAL: the semaphore was destroyed. ksem_pinned_post may be called from a signal handler. */
+/* As the calls by id, also in a signal handler. EINVAL: the semaphore was destroyed. */
 int ksem_pinned_post(struct ksem *sem) KSEM_NOTHROW;
 int ksem_pinned_post_many(struct ksem *sem, unsigned int count) KSEM_NOTHROW;
 int ksem_pinned_wait(struct ksem *sem) KSEM_NOTHROW KSEM_RESULT;

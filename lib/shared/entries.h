@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The entries of a shared namespace's directory whose names could be those of semaphores. */
+/*
+ * The entries of a shared namespace's directory whose names could be those of semaphores.
+ */
 #ifndef KSEM_SHARED_ENTRIES_H
 #define KSEM_SHARED_ENTRIES_H
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Unlinks a name. doubt.h says how other processes learn of that. */
+/*
+ * Unlinks a name. doubt.h says how other processes learn of that.
+ */
 #include <errno.h>
 
 #include "shared/doubt.h"
