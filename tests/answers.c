@@ -65,6 +65,12 @@ ANSWER(ksem_destroy, (struct ksem_proc * proc, ksem_id_t id), (proc, id))
 ANSWER(ksem_open,
        (struct ksem_proc * proc, const char *name, int oflag, mode_t mode, unsigned int value, ksem_id_t *id),
        (proc, name, oflag, mode, value, id))
+ANSWER(ksem_init_attr, (struct ksem_proc * proc, const struct ksem_attr *attr, unsigned int value, ksem_id_t *id),
+       (proc, attr, value, id))
+ANSWER(ksem_open_attr,
+       (struct ksem_proc * proc, const char *name, int oflag, mode_t mode, const struct ksem_attr *attr,
+	unsigned int value, ksem_id_t *id),
+       (proc, name, oflag, mode, attr, value, id))
 ANSWER(ksem_close, (struct ksem_proc * proc, ksem_id_t id), (proc, id))
 ANSWER(ksem_unlink, (struct ksem_proc * proc, const char *name), (proc, name))
 ANSWER(ksem_stat, (struct ksem_proc * proc, ksem_id_t id, struct ksem_info *info), (proc, id, info))

@@ -134,8 +134,37 @@ struct ksem_proc *ksem_private(void) KSEM_NOTHROW;
 
 /* ---- Semaphores and references to them. May block; not from a signal handler. ---- */
 
+/*
+ * What a semaphore is made with. The first order is the default, and the fastest. This version of the library makes
+ * semaphores with the default attributes only; others, if they are right, are ENOTSUP.
+ */
+enum {
+	KSEM_BARGING = 0, /* whichever comes first gets a permit; a thread that never waited may overtake */
+	KSEM_FIFO = 1,    /* the thread that has waited longest gets it */
+	KSEM_LIFO = 2     /* of those for whom the permits suffice, the thread that has waited shortest */
+};
+#define KSEM_UNDO     1u     /* a flag: permits come back when the process that took them ends */
+#define KSEM_METRICS  2u     /* a flag: waits are measured */
+#define KSEM_SHUTDOWN 0x100u /* in ksem_info.flags only */
+
+struct ksem_attr {
+	size_t size;       /* sizeof(struct ksem_attr); see struct ksem_ns_options */
+	uint32_t limit;    /* the value never passes it; 0: the highest that the order allows */
+	uint32_t order;    /* KSEM_BARGING, KSEM_FIFO or KSEM_LIFO */
+	uint32_t flags;    /* 0, or of KSEM_UNDO and KSEM_METRICS any */
+	uint32_t reserved; /* 0 */
+};
+
 /* Makes an anonymous semaphore with that value, and one reference to it. ENFILE: max_sems reached. ENOMEM. */
 int ksem_init(struct ksem_proc *proc, unsigned int value, ksem_id_t *id) KSEM_NOTHROW KSEM_RESULT;
+
+/*
+ * As ksem_init, with attributes; NULL: the default ones. EINVAL, after the checks for NULL and before all others: size,
+ * order, flags or reserved is wrong; the limit or the value is higher than the order allows (KSEM_VALUE_MAX with
+ * KSEM_BARGING), or the value is over the limit; with KSEM_UNDO the limit is 0, or the value isn't the limit.
+ */
+int ksem_init_attr(struct ksem_proc *proc, const struct ksem_attr *attr, unsigned int value,
+		   ksem_id_t *id) KSEM_NOTHROW KSEM_RESULT;
 
 /*
  * Drops the reference to an anonymous semaphore. Without references the semaphore ends. EINVAL: no reference, or named.
@@ -150,6 +179,13 @@ int ksem_destroy(struct ksem_proc *proc, ksem_id_t id) KSEM_NOTHROW;
  */
 int ksem_open(struct ksem_proc *proc, const char *name, int oflag, mode_t mode, unsigned int value,
 	      ksem_id_t *id) KSEM_NOTHROW KSEM_RESULT;
+
+/*
+ * As ksem_open, with attributes; NULL: the default ones. They count for the maker only, as mode and value do, but are
+ * always checked, as by ksem_init_attr.
+ */
+int ksem_open_attr(struct ksem_proc *proc, const char *name, int oflag, mode_t mode, const struct ksem_attr *attr,
+		   unsigned int value, ksem_id_t *id) KSEM_NOTHROW KSEM_RESULT;
 
 /* Drops one reference to a named semaphore. EINVAL: no reference, or anonymous. */
 int ksem_close(struct ksem_proc *proc, ksem_id_t id) KSEM_NOTHROW;
@@ -249,6 +285,10 @@ struct ksem_info {
 	uid_t uid;
 	gid_t gid;
 	mode_t mode;
+	uint32_t limit; /* the value never passes it */
+	uint32_t order;
+	uint32_t flags; /* KSEM_UNDO, KSEM_METRICS, KSEM_SHUTDOWN */
+	uint32_t held;  /* with KSEM_UNDO: permits that living processes hold; else 0 */
 };
 
 /* Describes a semaphore. EINVAL: no reference. */

@@ -4,16 +4,33 @@
  */
 #include <errno.h>
 
+#include "api/attributes.h"
 #include "api/common.h"
 #include "registry/process.h"
 
-PUBLIC int ksem_init(struct ksem_proc *proc, unsigned int value, ksem_id_t *id)
+PUBLIC int ksem_init_attr(struct ksem_proc *proc, const struct ksem_attr *attr, unsigned int value, ksem_id_t *id)
 {
+	struct attributes attributes;
+
 	if (!proc)
 		return EINVAL;
 	if (!id)
 		return EFAULT;
-	return ANSWERS(id, CONTROL(process_init(proc, value, id)));
+	if (attributes_read(attr, value, &attributes) != 0)
+		return EINVAL;
+	return ANSWERS(id, CONTROL(process_init(proc, &attributes, value, id)));
+}
+
+PUBLIC int ksem_init(struct ksem_proc *proc, unsigned int value, ksem_id_t *id)
+{
+	struct attributes attributes;
+
+	if (!proc)
+		return EINVAL;
+	if (!id)
+		return EFAULT;
+	attributes_read(NULL, value, &attributes); /* can't fail */
+	return ANSWERS(id, CONTROL(process_init(proc, &attributes, value, id)));
 }
 
 PUBLIC int ksem_destroy(struct ksem_proc *proc, ksem_id_t id)
@@ -23,14 +40,31 @@ PUBLIC int ksem_destroy(struct ksem_proc *proc, ksem_id_t id)
 	return CONTROL(process_destroy(proc, id));
 }
 
-PUBLIC int ksem_open(struct ksem_proc *proc, const char *name, int oflag, mode_t mode, unsigned int value,
-		     ksem_id_t *id)
+PUBLIC int ksem_open_attr(struct ksem_proc *proc, const char *name, int oflag, mode_t mode,
+			  const struct ksem_attr *attr, unsigned int value, ksem_id_t *id)
 {
+	struct attributes attributes;
+
 	if (!proc)
 		return EINVAL;
 	if (!name || !id)
 		return EFAULT;
-	return ANSWERS(id, CONTROL(process_open(proc, name, oflag, mode, value, id)));
+	if (attributes_read(attr, value, &attributes) != 0)
+		return EINVAL;
+	return ANSWERS(id, CONTROL(process_open(proc, name, oflag, mode, &attributes, value, id)));
+}
+
+PUBLIC int ksem_open(struct ksem_proc *proc, const char *name, int oflag, mode_t mode, unsigned int value,
+		     ksem_id_t *id)
+{
+	struct attributes attributes;
+
+	if (!proc)
+		return EINVAL;
+	if (!name || !id)
+		return EFAULT;
+	attributes_read(NULL, value, &attributes); /* can't fail */
+	return ANSWERS(id, CONTROL(process_open(proc, name, oflag, mode, &attributes, value, id)));
 }
 
 PUBLIC int ksem_close(struct ksem_proc *proc, ksem_id_t id)

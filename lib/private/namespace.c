@@ -79,6 +79,8 @@ static int make(struct ksem_ns *ns, const struct making *making, struct ids *ids
 {
 	int error;
 
+	if (!attributes_are_default(making->attributes))
+		return ENOTSUP;
 	pthread_mutex_lock(&ns->lock);
 	error = make_locked(ns, making, ids, made, garbage);
 	pthread_mutex_unlock(&ns->lock);
@@ -188,6 +190,8 @@ static bool describe(struct ksem *ksem, struct ksem_info *info)
 	info->uid = ksem->owner.uid;
 	info->gid = ksem->owner.gid;
 	info->mode = object_mode(ksem);
+	info->limit = KSEM_VALUE_MAX;
+	info->order = KSEM_BARGING;
 	return true;
 }
 

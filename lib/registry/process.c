@@ -193,15 +193,14 @@ static bool found_memory(struct ksem_ns *ns, int error)
 	return (error == ENOMEM || error == ENOSPC) && namespace_reclaim(ns);
 }
 
-static int try_init(struct ksem_proc *proc, uint32_t value, ksem_id_t *id)
+static int try_init(struct ksem_proc *proc, const struct making *making, ksem_id_t *id)
 {
-	struct making making = {.owner = &proc->cred, .value = value}; /* mode 0: nobody opens it */
 	struct reclaim garbage = RECLAIM_NONE;
 	struct ksem *ksem;
 	int error;
 
 	pthread_mutex_lock(&proc->lock);
-	error = proc->ns->ops->make(proc->ns, &making, &proc->ids, &ksem, &garbage);
+	error = proc->ns->ops->make(proc->ns, making, &proc->ids, &ksem, &garbage);
 	if (!error) {
 		ids_add(&proc->ids, ksem);
 		*id = ksem->id;
@@ -211,11 +210,13 @@ static int try_init(struct ksem_proc *proc, uint32_t value, ksem_id_t *id)
 	return error;
 }
 
-int process_init(struct ksem_proc *proc, uint32_t value, ksem_id_t *id)
+int process_init(struct ksem_proc *proc, const struct attributes *attributes, uint32_t value, ksem_id_t *id)
 {
-	int error = try_init(proc, value, id);
+	/* mode 0: nobody opens it */
+	const struct making making = {.owner = &proc->cred, .value = value, .attributes = attributes};
+	int error = try_init(proc, &making, id);
 
-	return found_memory(proc->ns, error) ? try_init(proc, value, id) : error;
+	return found_memory(proc->ns, error) ? try_init(proc, &making, id) : error;
 }
 
 /*
@@ -346,11 +347,16 @@ static int try_open(struct ksem_proc *proc, const struct making *making, int ofl
 	return error;
 }
 
-int process_open(struct ksem_proc *proc, const char *name, int oflag, mode_t mode, uint32_t value, ksem_id_t *id)
+int process_open(struct ksem_proc *proc, const char *name, int oflag, mode_t mode, const struct attributes *attributes,
+		 uint32_t value, ksem_id_t *id)
 {
 	size_t max = proc->ns->max_name;
-	const struct making making = {
-		.owner = &proc->cred, .name = name, .length = strnlen(name, max + 1), .mode = mode, .value = value};
+	const struct making making = {.owner = &proc->cred,
+				      .name = name,
+				      .length = strnlen(name, max + 1),
+				      .mode = mode,
+				      .value = value,
+				      .attributes = attributes};
 	int error;
 
 	if (making.length > max)

@@ -50,9 +50,10 @@ int process_fork(struct ksem_proc *parent, struct ksem_proc **created);
 int process_exec(struct ksem_proc *proc);
 int process_exit(struct ksem_proc *proc);
 
-int process_init(struct ksem_proc *proc, uint32_t value, ksem_id_t *id);
+int process_init(struct ksem_proc *proc, const struct attributes *attributes, uint32_t value, ksem_id_t *id);
 int process_destroy(struct ksem_proc *proc, ksem_id_t id);
-int process_open(struct ksem_proc *proc, const char *name, int oflag, mode_t mode, uint32_t value, ksem_id_t *id);
+int process_open(struct ksem_proc *proc, const char *name, int oflag, mode_t mode, const struct attributes *attributes,
+		 uint32_t value, ksem_id_t *id);
 int process_close(struct ksem_proc *proc, ksem_id_t id);
 int process_unlink(struct ksem_proc *proc, const char *name);
 int process_stat(struct ksem_proc *proc, ksem_id_t id, struct ksem_info *info);

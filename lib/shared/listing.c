@@ -25,6 +25,8 @@ static int describe(struct ksem *ksem, struct ksem_info *info)
 	info->uid = ksem->owner.uid;
 	info->gid = ksem->owner.gid;
 	info->mode = object_mode(ksem);
+	info->limit = KSEM_VALUE_MAX;
+	info->order = KSEM_BARGING;
 	return shared_refs(ksem, &info->refs);
 }
 
@@ -185,6 +187,8 @@ static void describe_file(struct ksem_ns *ns, const struct file *file, struct ks
 	info->uid = file->owner.uid;
 	info->gid = file->owner.gid;
 	info->mode = file->mode;
+	info->limit = KSEM_VALUE_MAX;
+	info->order = KSEM_BARGING;
 }
 
 /*

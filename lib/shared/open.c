@@ -150,6 +150,8 @@ int shared_ns_make(struct ksem_ns *ns, const struct making *making, struct ids *
 	struct unfinished unfinished;
 	int error;
 
+	if (!attributes_are_default(making->attributes))
+		return ENOTSUP;
 	error = place_refresh(ns);
 	if (error)
 		return error;
