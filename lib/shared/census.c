@@ -20,7 +20,7 @@
 #include "shared/entries.h"
 #include "shared/file.h"
 
-#define CENSUS_BEGIN (INT64_C(1) << 62) /* above the bytes of liveness locks (directory.c) */
+#define CENSUS_BEGIN (INT64_C(1) << 62) /* above the bytes of liveness locks (liveness.c) */
 #define CENSUS_END   INT64_MAX          /* the highest possible byte */
 
 struct range {

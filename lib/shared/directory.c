@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <time.h>
@@ -26,7 +25,6 @@
 #include "base/memory.h"
 #include "ksem/ksem.h"
 #include "os/descriptor.h"
-#include "os/lifetime.h"
 
 #define LOCK_TRIES 200
 
@@ -34,11 +32,6 @@ static pthread_mutex_t directories_lock = PTHREAD_MUTEX_INITIALIZER; /* inside t
 static struct directory *directories;                                /* under directories_lock */
 
 /* ---- The descriptors. ---- */
-
-static int kept_fd(const struct directory *directory)
-{
-	return load_rlx(&directory->fd); /* relaxed: a number; before each use the thread checks which file it is for */
-}
 
 static bool is_ours(const struct directory *directory, int fd, struct stat *status)
 {
@@ -48,7 +41,7 @@ static bool is_ours(const struct directory *directory, int fd, struct stat *stat
 int directory_fd(const struct directory *directory)
 {
 	struct stat status;
-	int fd = kept_fd(directory);
+	int fd = directory_fd_unchecked(directory);
 
 	return is_ours(directory, fd, &status) ? fd : -1;
 }
@@ -58,7 +51,7 @@ static void disown(int fd)
 {
 	pthread_mutex_lock(&directories_lock);
 	for (struct directory *other = directories; other; other = other->next) {
-		if (kept_fd(other) == fd)
+		if (directory_fd_unchecked(other) == fd)
 			store_rlx(&other->fd, -1); /* relaxed: as above */
 		if (other->spare == fd)
 			other->spare = -1;
@@ -82,7 +75,7 @@ static int keep(int fd)
 	return fd;
 }
 
-static void close_ours(const struct directory *directory, int fd)
+void directory_close_fd(const struct directory *directory, int fd)
 {
 	struct stat status;
 
@@ -106,8 +99,7 @@ static int open_by_path(const struct directory *directory)
 	return fd;
 }
 
-/* Opens another description of the directory, which stays open. Negative: errno says why. */
-static int open_again(const struct directory *directory)
+int directory_open_again(const struct directory *directory)
 {
 	char self[64];
 	int fd = directory_fd(directory), own;
@@ -122,171 +114,37 @@ static int open_again(const struct directory *directory)
 	return keep(own);
 }
 
-/* ---- Liveness. ---- */
-
-static struct flock byte_lock(short type, uint64_t liveness)
+bool directory_has_fd(const struct directory *directory, int fd)
 {
-	return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)liveness, .l_len = 1};
+	struct stat status;
+
+	return is_ours(directory, fd, &status);
 }
 
-/* A place for a liveness lock: 61 random bits. No two processes will ever have the same. */
-static uint64_t random_place(void)
+void directory_set_fd(struct directory *directory, int fd)
 {
-	uint64_t place = 0;
-	struct timespec now;
-
-	if (getrandom(&place, sizeof(place), GRND_NONBLOCK) != sizeof(place)) { /* the machine has just started */
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		place = ((uint64_t)now.tv_nsec << 32 ^ (uint64_t)now.tv_sec ^ (uint64_t)getpid() << 16) *
-			UINT64_C(0x9E3779B97F4A7C15);
-	}
-	return place >> 3 | 1;
-}
-
-/* Locks the byte. 0: the kernel gave no lock; errno says why. */
-static uint64_t lock_place(int fd, uint64_t place)
-{
-	struct flock lock = byte_lock(F_RDLCK, place);
-
-	return fcntl(fd, F_OFD_SETLK, &lock) == 0 ? place : 0;
-}
-
-static uint64_t lock_a_place(int fd)
-{
-	return lock_place(fd, random_place());
-}
-
-/* Takes a joint liveness. 0: as above, or the pid namespace is unknown. */
-static uint64_t lock_a_joint_place(int fd)
-{
-	uint32_t namespace = lifetime_namespace();
-
-	return namespace ? lock_place(fd, (random_place() & ~UINT64_C(0x1FFFF)) | (uint64_t) namespace << 1) : 0;
-}
-
-static int become_present(struct directory *directory)
-{
-	directory->liveness = lock_a_place(kept_fd(directory));
-	return directory->liveness ? 0 : errno;
-}
-
-int directory_be_present(struct directory *directory)
-{
-	int saved = errno;
-	int own, error = 0;
-
-	if (directory->liveness)
-		return 0;
-	own = open_again(directory);
-	if (own < 0) {
-		error = errno;
-	} else {
-		close_ours(directory, kept_fd(directory)); /* the parent uses it, too */
-		store_rlx(&directory->fd, own);            /* relaxed: as in kept_fd */
-		error = become_present(directory);
-	}
-	errno = saved;
-	return error;
+	directory_close_fd(directory, directory_fd_unchecked(directory));
+	store_rlx(&directory->fd, fd); /* relaxed: as in directory_fd_unchecked */
 }
 
 int directory_refresh(struct directory *directory, bool *again)
 {
-	struct flock lock = byte_lock(F_RDLCK, directory->liveness);
 	struct stat status;
 	int saved = errno;
 	int fd, error = 0;
 
 	*again = false;
-	if (is_ours(directory, kept_fd(directory), &status))
+	if (is_ours(directory, directory_fd_unchecked(directory), &status))
 		return status.st_nlink == 0 ? ESTALE : 0;
 	fd = keep(open_by_path(directory));
 	if (fd < 0) {
 		error = EBADF;
 	} else {
-		store_rlx(&directory->fd, fd); /* relaxed: as in kept_fd */
-		if (directory->liveness && fcntl(fd, F_OFD_SETLK, &lock) != 0)
-			error = errno;
-		*again = !error;
+		store_rlx(&directory->fd, fd); /* relaxed: as in directory_fd_unchecked */
+		*again = true;
 	}
 	errno = saved;
 	return error;
-}
-
-/* The kernel's answer counts only if the descriptor is still the directory's. */
-bool directory_is_present(const struct directory *directory, uint64_t liveness)
-{
-	struct flock lock = byte_lock(F_WRLCK, liveness);
-	int saved = errno;
-	bool is = liveness == directory->liveness ||
-		  (liveness_is_joint(liveness) && liveness_is_joint(directory->liveness)) || /* ours isn't reported */
-		  fcntl(kept_fd(directory), F_OFD_GETLK, &lock) != 0 || lock.l_type != F_UNLCK ||
-		  directory_fd(directory) < 0;
-
-	errno = saved;
-	return is;
-}
-
-/* ---- Around a fork. ---- */
-
-/* Takes a liveness for a child that will share this process's description. 0: it couldn't. */
-static uint64_t share_description(struct directory *directory)
-{
-	uint64_t own = directory->liveness;
-
-	if (!own || directory_fd(directory) < 0)
-		return 0;
-	if (!liveness_is_joint(own))
-		own = lock_a_joint_place(kept_fd(directory));
-	if (!own)
-		return 0;
-	directory->liveness = own;
-	return lock_a_joint_place(kept_fd(directory));
-}
-
-void directory_before_fork(struct directory *directory)
-{
-	struct stat status;
-	int saved = errno;
-
-	if (!is_ours(directory, directory->spare, &status))
-		directory->spare = open_again(directory);
-	directory->heir = directory->spare >= 0 ? lock_a_place(directory->spare) : share_description(directory);
-	errno = saved;
-}
-
-void directory_after_fork(struct directory *directory)
-{
-	int saved = errno;
-
-	if (directory->heir) {
-		close_ours(directory, directory->spare); /* from now on only the child has it, if there is a child */
-		directory->spare = open_again(directory);
-	}
-	directory->heir = 0;
-	errno = saved;
-}
-
-void directory_in_child(struct directory *directory, bool prepared)
-{
-	struct stat status;
-	int saved = errno;
-	int spare = directory->spare;
-
-	directory->liveness = 0;
-	directory->spare = -1;
-	if (prepared && directory->heir && liveness_is_joint(directory->heir)) {
-		directory->liveness = directory->heir;
-	} else if (prepared && directory->heir && is_ours(directory, spare, &status)) {
-		close_ours(directory, kept_fd(directory));
-		store_rlx(&directory->fd, spare); /* relaxed: as in kept_fd */
-		directory->liveness = directory->heir;
-	} else {
-		directory_be_present(directory);
-		close_ours(directory, spare); /* the parent's */
-	}
-	directory->heir = 0;
-	directory->spare = open_again(directory);
-	errno = saved;
 }
 
 /* ---- The directory itself. ---- */
@@ -332,7 +190,7 @@ static int open_kept(struct directory *directory, const char *path)
 
 	if (fd < 0)
 		return errno;
-	store_rlx(&directory->fd, fd); /* relaxed: as in kept_fd */
+	store_rlx(&directory->fd, fd); /* relaxed: as in directory_fd_unchecked */
 	if (fstat(fd, &status) != 0)
 		return errno;
 	directory->device = status.st_dev;
@@ -371,15 +229,13 @@ int directory_open(struct directory *directory, const char *path)
 		error = open_kept(directory, path);
 	if (!error)
 		error = probe(directory);
-	if (!error)
-		error = become_present(directory);
 	if (error) {
-		if (kept_fd(directory) >= 0)
-			close(kept_fd(directory));
+		if (directory_fd_unchecked(directory) >= 0)
+			close(directory_fd_unchecked(directory));
 		memory_free(directory->path);
 	} else {
 		enter_list(directory);
-		directory->spare = open_again(directory); /* if that fails, it is tried again before a fork */
+		directory->spare = directory_open_again(directory); /* if that fails, it is tried again before a fork */
 	}
 	errno = saved;
 	return error;
@@ -390,8 +246,8 @@ void directory_close(struct directory *directory)
 	int saved = errno;
 
 	leave_list(directory);
-	close_ours(directory, kept_fd(directory));
-	close_ours(directory, directory->spare);
+	directory_close_fd(directory, directory_fd_unchecked(directory));
+	directory_close_fd(directory, directory->spare);
 	memory_free(directory->path);
 	errno = saved;
 }

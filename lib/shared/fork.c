@@ -16,12 +16,13 @@
 #include "object/own_wait.h"
 #include "shared/held.h"
 #include "shared/census.h"
+#include "shared/liveness.h"
 #include "shared/semaphore.h"
 
 void shared_ns_before_fork(struct ksem_ns *ns)
 {
 	for (struct directory *at = shared_ns_directory(shared_ns_of(ns)); at; at = at->older)
-		directory_before_fork(at);
+		liveness_before_fork(at);
 	for (struct shared *shared = shared_ns_of(ns)->all; shared; shared = shared->next)
 		shared_before_fork(&shared->object.ksem);
 }
@@ -31,7 +32,7 @@ void shared_ns_parent_after_fork(struct ksem_ns *ns)
 	for (struct shared *shared = shared_ns_of(ns)->all; shared; shared = shared->next)
 		shared_after_fork(&shared->object.ksem);
 	for (struct directory *at = shared_ns_directory(shared_ns_of(ns)); at; at = at->older)
-		directory_after_fork(at);
+		liveness_parent_after_fork(at);
 }
 
 /* Drops all references to a semaphore that this process has lost. True: that was the end of the namespace. */
@@ -61,7 +62,7 @@ void shared_ns_child_after_fork(struct ksem_ns *ns, bool prepared, struct reclai
 	struct shared *next;
 
 	for (struct directory *at = shared_ns_directory(shared_ns_of(ns)); at; at = at->older)
-		directory_in_child(at, prepared);
+		liveness_child_after_fork(at, prepared);
 	for (struct shared *shared = shared_ns_of(ns)->all; shared; shared = next) {
 		struct ksem *ksem = &shared->object.ksem;
 

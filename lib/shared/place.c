@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "shared/census.h"
+#include "shared/liveness.h"
 #include "shared/semaphore.h"
 
 /* Opens a further directory, which is then the latest. */
@@ -15,6 +16,11 @@ int place_open(struct shared_ns *shared_ns, const char *path)
 	struct directory *directory = memory_alloc(sizeof(*directory), _Alignof(struct directory));
 	int error = directory ? directory_open(directory, path) : ENOMEM;
 
+	if (!error) {
+		error = liveness_begin(directory);
+		if (error)
+			directory_close(directory);
+	}
 	if (error) {
 		memory_free(directory);
 		return error;
@@ -60,7 +66,13 @@ static int refresh(struct ksem_ns *ns, struct directory *directory)
 	bool again;
 	int error = directory_refresh(directory, &again);
 
-	return again ? come_back(ns, directory) : error;
+	if (!again)
+		return error;
+	error = liveness_again(directory);
+	if (!error)
+		return come_back(ns, directory);
+	directory_set_fd(directory, -1); /* so that the next call tries again */
+	return error;
 }
 
 int place_refresh_locked(struct ksem_ns *ns)

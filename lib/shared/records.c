@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "os/lifetime.h"
-#include "shared/directory.h"
+#include "shared/liveness.h"
 
 #define TRIES       8  /* to sum up while nobody comes or goes */
 #define DEAD_TRIES  16 /* records whose process may be dead */
@@ -157,7 +157,7 @@ static bool is_there(struct look *look, const struct holder *holder, uint64_t li
 	if (liveness == 0 || look->asks < asks)
 		return liveness != 0;
 	look->asks -= asks;
-	return !has_ended(holder, liveness) && directory_is_present(directory, liveness);
+	return !has_ended(holder, liveness) && liveness_is_held(directory, liveness);
 }
 
 static bool holder_is_there(struct look *look, const struct holder *holder, const struct directory *directory)

@@ -3,7 +3,7 @@
  * Which OS processes have a shared semaphore: a record for each process (page.h), with the number of its references,
  * and of the waits that it began and ended.
  *
- * A process that is killed leaves its record as it was. The record names the process's liveness (directory.h), by which
+ * A process that is killed leaves its record as it was. The record names the process's liveness (liveness.h), by which
  * others see that the process has ended. So nobody must clean up: numbers are sums over the records of living
  * processes. A new process takes a free record, or that of a dead process.
  *

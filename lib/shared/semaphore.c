@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "shared/census.h"
+#include "shared/liveness.h"
 
 int shared_new(struct ksem_ns *ns, struct directory *directory, const struct file *file, bool named, struct ksem **made)
 {
@@ -27,7 +28,7 @@ int shared_new(struct ksem_ns *ns, struct directory *directory, const struct fil
 	shared->name_hash = file->name_hash;
 	shared->directory = directory;
 	records_init(&shared->records, file->page, file->bytes);
-	error = directory_be_present(directory);
+	error = liveness_ensure(directory);
 	if (!error)
 		error = records_enter(&shared->records, directory, directory->liveness, 1, &shared->record);
 	if (error) {

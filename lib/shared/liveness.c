@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Liveness: see liveness.h.
+ */
+#include "shared/liveness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "os/lifetime.h"
+
+static struct flock byte_lock(short type, uint64_t liveness)
+{
+	return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)liveness, .l_len = 1};
+}
+
+/* A place for a liveness lock: 61 random bits. No two processes will ever have the same. */
+static uint64_t random_place(void)
+{
+	uint64_t place = 0;
+	struct timespec now;
+
+	if (getrandom(&place, sizeof(place), GRND_NONBLOCK) != sizeof(place)) { /* the machine has just started */
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		place = ((uint64_t)now.tv_nsec << 32 ^ (uint64_t)now.tv_sec ^ (uint64_t)getpid() << 16) *
+			UINT64_C(0x9E3779B97F4A7C15);
+	}
+	return place >> 3 | 1;
+}
+
+/* Locks the byte. 0: the kernel gave no lock; errno says why. */
+static uint64_t lock_place(int fd, uint64_t place)
+{
+	struct flock lock = byte_lock(F_RDLCK, place);
+
+	return fcntl(fd, F_OFD_SETLK, &lock) == 0 ? place : 0;
+}
+
+static uint64_t lock_a_place(int fd)
+{
+	return lock_place(fd, random_place());
+}
+
+/* Takes a joint liveness. 0: as above, or the pid namespace is unknown. */
+static uint64_t lock_a_joint_place(int fd)
+{
+	uint32_t namespace = lifetime_namespace();
+
+	return namespace ? lock_place(fd, (random_place() & ~UINT64_C(0x1FFFF)) | (uint64_t) namespace << 1) : 0;
+}
+
+int liveness_begin(struct directory *directory)
+{
+	int saved = errno;
+	int error = 0;
+
+	directory->liveness = lock_a_place(directory_fd_unchecked(directory));
+	if (!directory->liveness)
+		error = errno;
+	errno = saved;
+	return error;
+}
+
+int liveness_ensure(struct directory *directory)
+{
+	int saved = errno;
+	int own, error = 0;
+
+	if (directory->liveness)
+		return 0;
+	own = directory_open_again(directory);
+	if (own < 0) {
+		error = errno;
+	} else {
+		directory_set_fd(directory, own); /* the parent uses the other one, too */
+		error = liveness_begin(directory);
+	}
+	errno = saved;
+	return error;
+}
+
+int liveness_again(struct directory *directory)
+{
+	int saved = errno;
+	int error = 0;
+
+	if (directory->liveness && !lock_place(directory_fd_unchecked(directory), directory->liveness))
+		error = errno;
+	errno = saved;
+	return error;
+}
+
+/* The kernel's answer counts only if the descriptor is still the directory's. */
+bool liveness_is_held(const struct directory *directory, uint64_t liveness)
+{
+	struct flock lock = byte_lock(F_WRLCK, liveness);
+	int saved = errno;
+	bool is = liveness == directory->liveness ||
+		  (liveness_is_joint(liveness) && liveness_is_joint(directory->liveness)) || /* ours isn't reported */
+		  fcntl(directory_fd_unchecked(directory), F_OFD_GETLK, &lock) != 0 || lock.l_type != F_UNLCK ||
+		  directory_fd(directory) < 0;
+
+	errno = saved;
+	return is;
+}
+
+/* ---- Around a fork. ---- */
+
+/* Takes a liveness for a child that will share this process's description. 0: it couldn't. */
+static uint64_t share_description(struct directory *directory)
+{
+	uint64_t own = directory->liveness;
+
+	if (!own || directory_fd(directory) < 0)
+		return 0;
+	if (!liveness_is_joint(own))
+		own = lock_a_joint_place(directory_fd_unchecked(directory));
+	if (!own)
+		return 0;
+	directory->liveness = own;
+	return lock_a_joint_place(directory_fd_unchecked(directory));
+}
+
+void liveness_before_fork(struct directory *directory)
+{
+	int saved = errno;
+
+	if (!directory_has_fd(directory, directory->spare))
+		directory->spare = directory_open_again(directory);
+	directory->heir = directory->spare >= 0 ? lock_a_place(directory->spare) : share_description(directory);
+	errno = saved;
+}
+
+void liveness_parent_after_fork(struct directory *directory)
+{
+	int saved = errno;
+
+	if (directory->heir) {
+		directory_close_fd(directory,
+				   directory->spare); /* from now on only the child has it, if there is a child */
+		directory->spare = directory_open_again(directory);
+	}
+	directory->heir = 0;
+	errno = saved;
+}
+
+void liveness_child_after_fork(struct directory *directory, bool prepared)
+{
+	int saved = errno;
+	int spare = directory->spare;
+
+	directory->liveness = 0;
+	directory->spare = -1;
+	if (prepared && directory->heir && liveness_is_joint(directory->heir)) {
+		directory->liveness = directory->heir;
+	} else if (prepared && directory->heir && directory_has_fd(directory, spare)) {
+		directory_set_fd(directory, spare);
+		directory->liveness = directory->heir;
+	} else {
+		liveness_ensure(directory);
+		directory_close_fd(directory, spare); /* the parent's */
+	}
+	directory->heir = 0;
+	directory->spare = directory_open_again(directory);
+	errno = saved;
+}

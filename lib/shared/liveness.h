@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Liveness: an OS process that uses the namespace has a lock on one byte of the directory, at a random place. The
+ * kernel drops it when the process ends, in whatever way, and when it executes another program. Locks on other bytes
+ * say which semaphores the process has (census.h).
+ *
+ * Fork: the parent takes a liveness for the child, the heir, before the fork. So the child is alive to others from its
+ * first instant, even if it can't open descriptors or has no privileges. The heir's locks belong to a second open file
+ * description, the spare, which the parent opened earlier. After the fork only the child keeps the spare, and uses it
+ * in place of the parent's descriptor. Parent and child each open a new spare.
+ *
+ * A process that dropped privileges may be unable to open a spare. Then parent and child share one description, and its
+ * locks last until both have ended. Their liveness is then joint: the lock is not enough to tell that a process lives,
+ * so others also look at the lifetime in its records (records.h).
+ */
+#ifndef KSEM_SHARED_LIVENESS_H
+#define KSEM_SHARED_LIVENESS_H
+
+#include "shared/directory.h"
+
+/* Takes a liveness, in a directory that was just opened. 0, or the kernel's error. */
+int liveness_begin(struct directory *directory);
+
+/* Takes the same liveness as before, by a descriptor that was opened again. 0, or the kernel's error. */
+int liveness_again(struct directory *directory);
+
+/* Before a fork, and after it in the parent. */
+void liveness_before_fork(struct directory *directory);
+void liveness_parent_after_fork(struct directory *directory);
+
+/* In the child; `prepared`: liveness_before_fork ran for it. */
+void liveness_child_after_fork(struct directory *directory, bool prepared);
+
+/* Makes sure that this process has a liveness. 0, or the kernel's error. */
+int liveness_ensure(struct directory *directory);
+
+/*
+ * Does anybody have that liveness lock? If so, the process of that liveness lives, unless the liveness is joint. True
+ * also if that can't be found out.
+ */
+bool liveness_is_held(const struct directory *directory, uint64_t liveness);
+
+/* May another process share the description, and so the lock? */
+static inline bool liveness_is_joint(uint64_t liveness)
+{
+	return (liveness & 1) == 0;
+}
+
+/* The pid namespace of the process of a joint liveness (os/lifetime.h). */
+static inline uint32_t liveness_namespace(uint64_t liveness)
+{
+	return (uint32_t)(liveness >> 1) & 0xFFFF;
+}
+
+#endif
