@@ -7,6 +7,8 @@
 #include <limits.h>
 #include <sys/stat.h>
 
+#include "shared/default.h"
+
 #define FOR_ALL "/dev/shm/ksem"
 #define ALICE   4321
 #define BOB     4322
@@ -131,6 +133,36 @@ static void one_that_was_left_half_made_is_finished(void **state)
 		SKIP("mounting is forbidden here");
 }
 
+/* ---- Beside those who may write there. ---- */
+
+static bool attacked;
+
+/* What somebody may do who may write to the directory in which the default directory is made. */
+char *__real_mkdtemp(char *template);
+char *__wrap_mkdtemp(char *template);
+char *__wrap_mkdtemp(char *template)
+{
+	char *made = __real_mkdtemp(template);
+
+	if (attacked)
+		MUST(made && rmdir(made) == 0 && symlink("target", made) == 0);
+	return made;
+}
+
+static void a_link_in_place_of_what_was_made_is_not_followed(void **state)
+{
+	const char *path;
+
+	(void)state;
+	MUST(mkdir(path_of("/target"), 0700) == 0);
+	MUST(setenv("KSEM_DIR", path_of("/made"), 1) == 0);
+	attacked = true;
+	FAILS(EACCES, default_directory(true, &path));
+	attacked = false;
+	unsetenv("KSEM_DIR");
+	assert_int_equal(mode_of(path_of("/target")), 0700);
+}
+
 /* ---- KSEM_DIR. ---- */
 
 static void go_elsewhere_first(void)
@@ -167,6 +199,7 @@ int main(void)
 		shared_test(who_is_shut_out_has_one_of_his_own),
 		shared_test(a_symbolic_link_leads_nobody_astray),
 		shared_test(one_that_was_left_half_made_is_finished),
+		shared_test(a_link_in_place_of_what_was_made_is_not_followed),
 		shared_test(a_relative_one_counts_from_where_the_program_started),
 	};
 

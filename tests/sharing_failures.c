@@ -264,6 +264,16 @@ static int init(void)
 	return ksem_init(world.proc, 5, &out.id);
 }
 
+static int init_of_another(void)
+{
+	return ksem_init(other, 5, &out.id);
+}
+
+static void init_of_another_undo(void)
+{
+	OK(ksem_destroy(other, out.id));
+}
+
 static void init_undo(void)
 {
 	OK(ksem_destroy(world.proc, out.id));
@@ -316,6 +326,7 @@ static const struct call {
 	{"ksem_open: there", open_old, open_undo},
 	{"ksem_open: held", open_held, open_undo},
 	{"ksem_init", init, init_undo},
+	{"ksem_init: another's", init_of_another, init_of_another_undo},
 	{"ksem_unlink", unlink_old, unlink_undo},
 	{"ksem_stat", stat_held, nothing},
 	{"ksem_ns_foreach", visit_all, nothing},

@@ -26,4 +26,15 @@ bool descriptor_mark(int fd);
 /* Is it marked, and for the file of that device and number? Fills *status. Leaves errno alone. */
 bool descriptor_is_ours(int fd, dev_t device, ino_t number, struct stat *status);
 
+/*
+ * Is it for that file? To be asked before each call that changes a file by a descriptor that isn't marked: another
+ * thread of the program may have closed it, and opened a file of its own under the number.
+ */
+static inline bool descriptor_is_of(int fd, dev_t device, ino_t number)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 && status.st_dev == device && status.st_ino == number;
+}
+
 #endif

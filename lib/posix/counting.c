@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/compiler.h"
@@ -61,12 +62,18 @@ static int add_shared(atomic(uint32_t) *word, uint32_t n, uint32_t wake)
 	return woken;
 }
 
-/* Reserves memory for the counts; those that the file has already stay. Beyond RLIMIT_FSIZE that would be SIGXFSZ. */
+/*
+ * Reserves memory for the counts; those that the file has already stay. Any other file is left alone. Beyond
+ * RLIMIT_FSIZE this would be SIGXFSZ.
+ */
 static bool make_room(int fd)
 {
 	struct rlimit limit;
+	struct stat status;
 
-	return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur >= sizeof(struct counts) &&
+	return fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
+	       (status.st_size == 0 || status.st_size == sizeof(struct counts)) &&
+	       getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur >= sizeof(struct counts) &&
 	       posix_fallocate(fd, 0, sizeof(struct counts)) == 0;
 }
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "os/clock.h"
+#include "os/descriptor.h"
 
 #define DIRECTORY "/dev/shm"
 #define PREFIX    "ksm."
@@ -108,18 +109,43 @@ static bool is_over_limit(void)
 	return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < sizeof(struct file);
 }
 
-static int fill(int fd, uint32_t value)
+/*
+ * Another thread of the program may close the descriptor at any time, and open a file of its own under the number. So
+ * the new file is recognized (it is empty, and has no name but its own), and before each change the descriptor is still
+ * for it. EBADF: it isn't.
+ */
+static int recognize(struct making *making)
+{
+	struct stat status;
+
+	if (fstat(making->fd, &status) != 0)
+		return errno;
+	if (!S_ISREG(status.st_mode) || status.st_size != 0 || status.st_nlink != (*making->own_name ? 1 : 0))
+		return EBADF;
+	making->device = status.st_dev;
+	making->number = status.st_ino;
+	return 0;
+}
+
+static bool is_still(const struct making *making)
+{
+	return descriptor_is_of(making->fd, making->device, making->number);
+}
+
+static int fill(const struct making *making, uint32_t value)
 {
 	struct file file;
 	ssize_t written;
 
 	if (is_over_limit())
 		return EFBIG;
+	if (!is_still(making))
+		return EBADF;
 	memset(&file, 0, sizeof(file));
 	file.magic = MAGIC;
 	plain_init(&file.sem, value, FUTEX_SHARED);
 	do {
-		written = pwrite(fd, &file, sizeof(file), 0);
+		written = pwrite(making->fd, &file, sizeof(file), 0);
 	} while (written < 0 && errno == EINTR);
 	return written == sizeof(file) ? 0 : written < 0 ? errno : ENOSPC;
 }
@@ -173,7 +199,9 @@ int file_make(const struct file_path *path, mode_t mode, uint32_t value, struct 
 
 	if (error)
 		return error;
-	error = fill(making->fd, value);
+	error = recognize(making);
+	if (!error)
+		error = fill(making, value);
 	if (error)
 		file_forget(making);
 	return error;
@@ -185,6 +213,8 @@ static int link_to(const struct file_path *path, const struct making *making)
 
 	if (*making->own_name)
 		return link(making->own_name, path->whole) == 0 ? 0 : errno;
+	if (!is_still(making))
+		return EBADF;
 	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", making->fd);
 	return linkat(AT_FDCWD, self, AT_FDCWD, path->whole, AT_SYMLINK_FOLLOW) == 0 ? 0 : errno;
 }
@@ -201,7 +231,8 @@ void file_forget(struct making *making)
 {
 	if (*making->own_name)
 		unlink(making->own_name);
-	close(making->fd);
+	if (is_still(making))
+		close(making->fd);
 }
 
 int file_map(int fd, struct file **file)

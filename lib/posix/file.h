@@ -42,6 +42,8 @@ int file_find(const struct file_path *path);
 /* A file that is being made. */
 struct making {
 	int fd;
+	dev_t device; /* of the file, as number is */
+	ino_t number;
 	char own_name[PATH_MAX]; /* "": it has none */
 };
 

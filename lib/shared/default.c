@@ -31,12 +31,32 @@ __attribute__((constructor)) static void note_start(void)
 	errno = saved;
 }
 
+/*
+ * Sets the mode of a directory that this user made. Not by its path: whoever may write beside it could have put a
+ * symbolic link in its place. 0, or an error; EACCES: it is no directory, or another user's.
+ */
+static int give_mode(const char *path, mode_t mode)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat status;
+	int error = 0;
+
+	if (fd < 0)
+		return errno == ELOOP || errno == ENOTDIR ? EACCES : errno;
+	if (fstat(fd, &status) != 0 || !S_ISDIR(status.st_mode) || status.st_uid != geteuid())
+		error = EACCES;
+	else if (fchmod(fd, mode) != 0)
+		error = errno;
+	close(fd);
+	return error;
+}
+
 /* For file systems that can't rename like that: the directory gets its mode a moment after its name. */
 static int make_at_once(const char *path, mode_t mode)
 {
 	if (mkdir(path, mode) != 0)
 		return errno == EEXIST ? 0 : errno;
-	return chmod(path, mode) == 0 ? 0 : errno;
+	return give_mode(path, mode);
 }
 
 /* Makes the directory with that mode, whatever the umask is, unless something has the name. */
@@ -52,9 +72,10 @@ static int make_whole(const char *path, mode_t mode)
 		return ENAMETOOLONG;
 	if (!mkdtemp(beside))
 		return errno;
-	if (chmod(beside, mode) == 0 && renameat2(AT_FDCWD, beside, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
+	error = give_mode(beside, mode);
+	if (!error && renameat2(AT_FDCWD, beside, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
 		return 0;
-	error = errno;
+	error = error ? error : errno;
 	rmdir(beside);
 	if (error == EINVAL || error == ENOSYS)
 		return make_at_once(path, mode);
@@ -76,7 +97,7 @@ static int from_environment(const char *named, bool make, char *path, size_t roo
 static void finish(const struct stat *status)
 {
 	if (status->st_uid == geteuid() && status->st_mode & S_ISVTX)
-		(void)!chmod(FOR_ALL, MODE_FOR_ALL);
+		(void)give_mode(FOR_ALL, MODE_FOR_ALL);
 }
 
 /* May this user open and make semaphores there? */

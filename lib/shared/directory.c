@@ -149,17 +149,17 @@ int directory_refresh(struct directory *directory, bool *again)
 
 /* ---- The directory itself. ---- */
 
-int directory_make_nameless(const struct directory *directory)
+int directory_make_nameless(const struct directory *directory, mode_t mode)
 {
 	const int flags = O_TMPFILE | O_RDWR | O_CLOEXEC;
 
-	return descriptor_clear(openat(directory_fd(directory), ".", flags, S_IRUSR | S_IWUSR));
+	return descriptor_clear(openat(directory_fd(directory), ".", flags, mode));
 }
 
 /* A process that may not make semaphores there may still open them. */
 static int probe(const struct directory *directory)
 {
-	int fd = directory_make_nameless(directory);
+	int fd = directory_make_nameless(directory, 0);
 
 	if (fd >= 0)
 		close(fd);

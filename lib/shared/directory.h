@@ -67,7 +67,7 @@ int directory_open(struct directory *directory, const char *path);
 void directory_close(struct directory *directory);
 
 /* Makes a file without a name there, and returns a descriptor. Negative: errno says why. */
-int directory_make_nameless(const struct directory *directory);
+int directory_make_nameless(const struct directory *directory, mode_t mode);
 
 /* Excludes makers of other processes. Waits for them only for a while. */
 void directory_lock(const struct directory *directory);

@@ -141,6 +141,11 @@ int file_use(struct file *file, struct page *page)
 	return is_semaphore(file) ? 0 : EINVAL;
 }
 
+static bool is_still(int fd, const struct file *file)
+{
+	return descriptor_is_of(fd, file->device, file->number);
+}
+
 static int map(int fd, struct file *file)
 {
 	file->cached = false;
@@ -222,7 +227,7 @@ int file_find(const struct directory *directory, const char *name, size_t length
 	if (error)
 		return error;
 	error = file_map(fd, file);
-	file_end(fd);
+	file_end(fd, file);
 	return error;
 }
 
@@ -254,10 +259,8 @@ static int read_page(int fd, struct page *page, struct file *file)
 		return EINVAL;
 	describe(file, &status);
 	bytes = pread(fd, page, sizeof(*page), 0);
-	if (bytes < 0)
-		return errno;
 	if (bytes != sizeof(*page) || !is_semaphore(file))
-		return EINVAL;
+		return bytes < 0 ? errno : EINVAL;
 	if (file->bytes > sizeof(*page) * (1 + (size_t)load_rlx(&page->more)))     /* relaxed: of a copy */
 		file->bytes = sizeof(*page) * (1 + (size_t)load_rlx(&page->more)); /* relaxed: as above */
 	return file->bytes == sizeof(*page) ? 0 : read_all(fd, file);
@@ -370,7 +373,7 @@ static mode_t mode_of_file(mode_t mode)
  *
  * The first page gets its memory before the file gets long: else a tmpfs with huge pages could use a whole huge page.
  */
-static int give_length(int fd)
+static int give_length(int fd, struct file *file)
 {
 	struct rlimit limit;
 	off_t bytes = FILE_BYTES;
@@ -380,30 +383,58 @@ static int give_length(int fd)
 		bytes = (off_t)(limit.rlim_cur - limit.rlim_cur % PAGE_BYTES);
 	if (bytes == 0)
 		return EFBIG;
-	error = posix_fallocate(fd, 0, PAGE_BYTES);
-	return error || ftruncate(fd, bytes) == 0 ? error : errno;
-}
-
-static int fill(int fd, const struct ksem_cred *owner, mode_t mode, uint32_t value, struct file *file)
-{
-	int error = give_length(fd);
-
-	if (!error)
-		error = describe_open(fd, file);
-	if (!error)
-		error = map(fd, file);
+	file->bytes = (size_t)bytes;
+	error = is_still(fd, file) ? posix_fallocate(fd, 0, PAGE_BYTES) : EBADF;
 	if (error)
 		return error;
-	file->mode = mode;
-	page_init(file->page, value, mode);
-	if (((owner->uid != file->owner.uid || owner->gid != file->owner.gid) &&
-	     fchown(fd, owner->uid, owner->gid) != 0) ||
-	    fchmod(fd, mode_of_file(mode)) != 0)
-		error = error_of(errno);
+	return !is_still(fd, file) ? EBADF : ftruncate(fd, bytes) == 0 ? 0 : errno;
+}
+
+/* Mostly it has both: it was made with them, and the umask took nothing away. */
+static int give_owner_and_mode(int fd, const struct making *making, mode_t made_with, struct file *file)
+{
+	const struct ksem_cred *owner = making->owner;
+
+	if (!is_still(fd, file))
+		return EBADF;
+	if ((owner->uid != file->owner.uid || owner->gid != file->owner.gid) && fchown(fd, owner->uid, owner->gid) != 0)
+		return error_of(errno);
 	file->owner = *owner;
-	if (error)
+	if (mode_of_file(making->mode) == made_with)
+		return 0;
+	return !is_still(fd, file) ? EBADF : fchmod(fd, mode_of_file(making->mode)) == 0 ? 0 : error_of(errno);
+}
+
+/* Maps the page, and makes a semaphore of it. A page of another file isn't blank. */
+static int fill(int fd, mode_t mode, uint32_t value, struct file *file)
+{
+	int error = map(fd, file);
+
+	if (!error && (!is_still(fd, file) || !page_is_blank(file->page))) {
 		file_close(file);
+		error = EBADF;
+	}
+	file->mode = mode;
+	if (!error)
+		page_init(file->page, value, mode);
 	return error;
+}
+
+/* Recognizes the new file, and checks before each change that the descriptor is still for it (os/descriptor.h). */
+static int make_whole(int fd, const struct making *making, struct file *file)
+{
+	struct statx status;
+	int error = look(fd, "", &status);
+
+	if (error)
+		return error;
+	if (!S_ISREG(status.stx_mode) || status.stx_nlink != 0 || status.stx_size != 0)
+		return EBADF;
+	describe(file, &status);
+	error = give_length(fd, file);
+	if (!error)
+		error = give_owner_and_mode(fd, making, status.stx_mode & ALLPERMS, file);
+	return error ? error : fill(fd, making->mode, making->value, file);
 }
 
 int file_make(const struct directory *directory, const struct making *making, struct file *file, int *made)
@@ -415,16 +446,17 @@ int file_make(const struct directory *directory, const struct making *making, st
 	if (making->name && !to_file(making->name, making->length, path))
 		return EINVAL;
 	file->name_hash = making->name ? (uint32_t)file_name_hash(making->name, making->length) : 0;
-	fd = directory_make_nameless(directory);
-	error = fd < 0 ? error_of(errno) : fill(fd, making->owner, making->mode, making->value, file);
-	if (error && fd >= 0)
+	fd = directory_make_nameless(directory, mode_of_file(making->mode));
+	error = fd < 0 ? error_of(errno) : make_whole(fd, making, file);
+	if (error && error != EBADF && fd >= 0)
 		close(fd);
 	*made = fd;
 	errno = saved;
 	return error;
 }
 
-int file_give_name(const struct directory *directory, int made, const char *name, size_t length)
+int file_give_name(const struct directory *directory, int made, const struct file *file, const char *name,
+		   size_t length)
 {
 	char self[64], path[KSEM_NAME_MAX + 2];
 	int saved = errno;
@@ -433,7 +465,9 @@ int file_give_name(const struct directory *directory, int made, const char *name
 	if (!to_file(name, length, path))
 		return EINVAL;
 	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", made);
-	if (linkat(AT_FDCWD, self, directory_fd(directory), path, AT_SYMLINK_FOLLOW) != 0) {
+	if (!is_still(made, file)) {
+		error = EBADF;
+	} else if (linkat(AT_FDCWD, self, directory_fd(directory), path, AT_SYMLINK_FOLLOW) != 0) {
 		error = error_of(errno);
 		if (errno == ENOENT && linkat(made, "", directory_fd(directory), path, AT_EMPTY_PATH) == 0)
 			error = 0; /* no /proc: this works for root */
@@ -442,11 +476,12 @@ int file_give_name(const struct directory *directory, int made, const char *name
 	return error;
 }
 
-void file_end(int fd)
+void file_end(int fd, const struct file *file)
 {
 	int saved = errno;
 
-	close(fd);
+	if (is_still(fd, file))
+		close(fd);
 	errno = saved;
 }
 

@@ -47,7 +47,9 @@ int file_look(const struct directory *directory, const char *name, size_t length
 int file_open(const struct directory *directory, const char *name, size_t length, struct file *file, int *opened);
 int file_map(int fd, struct file *file);
 int file_use(struct file *file, struct page *page);
-void file_end(int fd);
+
+/* Closes a descriptor of that file, if it still is one (os/descriptor.h). */
+void file_end(int fd, const struct file *file);
 
 /*
  * As file_find, but file->page is a copy of the file, file->bytes long. Nothing is mapped, so nobody can end this
@@ -74,12 +76,14 @@ uint64_t file_name_hash(const char *name, size_t length);
 
 /*
  * Makes a semaphore that lacks only its name. *made is a descriptor for file_give_name; the caller ends it by file_end.
- * EINVAL: no semaphore can have that name; EPERM: the file can't be given to that owner; ENOSPC; ENOMEM; EMFILE, ...
+ * EINVAL: no semaphore can have that name; EPERM: the file can't be given to that owner; EBADF: another thread of the
+ * program closed the descriptor; ENOSPC; ENOMEM; EMFILE, ...
  */
 int file_make(const struct directory *directory, const struct making *making, struct file *file, int *made);
 
 /* EEXIST: something has the name; ENOSPC; ... */
-int file_give_name(const struct directory *directory, int made, const char *name, size_t length);
+int file_give_name(const struct directory *directory, int made, const struct file *file, const char *name,
+		   size_t length);
 
 /* Unmaps a file that no other thread has seen, unless the mapping belongs to the map cache. */
 void file_close(struct file *file);

@@ -60,7 +60,7 @@ int map_cache_open(const struct map_cache *cache, const struct directory *direct
 		return error;
 	page = map_cache_find(cache, file->device, file->number);
 	error = page ? file_use(file, page) : file_map(fd, file);
-	file_end(fd);
+	file_end(fd, file);
 	return error;
 }
 

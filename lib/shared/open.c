@@ -111,8 +111,8 @@ static int finish(struct ksem_ns *ns, const struct making *making, struct ids *i
 	if (error)
 		return error;
 	if (making->name)
-		error = file_give_name(shared_ns_directory(shared_ns_of(ns)), unfinished->made, making->name,
-				       making->length);
+		error = file_give_name(shared_ns_directory(shared_ns_of(ns)), unfinished->made, &unfinished->file,
+				       making->name, making->length);
 	if (error) {
 		unprepare(&entering);
 	} else {
@@ -138,7 +138,7 @@ static int admit_and_finish(struct ksem_ns *ns, const struct making *making, str
 	}
 	if (error && unfinished->admission.counted)
 		census_remove(directory, unfinished->file.number);
-	file_end(unfinished->made);
+	file_end(unfinished->made, &unfinished->file);
 	if (error)
 		file_close(&unfinished->file);
 	return error;

@@ -12,6 +12,13 @@
 
 static const char page_magic[8] = "ksem\r\n\1";
 
+bool page_is_blank(const struct page *page)
+{
+	const char *bytes = (const char *)page;
+
+	return bytes[0] == 0 && memcmp(bytes, bytes + 1, PAGE_BYTES - 1) == 0;
+}
+
 void page_init(struct page *page, uint32_t value, mode_t mode)
 {
 	struct timespec now;

@@ -57,6 +57,9 @@ struct more {
 
 _Static_assert(sizeof(struct more) == PAGE_BYTES, "a page of records");
 
+/* Is nothing in it yet? */
+bool page_is_blank(const struct page *page);
+
 /* Fills a page of zeroes that nobody sees yet. */
 void page_init(struct page *page, uint32_t value, mode_t mode);
 
