@@ -9,7 +9,7 @@
 #include <sys/prctl.h>
 
 #include "os/futex.h"
-#include "sem/plain.h"
+#include "wait/direct.h"
 
 static struct futex_ops kernel; /* the real one */
 
@@ -77,15 +77,23 @@ static void register_waiter(int waiters)
 /* ---- Sleeping. ---- */
 
 /* As a wait does it, from having registered. */
+static int arm(struct waiter *waiter)
+{
+	plain_arm_shared(waiter->sem, waiter, false);
+	return 0;
+}
+
+static int leave(struct waiter *waiter, bool give_up)
+{
+	return plain_leave(waiter->sem, give_up);
+}
+
 static int park(const struct deadline *deadline)
 {
-	int woken, left;
+	static const struct wait_policy policy = {.arm = arm, .sleep = signal_sleep, .leave = leave};
+	struct waiter waiter = {.policy = &policy, .sem = &sem, .want = 1, .deadline = deadline};
 
-	do {
-		woken = plain_sleep_shared(&sem, deadline);
-		left = plain_leave(&sem, woken == ETIMEDOUT || woken == EINTR);
-	} while (left == EAGAIN);
-	return left ? woken : 0;
+	return waiter_wait(&waiter);
 }
 
 /* A handler ends its sleep, and nothing else may: not a look either, whose end could hide the handler. */

@@ -39,6 +39,8 @@ static struct model without_waiter(struct model m)
 {
 	if (m.waiters < WORD_WAITERS_MAX) /* else it is stuck */
 		m.waiters--;
+	if (m.waiters == 0)
+		m.spare &= ~WORD_WARNED;
 	if (m.orphan && m.waiters == 0)
 		m.dead = true;
 	return m;
@@ -68,25 +70,44 @@ static void check_to_wake(struct model posted)
 static void check_post(struct model m)
 {
 	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
-		uint32_t n = values[i];
-		struct model want = m;
-		word_t next = NEVER;
-		int error = m.dead ? EINVAL : m.value + n > WORD_VALUE_MAX ? EOVERFLOW : 0;
+		for (size_t j = 0; j < sizeof(values) / sizeof(*values); j++) {
+			uint32_t n = values[i], most = values[j];
+			struct model want = m;
+			word_t next = NEVER;
+			int error = m.dead ? EINVAL : m.value + n > most ? EOVERFLOW : 0;
 
-		want.value += n;
-		check(word_post(word_of(m), n, &next), &next, error, want);
-		if (error == 0)
-			check_to_wake(want);
+			want.value += n;
+			check(word_post(word_of(m), n, most, &next), &next, error, want);
+			if (error == 0)
+				check_to_wake(want);
+		}
 	}
+}
+
+/* What word_take_as answers, and leaves: in *next always, and what isn't changed as it was. */
+static void check_as(struct model m, uint32_t n, enum word_taker taker, int error, struct model want)
+{
+	word_t next = NEVER;
+
+	assert_int_equal(word_take_as(word_of(m), n, n, taker, &next), error);
+	assert_true(next == word_of(want));
+	assert_true(is_legal(want));
 }
 
 static void check_take(struct model m)
 {
-	struct model want = m;
-	word_t next = NEVER;
+	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
+		uint32_t n = values[i];
+		int error = m.dead ? EINVAL : m.value < n ? EAGAIN : 0;
+		struct model want = m;
+		word_t next = NEVER;
 
-	want.value--;
-	check(word_take(word_of(m), &next), &next, m.dead ? EINVAL : m.value == 0 ? EAGAIN : 0, want);
+		want.value -= error ? 0 : n;
+		check(word_take(word_of(m), n, &next), &next, error, want);
+		check_as(m, n, WORD_TRIES, error, want);
+		if (error != EAGAIN)
+			check_as(m, n, WORD_REGISTERS, error, want);
+	}
 }
 
 static void check_take_some(struct model m)
@@ -116,28 +137,69 @@ static void check_take_some(struct model m)
 
 static void check_register(struct model m)
 {
-	struct model want = m;
-	word_t next = NEVER;
+	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
+		uint32_t n = values[i];
+		struct model want = m;
+		word_t next = NEVER;
 
-	if (m.waiters < WORD_WAITERS_MAX) /* else it is stuck */
-		want.waiters++;
-	check(word_register(word_of(m), &next), &next, m.dead ? EINVAL : m.value != 0 ? EAGAIN : 0, want);
+		if (m.waiters < WORD_WAITERS_MAX) /* else it is stuck */
+			want.waiters++;
+		check(word_register(word_of(m), n, &next), &next, m.dead ? EINVAL : m.value >= n ? EAGAIN : 0, want);
+		if (!m.dead && m.value < n)
+			check_as(m, n, WORD_REGISTERS, EAGAIN, want);
+	}
 }
 
 static void check_leave(struct model m)
 {
-	struct model want;
-	word_t next = NEVER;
-
 	if (m.waiters == 0)
 		return; /* only a waiter leaves */
-	want = without_waiter(m);
-	assert_true(word_deregister(word_of(m)) == word_of(want));
-	assert_true(is_legal(want));
-	check(word_give_up(word_of(m), &next), &next, m.value != 0 ? EAGAIN : 0, want);
-	next = NEVER;
-	want.value--;
-	check(word_take_registered(word_of(m), &next), &next, m.value == 0 ? EAGAIN : 0, want);
+	assert_true(word_deregister(word_of(m)) == word_of(without_waiter(m)));
+	assert_true(is_legal(without_waiter(m)));
+	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
+		uint32_t n = values[i];
+		struct model want = without_waiter(m);
+		word_t next = NEVER;
+
+		check(word_give_up(word_of(m), n, &next), &next, m.value >= n ? EAGAIN : 0, want);
+		if (m.value < n) {
+			check_as(m, n, WORD_GIVES_UP, ECANCELED, want);
+			check_as(m, n, WORD_REGISTERED, EAGAIN, m);
+		}
+		next = NEVER;
+		want.value -= n;
+		check(word_take_registered(word_of(m), n, &next), &next, m.value < n ? EAGAIN : 0, want);
+		if (m.value >= n) {
+			check_as(m, n, WORD_GIVES_UP, 0, want);
+			check_as(m, n, WORD_REGISTERED, 0, want);
+		}
+	}
+}
+
+/* What others can write isn't believed: a count of waiters that is too low, or a word that is dead all the same. */
+static void a_waiter_leaves_a_word_that_does_not_count_it(void **state)
+{
+	word_t next;
+
+	(void)state;
+	assert_int_equal(word_take_as(word_new(3), 1, 1, WORD_REGISTERED, &next), 0);
+	assert_true(next == word_new(2));
+	assert_int_equal(word_take_as(word_new(0), 1, 1, WORD_GIVES_UP, &next), ECANCELED);
+	assert_true(next == word_new(0));
+	assert_int_equal(word_take_as(WORD_DEAD | WORD_WAITER | 1, 1, 1, WORD_REGISTERED, &next), EINVAL);
+	assert_int_equal(word_take_as(WORD_DEAD | WORD_WAITER | 1, 1, 1, WORD_GIVES_UP, &next), EINVAL);
+}
+
+/* A post in a mode other than central may lead so far that what slots hold counts. */
+static void slots_count_beyond_what_a_word_may_hold_beside_them(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
+		word_t c = word_with_mode(word_new(WORD_PERCPU_MAX), modes[i]);
+
+		assert_false(word_counts_slots(c, c));
+		assert_int_equal(word_counts_slots(c, c + 1), modes[i] != WORD_CENTRAL);
+	}
 }
 
 static void check_end(struct model m)
@@ -230,8 +292,8 @@ static void nobody_registers_where_permits_may_be_elsewhere(void **state)
 	for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
 		if (modes[i] == WORD_CENTRAL)
 			continue;
-		FAILS(EAGAIN, word_register(word_with_mode(word_new(0), modes[i]), &next));
-		FAILS(EAGAIN, word_take(word_with_mode(word_new(0), modes[i]), &next));
+		FAILS(EAGAIN, word_register(word_with_mode(word_new(0), modes[i]), 1, &next));
+		FAILS(EAGAIN, word_take(word_with_mode(word_new(0), modes[i]), 1, &next));
 		assert_true(next == NEVER);
 	}
 }
@@ -311,16 +373,16 @@ static void reach_all_from(struct search *search, word_t c)
 	word_t next;
 
 	for (uint32_t n = 0; n < SPAN; n++) {
-		if (word_post(c, n, &next) == 0)
+		if (word_post(c, n, WORD_VALUE_MAX, &next) == 0)
 			reach(search, next);
 	}
-	if (word_take(c, &next) == 0)
+	if (word_take(c, 1, &next) == 0)
 		reach(search, next);
-	if (word_register(c, &next) == 0)
+	if (word_register(c, 1, &next) == 0)
 		reach(search, next);
-	if (word_waiters(c) > 0 && word_take_registered(c, &next) == 0)
+	if (word_waiters(c) > 0 && word_take_registered(c, 1, &next) == 0)
 		reach(search, next);
-	if (word_waiters(c) > 0 && word_give_up(c, &next) == 0)
+	if (word_waiters(c) > 0 && word_give_up(c, 1, &next) == 0)
 		reach(search, next);
 	if (word_kill(c, &next) == 0)
 		reach(search, next);
@@ -366,6 +428,8 @@ int main(void)
 		cmocka_unit_test(leaving_takes_a_permit_or_finds_none),
 		cmocka_unit_test(end_is_refused_or_left_to_the_last_waiter),
 		cmocka_unit_test(a_forks_child_counts_off_the_waiters_it_has_not),
+		cmocka_unit_test(a_waiter_leaves_a_word_that_does_not_count_it),
+		cmocka_unit_test(slots_count_beyond_what_a_word_may_hold_beside_them),
 		cmocka_unit_test(no_way_leads_to_an_illegal_word_or_back_from_the_dead),
 	};
 

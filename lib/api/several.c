@@ -70,8 +70,7 @@ static int find_all(struct ksem_proc *proc, const ksem_id_t *ids, unsigned int n
 static int take_any(struct ksem *const *sems, unsigned int n, unsigned int *which)
 {
 	for (unsigned int i = 0; i < n; i++) {
-		struct spin spin = {0};
-		int error = semaphore_ops(sems[i])->take_soon(sems[i], &spin);
+		int error = semaphore_ops(sems[i])->take_soon(sems[i]);
 
 		if (error == 0)
 			*which = i;

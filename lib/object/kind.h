@@ -18,7 +18,7 @@
 #include "object/ids.h"
 #include "object/making.h"
 #include "os/futex.h"
-#include "wait/spin.h"
+#include "wait/waiter.h"
 
 /* What a semaphore does. In a read section that found it, or pinned, unless it says otherwise. */
 struct semaphore_ops {
@@ -28,20 +28,15 @@ struct semaphore_ops {
 	int (*take_some)(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took); /* semaphore_take_some */
 	int (*value)(struct ksem *ksem, uint32_t *value);
 
-	/*
-	 * Before a wait. The caller loops: take_soon and, while that is EAGAIN and spin_again says so, spin_rest
-	 * (wait/spin.h). *spin begins as all 0.
-	 */
-	int (*take_soon)(struct ksem *ksem, struct spin *spin);
-	bool (*spin_again)(struct ksem *ksem, struct spin *spin);
+	/* A take by a thread that will try again: its EAGAIN may not have seen what it just did to others. */
+	int (*take_soon)(struct ksem *ksem);
 
 	/*
-	 * A wait. begin_wait: 0: took a permit; EAGAIN: from now on the thread itself keeps the semaphore, and must
-	 * call finish_wait; EINVAL: it is dead. finish_wait: 0; EINVAL; ETIMEDOUT; EINTR. Outside read sections and the
-	 * fork gate, with cancellation disabled; it may end the semaphore.
+	 * A wait: a waiter's steps (wait/waiter.h); its `sem` is the struct ksem. From entering to having left the
+	 * thread itself keeps the semaphore; if it was the last to do so, it ends it (own_wait.h). It enters in a read
+	 * section, and does the rest outside of those and of the fork gate, with cancellation disabled.
 	 */
-	int (*begin_wait)(struct ksem *ksem);
-	int (*finish_wait)(struct ksem *ksem, const struct deadline *deadline);
+	const struct wait_policy *policy;
 
 	/* How many threads wait. */
 	uint32_t (*waiters)(struct ksem *ksem);

@@ -16,8 +16,8 @@
 #include "ksem/ksem.h"
 #include "object/life.h"
 #include "object/reclaim.h"
-#include "sem/plain.h"
 #include "sem/semaphore.h"
+#include "word/plain.h"
 
 struct name;
 
@@ -82,6 +82,15 @@ static inline bool object_take_one(struct ksem *ksem)
 {
 	return unlikely(object_is_elsewhere(ksem)) ? plain_take_one(object_elsewhere(ksem)) :
 						     semaphore_take_one(&ksem->sem);
+}
+
+/* Where a thread spins that waits for it, wherever that is. */
+static inline void object_spin_at(struct ksem *ksem, struct spin *spin)
+{
+	bool elsewhere = object_is_elsewhere(ksem);
+
+	spin->word = elsewhere ? &object_elsewhere(ksem)->word : &ksem->sem.word;
+	spin->hint = elsewhere ? &object_elsewhere(ksem)->spin : &ksem->sem.spin;
 }
 
 /* All but id and name, of one with one reference that nobody sees yet. */

@@ -11,7 +11,7 @@
  * The mode, in the word, says who may touch the slots:
  *
  *   central    nobody; they are all 0. Only here can a thread register as a waiter.
- *   percpu     sequences, each its own processor's. Nobody waits. value <= PERCPU_VALUE_MAX, so that no sequence can
+ *   percpu     sequences, each its own processor's. Nobody waits. value <= WORD_PERCPU_MAX, so that no sequence can
  *              overflow.
  *   revoking   sequences that began in percpu may still be under way. Whoever comes makes a membarrier. After it the
  *              slots stand still, and one compare-and-swap adds all that they hold to the value: emptying.
@@ -54,8 +54,6 @@
 #include <stdbool.h>
 
 #include "percpu/slots.h"
-
-#define PERCPU_VALUE_MAX (WORD_VALUE_MAX / 2) /* the highest central value in percpu mode */
 
 /*
  * One permit into, or out of, this processor's slot. False: it must be given to, or had from, the word. One try: a
@@ -116,15 +114,6 @@ static inline bool percpu_needs_no_sample(void)
 
 /* Makes a semaphore central that was seen in another mode: all permits are in the word then. Look at it again. */
 void percpu_settle(struct semaphore *sem);
-
-/*
- * Must the semaphore be central before a post makes this word that one? What the slots hold counts for the limit, and
- * in percpu mode the value stays where no sequence can overflow.
- */
-static inline bool percpu_counts_for_limit(word_t c, word_t next)
-{
-	return unlikely(word_mode(c) != WORD_CENTRAL) && word_value(next) > PERCPU_VALUE_MAX;
-}
 
 /*
  * The value of a semaphore that was seen in another mode than central. 0; EINVAL: dead; EAGAIN: look at the word again.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The calls of <semaphore.h> on a semaphore that there is: each is its engine's (sem/plain.h), with errno.
+ * The calls of <semaphore.h> on a semaphore that there is: each is its engine's (wait/direct.h), with errno.
  *
  * sem_post reads all that it needs of the sem_t before its permit can be taken, and touches it no more after: whoever
  * takes the permit may free or unmap it. It may be called from a signal handler.
@@ -95,32 +95,40 @@ static int set_cancel_type(int type)
 	return before;
 }
 
-static int sleep_cancellably(struct plain *sem, const struct deadline *deadline)
+static int enter(struct waiter *waiter)
+{
+	return plain_take_or_register(waiter->sem);
+}
+
+static int arm(struct waiter *waiter)
+{
+	/* Not as one that looks by itself, also if it is shared: a handler must end its sleep. */
+	waiter->signal = plain_signal(waiter->sem, scope_of(waiter->sem));
+	return 0;
+}
+
+static int sleep_cancellably(struct waiter *waiter)
 {
 	int woken, type;
 
-	pthread_cleanup_push(leave_cancelled, sem);
+	pthread_cleanup_push(leave_cancelled, waiter->sem);
 	type = set_cancel_type(PTHREAD_CANCEL_ASYNCHRONOUS);
-	woken = plain_sleep(sem, deadline, scope_of(sem));
+	woken = signal_sleep(waiter);
 	set_cancel_type(type);
 	pthread_cleanup_pop(0);
 	return woken;
 }
 
-/* From having registered to having left. 0, ETIMEDOUT, EINTR. */
-static int park(struct plain *sem, const struct deadline *deadline)
+static int leave(struct waiter *waiter, bool give_up)
 {
-	int woken, left;
-
-	do {
-		woken = sleep_cancellably(sem, deadline);
-		left = plain_leave(sem, woken == ETIMEDOUT || woken == EINTR);
-	} while (left == EAGAIN);
-	return left ? woken : 0;
+	return plain_leave(waiter->sem, give_up);
 }
+
+static const struct wait_policy policy = {enter, arm, sleep_cancellably, leave};
 
 static int wait_until(struct plain *sem, const struct deadline *deadline)
 {
+	struct waiter waiter = {.policy = &policy, .sem = sem, .want = 1, .deadline = deadline};
 	int error;
 
 	pthread_testcancel(); /* a point of cancellation, whether it sleeps or not */
@@ -129,8 +137,8 @@ static int wait_until(struct plain *sem, const struct deadline *deadline)
 	error = plain_take_spinning(sem);
 	if (likely(error != EAGAIN))
 		return error;
-	error = plain_take_or_register(sem);
-	return error == EAGAIN ? park(sem, deadline) : error;
+	error = enter(&waiter);
+	return error == EAGAIN ? waiter_wait(&waiter) : error;
 }
 
 static int wait_timed(sem_t *sem, clockid_t clock, const struct timespec *time, bool faked)

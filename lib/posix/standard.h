@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is in a sem_t: a plain semaphore (sem/plain.h), and nothing else.
+ * What is in a sem_t: a plain semaphore (word/plain.h), and nothing else.
  *
  * A sem_t whose bytes are all 0 is a private semaphore without permits, as glibc's is: programs count on that which
  * never call sem_init.
@@ -11,7 +11,7 @@
 #include <semaphore.h>
 
 #include "base/compiler.h"
-#include "sem/plain.h"
+#include "wait/direct.h"
 
 _Static_assert(sizeof(struct plain) <= sizeof(sem_t), "it is all in the sem_t");
 _Static_assert(_Alignof(struct plain) <= _Alignof(sem_t), "wherever the sem_t is");

@@ -11,7 +11,7 @@
 
 #include "base/rcu.h"
 #include "object/own_wait.h"
-#include "sem/look.h"
+#include "wait/spin.h"
 
 static int post(struct ksem *ksem, uint32_t n)
 {
@@ -33,18 +33,14 @@ static int value(struct ksem *ksem, uint32_t *value)
 	return semaphore_value(&ksem->sem, value);
 }
 
-static int take_soon(struct ksem *ksem, struct spin *spin)
+static int take_soon(struct ksem *ksem)
 {
-	return spin_take(spin, &ksem->sem);
+	return semaphore_take_soon(&ksem->sem);
 }
 
-static bool spins_again(struct ksem *ksem, struct spin *spin)
+static int enter(struct waiter *waiter)
 {
-	return spin_again(spin, &ksem->sem.spin);
-}
-
-static int begin_wait(struct ksem *ksem)
-{
+	struct ksem *ksem = waiter->sem;
 	int error = semaphore_take_or_register(&ksem->sem);
 
 	if (error == EAGAIN)
@@ -52,33 +48,29 @@ static int begin_wait(struct ksem *ksem)
 	return error;
 }
 
-/* Tries to leave as semaphore_leave does. */
-static int leave(struct ksem *ksem, bool give_up, bool *last)
+static int arm(struct waiter *waiter)
 {
-	int error;
+	struct ksem *ksem = waiter->sem;
 
+	return spin_last_look(&ksem->sem.word) ? EAGAIN : eventcount_arm(&ksem->sem, &waiter->signal);
+}
+
+static int leave(struct waiter *waiter, bool give_up)
+{
+	struct ksem *ksem = waiter->sem;
+	int left;
+
+	if (waiter->why == 0)
+		eventcount_woke(&ksem->sem);
 	rcu_enter();
-	error = semaphore_leave(&ksem->sem, give_up, last);
-	if (error != EAGAIN && !*last)
+	left = semaphore_leave(&ksem->sem, give_up, &waiter->last);
+	if (left != EAGAIN && !waiter->last)
 		own_wait.ksem = NULL;
 	rcu_leave();
-	return error;
+	return left;
 }
 
-/* Sleeps until it has left. */
-static int finish_wait(struct ksem *ksem, const struct deadline *deadline)
-{
-	bool last;
-	int woken, left;
-
-	do {
-		woken = spin_last_look(&ksem->sem) ? EAGAIN : eventcount_sleep(&ksem->sem, deadline);
-		left = leave(ksem, woken == ETIMEDOUT || woken == EINTR, &last);
-	} while (left == EAGAIN);
-	if (last)
-		own_wait_end_orphan(ksem);
-	return left ? woken : 0;
-}
+static const struct wait_policy policy = {enter, arm, signal_sleep, leave};
 
 static uint32_t waiters(struct ksem *ksem)
 {
@@ -96,9 +88,7 @@ const struct semaphore_ops private_semaphore_ops = {
 	.take_some = take_some,
 	.value = value,
 	.take_soon = take_soon,
-	.spin_again = spins_again,
-	.begin_wait = begin_wait,
-	.finish_wait = finish_wait,
+	.policy = &policy,
 	.waiters = waiters,
 	.kill = kill_unless_waiting,
 };

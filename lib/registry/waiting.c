@@ -4,7 +4,7 @@
  *
  * A thread that waits by id leaves its read section before it sleeps. From then on it keeps the semaphore itself, as
  * the semaphore's kind sees to (object/kind.h), and its being counted in the process keeps the process. Waits neither
- * take a lock nor allocate, but for what a kind's finish_wait names.
+ * take a lock nor allocate, but for what a kind's waits name.
  *
  * The process in which the calling thread waits is in `own_process`: the child of a fork from a signal handler, which
  * has this thread and no other, tells by it which count to keep. The two change together in a read section, in which no
@@ -18,55 +18,70 @@
 
 #include "base/cancel.h"
 #include "base/rcu.h"
+#include "object/own_wait.h"
 #include "os/fork.h"
 
 static _Thread_local struct ksem_proc *own_process; /* owner only, and its signal handlers; NULL: it waits in none */
 
-/* One try to take a permit, by a thread that may spin for it. In a read section, or pinned. */
-static int try_take(struct spin *spin, struct ksem *ksem)
-{
-	return semaphore_ops(ksem)->take_soon(ksem, spin);
-}
-
-static bool try_again(struct spin *spin, struct ksem *ksem)
-{
-	return semaphore_ops(ksem)->spin_again(ksem, spin);
-}
-
 /*
- * After EAGAIN: the wait begins. In a read section. Apart, as finish is, so that a wait that finds a permit saves fewer
- * registers.
+ * After EAGAIN: spins for a permit, while that pays, and takes it. EAGAIN: the thread is to wait (SPIN_SLEEP in *next),
+ * or to rest and go on spinning (SPIN_REST). In a read section, or pinned.
  */
-static __attribute__((noinline)) int begin(struct ksem *ksem)
+static int spin_and_take(struct spin *spin, struct ksem *ksem, enum spin_next *next)
 {
-	return semaphore_ops(ksem)->begin_wait(ksem);
+	int error = EAGAIN;
+
+	object_spin_at(ksem, spin);
+	do {
+		*next = spin_look(spin);
+		if (*next != SPIN_TRY)
+			return EAGAIN;
+		error = semaphore_ops(ksem)->take_soon(ksem);
+	} while (error == EAGAIN);
+	if (error == 0)
+		spin_paid(spin);
+	return error;
 }
 
-/* The wait of a thread that has begun it so. */
-static __attribute__((noinline)) int finish(struct ksem *ksem, const struct deadline *deadline)
+/* Waits. Ends the read section in which it begins. */
+static int wait(struct ksem *ksem, const struct deadline *deadline)
 {
-	return semaphore_ops(ksem)->finish_wait(ksem, deadline);
+	struct waiter waiter = {.policy = semaphore_ops(ksem)->policy, .sem = ksem, .want = 1, .deadline = deadline};
+	int error = waiter.policy->enter(&waiter);
+
+	rcu_leave();
+	if (error == EAGAIN)
+		error = waiter_wait(&waiter);
+	if (unlikely(waiter.last))
+		own_wait_end_orphan(ksem);
+	return error;
 }
 
-int waiting_pinned(struct ksem *ksem, const struct deadline *deadline)
+/* After EAGAIN. Apart, as the same by id is, so that a wait that finds a permit saves fewer registers. */
+static __attribute__((noinline)) int spin_or_wait_pinned(struct ksem *ksem, const struct deadline *deadline)
 {
 	struct spin spin = {0};
+	enum spin_next next;
 	struct cancel cancel;
 	int error;
 
-	while (unlikely((error = try_take(&spin, ksem)) == EAGAIN) && try_again(&spin, ksem))
-		spin_rest(&spin);
-	if (likely(error != EAGAIN))
+	while ((error = spin_and_take(&spin, ksem, &next)) == EAGAIN && next == SPIN_REST)
+		spin_rest();
+	if (error != EAGAIN)
 		return error;
 	cancel = cancel_disable();
 	fork_settle();
 	rcu_enter();
-	error = begin(ksem);
-	rcu_leave();
-	if (error == EAGAIN)
-		error = finish(ksem, deadline);
+	error = wait(ksem, deadline);
 	cancel_restore(cancel);
 	return error;
+}
+
+int waiting_pinned(struct ksem *ksem, const struct deadline *deadline)
+{
+	int error = semaphore_ops(ksem)->take_soon(ksem);
+
+	return likely(error != EAGAIN) ? error : spin_or_wait_pinned(ksem, deadline);
 }
 
 /* Counts the thread in the process; false: that is leaving. In a read section. */
@@ -86,50 +101,55 @@ static void end_wait(struct ksem_proc *proc)
 	rcu_leave();
 }
 
-/*
- * Tries to take a permit, by a thread that may spin. *ksem: what the id found, in a read section; NULL: EINVAL. A
- * thread that spins leaves the read section meanwhile, since it would keep everybody's memory, and finds it anew.
- */
-static int try_found(struct ksem_proc *proc, ksem_id_t id, struct spin *spin, struct ksem **ksem)
+/* In the read section in which the semaphore was found, which it ends. EINVAL: the process is leaving. */
+static int wait_by_id(struct ksem_proc *proc, struct ksem *ksem, const struct deadline *deadline)
 {
+	struct cancel cancel = cancel_disable();
+	int error = EINVAL;
+
+	if (begin_wait(proc)) {
+		error = wait(ksem, deadline);
+		end_wait(proc);
+	} else {
+		rcu_leave();
+	}
+	cancel_restore(cancel);
+	return error;
+}
+
+/* After EAGAIN, in that read section. */
+static __attribute__((noinline)) int spin_or_wait(struct ksem_proc *proc, ksem_id_t id, struct ksem *ksem,
+						  const struct deadline *deadline)
+{
+	struct spin spin = {0};
+	enum spin_next next;
 	int error;
 
-	while (unlikely((error = *ksem ? try_take(spin, *ksem) : EINVAL) == EAGAIN)) {
-		bool new_child = fork_is_new_child();
-
-		if (!new_child && !try_again(spin, *ksem))
-			break;
-		rcu_leave();
-		if (unlikely(new_child))
-			fork_settle();
-		else
-			spin_rest(spin);
+	while ((error = spin_and_take(&spin, ksem, &next)) == EAGAIN) {
+		if (likely(!fork_is_new_child()) && next == SPIN_SLEEP)
+			return wait_by_id(proc, ksem, deadline);
+		rcu_leave(); /* while others run, it keeps nobody's memory; the id may be closed meanwhile */
+		fork_settle();
+		if (next == SPIN_REST)
+			spin_rest();
 		rcu_enter();
-		*ksem = process_find(proc, id);
+		ksem = process_find(proc, id);
+		if (!ksem) {
+			error = EINVAL;
+			break;
+		}
 	}
+	rcu_leave();
 	return error;
 }
 
 int waiting_found(struct ksem_proc *proc, ksem_id_t id, struct ksem *ksem, const struct deadline *deadline)
 {
-	struct spin spin = {0};
-	bool counted;
-	int error = try_found(proc, id, &spin, &ksem);
-	struct cancel cancel;
+	int error = likely(ksem) ? semaphore_ops(ksem)->take_soon(ksem) : EINVAL;
 
-	if (likely(error != EAGAIN)) {
-		rcu_leave();
-		return error;
-	}
-	cancel = cancel_disable();
-	counted = begin_wait(proc);
-	error = counted ? begin(ksem) : EINVAL;
+	if (unlikely(error == EAGAIN))
+		return spin_or_wait(proc, id, ksem, deadline);
 	rcu_leave();
-	if (error == EAGAIN)
-		error = finish(ksem, deadline);
-	if (counted)
-		end_wait(proc);
-	cancel_restore(cancel);
 	return error;
 }
 

@@ -9,84 +9,64 @@
 #include "sem/semaphore.h"
 
 #include "base/rcu.h"
-#include "wait/backoff.h"
 
-/* The word, for an answer that changes nothing: not before this thread's own puts and takes elsewhere are seen. */
-static word_t look_again(const struct semaphore *sem)
+/* A post beside waiters, whom it wakes. As word_post_loop. */
+static __attribute__((noinline)) int post_to_waiters(struct semaphore *sem, uint32_t n)
 {
-	fence_seq(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
-	return semaphore_word(sem);
-}
-
-/* Tries to make the word `c`, which has waiters, `next`, by a post. */
-static __attribute__((noinline)) bool post_to_waiters(struct semaphore *sem, word_t c, word_t next)
-{
-	bool posted;
+	word_t made;
+	int error;
 
 	rcu_enter();
-	/* KSEM_ORD_1 release, KSEM_ORD_14 release, KSEM_ORD_14 acquire, KSEM_ORD_15 release, KSEM_ORD_15 acquire */
-	posted = cas_seq(&sem->word, &c, next);
-	if (posted)
-		eventcount_wake(sem, next);
+	error = word_post_loop(&sem->word, WORD_OURS, n, WORD_VALUE_MAX, WORD_BESIDE_ANY, &made);
+	if (error == 0 && word_waiters(made) > 0)
+		eventcount_wake(sem, made);
 	rcu_leave();
-	return posted;
+	return error;
+}
+
+/* 0, EINVAL, EOVERFLOW. */
+static inline int post(struct semaphore *sem, uint32_t n)
+{
+	word_t made;
+	int error;
+
+	do {
+		error = word_post_loop(&sem->word, WORD_OURS, n, WORD_VALUE_MAX, WORD_BESIDE_NONE, &made);
+		if (unlikely(error == WORD_BESIDE))
+			error = post_to_waiters(sem, n);
+		if (unlikely(error == WORD_ELSEWHERE))
+			percpu_settle(sem);
+	} while (unlikely(error == WORD_ELSEWHERE));
+	return error;
 }
 
 int semaphore_post_word(struct semaphore *sem, uint32_t n)
 {
-	word_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
-	word_t next;
-	unsigned pauses = 0;
-	bool fenced = false;
-	int error;
+	int error = post(sem, n);
 
-	for (;;) {
-		error = word_post(c, n, &next);
-		if (unlikely(error == EOVERFLOW && !fenced)) {
-			c = look_again(sem);
-			fenced = true;
-			continue;
-		}
-		if (unlikely(error))
-			return error;
-		if (unlikely(percpu_counts_for_limit(c, next))) {
-			percpu_settle(sem);
-		} else if (unlikely(word_waiters(c) > 0)) {
-			if (post_to_waiters(sem, c, next))
-				return 0;
-			backoff(&pauses);
-		} else if (likely(cas_rel(&sem->word, &c, next))) { /* KSEM_ORD_1 release */
-			return 0;
-		} else {
-			backoff(&pauses);
-		}
-		c = load_rlx(&sem->word); /* relaxed: as above */
-	}
+	if (likely(error != EOVERFLOW))
+		return error;
+	fence_seq(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
+	return post(sem, n);
 }
 
-/* Takes a permit, or else registers, or is answered EAGAIN. */
-static int take(struct semaphore *sem, bool registers)
+/* As word_take_loop; what slots hold is brought to the word first, where it needs that. */
+static inline int take_loop(struct semaphore *sem, uint32_t least, uint32_t most, enum word_taker taker,
+			    struct word_change *change)
 {
-	word_t c = load_acq(&sem->word); /* KSEM_ORD_1 acquire: an EAGAIN was posted to, and taken from, before */
-	word_t next;
-	unsigned pauses = 0;
 	int error;
 
-	for (;;) {
-		error = word_take(c, &next);
-		if (unlikely(error == EAGAIN && word_mode(c) != WORD_CENTRAL)) {
-			percpu_settle(sem);
-		} else {
-			if (unlikely(error && !(error == EAGAIN && registers)))
-				return error;
-			if (unlikely(error))
-				word_register(c, &next);           /* can't fail: not dead, no permit, central */
-			if (likely(cas_acq(&sem->word, &c, next))) /* KSEM_ORD_1 acquire */
-				return error;
-			backoff(&pauses);
-		}
-		c = load_acq(&sem->word); /* KSEM_ORD_1 acquire */
-	}
+	while (unlikely((error = word_take_loop(&sem->word, WORD_OURS, least, most, taker, change)) == WORD_ELSEWHERE))
+		percpu_settle(sem);
+	return error;
+}
+
+/* Takes a permit, registers or is answered EAGAIN, as that taker is. */
+static int take(struct semaphore *sem, enum word_taker taker)
+{
+	struct word_change change;
+
+	return take_loop(sem, 1, 1, taker, &change);
 }
 
 int semaphore_take_word(struct semaphore *sem)
@@ -94,53 +74,33 @@ int semaphore_take_word(struct semaphore *sem)
 	int error;
 
 	percpu_sample(sem);
-	error = take(sem, false);
+	error = take(sem, WORD_TRIES);
 	if (likely(error != EAGAIN))
 		return error;
 	fence_seq(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
-	return take(sem, false);
+	return take(sem, WORD_TRIES);
 }
 
 int semaphore_take_word_soon(struct semaphore *sem)
 {
 	percpu_sample(sem);
-	return take(sem, false);
+	return take(sem, WORD_TRIES);
 }
 
 int semaphore_take_or_register(struct semaphore *sem)
 {
 	percpu_sample(sem);
-	return take(sem, true);
+	return take(sem, WORD_REGISTERS);
 }
 
-/*
- * One compare-and-swap takes them all; so what slots hold is brought to the word first, where the value alone isn't
- * `most`.
- */
 static int take_some(struct semaphore *sem, uint32_t least, uint32_t most, uint32_t *took)
 {
-	unsigned pauses = 0;
+	struct word_change change;
+	int error = take_loop(sem, least, most, WORD_TRIES, &change);
 
-	for (;;) {
-		word_t c =
-			load_acq(&sem->word); /* KSEM_ORD_1 acquire: an EAGAIN was posted to, and taken from, before */
-		word_t next;
-		int error = word_take_some(c, least, most, &next);
-
-		if (error == EINVAL)
-			return EINVAL;
-		if (unlikely(word_value(c) < most && word_slots_count(c))) {
-			percpu_settle(sem);
-			continue;
-		}
-		if (error)
-			return error;
-		if (likely(next == c || cas_acq(&sem->word, &c, next))) { /* KSEM_ORD_1 acquire */
-			*took = word_value(c) - word_value(next);
-			return 0;
-		}
-		backoff(&pauses);
-	}
+	if (!error)
+		*took = word_value(change.from) - word_value(change.to);
+	return error;
 }
 
 int semaphore_take_some(struct semaphore *sem, uint32_t least, uint32_t most, uint32_t *took)
@@ -178,34 +138,16 @@ int semaphore_snapshot(struct semaphore *sem, uint32_t *value, uint32_t *waiters
 
 int semaphore_leave(struct semaphore *sem, bool give_up, bool *last)
 {
-	word_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
-	word_t next;
-	int error;
+	struct word_change change;
+	int error = word_take_loop(&sem->word, WORD_OURS, 1, 1, give_up ? WORD_GIVES_UP : WORD_REGISTERED, &change);
 
-	do {
-		error = word_take_registered(c, &next);
-		if (error) {
-			if (!give_up)
-				return EAGAIN;
-			word_give_up(c, &next); /* can't fail: no permit */
-		}
-	} while (!cas_acq_rel(&sem->word, &c, next)); /* KSEM_ORD_1 acquire, KSEM_ORD_3 release */
-	*last = word_is_orphan(next) && word_is_dead(next);
-	return error ? ECANCELED : 0;
+	*last = error != EAGAIN && word_is_orphan(change.to) && word_is_dead(change.to);
+	return error;
 }
 
 int semaphore_kill(struct semaphore *sem)
 {
-	word_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
-	word_t next;
-
-	do {
-		int error = word_kill(c, &next);
-
-		if (error)
-			return error;
-	} while (!cas_acq(&sem->word, &c, next)); /* KSEM_ORD_3 acquire */
-	return 0;
+	return word_kill_loop(&sem->word, WORD_OURS);
 }
 
 bool semaphore_abandon(struct semaphore *sem)

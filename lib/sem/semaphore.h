@@ -17,10 +17,6 @@
  *
  * A post without waiters touches nothing of the semaphore after its compare-and-swap. One with waiters stands in a read
  * section, which keeps the memory until it has counted.
- *
- * Orders: KSEM_ORD_1 joins a post to the take of its permit. Every change of the word is a read-modify-write, so each
- * post heads a release sequence that all later words belong to: a take acquires from every post before it, whichever
- * permit it thinks it took.
  */
 #ifndef KSEM_SEM_SEMAPHORE_H
 #define KSEM_SEM_SEMAPHORE_H
@@ -29,6 +25,7 @@
 #include "wait/eventcount.h"
 #include "percpu/percpu.h"
 #include "wait/spin.h"
+#include "word/loop.h"
 
 static inline void semaphore_init(struct semaphore *sem, uint32_t value)
 {
@@ -44,28 +41,17 @@ int semaphore_post_word(struct semaphore *sem, uint32_t n);
 int semaphore_take_word(struct semaphore *sem);
 int semaphore_take_word_soon(struct semaphore *sem);
 
-/*
- * The most usual post and take by the word: of one permit, where it is central, nobody waits, and nobody else changes
- * it just now. False: nothing was done.
- */
+/* The inline tries by the word (word/loop.h). A take counts itself; false also if it is one to sample (percpu.h). */
 static inline bool semaphore_post_one(struct semaphore *sem)
 {
-	word_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
-
-	return likely(c < WORD_USUAL) && likely(cas_rel(&sem->word, &c, c + 1)); /* KSEM_ORD_1 release */
-}
-
-/* Is it so, by that word? Counts the take (percpu.h); false also if it is one to sample. */
-static inline bool semaphore_takes_one(word_t c)
-{
-	return likely(c - 1 < WORD_USUAL) && likely(percpu_needs_no_sample());
+	return word_post_one(&sem->word);
 }
 
 static inline bool semaphore_take_one(struct semaphore *sem)
 {
 	word_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
 
-	return semaphore_takes_one(c) && likely(cas_acq(&sem->word, &c, c - 1)); /* KSEM_ORD_1 acquire */
+	return likely(word_has_one(c)) && likely(percpu_needs_no_sample()) && word_take_one(&sem->word, c);
 }
 
 /*

@@ -2,7 +2,7 @@
 /*
  * The page of a shared semaphore: the first page of its file.
  *
- * It has a header, the semaphore itself (sem/plain.h), and a record for each OS process that has it (records.h). The
+ * It has a header, the semaphore itself (word/plain.h), and a record for each OS process that has it (records.h). The
  * file has room for more records in further pages.
  *
  * Every process that may open the semaphore may write anything to it. So the library uses nothing in it as an address
@@ -15,7 +15,7 @@
 
 #include "base/compiler.h"
 #include "ksem/ksem.h"
-#include "sem/plain.h"
+#include "wait/direct.h"
 
 #define PAGE_BYTES   4096
 #define PAGE_HOLDERS 120

@@ -129,14 +129,9 @@ int shared_take(struct ksem *ksem)
 	return plain_take(shared_of(ksem)->object.sem);
 }
 
-int shared_take_soon(struct ksem *ksem, struct spin *spin)
+int shared_take_soon(struct ksem *ksem)
 {
-	return plain_spin_take(spin, shared_of(ksem)->object.sem);
-}
-
-bool shared_spin_again(struct ksem *ksem, struct spin *spin)
-{
-	return spin_again(spin, &shared_of(ksem)->object.sem->spin);
+	return plain_take(shared_of(ksem)->object.sem);
 }
 
 int shared_take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took)
@@ -203,13 +198,14 @@ int shared_take_or_register(struct ksem *ksem)
 	return error;
 }
 
-int shared_sleep(struct ksem *ksem, const struct deadline *deadline, bool seen)
+int shared_arm(struct ksem *ksem, struct waiter *waiter, bool seen)
 {
 	struct plain *sem = shared_of(ksem)->object.sem;
 
 	if (unlikely(word_is_dead(plain_word(sem))))
 		return EAGAIN;
-	return likely(seen) ? plain_sleep_shared(sem, deadline) : plain_sleep_and_look(sem, deadline);
+	plain_arm_shared(sem, waiter, !seen);
+	return 0;
 }
 
 /* Ends a wait of a process that others have taken for dead. They count its waiters off in the word, so it doesn't. */
@@ -224,12 +220,9 @@ int shared_deregister(struct ksem *ksem, bool give_up, bool seen)
 {
 	struct shared *shared = shared_of(ksem);
 	struct plain *sem = shared->object.sem;
-	int error;
+	int error = likely(seen) ? plain_leave(sem, give_up) : leave_unseen(sem, give_up);
 
-	if (unlikely(word_is_dead(plain_word(sem)))) /* lost; or taken for dead; or overwritten */
-		error = EINVAL;
-	else
-		error = likely(seen) ? plain_leave(sem, give_up) : leave_unseen(sem, give_up);
+	/* EINVAL: lost; or taken for dead; or overwritten */
 	if (error != EAGAIN)
 		holder_end_wait(shared->record.holder);
 	return error;

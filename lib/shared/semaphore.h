@@ -78,9 +78,7 @@ int shared_post(struct ksem *ksem, uint32_t n);
 int shared_take(struct ksem *ksem);
 int shared_take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took); /* as semaphore_take_some */
 
-/* As the operations take_soon and spin_again. */
-int shared_take_soon(struct ksem *ksem, struct spin *spin);
-bool shared_spin_again(struct ksem *ksem, struct spin *spin);
+int shared_take_soon(struct ksem *ksem); /* as the operation */
 
 int shared_value(struct ksem *ksem, uint32_t *value);
 
@@ -98,14 +96,14 @@ int shared_enter(struct ksem *ksem);
 bool shared_leave(struct ksem *ksem);
 
 /*
- * The wait itself, as plain_take_or_register, plain_sleep_shared and plain_leave. This process's record counts the
+ * The wait itself, as plain_take_or_register, plain_arm_shared and plain_leave. This process's record counts the
  * thread while it is registered. shared_deregister is EINVAL if the semaphore is dead nevertheless.
  *
  * `seen`: this process has its liveness lock. If not, other processes may count the thread off at any time. Then the
  * thread looks for permits by itself, and doesn't count itself off, since that could count off another waiter.
  */
 int shared_take_or_register(struct ksem *ksem);
-int shared_sleep(struct ksem *ksem, const struct deadline *deadline, bool seen);
+int shared_arm(struct ksem *ksem, struct waiter *waiter, bool seen);
 int shared_deregister(struct ksem *ksem, bool give_up, bool seen);
 
 /*

@@ -3,7 +3,7 @@
  * The table of operations of shared semaphores, and waits on them: see wait.h.
  *
  * A wait is counted twice: in the object's own word, which keeps the object alive in this process (semaphore.h), and in
- * the page's word, where posts see it. The first count begins inside the read section in which the semaphore was found.
+ * the page's word, where posts see it. Both begin inside the read section in which the semaphore was found.
  *
  * Waits take no lock and allocate nothing, with two exceptions: a wait that must open the directory again, because the
  * program closed it; and the last waiter of an orphan, which ends it.
@@ -19,28 +19,25 @@
 #include "shared/semaphore.h"
 #include "shared/place.h"
 
-/*
- * Counts this thread among the waiters of this process (EAGAIN). It registers in the page's word later
- * (take_or_register).
- */
-static int begin_wait(struct ksem *ksem)
+/* One fewer keeps the semaphore in this process. In a read section. */
+static void leave_object(struct waiter *waiter)
 {
-	int error = shared_enter(ksem);
+	waiter->last = shared_leave(waiter->sem);
+	if (!waiter->last)
+		own_wait.ksem = NULL;
+}
+
+static int enter(struct waiter *waiter)
+{
+	int error = shared_enter(waiter->sem);
 
 	if (error)
 		return error;
-	own_wait.ksem = ksem;
-	return EAGAIN;
-}
-
-static int take_or_register(struct ksem *ksem)
-{
-	int error;
-
-	rcu_enter();
-	error = shared_take_or_register(ksem);
+	own_wait.ksem = waiter->sem;
+	error = shared_take_or_register(waiter->sem);
 	own_wait.registered = error == EAGAIN;
-	rcu_leave();
+	if (error != EAGAIN)
+		leave_object(waiter);
 	return error;
 }
 
@@ -59,47 +56,28 @@ static bool be_present(struct ksem *ksem)
 	return directory_fd(shared_of(ksem)->directory) >= 0;
 }
 
-/* Sleeps until it has deregistered from the page's word. */
-static int park(struct ksem *ksem, const struct deadline *deadline, bool seen)
+static int arm(struct waiter *waiter)
 {
-	int woken, left;
-
-	do {
-		woken = shared_sleep(ksem, deadline, seen);
-		fork_settle(); /* a handler may have called _Fork() */
-		seen = be_present(ksem);
-		rcu_enter();
-		left = shared_deregister(ksem, woken == ETIMEDOUT || woken == EINTR, seen);
-		own_wait.registered = left == EAGAIN;
-		rcu_leave();
-	} while (left == EAGAIN);
-	return left == EINVAL ? EINVAL : left ? woken : 0;
+	return shared_arm(waiter->sem, waiter, be_present(waiter->sem));
 }
 
-/* True: nothing else keeps the semaphore, and this thread ends it. */
-static bool leave(struct ksem *ksem)
+static int leave(struct waiter *waiter, bool give_up)
 {
-	bool last;
+	bool seen;
+	int left;
 
+	fork_settle(); /* a handler may have called _Fork() */
+	seen = be_present(waiter->sem);
 	rcu_enter();
-	last = shared_leave(ksem);
-	if (!last)
-		own_wait.ksem = NULL;
+	left = shared_deregister(waiter->sem, give_up, seen);
+	own_wait.registered = left == EAGAIN;
+	if (left != EAGAIN)
+		leave_object(waiter);
 	rcu_leave();
-	return last;
+	return left;
 }
 
-static int finish_wait(struct ksem *ksem, const struct deadline *deadline)
-{
-	bool seen = be_present(ksem);
-	int error = take_or_register(ksem);
-
-	if (error == EAGAIN)
-		error = park(ksem, deadline, seen);
-	if (leave(ksem))
-		own_wait_end_orphan(ksem);
-	return error;
-}
+static const struct wait_policy policy = {enter, arm, signal_sleep, leave};
 
 static int kill_if_last(struct ksem *ksem)
 {
@@ -118,9 +96,7 @@ const struct semaphore_ops shared_semaphore_ops = {
 	.take_some = shared_take_some,
 	.value = shared_value,
 	.take_soon = shared_take_soon,
-	.spin_again = shared_spin_again,
-	.begin_wait = begin_wait,
-	.finish_wait = finish_wait,
+	.policy = &policy,
 	.waiters = shared_waiters,
 	.kill = kill_if_last,
 };

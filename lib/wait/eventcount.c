@@ -28,17 +28,19 @@ static uint32_t arm(struct semaphore *sem)
 	return with_state(eventcount, ARMED);
 }
 
-int eventcount_sleep(struct semaphore *sem, const struct deadline *deadline)
+int eventcount_arm(struct semaphore *sem, struct signal *signal)
 {
 	uint32_t eventcount = arm(sem);
-	int error;
 
 	if (word_value(load_seq(&sem->word)) > 0) /* KSEM_ORD_14 release, KSEM_ORD_14 acquire */
 		return EAGAIN;
-	error = futex_wait(&sem->eventcount, eventcount, deadline);
-	if (error == 0)
-		fetch_sub_seq(&sem->woken, 1); /* KSEM_ORD_15 release, KSEM_ORD_15 acquire */
-	return error;
+	*signal = (struct signal){.word = &sem->eventcount, .expected = eventcount, .scope = FUTEX_PRIVATE};
+	return 0;
+}
+
+void eventcount_woke(struct semaphore *sem)
+{
+	fetch_sub_seq(&sem->woken, 1); /* KSEM_ORD_15 release, KSEM_ORD_15 acquire */
 }
 
 /* The ringing eventcount, or the eventcount that somebody found still. */

@@ -27,13 +27,14 @@
 #ifndef KSEM_WAIT_EVENTCOUNT_H
 #define KSEM_WAIT_EVENTCOUNT_H
 
-#include "os/futex.h"
+#include "wait/waiter.h"
 #include "word/state.h"
 
-/*
- * Sleeps while there is no permit; of threads that have registered only. 0 or EAGAIN: try to leave; ETIMEDOUT; EINTR.
- */
-int eventcount_sleep(struct semaphore *sem, const struct deadline *deadline);
+/* Before a thread that has registered sleeps while there is no permit: 0, and on what; EAGAIN: there is one. */
+int eventcount_arm(struct semaphore *sem, struct signal *signal);
+
+/* After it was woken, before it looks for a permit. */
+void eventcount_woke(struct semaphore *sem);
 
 /* After a post that made the word `posted`, in the read section of that post: wakes who can go on. */
 void eventcount_wake(struct semaphore *sem, word_t posted);

@@ -27,6 +27,7 @@
 
 #define WAITS_A_TRIAL   64   /* without a budget, to one with SPIN_MAX */
 #define SPINS_AN_ANSWER 256  /* to how often the kernel is asked on which processors the thread may run */
+#define LAST_LOOKS      64   /* of a thread that has registered */
 #define TIMED_MOST      1000 /* rounds that read the clock, should it stand still */
 
 static _Thread_local unsigned without; /* owner only: waits of this thread that had no budget */
@@ -88,18 +89,18 @@ static void adapt(atomic(uint8_t) *hint, unsigned budget, bool enough)
 		store_rlx(hint, (uint8_t)next); /* relaxed: a hint */
 }
 
-void spin_paid(const struct spin *spin, atomic(uint8_t) *hint)
+void spin_paid(const struct spin *spin)
 {
 	if (spin->budget > 0)
-		adapt(hint, spin->budget, true);
+		adapt(spin->hint, spin->budget, true);
 }
 
-bool spin_again(struct spin *spin, atomic(uint8_t) *hint)
+bool spin_again(struct spin *spin)
 {
 	if (spin->budget == 0) {
 		if (!spin_can())
 			return false;
-		spin->budget = budget_of(hint);
+		spin->budget = budget_of(spin->hint);
 		return spin->budget > 0;
 	}
 	if (spin->rounds < SPIN_UNTIMED) {
@@ -111,14 +112,55 @@ bool spin_again(struct spin *spin, atomic(uint8_t) *hint)
 	spin->spent = now() - spin->begin;
 	if (spin->spent >= 0 && spin->spent < spin->budget && ++spin->rounds < TIMED_MOST)
 		return true;
-	adapt(hint, spin->budget, false);
+	adapt(spin->hint, spin->budget, false);
 	return false;
 }
 
-void spin_rest(const struct spin *spin)
+/* Some looks at the word: does it say anything else than that there is no permit? */
+static bool has_changed(const atomic(word_t) *word)
 {
-	if (spin->spent > SPIN_ALONE)
-		sched_yield();
-	else
+	for (int i = 0; i < SPIN_LOOKS; i++) {
+		word_t c = load_rlx(word); /* relaxed: a take looks again */
+
+		if (word_value(c) > 0 || word_is_dead(c))
+			return true;
 		cpu_relax();
+	}
+	return false;
+}
+
+enum spin_next spin_look(struct spin *spin)
+{
+	if (spin->rested) {
+		spin->rested = false;
+		if (has_changed(spin->word))
+			return SPIN_TRY;
+	}
+	while (spin_again(spin)) {
+		if (spin->spent > SPIN_ALONE) {
+			spin->rested = true;
+			return SPIN_REST;
+		}
+		cpu_relax();
+		if (has_changed(spin->word))
+			return SPIN_TRY;
+	}
+	return SPIN_SLEEP;
+}
+
+void spin_rest(void)
+{
+	sched_yield();
+}
+
+bool spin_last_look(const atomic(word_t) *word)
+{
+	if (!spin_can())
+		return false;
+	for (int i = 0; i < LAST_LOOKS; i++) {
+		if (word_value(load_rlx(word)) > 0) /* relaxed: who leaves looks again */
+			return true;
+		cpu_relax();
+	}
+	return false;
 }

@@ -5,7 +5,7 @@
  *   bits   name      meaning
  *   0-31   value     permits that can be taken
  *   32-53  waiters   threads that have registered, asleep or about to be; each keeps the semaphore's memory
- *   54     warned    of plain semaphores: plain.h. Elsewhere 0
+ *   54     warned    waiters look by themselves (wait/direct.h); 0 where nobody waits
  *   55     -         kept; 0
  *   56     dead      nothing can be posted or taken any more
  *   57     orphan    no reference, name or pin is left: the last waiter to go ends the semaphore
@@ -30,6 +30,7 @@
  *
  * A transition takes the word it starts from, and either writes the next word and returns 0 or returns the error number
  * that says why there is none. None has a side effect, so each can be tested on every kind of word without a thread.
+ * loop.h makes them on a word that others change too.
  */
 #ifndef KSEM_WORD_WORD_H
 #define KSEM_WORD_WORD_H
@@ -41,9 +42,11 @@
 typedef uint64_t word_t;
 
 #define WORD_VALUE_MAX   UINT32_MAX
-#define WORD_USUAL       INT32_MAX /* how far the short ways go: x86-64 compares with it in one instruction */
+#define WORD_USUAL       INT32_MAX            /* how far the inline tries go: one instruction compares with it */
+#define WORD_PERCPU_MAX  (WORD_VALUE_MAX / 2) /* the highest in percpu mode: no sequence can overflow */
 #define WORD_WAITER      (UINT64_C(1) << 32)
 #define WORD_WAITERS_MAX ((UINT64_C(1) << 22) - 1)
+#define WORD_WARNED      (UINT64_C(1) << 54)
 #define WORD_DEAD        (UINT64_C(1) << 56)
 #define WORD_ORPHAN      (UINT64_C(1) << 57)
 #define WORD_MODE_SHIFT  58
@@ -98,21 +101,30 @@ static inline word_t word_with_mode(word_t c, enum word_mode mode)
 	return (c & ~WORD_MODES) | (word_t)mode << WORD_MODE_SHIFT;
 }
 
-/* n permits more. */
-static inline int word_post(word_t c, uint32_t n, word_t *next)
+/* n permits more, up to `most`. */
+static inline int word_post(word_t c, uint32_t n, uint32_t most, word_t *next)
 {
 	if (word_is_dead(c))
 		return EINVAL;
-	if (n > WORD_VALUE_MAX - word_value(c))
+	if (word_value(c) > most || n > most - word_value(c))
 		return EOVERFLOW;
 	*next = c + n;
 	return 0;
 }
 
 /*
- * How many waiters a post that made the word `posted` must wake, if `woken` of them will look at it anyway. For all the
- * permits there are, not for its own alone: a post before it may not have come to its wake yet, and then counts on the
- * sleepers that this one woke.
+ * Must the semaphore be central before a post makes c `next`? What the slots hold counts for the limit, and in percpu
+ * mode the value stays where no sequence can overflow.
+ */
+static inline bool word_counts_slots(word_t c, word_t next)
+{
+	return word_mode(c) != WORD_CENTRAL && word_value(next) > WORD_PERCPU_MAX;
+}
+
+/*
+ * How many waiters, each for one permit, a post that made the word `posted` must wake, if `woken` of them will look at
+ * it anyway. For all the permits there are, not for its own alone: a post before it may not have come to its wake yet,
+ * and then counts on the sleepers that this one woke.
  */
 static inline uint32_t word_to_wake(word_t posted, int32_t woken)
 {
@@ -135,18 +147,13 @@ static inline int word_take_some(word_t c, uint32_t least, uint32_t most, word_t
 	return 0;
 }
 
-/* One permit less. */
-static inline int word_take(word_t c, word_t *next)
+/* n permits less. */
+static inline int word_take(word_t c, uint32_t n, word_t *next)
 {
-	if (word_is_dead(c))
-		return EINVAL;
-	if (word_value(c) == 0)
-		return EAGAIN;
-	*next = c - 1;
-	return 0;
+	return word_take_some(c, n, n, next);
 }
 
-/* One waiter more or less, in the count alone. */
+/* One waiter more or less, in the count alone. What others can write may count too few. */
 static inline word_t word_waiter_more(word_t c)
 {
 	return word_waiters(c) < WORD_WAITERS_MAX ? c + WORD_WAITER : c;
@@ -154,15 +161,15 @@ static inline word_t word_waiter_more(word_t c)
 
 static inline word_t word_waiter_less(word_t c)
 {
-	return word_waiters(c) < WORD_WAITERS_MAX ? c - WORD_WAITER : c;
+	return word_waiters(c) > 0 && word_waiters(c) < WORD_WAITERS_MAX ? c - WORD_WAITER : c;
 }
 
-/* One waiter more; only where there is no permit (EAGAIN: there is one, or may be one elsewhere). */
-static inline int word_register(word_t c, word_t *next)
+/* One waiter more; only where n permits aren't there (EAGAIN: they are, or may be elsewhere). */
+static inline int word_register(word_t c, uint32_t n, word_t *next)
 {
 	if (word_is_dead(c))
 		return EINVAL;
-	if (word_value(c) != 0 || word_mode(c) != WORD_CENTRAL)
+	if (word_value(c) >= n || word_mode(c) != WORD_CENTRAL)
 		return EAGAIN;
 	*next = word_waiter_more(c);
 	return 0;
@@ -172,27 +179,59 @@ static inline int word_register(word_t c, word_t *next)
 static inline word_t word_deregister(word_t c)
 {
 	c = word_waiter_less(c);
+	if (word_waiters(c) == 0)
+		c &= ~WORD_WARNED;
 	if (word_is_orphan(c) && word_waiters(c) == 0)
 		c |= WORD_DEAD;
 	return c;
 }
 
-/* A waiter takes a permit, and is a waiter no more. */
-static inline int word_take_registered(word_t c, word_t *next)
+/* A waiter takes n permits, and is a waiter no more. */
+static inline int word_take_registered(word_t c, uint32_t n, word_t *next)
 {
-	if (word_value(c) == 0)
-		return EAGAIN;
-	*next = word_deregister(c - 1);
-	return 0;
+	int error = word_take(c, n, next);
+
+	if (!error)
+		*next = word_deregister(*next);
+	return error;
 }
 
-/* A waiter gives up; only where there is no permit (EAGAIN: there is one, take it). */
-static inline int word_give_up(word_t c, word_t *next)
+/* A waiter gives up; only where n permits aren't there (EAGAIN: they are, take them). */
+static inline int word_give_up(word_t c, uint32_t n, word_t *next)
 {
-	if (word_value(c) != 0)
+	if (word_value(c) >= n)
 		return EAGAIN;
 	*next = word_deregister(c);
 	return 0;
+}
+
+/* Who takes, and what becomes of one for whom the permits aren't there. */
+enum word_taker {
+	WORD_TRIES,      /* a thread that isn't registered; nothing */
+	WORD_REGISTERS,  /* the same; it registers */
+	WORD_REGISTERED, /* a waiter; it stays one */
+	WORD_GIVES_UP,   /* a waiter; it leaves */
+};
+
+/*
+ * What that taker of `least` to `most` permits makes of the word, always in *next, perhaps c as it is. One that is or
+ * becomes a waiter takes `least`. 0: it has them; EAGAIN: it hasn't; ECANCELED: it left without; EINVAL: dead.
+ */
+static inline int word_take_as(word_t c, uint32_t least, uint32_t most, enum word_taker taker, word_t *next)
+{
+	bool registered = taker == WORD_REGISTERED || taker == WORD_GIVES_UP;
+	int error = registered ? word_take_registered(c, least, next) : word_take_some(c, least, most, next);
+
+	if (error == 0)
+		return 0;
+	*next = c;
+	if (error == EAGAIN && taker == WORD_REGISTERS)
+		word_register(c, least, next); /* or the mode isn't central */
+	if (error == EAGAIN && taker == WORD_GIVES_UP) {
+		word_give_up(c, least, next); /* can't fail: the permits aren't there */
+		return ECANCELED;
+	}
+	return error;
 }
 
 /* The end by destroy: only where nobody waits. */

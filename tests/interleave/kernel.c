@@ -24,7 +24,7 @@
 #include "os/rseq.h"
 #include "object/names.h"
 #include "percpu/slots.h"
-#include "sem/look.h"
+#include "wait/spin.h"
 
 /* ---- Memory ---- */
 
@@ -49,7 +49,7 @@ void kernel_wakes_any(void)
 	wakes_any = true;
 }
 
-/* Deadlines are 1 s (words.c, scenario.c); a look by itself (sem/plain.h) never comes: nobody dies here. */
+/* Deadlines are 1 s (words.c, scenario.c); a look by itself (wait/direct.h) never comes: nobody dies here. */
 static int model_wait(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline)
 {
 	static const int errors[] = {[WOKEN] = 0, [TIMED_OUT] = ETIMEDOUT, [INTERRUPTED] = EINTR};
@@ -320,37 +320,29 @@ void kernel_begin(void)
 
 /* ---- What is not explored: spinning (nobody does), the fork gate, names ---- */
 
-int spin_look(struct spin *spin, struct semaphore *sem)
-{
-	(void)spin;
-	return semaphore_take_soon(sem);
-}
-
 bool spin_can(void)
 {
 	return false;
 }
 
-bool spin_again(struct spin *spin, atomic(uint8_t) *hint)
+enum spin_next spin_look(struct spin *spin)
 {
 	(void)spin;
-	(void)hint;
-	return false;
+	return SPIN_SLEEP;
 }
 
-void spin_paid(const struct spin *spin, atomic(uint8_t) *hint)
-{
-	(void)spin, (void)hint;
-}
-
-void spin_rest(const struct spin *spin)
+void spin_paid(const struct spin *spin)
 {
 	(void)spin;
 }
 
-bool spin_last_look(const struct semaphore *sem)
+void spin_rest(void)
 {
-	(void)sem;
+}
+
+bool spin_last_look(const atomic(word_t) *word)
+{
+	(void)word;
 	return false;
 }
 

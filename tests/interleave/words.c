@@ -12,7 +12,7 @@
 #include "history.h"
 #include "object/reclaim.h"
 #include "object/ids.h"
-#include "sem/plain.h"
+#include "wait/direct.h"
 #include "shared/semaphore.h"
 
 static struct page *pages[SEMAPHORES];
@@ -69,27 +69,29 @@ int words_trywait(unsigned which)
 	return plain_take_one(object_elsewhere(ksems[which])) ? 0 : shared_take(ksems[which]);
 }
 
-static int park(struct plain *sem, const struct deadline *deadline)
+static int arm(struct waiter *waiter)
 {
-	int woken, left;
+	plain_arm_shared(waiter->sem, waiter, false);
+	return 0;
+}
 
-	do {
-		woken = plain_sleep_shared(sem, deadline);
-		left = plain_leave(sem, woken == ETIMEDOUT || woken == EINTR);
-	} while (left == EAGAIN);
-	return left ? woken : 0;
+static int leave(struct waiter *waiter, bool give_up)
+{
+	return plain_leave(waiter->sem, give_up);
 }
 
 int words_wait(unsigned which, bool timed)
 {
+	static const struct wait_policy policy = {.arm = arm, .sleep = signal_sleep, .leave = leave};
 	static const struct deadline never = {.time = {1, 0}};
 	struct plain *sem = plains[which];
+	struct waiter waiter = {.policy = &policy, .sem = sem, .want = 1, .deadline = timed ? &never : NULL};
 	int error;
 
 	if (plain_take_one(sem))
 		return 0;
 	error = plain_take_or_register(sem);
-	return error == EAGAIN ? park(sem, timed ? &never : NULL) : error;
+	return error == EAGAIN ? waiter_wait(&waiter) : error;
 }
 
 int words_trywait_some(unsigned which, unsigned least, unsigned most, unsigned *took)

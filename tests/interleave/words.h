@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Plain semaphores of a scenario (sem/plain.h), called as lib/shared/ and lib/posix/ call them, but with futexes of one
- * process, in memory that goes when the scenario says so. By id, they are what processes share (shared/semaphore.h), in
- * a table, and the memory is the page.
+ * Plain semaphores of a scenario (word/plain.h), called as lib/shared/ and lib/posix/ call them, but with futexes of
+ * one process, in memory that goes when the scenario says so. By id, they are what processes share
+ * (shared/semaphore.h), in a table, and the memory is the page.
  */
 #ifndef KSEM_TESTS_INTERLEAVE_WORDS_H
 #define KSEM_TESTS_INTERLEAVE_WORDS_H

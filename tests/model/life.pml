@@ -97,7 +97,7 @@ proctype holder(byte me) RUNS
 		listed[me] = false;
 		LET_GO;
 last_reference:
-		atomic { /* [code: semaphore_kill] [code: word_kill] */
+		atomic { /* [code: semaphore_kill, word_kill_loop, word_kill] */
 			TOUCH;
 #ifndef KILL_BESIDE
 			if
@@ -132,7 +132,7 @@ inline sleep_and_leave()
 	:: TOUCH /* its time is up */
 	fi;
 	atomic { RCU_ENTER }
-	/* [code: semaphore_leave] [code: word_deregister] [code: leave] */
+	/* [code: semaphore_leave, word_take_loop, word_take_as, word_deregister] [code: leave] */
 	atomic {
 		TOUCH;
 		assert(!dead);
@@ -149,14 +149,14 @@ inline sleep_and_leave()
 #endif
 	}
 	atomic { RCU_LEAVE }
-	/* [code: finish_wait] */
+	/* [code: waiter_wait, wait] */
 	if
 	:: last -> last = false; end_it()
 	:: else
 	fi
 }
 
-/* [code: waiting_found, begin_wait, end_wait] [code: begin_wait] */
+/* [code: waiting_found, spin_or_wait, wait_by_id, begin_wait, end_wait, wait, enter] */
 proctype waiter() RUNS
 {
 	bool last;
@@ -203,7 +203,7 @@ not_held:
 /* After a permit was put beside waiters: the wake. [code: eventcount_wake] */
 #define WAKE TOUCH
 
-/* [code: semaphore_post_word, post_to_waiters] */
+/* [code: semaphore_post_word, post, post_to_waiters, word_post_loop] */
 inline post()
 {
 	atomic {
@@ -246,7 +246,7 @@ posted:
 	atomic { RCU_LEAVE; post_is_over = true; through++ }
 }
 
-/* [code: waiting_pinned] [code: namespace_unpin] */
+/* [code: waiting_pinned, spin_or_wait_pinned] [code: namespace_unpin] */
 proctype pinned_waiter() RUNS
 {
 	bool last;

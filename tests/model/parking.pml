@@ -120,7 +120,7 @@ inline make_still()
 	}
 }
 
-/* [code: semaphore_post_word, post_to_waiters] [code: word_post] */
+/* [code: semaphore_post_word, post, post_to_waiters, word_post_loop, word_post] */
 proctype poster() RUNS
 {
 	byte posted_value, posted_waiters, more, found, posts;
@@ -197,9 +197,9 @@ next:		atomic { posted_value = 0; posted_waiters = 0; more = 0; found = 0; seen 
 }
 
 /*
- * Registers, sleeps, leaves. [code: take, semaphore_leave]
+ * Registers, sleeps, leaves. [code: take, semaphore_leave, word_take_loop, word_take_as]
  * [code: word_take, word_register, word_take_registered, word_give_up, word_deregister]
- * [code: waiting_pinned] [code: begin_wait, finish_wait, leave]
+ * [code: waiting_pinned, waiter_wait, signal_sleep, wait] [code: enter, arm, leave]
  */
 proctype waiter(byte i; bool timed) RUNS
 {
@@ -218,7 +218,7 @@ proctype waiter(byte i; bool timed) RUNS
 #ifdef ENLIST_BESIDE
 	assert(value == 0 || posted > 0);
 #endif
-again:	/* [code: arm, eventcount_sleep, with_state] */
+again:	/* [code: arm, eventcount_arm, eventcount_woke, with_state] */
 	atomic { eventcount = armed; expected = generation; give_up = false }
 #ifndef NO_RELOOK
 	if

@@ -317,9 +317,9 @@ inline sum_of()
 /* ---- Calls. ---- */
 
 /*
- * [code: semaphore_post] [code: semaphore_post_word] [code: word_post]
+ * [code: semaphore_post, semaphore_post_word, post, word_post_loop, word_post]
  * [code: SEQUENCE_WORD, SEQUENCE_WORD_PUT, SEQUENCE_PLAIN_PUT]
- * [code: percpu_counts_for_limit]
+ * [code: word_counts_slots]
  */
 inline post(n)
 {
@@ -363,7 +363,7 @@ inline clear()
 }
 
 /*
- * [code: semaphore_take] [code: take, semaphore_take_word, semaphore_take_or_register]
+ * [code: semaphore_take] [code: word_take_loop, word_take_as, take, take_loop, semaphore_take_word, semaphore_take_or_register]
  * [code: SEQUENCE_WORD, SEQUENCE_WORD_TAKE, SEQUENCE_PLAIN_TAKE]
  * [code: word_take, word_register]
  */

@@ -7,8 +7,8 @@
  * The wait doubles with each failure of one call, up to a microsecond or some, as long as the processor's pauses are;
  * so it delays nobody for long, and whoever is alone never.
  */
-#ifndef KSEM_WAIT_BACKOFF_H
-#define KSEM_WAIT_BACKOFF_H
+#ifndef KSEM_WORD_BACKOFF_H
+#define KSEM_WORD_BACKOFF_H
 
 #include "base/compiler.h"
 

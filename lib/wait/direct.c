@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Waiting on plain semaphores: see direct.h.
+ */
+#include "wait/direct.h"
+
+#include <errno.h>
+#include <limits.h>
+
+#include "base/compiler.h"
+#include "os/clock.h"
+
+/* What waiters sleep on. */
+static atomic(uint32_t) *value_half(struct plain *sem)
+{
+	return (atomic(uint32_t) *)&sem->word + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
+}
+
+void plain_init(struct plain *sem, uint32_t value, enum futex_scope scope)
+{
+	store_rlx(&sem->word, word_new(value)); /* relaxed: nobody sees the semaphore until it is published */
+	sem->shared = scope == FUTEX_SHARED ? PLAIN_SHARED : 0;
+	store_rlx(&sem->spin, SPIN_MAX / SPIN_UNIT); /* relaxed: as above */
+}
+
+/*
+ * A post to a shared semaphore on which somebody waits: by the kernel, permit and wake call in one. False: nothing was
+ * done. The kernel doesn't look how far it goes. So it is only asked where the value is so low that all threads that
+ * Linux can have may do the same at once. For all permits that were seen, as ever; how many wait may have changed.
+ */
+static bool post_by_kernel(struct plain *sem, word_t c, uint32_t n, uint32_t most, bool *nobody)
+{
+	uint32_t value = word_value(c);
+	int woken;
+
+	if (n > FUTEX_ADD_MAX || value > most / 2 || n > most / 2 / WORD_WAITERS_MAX)
+		return false;
+	woken = futex_add_shared(value_half(sem), n, value + n); /* a release too, and more */
+	*nobody = woken == 0;
+	return woken >= 0;
+}
+
+/* Before such a post that the kernel doesn't make: sees to it that sleepers look. False: they do. */
+static bool warn_sleepers(struct plain *sem, word_t c)
+{
+	if (c & WORD_WARNED)
+		return false;
+	if (cas_rlx(&sem->word, &c, c | WORD_WARNED)) /* relaxed: who is woken sees it, who isn't registers after it */
+		futex_wake_in(FUTEX_SHARED, value_half(sem), INT_MAX);
+	return true;
+}
+
+/* A post to waiters of a shared one, whose word is c. 0, EINVAL, EOVERFLOW; EAGAIN: the word may have changed. */
+static int post_to_shared(struct plain *sem, word_t c, uint32_t n, uint32_t most, bool *nobody)
+{
+	word_t made;
+	int error;
+
+	if (post_by_kernel(sem, c, n, most, nobody))
+		return 0;
+	if (warn_sleepers(sem, c))
+		return EAGAIN;
+	error = word_post_loop(&sem->word, WORD_OPEN, n, most, WORD_BESIDE_WARNED, &made);
+	if (error == WORD_BESIDE)
+		return EAGAIN;
+	if (!error && word_waiters(made) > 0)
+		*nobody = futex_wake_in(FUTEX_SHARED, value_half(sem), word_to_wake(made, 0)) <= 0;
+	return error;
+}
+
+int plain_post(struct plain *sem, uint32_t n, uint32_t most, enum futex_scope scope, bool *nobody)
+{
+	enum word_beside beside = scope == FUTEX_SHARED ? WORD_BESIDE_NONE : WORD_BESIDE_ANY;
+	word_t made;
+	int error;
+
+	do {
+		error = word_post_loop(&sem->word, WORD_OPEN, n, most, beside, &made);
+		if (unlikely(error == WORD_BESIDE))
+			error = post_to_shared(sem, made, n, most, nobody);
+		else if (likely(!error) && n > 0 && unlikely(word_waiters(made) > 0))
+			*nobody = futex_wake_in(scope, value_half(sem), word_to_wake(made, 0)) <= 0;
+	} while (unlikely(error == EAGAIN));
+	return error;
+}
+
+int plain_take_spinning(struct plain *sem)
+{
+	struct spin spin = {.word = &sem->word, .hint = &sem->spin};
+	int error;
+
+	do {
+		error = plain_take(sem);
+	} while (unlikely(error == EAGAIN) && spin_on(&spin));
+	if (error == 0)
+		spin_paid(&spin);
+	return error;
+}
+
+struct signal plain_signal(struct plain *sem, enum futex_scope scope)
+{
+	return (struct signal){.word = value_half(sem), .expected = 0, .scope = scope};
+}
+
+/*
+ * From half a PLAIN_LOOK to one and a half, by no rule: a signal at the very end of such a sleep is one after it, for
+ * which the wait goes on, and programs' own timers fire at whole seconds.
+ */
+static int64_t time_to_look(const struct timespec *now)
+{
+	uint64_t mixed = (uint64_t)now->tv_nsec * UINT64_C(0x9E3779B97F4A7C15);
+
+	return PLAIN_LOOK / 2 + (int64_t)((mixed >> 32) * PLAIN_LOOK >> 32);
+}
+
+void plain_arm_shared(struct plain *sem, struct waiter *waiter, bool alone)
+{
+	const struct deadline *deadline = waiter->deadline;
+	word_t c = plain_word(sem);
+	struct timespec now;
+	int64_t length;
+
+	waiter->signal = plain_signal(sem, FUTEX_SHARED);
+	if (!alone && word_waiters(c) <= 1 && !(c & WORD_WARNED))
+		return;
+	now = clock_now(CLOCK_MONOTONIC);
+	length = time_to_look(&now);
+	if (deadline) {
+		struct timespec by_its_clock = clock_now(deadline->clock);
+
+		length = clock_between(&by_its_clock, &deadline->time, length);
+		if (length == 0)
+			return; /* its own clock says when it is past */
+	}
+	waiter->signal.looks = true;
+	waiter->signal.look = (struct deadline){CLOCK_MONOTONIC, clock_after(&now, length)};
+}
+
+bool plain_trim_waiters(struct plain *sem, word_t was, uint32_t most)
+{
+	uint32_t waiters = word_waiters(was);
+
+	if (waiters == WORD_WAITERS_MAX) { /* a stuck count doesn't tell whether somebody has come meanwhile */
+		cas_rlx(&sem->word, &was, was - WORD_WAITER); /* relaxed: what the dead did needs no order */
+		return false;
+	}
+	if (waiters > most) {
+		word_t next = was - (waiters - most) * WORD_WAITER;
+
+		/* relaxed: as above */
+		if (cas_rlx(&sem->word, &was, most > 0 ? next : next & ~WORD_WARNED))
+			futex_wake_in(FUTEX_SHARED, value_half(sem), INT_MAX);
+	}
+	return true;
+}
+
+void plain_add_waiter(struct plain *sem)
+{
+	word_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
+
+	while (!cas_rlx(&sem->word, &c, word_waiter_more(c))) /* relaxed: a number; the thread looks before it sleeps */
+		;
+}
+
+void plain_count_again(struct plain *sem, uint32_t n)
+{
+	for (; n > 0; n--)
+		plain_add_waiter(sem);
+	futex_wake_in(FUTEX_SHARED, value_half(sem), INT_MAX);
+}
