@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Read-copy-update: liburcu's "bulletproof" flavour (bp), which needs no registration by its host.
+ * Read-copy-update: liburcu's "bulletproof" flavour (bp), with which threads need not register.
  *
- * A reader brackets its look with rcu_enter() and rcu_leave(); what it finds through a published pointer stays
- * allocated until it leaves. A writer takes a thing out of every table, then calls rcu_wait_epoch(), which returns when
- * every reader that may still hold the thing has left; then it frees it. rcu_wait_epoch() may not be called between
- * rcu_enter() and rcu_leave(). Enter and leave nest, neither blocks nor makes a system call (but for a thread's first
- * enter, which makes it known to liburcu), and both may be called from a signal handler.
+ * A reader's code between rcu_enter() and rcu_leave() is a read section: what it finds through a published pointer
+ * stays allocated until it leaves. A writer takes an object out of every table, and then calls rcu_wait_epoch(), which
+ * returns when every reader that may have found the object has left. Then the writer frees it. rcu_wait_epoch() must
+ * not be called in a read section. Read sections nest. rcu_enter() and rcu_leave() never block, make no system call
+ * (except the first rcu_enter() of a thread, which registers it with liburcu), and may be called from a signal handler.
  *
- * Epochs are grace periods, numbered from 1, and shared: threads that wait at the same time are served by the same one,
- * as long as it began after they came.
+ * Epochs are grace periods, numbered from 1. Threads that wait at the same time share an epoch that begins after they
+ * came.
  *
  * Ordering: KSEM_ORD_6 release ends a read section, KSEM_ORD_6 acquire ends a grace period. liburcu in Debian 12 isn't
- * instrumented, so under ThreadSanitizer both ends, and the publication of a node through a liburcu table (KSEM_ORD_7),
- * are told to it by hand.
+ * instrumented. So this file tells ThreadSanitizer of both ends, and of publishing a node in a table of liburcu
+ * (KSEM_ORD_7).
  *
- * enter and leave are liburcu's own inline functions; their header says of each that it is short enough (under ten
- * lines) to be used so from code that isn't LGPL. Sanitized builds (KSEM_SANITIZED) call the library's functions
- * instead: the inline ones write to memory of liburcu that is handed from thread to thread out of ThreadSanitizer's
- * sight, and is less aligned than its type says.
+ * rcu_enter() and rcu_leave() use liburcu's inline functions. Their header says that each is short enough (under ten
+ * lines) to be used in code that isn't under the LGPL. Sanitized builds (KSEM_SANITIZED) call the library's functions
+ * instead: the inline ones write to memory of liburcu that passes from thread to thread without ThreadSanitizer seeing
+ * it, and that is less aligned than its type says.
  */
 #ifndef KSEM_BASE_RCU_H
 #define KSEM_BASE_RCU_H
@@ -51,7 +51,7 @@ extern char rcu_tsan_readers; /* every read section releases it, every grace per
 #define rcu_unlock() _urcu_bp_read_unlock()
 #endif
 
-/* Makes the calling thread known to liburcu, which may map memory. Leaves errno alone. */
+/* Registers the calling thread with liburcu, which may map memory. Leaves errno alone. */
 void rcu_meet_thread(void);
 
 static inline void rcu_enter(void)
@@ -67,7 +67,7 @@ static inline void rcu_leave(void)
 	rcu_unlock();
 }
 
-/* Is the calling thread inside a read section? One that liburcu doesn't know isn't, and needn't become known. */
+/* Is the calling thread in a read section? A thread that isn't registered is not, and is not registered by this. */
 static inline bool rcu_reading(void)
 {
 	return URCU_TLS(urcu_bp_reader) && urcu_bp_read_ongoing() != 0;
@@ -76,20 +76,23 @@ static inline bool rcu_reading(void)
 /* Waits for an epoch to begin and end. May block. Leaves errno alone. */
 void rcu_wait_epoch(void);
 
-/* How many epochs have begun, and ended. One that begins later waits for readers that are there now. */
+/*
+ * How many epochs have begun, and ended. An epoch that begins later waits for all readers that are in a read section
+ * now.
+ */
 uint64_t rcu_epochs_begun(void);
 uint64_t rcu_epochs_ended(void);
 
 /*
- * Where the kernel refuses membarrier, which it had granted: liburcu would end the program in the next grace period.
- * From now on it does without. True: readers may be there that rely on it, so who waits for an epoch must have every
- * thread pass a memory barrier before the wait and after it.
+ * Call it when the kernel refuses membarrier after it had granted it: liburcu would end the program in the next grace
+ * period. From now on liburcu does without. True: readers may have relied on membarrier. So a thread that waits for an
+ * epoch must make every thread pass a memory barrier before the wait and after it.
  */
 bool rcu_forgo_membarrier(void);
 
 /*
- * Around fork(): no grace period is under way between before and after; the child forgets the threads it hasn't got.
- * `prepared`: rcu_before_fork ran for it.
+ * Around fork(): no grace period runs between before and after. The child forgets threads that it hasn't got.
+ * `prepared`: rcu_before_fork ran for the child.
  */
 void rcu_before_fork(void);
 void rcu_after_fork_parent(void);

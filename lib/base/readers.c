@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The readers of the RCU seam, and liburcu's locks over a fork: see rcu.h.
+ * The readers of RCU, and liburcu's locks around a fork: see rcu.h.
  *
- * liburcu keeps a record of each thread's read sections, and ends the program where it can't have memory for one. So
- * where there is no memory, a thread borrows a spare record until it ends. Whether there is, a mapping that is made and
- * undone tells; another thread may take that memory just then. The first of the spare records is nobody's. It is in
- * liburcu's list of readers for ever, and so tells where that list is.
+ * liburcu has a record of each thread's read sections, and ends the program if it gets no memory for one. So if there
+ * is no memory, a thread borrows a spare record until it ends. To find out, the thread maps memory and unmaps it at
+ * once; another thread may take that memory just then. The first spare record is never lent. It is always in liburcu's
+ * list of readers, and so shows where that list is.
  *
- * The records and the list are under liburcu's locks, which a thread takes as if it were going to fork.
+ * The records and the list are under liburcu's locks. A thread takes these by the functions that liburcu offers for
+ * forks.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -19,7 +20,7 @@
 
 #define SPARE 256
 
-static struct urcu_bp_reader spare[SPARE]; /* with liburcu's locks; alloc: is lent */
+static struct urcu_bp_reader spare[SPARE]; /* under liburcu's locks; alloc: it is lent */
 static pthread_key_t spare_key;            /* constant once main runs */
 static bool lends;                         /* constant once main runs */
 
@@ -39,7 +40,7 @@ static void lend(struct urcu_bp_reader *reader)
 	reader->tid = pthread_self();
 	cds_list_add(&reader->node, &spare[0].node);
 	URCU_TLS(urcu_bp_reader) = reader;
-	pthread_setspecific(spare_key, reader); /* if it can't: it stays lent */
+	pthread_setspecific(spare_key, reader); /* if that fails, it stays lent for ever */
 }
 
 static void take_back(struct urcu_bp_reader *reader)
@@ -51,7 +52,7 @@ static void take_back(struct urcu_bp_reader *reader)
 
 static void take_back_at_exit(void *reader)
 {
-	urcu_bp_before_fork(); /* has liburcu's locks, and no signals */
+	urcu_bp_before_fork(); /* takes liburcu's locks, and blocks signals */
 	take_back(reader);
 	URCU_TLS(urcu_bp_reader) = NULL;
 	urcu_bp_after_fork_parent();
@@ -74,7 +75,7 @@ static bool borrow(void)
 	return i < SPARE;
 }
 
-/* Owner only: between before and after a fork this thread has liburcu's locks, which registering takes. */
+/* Owner only: this thread has liburcu's locks, because it is forking. Registering takes these locks, too. */
 static _Thread_local bool forking;
 
 void rcu_meet_thread(void)
@@ -94,7 +95,10 @@ void rcu_meet_thread(void)
 	errno = saved;
 }
 
-/* This thread's place in liburcu's list. By its offset: liburcu's records are less aligned than their type says. */
+/*
+ * This thread's place in liburcu's list. Computed by the offset, since liburcu's records are less aligned than their
+ * type says.
+ */
 static struct cds_list_head *own_node(void)
 {
 	return (void *)((char *)URCU_TLS(urcu_bp_reader) + offsetof(struct urcu_bp_reader, node));
@@ -133,7 +137,7 @@ bool rcu_forgo_membarrier(void)
 #endif
 }
 
-/* In a fork's child: those of threads that it hasn't got. */
+/* In a fork's child: takes back the records of threads that it hasn't got. */
 static void take_back_of_others(void)
 {
 	for (size_t i = 1; i < SPARE; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Tools that watch the program for errors: ThreadSanitizer, MemorySanitizer, Helgrind and DRD. The library tells them
- * what they can't see for themselves:
+ * what they can't see:
  *
  *   - The sanitizers see only code that was compiled with them. They don't see that a post happens before the wait that
  *     takes its permit, nor that the library wrote what it answers. What they do see are the library's calls of malloc,
@@ -9,15 +9,15 @@
  *   - Helgrind and DRD see each access of the library. They don't know what orders these, since they take every plain
  *     store for an access that needs a lock.
  *
- * watch_enter() and watch_leave() stand around what the library does with its own data: no tool reports anything in
- * between. They nest. watch_release() comes before a post, and watch_acquire() after what saw it; both name the
- * semaphore by the address of some mark. watch_wrote() names memory of the caller that the library has written.
+ * Between watch_enter() and watch_leave() the library uses its own data, and no tool reports anything. They nest.
+ * watch_release() comes before a post, and watch_acquire() after a call that took or saw its permit. Both name the
+ * semaphore by the address of a mark. watch_wrote() names memory of the caller that the library has written.
  *
- * Calls on the fast path don't ask whether a tool watches. The dynamic loader asks, once, and binds them to variants
- * that tell it (lib/api/watched.h). All other code asks here.
+ * Calls on the fast path don't test whether a tool watches. The dynamic loader tests that once, and binds programs to
+ * variants that inform the tool (lib/api/watched.h). All other code tests it here.
  *
- * `watch_tool` is constant once the library's constructors have run. Where the library itself is built with a
- * sanitizer, that sees all it does, and `watch_tool` is always NULL.
+ * `watch_tool` is constant once the library's constructors have run. A library that is built with a sanitizer is seen
+ * completely, and then `watch_tool` is always NULL.
  */
 #ifndef KSEM_BASE_WATCH_H
 #define KSEM_BASE_WATCH_H
@@ -43,12 +43,12 @@ extern HIDDEN const struct watch *watch_tool; /* NULL: no tool watches */
 #endif
 
 /*
- * Which tool watches; NULL: none. May be called before the library is relocated and before its constructors run; it
- * then may miss a tool, never invent one.
+ * The tool that watches; NULL: none. May be called before the library is relocated, and before its constructors run. It
+ * may then miss a tool.
  */
 const struct watch *watch_find(void);
 
-/* Where the build has Valgrind's headers. NULL: another tool watches, or none. */
+/* These exist if the build has valgrind's headers. NULL: another tool watches, or none. */
 const struct watch *watch_find_helgrind(void);
 const struct watch *watch_find_drd(void);
 
@@ -83,8 +83,8 @@ static inline void watch_wrote(const void *memory, size_t size)
 }
 
 /*
- * Does the tool hold a signal's handler back until the thread next calls something of libc? ThreadSanitizer does. A
- * thread that sleeps in a system call of the library's own would never run it.
+ * Does the tool delay signal handlers until the thread next calls a function of libc? ThreadSanitizer does. A thread
+ * that sleeps in a system call of this library would never run the handler.
  */
 static inline bool watch_holds_signals(void)
 {

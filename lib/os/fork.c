@@ -2,16 +2,16 @@
 /*
  * The gate that keeps forks and changes of tables apart: see fork.h.
  *
- * One word: how many threads are inside, and a bit for "shut". Whoever finds it shut sleeps on it; whoever leaves it
- * empty and shut wakes the fork. KSEM_ORD_9 joins what was done inside to the fork, and what a fork's child repaired to
- * who enters next.
+ * The gate is one word: how many threads are inside, and a bit for "shut". A thread that finds it shut sleeps on it.
+ * The last thread that leaves a shut gate wakes the fork. By KSEM_ORD_9, what was done inside happens before the fork,
+ * and what a fork's child repaired happens before the next thread enters.
  *
- * `settled` tells a new child from a process whose tables are its own. It lies in a page that the kernel fills with
- * zeros in each child (MADV_WIPEONFORK, Linux 4.14). Where it doesn't, the word also says whose tables these are, by
- * the process's number: that costs a system call a look, and takes the child of a vfork for a new one.
+ * `settled` says whether the steps of the child have run. It lies in a page that the kernel fills with zeros in each
+ * child (MADV_WIPEONFORK, Linux 4.14). Where the kernel can't do that, the word contains the number of the process for
+ * which the steps have run. Then each look costs a system call, and the child of a vfork is taken for a new child.
  *
- * Tables change inside the gate only, and in the handlers of forks. So a tool that watches the program is told here to
- * leave the library's own data alone (base/watch.h).
+ * Tables change only inside the gate, and in fork handlers. So this is the place that tells a tool not to report the
+ * library's own accesses (base/watch.h).
  */
 #include "os/fork.h"
 
@@ -37,13 +37,13 @@ static size_t count;
 /* Owner only, and its signal handlers. */
 static _Thread_local struct {
 	unsigned inside;           /* 1: between enter and leave */
-	unsigned passes;           /* forks that are under way and didn't shut the gate */
+	unsigned passes;           /* forks in progress that didn't shut the gate */
 	bool forking;              /* a fork of this thread has shut the gate, or is about to */
 	struct cancel cancel;      /* what leave restores */
 	struct cancel before_fork; /* what the end of the fork restores */
 } thread;
 
-enum { NEW, SETTLING, SETTLED }; /* the lowest two bits of *settled; above them the process's number, if that tells */
+enum { NEW, SETTLING, SETTLED }; /* the lowest two bits of *settled; above them the process's number, if it is needed */
 
 static atomic(uint32_t) in_memory = SETTLED;
 static atomic(uint32_t) *settled = &in_memory; /* constant once main runs */
@@ -97,7 +97,7 @@ static void undo_prepare(void)
 	}
 }
 
-/* Makes the tables the child's. Whatever the gate says is of the parent's threads. */
+/* Runs the steps of the child. The state of the gate is that of the parent's threads, and is ignored. */
 static void become_child(void)
 {
 	bool prepared = thread.forking;
@@ -110,7 +110,7 @@ static void become_child(void)
 	open_again();
 }
 
-/* In a new child: one thread does it, should there be several by now, and the others wait until it is done. */
+/* Runs the steps in a new child. If the child has several threads by now, one runs them, and the others wait. */
 static void settle(void)
 {
 	uint32_t state = load_acq(settled); /* KSEM_ORD_9 acquire */
@@ -178,7 +178,7 @@ void fork_settle(void)
 	fork_gate_leave();
 }
 
-/* Cancellation stays disabled until the fork is done: nobody else would open the gate. */
+/* Cancellation stays disabled until the end of the fork: a cancelled thread would leave the gate shut. */
 static void before_fork(void)
 {
 	if (thread.inside || thread.forking || rcu_reading()) {
@@ -214,9 +214,9 @@ static void after_fork_child(void)
 		thread.passes--;
 		return;
 	}
-	if (thread.forking) { /* else a call of a handler's has done it */
+	if (thread.forking) { /* else a call of a handler has done it */
 		watch_enter();
-		store_rlx(settled, NEW); /* relaxed: there is one thread. As the kernel may have done */
+		store_rlx(settled, NEW); /* relaxed: there is one thread. The kernel may have done the same */
 		settle();
 		watch_leave();
 	}
@@ -239,8 +239,9 @@ static void watch_children(void)
 }
 
 /*
- * Handlers run last registered first before a fork. The allocator, if it brings its own, must lock itself after we have
- * waited for those who may be allocating: a block from it makes sure that it has registered its own.
+ * Before a fork, handlers run in the reverse order of registration. An allocator with handlers of its own must lock
+ * itself after we have waited for threads that may be allocating. So it must register first: allocating a block makes
+ * sure of that.
  */
 void fork_install(const struct fork_step *wanted, size_t wanted_count)
 {

@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fork() in a host with threads.
+ * fork() in a program with threads.
  *
- * Calls that change tables stand between fork_gate_enter() and fork_gate_leave(). A fork shuts the gate, waits until
- * nobody is inside, and opens it again on both sides; so a child finds every table whole and no lock held, whatever the
- * parent's other threads were doing. The calls that don't pass the gate (post, take, wait) leave nothing half done but
- * waiters that the child hasn't got: a step of the child counts them off.
+ * Calls that change tables run between fork_gate_enter() and fork_gate_leave(). A fork shuts the gate, waits until
+ * nobody is inside, and opens it again in parent and child. So the child finds every table whole and every lock free,
+ * whatever the parent's other threads were doing. Post, take and wait don't enter the gate. They leave nothing half
+ * done except waiters whose threads the child hasn't got; a step in the child counts these off.
  *
- * Inside the gate cancellation is disabled. The gate doesn't nest, and nothing of the host's runs inside it.
+ * Inside the gate cancellation is disabled. The gate doesn't nest, and no code of the program runs inside it.
  *
- * Handlers of the host. The host may have fork handlers of its own, which run between ours and the fork itself. The
- * forking thread passes the shut gate, so its handlers may make any call. A call in the parent finds the preparations
- * for the fork undone, and leaves them made anew. The first call in the child does what our child handler would. Our
- * handlers are registered as early as can be, so that few of the host's run while the gate is shut: a prepare handler
- * that was registered before ours must not wait for a lock that another thread may hold over a call of this library.
+ * Fork handlers of the program may run between ours and the fork itself. The forking thread may enter the shut gate, so
+ * its handlers may make any call. In the parent, such a call first undoes the preparations for the fork, and makes them
+ * anew when it is done. In the child, the first such call does what our child handler would do. We register our
+ * handlers as early as possible, so that few of the program's handlers run while the gate is shut. A prepare handler
+ * that was registered before ours must not wait for a lock that another thread may hold during a call of this library.
  *
- * Children without handlers. _Fork() and a fork that passed the gate by (below) run no handlers of ours. A page that
- * the kernel wipes in a child tells that; the first call of such a child that passes the gate, or sleeps, repairs what
- * it can. That is all of it if no other thread of the parent was inside the gate. vfork() is no fork: its child runs in
- * its parent's memory and may only post.
+ * Children without handlers: _Fork(), and a fork that didn't shut the gate (below), don't run our handlers. The child
+ * notices that by a page that the kernel wipes in each child. Its first call that enters the gate, or sleeps, repairs
+ * what it can. That is everything, if no other thread of the parent was inside the gate. The child of vfork() runs in
+ * its parent's memory, and may only post.
  *
- * A fork from a signal handler that interrupted a thread inside the gate, or in a read section, can wait for neither:
- * it passes by. That child may post, and end; it may not use the rest of the library.
+ * A signal handler may fork while the thread that it interrupted is inside the gate or in a read section. Such a fork
+ * can't wait for either to end, so it doesn't shut the gate. Its child may only post, and end.
  *
- * liburcu's own fork handlers run in the same place, as one of the steps: its host must not run them a second time.
+ * One of the steps runs liburcu's own fork handlers. So the program must not run these, too.
  */
 #ifndef KSEM_OS_FORK_H
 #define KSEM_OS_FORK_H
@@ -33,7 +33,10 @@
 
 /* What a module does around a fork, with the gate shut; NULL: nothing. It may wait for grace periods. */
 struct fork_step {
-	/* In the parent. Before a handler of the host's makes a call, `parent` follows, and `before` again after it. */
+	/*
+	 * In the parent. If a handler of the program makes a call between the two, `parent` runs before that call, and
+	 * `before` again after it.
+	 */
 	void (*before)(void);
 	void (*parent)(void);
 
@@ -42,18 +45,18 @@ struct fork_step {
 };
 
 /*
- * Has the steps taken from now on: before a fork in this order, after it in the reverse. Once, before main, with one
- * thread; api/forks.c has the table of all steps.
+ * Installs the steps. They run in this order before a fork, and in the reverse order after it. Called once, before
+ * main, with one thread. api/forks.c has the table of all steps.
  */
 void fork_install(const struct fork_step *steps, size_t count);
 
 void fork_gate_enter(void);
 void fork_gate_leave(void);
 
-/* Is this the child of a fork, in which the steps of the child aren't taken yet? No system call, in the usual case. */
+/* Is this a fork's child in which the steps haven't run yet? Usually makes no system call. */
 bool fork_is_new_child(void);
 
-/* Takes them, if so. For who won't pass the gate, but is going to sleep; outside read sections. */
+/* If so, runs them. For calls that sleep without entering the gate. Outside read sections. */
 void fork_settle(void);
 
 #endif
