@@ -170,18 +170,6 @@ static void cancel_one(pthread_t thread)
 	MUST(pthread_join(thread, NULL) == 0);
 }
 
-static void must_end_well(pid_t child)
-{
-	int status;
-
-	MUST(child > 0);
-	MUST(waitpid(child, &status, 0) == child);
-	if (status != 0)
-		fprintf(stderr, "child: %s %d\n", WIFSIGNALED(status) ? "signal" : "exit",
-			WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-	MUST(status == 0);
-}
-
 /* What every process must still be able to do, whoever was cancelled in it. */
 static void be_usable(struct world *world)
 {

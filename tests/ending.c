@@ -47,18 +47,6 @@ static void be_bounded(void)
 	MUST(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
 }
 
-static void child_must_end_well(pid_t child)
-{
-	int status;
-
-	MUST(child > 0);
-	MUST(waitpid(child, &status, 0) == child);
-	if (status != 0)
-		fprintf(stderr, "child: %s %d\n", WIFSIGNALED(status) ? "signal" : "exit",
-			WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-	MUST(status == 0);
-}
-
 static void *use_it_for_ever(void *arg)
 {
 	(void)arg;
@@ -85,7 +73,7 @@ static void end_a_child(bool handler, bool dtor, int threads)
 			sleep_ms(1);
 		exit(0);
 	}
-	child_must_end_well(child);
+	must_end_well(child);
 }
 
 static void exit_handlers_may_use_it(void **state)
@@ -137,7 +125,7 @@ static void fork_in(bool init)
 		OK(ksem_init(world.proc, 0, &id));
 	else
 		OK(ksem_open(world.proc, "/forked", O_CREAT, 0600, 0, &id));
-	child_must_end_well(forked);
+	must_end_well(forked);
 	OK(init ? ksem_destroy(world.proc, id) : ksem_close(world.proc, id));
 	world_end(&world);
 }
@@ -157,7 +145,7 @@ static void a_child_of_a_fork_inside_the_gate_can_end(void **state)
 		use_everything();
 		_exit(0);
 	}
-	child_must_end_well(child);
+	must_end_well(child);
 }
 
 int main(void)

@@ -40,13 +40,6 @@ static void end_semaphores(void)
 	}
 }
 
-static void must_end_well(pid_t child)
-{
-	int status;
-
-	MUST(child > 0 && waitpid(child, &status, 0) == child && status == 0);
-}
-
 static void without_memory(void)
 {
 	struct rlimit before, none;

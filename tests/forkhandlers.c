@@ -113,18 +113,6 @@ static void *sleep_by_id(void *arg)
 	return NULL;
 }
 
-static void must_end_well(pid_t child)
-{
-	int status;
-
-	MUST(child > 0);
-	MUST(waitpid(child, &status, 0) == child);
-	if (status != 0)
-		fprintf(stderr, "child: %s %d\n", WIFSIGNALED(status) ? "signal" : "exit",
-			WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-	MUST(status == 0);
-}
-
 static int setup(void **state)
 {
 	(void)state;

@@ -140,19 +140,6 @@ static void live_and_end(bool others)
 	_exit(0);
 }
 
-static void must_end_well(pid_t child)
-{
-	int status;
-
-	MUST(child > 0);
-	MUST(waitpid(child, &status, 0) == child);
-	if (status != 0) {
-		fprintf(stderr, "child: %s %d\n", WIFSIGNALED(status) ? "signal" : "exit",
-			WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-		abort();
-	}
-}
-
 static void fork_one(bool others)
 {
 	pid_t child = fork();

@@ -7,6 +7,7 @@
  * This program's own malloc and so on, and pthread_create, stand before libc's.
  */
 #include "support.h"
+#include "failing_call.h"
 
 #if !SANITIZED
 
@@ -121,41 +122,6 @@ static void fail_from(unsigned n, bool all_after)
 /* ---- Calls. ---- */
 
 #define UNTOUCHED 77
-
-struct call {
-	int (*make)(struct call *call);
-	struct ksem_ns *ns;
-	struct ksem_proc *proc;
-	char name[16];
-	ksem_id_t id; /* outputs, from here on */
-	struct ksem_proc *new_proc;
-	struct ksem_ns *new_ns;
-};
-
-static int make_ns(struct call *call)
-{
-	return ksem_ns_create(NULL, &call->new_ns);
-}
-
-static int make_proc(struct call *call)
-{
-	return ksem_proc_create(call->ns, NULL, &call->new_proc);
-}
-
-static int make_fork(struct call *call)
-{
-	return ksem_proc_fork(call->proc, &call->new_proc);
-}
-
-static int make_init(struct call *call)
-{
-	return ksem_init(call->proc, 3, &call->id);
-}
-
-static int make_open(struct call *call)
-{
-	return ksem_open(call->proc, call->name, O_CREAT, 0600, 3, &call->id);
-}
 
 /* One attempt; true: nothing was left that could fail, or it succeeded all the same. */
 static bool attempt(struct call *call, unsigned n, bool all_after)

@@ -44,7 +44,7 @@ static void processes_meet_by_name_and_hand_over(void **state)
 		OK(ksem_post(world.proc, ask));
 		OK(wait_patiently(world.proc, reply));
 	}
-	ends_well(child);
+	must_end_well(child);
 	assert_string_equal(info_of(world.proc, ask).name, "");
 	assert_string_equal(info_of(world.proc, reply).name, "/reply");
 	FAILS(ENOENT, ksem_open(world.proc, "/ask", 0, 0, 0, &ask));
@@ -73,7 +73,7 @@ static void an_anonymous_semaphore_is_inherited_over_fork(void **state)
 	OK(ksem_init(inherited.proc, 0, &inherited_id));
 	assert_int_equal(info_of(inherited.proc, inherited_id).refs, 1);
 	child = start_process(use_inherited);
-	ends_well(child);
+	must_end_well(child);
 	OK(wait_patiently(inherited.proc, inherited_id));
 	assert_int_equal(info_of(inherited.proc, inherited_id).refs, 1);
 	OK(ksem_destroy(inherited.proc, inherited_id));
@@ -131,7 +131,7 @@ static void a_wait_that_a_handler_forked_is_two(void **state)
 	until_waiting(inherited.proc, inherited_id, 1);
 	OK(ksem_post(inherited.proc, inherited_id));
 	finish(thread);
-	ends_well(forked);
+	must_end_well(forked);
 	assert_int_equal(info_of(inherited.proc, inherited_id).waiters, 0);
 	assert_int_equal(value_of(inherited.proc, inherited_id), 0);
 	OK(ksem_destroy(inherited.proc, inherited_id));
@@ -169,7 +169,7 @@ static void there_may_be_more_processes_than_records(void **state)
 	until_waiting(world.proc, go, n);
 	OK(ksem_post_many(world.proc, go, n));
 	for (unsigned i = 0; i < n; i++)
-		ends_well(children[i]);
+		must_end_well(children[i]);
 	assert_int_equal(value_of(world.proc, go), 0);
 	assert_int_equal(info_of(world.proc, go).waiters, 0);
 	OK(ksem_unlink(world.proc, "/here"));
@@ -195,7 +195,7 @@ static void a_name_that_another_process_took_away_is_not_found_again(void **stat
 
 	(void)state;
 	OK(ksem_open(world.proc, "/name", O_CREAT, 0600, 3, &old));
-	ends_well(start_process(unlink_and_make_anew));
+	must_end_well(start_process(unlink_and_make_anew));
 	OK(ksem_open(world.proc, "/name", 0, 0, 0, &new));
 	assert_true(new != old);
 	assert_int_equal(value_of(world.proc, new), 7);
@@ -223,8 +223,8 @@ static void what_is_opened_again_is_mapped_still(void **state)
 		OK(ksem_close(world.proc, id));
 		FAILS(EINVAL, ksem_post(world.proc, id));
 	}
-	assert_int_equal(pages_mapped(), 1);
-	ends_well(start_process(unlink_and_make_anew));
+	assert_int_equal(mappings_of(dir), 1);
+	must_end_well(start_process(unlink_and_make_anew));
 	OK(ksem_open(world.proc, "/name", 0, 0, 0, &again));
 	assert_true(again != id);
 	assert_int_equal(value_of(world.proc, again), 7);
@@ -272,7 +272,7 @@ static void opening_a_name_that_this_process_holds_makes_no_system_call(void **s
 		SKIP("the sanitizers' own system calls aren't to be told apart");
 	world = enter();
 	OK(ksem_open(world.proc, "/name", O_CREAT, 0600, 0, &id));
-	ends_well(start_process(open_and_close_under_seccomp));
+	must_end_well(start_process(open_and_close_under_seccomp));
 	world_end(&world);
 }
 
@@ -426,7 +426,7 @@ static void the_kernel_enforces_mode_and_owner(void **state)
 	OK(ksem_open(world.proc, "/mine", O_CREAT, 0600, 0, &id));
 	OK(ksem_open(world.proc, "/all", O_CREAT, 0606, 0, &id));
 	if (getuid() == 0)
-		ends_well(start_process(as_nobody));
+		must_end_well(start_process(as_nobody));
 	for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
 		struct stat status;
 

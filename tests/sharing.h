@@ -31,6 +31,23 @@ static inline int teardown(void **state)
 
 #define shared_test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* What parent and children see of each other, outside of the library: a page of zeros, of tests that begin so. */
+static void *board_page;
+
+static inline int setup_board(void **state)
+{
+	board_page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	return board_page == MAP_FAILED || setup(state);
+}
+
+static inline int teardown_board(void **state)
+{
+	munmap(board_page, PAGE_BYTES);
+	return teardown(state);
+}
+
+#define board_test(f) cmocka_unit_test_setup_teardown(f, setup_board, teardown_board)
+
 /* A namespace in the directory, and a process in it. */
 static inline struct world enter_limited(uint32_t max_sems)
 {
@@ -80,11 +97,9 @@ static inline void mount_on_directory(const char *options)
 		_exit(FORBIDDEN);
 }
 
-/* Another OS process, which does `act` and exits. */
-static inline pid_t start_process(void (*act)(void))
+/* In the parent: the child. In the child: does `act`, and exits. */
+static inline pid_t play_child(pid_t child, void (*act)(void))
 {
-	pid_t child = fork();
-
 	MUST(child >= 0);
 	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -95,15 +110,13 @@ static inline pid_t start_process(void (*act)(void))
 	return child;
 }
 
-static inline void ends_well(pid_t child)
+/* Another OS process, which does `act` and exits. */
+static inline pid_t start_process(void (*act)(void))
 {
-	int status;
-
-	MUST(waitpid(child, &status, 0) == child);
-	MUST(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	return play_child(fork(), act);
 }
 
-/* The same of one that mounts something. False: it may not. */
+/* As must_end_well, of a process that mounts something. False: it may not. */
 static inline bool may_mount_and_ends_well(pid_t child)
 {
 	int status;
@@ -145,20 +158,6 @@ static inline struct page *map_page(const char *name)
 	MUST(fd >= 0 && page != MAP_FAILED);
 	close(fd);
 	return page;
-}
-
-/* How many pages of files in the directory are mapped here. */
-static inline unsigned pages_mapped(void)
-{
-	char line[512];
-	unsigned count = 0;
-	FILE *maps = fopen("/proc/self/maps", "r");
-
-	MUST(maps);
-	while (fgets(line, sizeof(line), maps))
-		count += strstr(line, dir) != NULL;
-	fclose(maps);
-	return count;
 }
 
 #endif

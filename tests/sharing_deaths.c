@@ -88,7 +88,7 @@ static void a_killed_waiter_is_counted_no_more_and_costs_nothing(void **state)
 		for (int i = 0; i < 19; i++)
 			kill_and_reap(children[i]);
 		OK(ksem_post(world.proc, held)); /* the living one has it */
-		ends_well(children[19]);
+		must_end_well(children[19]);
 		assert_int_equal(value_of(world.proc, held), 0);
 		BECOMES(waiters, 0);
 	}

@@ -65,9 +65,9 @@ static bool is_there(const char *path)
 
 static void meet(void)
 {
-	ends_well(start_process(alice));
+	must_end_well(start_process(alice));
 	MUST(mode_of(FOR_ALL) == 01777);
-	ends_well(start_process(bob));
+	must_end_well(start_process(bob));
 	MUST(is_there(FOR_ALL "/met") && !is_there(FOR_ALL "-4322"));
 }
 
@@ -81,10 +81,10 @@ static void all_users_meet_in_what_the_first_one_made(void **state)
 static void be_shut_out(void)
 {
 	MUST(mkdir(FOR_ALL, 0700) == 0 && chown(FOR_ALL, ALICE, ALICE) == 0);
-	ends_well(start_process(bob));
+	must_end_well(start_process(bob));
 	MUST(is_there(FOR_ALL "-4322/met") && !is_there(FOR_ALL "/met"));
 	MUST(mode_of(FOR_ALL "-4322") == 0700);
-	ends_well(start_process(alice));
+	must_end_well(start_process(alice));
 	MUST(is_there(FOR_ALL "/met"));
 	MUST(mode_of(FOR_ALL) == 0700); /* she may have meant it */
 }
@@ -107,9 +107,9 @@ static void lead_astray(void)
 	MUST(mkdir("/dev/shm/elsewhere", 0777) == 0 && chmod("/dev/shm/elsewhere", 0777) == 0);
 	MUST(symlink("/dev/shm/elsewhere", FOR_ALL) == 0);
 	MUST(symlink("/dev/shm/elsewhere", FOR_ALL "-4321") == 0);
-	ends_well(start_process(bob));
+	must_end_well(start_process(bob));
 	MUST(is_there(FOR_ALL "-4322/met") && !is_there("/dev/shm/elsewhere/met"));
-	ends_well(start_process(alice_has_none));
+	must_end_well(start_process(alice_has_none));
 }
 
 static void a_symbolic_link_leads_nobody_astray(void **state)
@@ -122,7 +122,7 @@ static void a_symbolic_link_leads_nobody_astray(void **state)
 static void be_left_half_made(void)
 {
 	MUST(mkdir(FOR_ALL, 0700) == 0 && chmod(FOR_ALL, 01755) == 0 && chown(FOR_ALL, ALICE, ALICE) == 0);
-	ends_well(start_process(alice));
+	must_end_well(start_process(alice));
 	MUST(mode_of(FOR_ALL) == 01777);
 }
 

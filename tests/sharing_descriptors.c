@@ -15,7 +15,11 @@ static char strange[128]; /* a directory of the host's own */
 
 #define NUMBERS 64
 
-static atomic(unsigned) *closed; /* between processes: have all descriptors been? */
+struct board {
+	atomic(unsigned) closed; /* have all descriptors been? */
+};
+
+#define board ((struct board *)board_page)
 
 static void *run_in_thread(void *act)
 {
@@ -73,7 +77,7 @@ static void use_it_after_that(void)
 	MUST(value_of(world.proc, other) == 3);
 	MUST(info_of(world.proc, id).refs == 2 && info_of(world.proc, id).waiters == 1);
 	MUST(ksem_post(world.proc, id) == 0);
-	ends_well(waiter);
+	must_end_well(waiter);
 	MUST(info_of(world.proc, id).refs == 1 && info_of(world.proc, id).waiters == 0);
 
 	/* Others see this process, and so does who comes after the fork. */
@@ -81,7 +85,7 @@ static void use_it_after_that(void)
 	until_waiting(world.proc, id, 1);
 	MUST(info_of(world.proc, id).refs == 2);
 	MUST(ksem_post(world.proc, id) == 0);
-	ends_well(waiter);
+	must_end_well(waiter);
 	MUST(ksem_unlink(world.proc, "/other") == 0 && ksem_close(world.proc, other) == 0);
 	MUST(ksem_close(world.proc, id) == 0);
 	MUST(ksem_proc_exit(world.proc) == 0 && ksem_ns_destroy(world.ns) == 0);
@@ -91,7 +95,7 @@ static void use_it_after_that(void)
 static void what_the_host_closed_is_opened_again(void **state)
 {
 	(void)state;
-	ends_well(start_process(use_it_after_that));
+	must_end_well(start_process(use_it_after_that));
 }
 
 static void daemonize_and_wait(void)
@@ -109,7 +113,7 @@ static pid_t start_sleeper_that_daemonizes(void (*wait)(void))
 {
 	pid_t child;
 
-	store_rel(closed, 0);
+	store_rel(&board->closed, 0);
 	child = fork();
 	MUST(child >= 0);
 	if (child == 0) {
@@ -121,27 +125,19 @@ static pid_t start_sleeper_that_daemonizes(void (*wait)(void))
 		until_asleep(world.proc, id, 1);
 		for (int fd = 3; fd < NUMBERS; fd++)
 			close(fd);
-		store_rel(closed, 1);
+		store_rel(&board->closed, 1);
 		finish(waiter);
 		_exit(0);
 	}
-	while (load_acq(closed) == 0)
+	while (load_acq(&board->closed) == 0)
 		sched_yield();
 	return child;
 }
 
 static void begin_with_sleepers(void)
 {
-	closed = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	assert_ptr_not_equal(closed, MAP_FAILED);
 	world = enter();
 	OK(ksem_open(world.proc, "/held", O_CREAT, 0600, 0, &id));
-}
-
-static void end_with_sleepers(void)
-{
-	munmap(closed, PAGE_BYTES);
-	world_end(&world);
 }
 
 static void one_that_closed_its_descriptors_waits_as_ever(void **state)
@@ -154,8 +150,8 @@ static void one_that_closed_its_descriptors_waits_as_ever(void **state)
 	until_waiting(world.proc, id, 1);
 	assert_int_equal(info_of(world.proc, id).refs, 2);
 	OK(ksem_post(world.proc, id));
-	ends_well(child);
-	end_with_sleepers();
+	must_end_well(child);
+	world_end(&world);
 }
 
 /* To look counts off the thread that sleeps; it notices, and counts again. */
@@ -170,10 +166,10 @@ static void a_sleeper_whose_descriptors_were_closed_is_woken(void **state)
 	until_waiting(world.proc, id, 1);
 	assert_int_equal(info_of(world.proc, id).refs, 2);
 	OK(ksem_post(world.proc, id));
-	ends_well(child);
+	must_end_well(child);
 	assert_int_equal(info_of(world.proc, id).waiters, 0);
 	assert_int_equal(value_of(world.proc, id), 0);
-	end_with_sleepers();
+	world_end(&world);
 }
 
 static void wait_a_second(void)
@@ -194,12 +190,12 @@ static void a_sleeper_that_was_counted_off_counts_off_no_other(void **state)
 	info_of(world.proc, id);
 	waiter = start_process(wait_for_a_permit);
 	until_waiting(world.proc, id, 1);
-	ends_well(child);
+	must_end_well(child);
 	until_waiting(world.proc, id, 1);
 	assert_int_equal(info_of(world.proc, id).waiters, 1);
 	OK(ksem_post(world.proc, id));
-	ends_well(waiter);
-	end_with_sleepers();
+	must_end_well(waiter);
+	world_end(&world);
 }
 
 /* Where the directory can't be opened again, it looks for permits by itself, as those do beside other waiters. */
@@ -215,17 +211,17 @@ static void a_sleeper_that_cant_come_back_looks_by_itself(void **state)
 	child = start_sleeper_that_daemonizes(wait_for_a_permit);
 	assert_int_equal(info_of(world.proc, id).waiters, 0);
 	OK(ksem_post(world.proc, id));
-	ends_well(child);
+	must_end_well(child);
 	child = start_sleeper_that_daemonizes(wait_a_second);
 	info_of(world.proc, id);
 	waiter = start_process(wait_for_a_permit);
 	until_waiting(world.proc, id, 1);
-	ends_well(child);
+	must_end_well(child);
 	until_waiting(world.proc, id, 1);
 	OK(ksem_post(world.proc, id));
-	ends_well(waiter);
+	must_end_well(waiter);
 	MUST(rename(moved, dir) == 0);
-	end_with_sleepers();
+	world_end(&world);
 }
 
 /* The host opens the same directory: the number is right and the file is, but the locks are gone. */
@@ -243,13 +239,13 @@ static void open_the_same_directory(void)
 	for (int fd = 3; fd < NUMBERS; fd++)
 		MUST(open(dir, O_RDONLY | O_DIRECTORY) == fd);
 	MUST(info_of(world.proc, id).refs == 1);
-	ends_well(start_process(see_both));
+	must_end_well(start_process(see_both));
 }
 
 static void a_description_of_the_hosts_is_not_ours(void **state)
 {
 	(void)state;
-	ends_well(start_process(open_the_same_directory));
+	must_end_well(start_process(open_the_same_directory));
 }
 
 /* Its path leads elsewhere by now. */
@@ -276,7 +272,7 @@ static void use_it_where_it_is_lost(void)
 static void what_cant_be_opened_again_is_an_error(void **state)
 {
 	(void)state;
-	ends_well(start_process(use_it_where_it_is_lost));
+	must_end_well(start_process(use_it_where_it_is_lost));
 }
 
 /* A second namespace of the same directory gets the numbers of the first. */
@@ -300,7 +296,7 @@ static void mix_two_up(void)
 static void two_namespaces_are_not_mixed_up(void **state)
 {
 	(void)state;
-	ends_well(start_process(mix_two_up));
+	must_end_well(start_process(mix_two_up));
 }
 
 static void keep_clear(void)
@@ -318,7 +314,7 @@ static void keep_clear(void)
 static void the_standard_files_are_left_alone(void **state)
 {
 	(void)state;
-	ends_well(start_process(keep_clear));
+	must_end_well(start_process(keep_clear));
 }
 
 /* ---- The directory. ---- */
@@ -346,13 +342,13 @@ static void a_directory_that_was_made_anew_is_found(void **state)
 	FAILS(ENOENT, ksem_open(world.proc, "/new", O_CREAT, 0600, 5, &other));
 	MUST(mkdir(dir, 0700) == 0);
 	OK(ksem_open(world.proc, "/new", O_CREAT, 0600, 5, &other));
-	ends_well(start_process(open_new));
+	must_end_well(start_process(open_new));
 
 	/* What is held of the old one goes on, over forks too. */
 	assert_int_equal(info_of(world.proc, id).refs, 2);
 	assert_int_equal(info_of(world.proc, id).waiters, 1);
 	OK(ksem_post(world.proc, id));
-	ends_well(waiter);
+	must_end_well(waiter);
 	waiter = start_process(wait_for_a_permit);
 	until_waiting(world.proc, id, 1);
 	kill_and_reap(waiter);
@@ -381,17 +377,17 @@ static void use_a_relative_one(void)
 static void a_relative_directory_stays_where_it_is(void **state)
 {
 	(void)state;
-	ends_well(start_process(use_a_relative_one));
+	must_end_well(start_process(use_a_relative_one));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		shared_test(what_the_host_closed_is_opened_again),
-		shared_test(one_that_closed_its_descriptors_waits_as_ever),
-		shared_test(a_sleeper_whose_descriptors_were_closed_is_woken),
-		shared_test(a_sleeper_that_was_counted_off_counts_off_no_other),
-		shared_test(a_sleeper_that_cant_come_back_looks_by_itself),
+		board_test(one_that_closed_its_descriptors_waits_as_ever),
+		board_test(a_sleeper_whose_descriptors_were_closed_is_woken),
+		board_test(a_sleeper_that_was_counted_off_counts_off_no_other),
+		board_test(a_sleeper_that_cant_come_back_looks_by_itself),
 		shared_test(a_description_of_the_hosts_is_not_ours),
 		shared_test(what_cant_be_opened_again_is_an_error),
 		shared_test(two_namespaces_are_not_mixed_up),

@@ -128,19 +128,6 @@ static unsigned entries_in(const char *path)
 	return count;
 }
 
-static unsigned mappings_of(const char *path)
-{
-	char line[512];
-	unsigned count = 0;
-	FILE *maps = fopen("/proc/self/maps", "r");
-
-	MUST(maps);
-	while (fgets(line, sizeof(line), maps))
-		count += strstr(line, path) != NULL;
-	fclose(maps);
-	return count;
-}
-
 static int add_to_view(const struct ksem_info *info, void *arg)
 {
 	struct view *view = arg;

@@ -13,24 +13,12 @@ static ksem_id_t id;
 
 #define HEIRS 4
 
-static struct {
+struct board {
 	atomic(unsigned) go, done;
 	atomic(pid_t) heirs[HEIRS];
-} * board;
+};
 
-static int setup_board(void **state)
-{
-	board = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	return board == MAP_FAILED || setup(state);
-}
-
-static int teardown_board(void **state)
-{
-	munmap(board, PAGE_BYTES);
-	return teardown(state);
-}
-
-#define board_test(f) cmocka_unit_test_setup_teardown(f, setup_board, teardown_board)
+#define board ((struct board *)board_page)
 
 static void until_go(void)
 {
@@ -65,7 +53,7 @@ static void the_child_holds_it_when_the_parent_drops_it_at_once(void **state)
 		OK(ksem_pinned_post(pinned));
 		OK(ksem_pinned_trywait(pinned));
 		store_rel(&board->go, 1);
-		ends_well(child);
+		must_end_well(child);
 		FAILS(EINVAL, ksem_pinned_post(pinned));
 		ksem_unpin(pinned);
 	}
@@ -85,7 +73,7 @@ static void a_child_that_has_gone_and_a_fork_that_failed_leave_nothing(void **st
 	world = enter();
 	OK(ksem_init(world.proc, 0, &id));
 	for (int i = 0; i < 300; i++) {
-		ends_well(start_process(do_nothing));
+		must_end_well(start_process(do_nothing));
 		assert_int_equal(info_of(world.proc, id).refs, 1);
 	}
 	MUST(getrlimit(RLIMIT_NPROC, &limit) == 0);
@@ -149,9 +137,9 @@ static void without_privileges(void)
 static void a_child_without_descriptors_or_privileges_is_counted(void **state)
 {
 	(void)state;
-	ends_well(start_process(without_descriptors));
+	must_end_well(start_process(without_descriptors));
 	if (getuid() == 0)
-		ends_well(start_process(without_privileges));
+		must_end_well(start_process(without_privileges));
 }
 
 /* ---- One description for several processes. ---- */
@@ -219,16 +207,7 @@ static void processes_with_one_description_are_counted_one_by_one(void **state)
 
 static pid_t start_without_handlers(void (*act)(void))
 {
-	pid_t child = _Fork();
-
-	MUST(child >= 0);
-	if (child == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		alarm(120);
-		act();
-		_exit(0);
-	}
-	return child;
+	return play_child(_Fork(), act);
 }
 
 /* What has no presence has nothing, and says so from its first call that changes tables on. */
@@ -256,7 +235,7 @@ static void fork_without_privileges_or_handlers(void)
 	world = enter();
 	MUST(ksem_open(world.proc, "/held", O_CREAT, 0666, 0, &id) == 0);
 	MUST(setgid(65534) == 0 && setuid(65534) == 0);
-	ends_well(start_without_handlers(be_refused));
+	must_end_well(start_without_handlers(be_refused));
 	MUST(info_of(world.proc, id).refs == 1 && info_of(world.proc, id).waiters == 0);
 }
 
@@ -265,7 +244,7 @@ static void a_child_that_can_have_no_presence_holds_nothing(void **state)
 	(void)state;
 	if (getuid() != 0)
 		SKIP("only root has privileges to drop");
-	ends_well(start_process(fork_without_privileges_or_handlers));
+	must_end_well(start_process(fork_without_privileges_or_handlers));
 }
 
 static void use_it_without_handlers(void)
@@ -299,7 +278,7 @@ static void a_child_without_handlers_has_its_own_from_its_first_call(void **stat
 		sched_yield();
 	OK(ksem_close(world.proc, id));
 	store_rel(&board->go, 1);
-	ends_well(child);
+	must_end_well(child);
 	OK(ksem_open(world.proc, "/held", 0, 0, 0, &id));
 	assert_int_equal(value_of(world.proc, id), 1);
 	assert_int_equal(info_of(world.proc, id).refs, 1);
@@ -324,7 +303,7 @@ static void close_it(void)
 	MUST(info_of(world.proc, id).refs == 2);
 	MUST(ksem_close(world.proc, id) == 0);
 	MUST(ksem_proc_exit(world.proc) == 0 && ksem_ns_destroy(world.ns) == 0);
-	MUST(pages_mapped() == 0);
+	MUST(mappings_of(dir) == 0);
 }
 
 /* The child hasn't got the threads: nothing that they held stays, and nothing goes that they didn't hold. */
@@ -338,7 +317,7 @@ static void a_fork_beside_waits_that_begin_and_end(void **state)
 	for (int i = 0; i < 3; i++)
 		threads[i] = start(wait_and_wait, NULL);
 	for (int round = 0; round < ROUNDS(300); round++)
-		ends_well(start_process(close_it));
+		must_end_well(start_process(close_it));
 	store_rel(&board->go, 1);
 	for (int i = 0; i < 3; i++)
 		finish(threads[i]);

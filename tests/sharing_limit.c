@@ -217,7 +217,7 @@ static void what_is_pinned_counts_though_the_last_reference_went_elsewhere(void 
 	child = start_partner(hold_the_inherited_one, ends);
 	OK(ksem_destroy(inherited.proc, inherited_id)); /* the child holds it */
 	MUST(write(ends[0], "", 1) == 1);
-	ends_well(child);
+	must_end_well(child);
 	OK(ksem_pinned_post(pin));
 	FAILS(ENFILE, ksem_init(inherited.proc, 0, &second));
 	FAILS(ENFILE, ksem_init(other.proc, 0, &second));
@@ -258,7 +258,7 @@ static void a_process_without_locks_keeps_the_limit(void **state)
 	MUST(setrlimit(RLIMIT_NOFILE, &none) == 0);
 	child = start_process(make_till_it_is_full_without_locks);
 	MUST(setrlimit(RLIMIT_NOFILE, &files) == 0);
-	ends_well(child);
+	must_end_well(child);
 	world_end(&inherited);
 }
 
@@ -424,7 +424,7 @@ static void who_races_for_the_last_place_finds_what_another_made(void **state)
 			MUST(read(told[0], bytes, 1) == 1);
 		MUST(write(go[1], bytes, RACERS) == RACERS);
 		for (int i = 0; i < RACERS; i++)
-			ends_well(racers[i]);
+			must_end_well(racers[i]);
 		OK(ksem_unlink(world.proc, "/name"));
 		for (int i = 0; i < 2; i++) {
 			close(told[i]);

@@ -171,8 +171,8 @@ static void what_others_keep_for_themselves_is_passed_over(void **state)
 	MUST(chmod(dir, 01777) == 0);
 	OK(ksem_open(world.proc, "/mine", O_CREAT, 0600, 1, &id));
 	OK(ksem_open(world.proc, "/all", O_CREAT, 0666, 1, &id));
-	ends_well(start_process(look_as_nobody));
-	ends_well(start_process(look_where_it_may_not));
+	must_end_well(start_process(look_as_nobody));
+	must_end_well(start_process(look_where_it_may_not));
 	world_end(&world);
 }
 

@@ -10,24 +10,11 @@
 static struct world world;
 static ksem_id_t id;
 
-/* What parent and children see of each other, outside of the library. */
-static struct {
+struct board {
 	atomic(unsigned) turn, here;
-} * board;
+};
 
-static int setup_board(void **state)
-{
-	board = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	return board == MAP_FAILED || setup(state);
-}
-
-static int teardown_board(void **state)
-{
-	munmap(board, PAGE_BYTES);
-	return teardown(state);
-}
-
-#define board_test(f) cmocka_unit_test_setup_teardown(f, setup_board, teardown_board)
+#define board ((struct board *)board_page)
 
 static void until(unsigned turn)
 {
@@ -85,13 +72,13 @@ static void counts_exactly(unsigned n)
 	assert_int_equal(info_of(world.proc, id).refs, n + 1);
 	OK(ksem_post_many(world.proc, id, n));
 	for (unsigned i = 0; i < n; i++)
-		ends_well(children[i]);
+		must_end_well(children[i]);
 	assert_int_equal(info_of(world.proc, id).refs, 1);
 	assert_int_equal(info_of(world.proc, id).waiters, 0);
 	assert_int_equal(value_of(world.proc, id), 0);
 	OK(ksem_unlink(world.proc, "/held"));
 	world_end(&world);
-	assert_int_equal(pages_mapped(), 0);
+	assert_int_equal(mappings_of(dir), 0);
 	free(children);
 }
 
@@ -133,7 +120,7 @@ static void only_the_last_of_many_ends_it(void **state)
 	store_rel(&board->turn, 1);
 	until(n + 1);
 	for (unsigned i = 0; i < n; i++)
-		ends_well(children[i]);
+		must_end_well(children[i]);
 	FAILS(EINVAL, ksem_pinned_post(pinned));
 	ksem_unpin(pinned);
 	world_end(&world);
@@ -165,7 +152,7 @@ static void of_two_who_destroy_at_once_one_ends_it(void **state)
 		for (int i = 0; i < round % 512; i++)
 			cpu_relax();
 		OK(ksem_destroy(world.proc, id));
-		ends_well(child);
+		must_end_well(child);
 		FAILS(EINVAL, ksem_pinned_post(pinned));
 		ksem_unpin(pinned);
 	}
@@ -256,7 +243,7 @@ static void make_and_end_where_there_is_little_room(void)
 		MUST(ksem_open(world.proc, name, O_CREAT, 0600, 0, &id) == 0 && ksem_close(world.proc, id) == 0);
 	}
 	MUST(ksem_init(world.proc, 0, &id) == ENOSPC); /* they have names */
-	ends_well(start_process(unlink_what_others_closed));
+	must_end_well(start_process(unlink_what_others_closed));
 	MUST(ksem_init(world.proc, 0, &id) == 0);
 }
 
@@ -292,7 +279,7 @@ static void make_with_short_files(void)
 static void a_limit_for_files_is_an_error_and_no_signal(void **state)
 {
 	(void)state;
-	ends_well(start_process(make_with_short_files));
+	must_end_well(start_process(make_with_short_files));
 }
 
 int main(void)

@@ -136,7 +136,7 @@ static int make_namespace(void)
 
 static int fork_and_make(void)
 {
-	ends_well(start_process((void (*)(void))make_anonymous));
+	must_end_well(start_process((void (*)(void))make_anonymous));
 	return 0;
 }
 
@@ -176,7 +176,12 @@ static void the_victim_is_untouched(void)
 
 /* `which`: the call; `when`: after how many calls of the system the host comes. */
 static unsigned which, when;
-static atomic(bool) *host_came; /* between processes */
+
+struct board {
+	atomic(bool) came;
+};
+
+#define board ((struct board *)board_page)
 
 static void meet_the_host(void)
 {
@@ -190,7 +195,7 @@ static void meet_the_host(void)
 	calls[which]();
 	countdown = 0;
 	the_victim_is_untouched();
-	store_rlx(host_came, came);
+	store_rlx(&board->came, came);
 }
 
 static void a_file_of_the_hosts_is_untouched(void **state)
@@ -198,27 +203,24 @@ static void a_file_of_the_hosts_is_untouched(void **state)
 	unsigned occasions = 0;
 
 	(void)state;
-	host_came = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	assert_ptr_not_equal(host_came, MAP_FAILED);
 	for (which = 0; which < CALLS; which++) {
 		if (calls[which] == make_anothers && geteuid() != 0)
 			continue;
-		for (when = 1; when == 1 || load_rlx(host_came); when++) {
+		for (when = 1; when == 1 || load_rlx(&board->came); when++) {
 			teardown(NULL);
 			setup(NULL);
-			ends_well(start_process(meet_the_host));
-			occasions += load_rlx(host_came);
+			must_end_well(start_process(meet_the_host));
+			occasions += load_rlx(&board->came);
 		}
 	}
 	printf("%u occasions\n", occasions);
 	assert_true(occasions > 30);
-	munmap(host_came, PAGE_BYTES);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		shared_test(a_file_of_the_hosts_is_untouched),
+		board_test(a_file_of_the_hosts_is_untouched),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

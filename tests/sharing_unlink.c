@@ -61,7 +61,7 @@ static pid_t start_unlinker(int error)
 static void let_it_unlink(pid_t child)
 {
 	MUST(write(ends[0], "", 1) == 1);
-	ends_well(child);
+	must_end_well(child);
 	close(ends[0]);
 	close(ends[1]);
 }
@@ -103,7 +103,7 @@ static void open_under_seccomp(void)
 static void opening_again_is_without_system_calls(void)
 {
 	if (!SANITIZED) /* whose own system calls would be taken for ours */
-		ends_well(start_process(open_under_seccomp));
+		must_end_well(start_process(open_under_seccomp));
 }
 
 /* ---- Tests. ---- */
@@ -209,7 +209,7 @@ static void unlinkers_wait_for_nobody(void **state)
 		id = opened(&world, O_CREAT);
 		stopped[i] = start_unlinker(0);
 		memcpy(sockets[i], ends, sizeof(ends));
-		ends_well(start_process(unlink_name));
+		must_end_well(start_process(unlink_name));
 		assert_false(has_name(&world, id));
 	}
 	id = opened(&world, O_CREAT | O_EXCL);

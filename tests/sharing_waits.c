@@ -174,7 +174,7 @@ static void what_only_a_waiter_keeps_can_be_opened_again(void **state)
 			finish(thread);
 	}
 	world_end(&world);
-	assert_int_equal(pages_mapped(), 0);
+	assert_int_equal(mappings_of(dir), 0);
 }
 
 int main(void)

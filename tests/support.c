@@ -163,6 +163,31 @@ struct ksem_info info_of(struct ksem_proc *proc, ksem_id_t id)
 	return info;
 }
 
+void must_end_well(pid_t child)
+{
+	int status;
+
+	MUST(child > 0);
+	MUST(waitpid(child, &status, 0) == child);
+	if (status != 0)
+		fprintf(stderr, "child: %s %d\n", WIFSIGNALED(status) ? "signal" : "exit",
+			WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	MUST(status == 0);
+}
+
+unsigned mappings_of(const char *path)
+{
+	char line[512];
+	unsigned count = 0;
+	FILE *maps = fopen("/proc/self/maps", "r");
+
+	MUST(maps);
+	while (fgets(line, sizeof(line), maps))
+		count += strstr(line, path) != NULL;
+	fclose(maps);
+	return count;
+}
+
 void until_waiting(struct ksem_proc *proc, ksem_id_t id, unsigned waiters)
 {
 	while (info_of(proc, id).waiters != waiters)

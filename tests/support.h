@@ -119,6 +119,12 @@ int visit_and_count(const struct ksem_info *info, void *arg);
 unsigned value_of(struct ksem_proc *proc, ksem_id_t id);
 struct ksem_info info_of(struct ksem_proc *proc, ksem_id_t id);
 
+/* Waits for a child process, which must exit with 0. */
+void must_end_well(pid_t child);
+
+/* How many mappings this process has of what lies below that path. */
+unsigned mappings_of(const char *path);
+
 /* Waits until so many threads wait on the semaphore. */
 void until_waiting(struct ksem_proc *proc, ksem_id_t id, unsigned waiters);
 

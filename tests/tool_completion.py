@@ -7,13 +7,14 @@ each kind of quotes, and bash must then hand ksem just that name. No name is eve
 import json
 import os
 import pty
-import select
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import time
+
+sys.dont_write_bytecode = True
+from tool_terminal import Terminal
 
 KSEM, COMPLETION = (os.path.realpath(path) for path in sys.argv[1:3])
 WORK = tempfile.mkdtemp(prefix='ksem-tool-', dir='/dev/shm').encode()
@@ -48,7 +49,7 @@ def value(directory, name):
     return json.loads(ksem('--dir', directory, 'show', '--json', name))['value']
 
 
-class Shell:
+class Shell(Terminal):
     """An interactive bash that completes ksem."""
 
     def __init__(self, directory, locale='C.UTF-8'):
@@ -66,16 +67,6 @@ class Shell:
 
     def type(self, text):
         os.write(self.terminal, text)
-
-    def expect(self, text):
-        """What came up to the text."""
-        end = time.monotonic() + 60
-        while text not in self.seen:
-            if not select.select([self.terminal], [], [], max(0, end - time.monotonic()))[0]:
-                raise SystemExit('FAILED: %r did not come: %r' % (text, self.seen[-2000:]))
-            self.seen += os.read(self.terminal, 65536)
-        before, _, self.seen = self.seen.partition(text)
-        return before
 
     def run(self, text):
         self.type(text + b"; echo do''ne\n")

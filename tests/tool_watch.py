@@ -7,7 +7,6 @@ import fcntl
 import os
 import pty
 import re
-import select
 import shutil
 import signal
 import struct
@@ -17,6 +16,9 @@ import tempfile
 import termios
 import time
 import unicodedata
+
+sys.dont_write_bytecode = True
+from tool_terminal import Terminal
 
 KSEM = os.path.realpath(sys.argv[1])
 WORK = tempfile.mkdtemp(prefix='ksem-tool-', dir='/dev/shm').encode()
@@ -32,7 +34,7 @@ def fail(what):
     print('FAILED:', what)
 
 
-class Watch:
+class Watch(Terminal):
     """ksem watch on a terminal of that size."""
 
     def __init__(self, columns, rows=40, *arguments, locale='C.UTF-8', ignore=(), in_shell=False):
@@ -77,15 +79,6 @@ class Watch:
     def resize(self, columns, rows, terminal=None):
         self.columns = columns
         fcntl.ioctl(self.terminal if terminal is None else terminal, termios.TIOCSWINSZ, struct.pack('HHHH', rows, columns, 0, 0))
-
-    def expect(self, text):
-        end = time.monotonic() + 60
-        while text not in self.seen:
-            if not select.select([self.terminal], [], [], max(0, end - time.monotonic()))[0]:
-                raise SystemExit('FAILED: %r did not come: %r' % (text, self.seen[-2000:]))
-            self.seen += os.read(self.terminal, 65536)
-        before, _, self.seen = self.seen.partition(text)
-        return before
 
     def view(self):
         """The lines of the next view."""

@@ -32,35 +32,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MUST(condition)                                                         \
-	do {                                                                    \
-		if (!(condition)) {                                             \
-			fprintf(stderr, "line %d: %s\n", __LINE__, #condition); \
-			_exit(3);                                               \
-		}                                                               \
-	} while (0)
-
-#define ITEMS 100
-#define SLOTS 4
+#include "watched.h"
 
 static struct ksem_ns *ns;
 static struct ksem_proc *proc;
 static ksem_id_t room, items, lock;
 static struct ksem *pinned_room, *pinned_items;
 static struct timespec late;
-
-static long slots[SLOTS], sum; /* under `lock` */
-static unsigned first, next;   /* as are these */
-
-static void begin(pthread_t *thread, void *(*run)(void *), void *arg)
-{
-	MUST(pthread_create(thread, NULL, run, arg) == 0);
-}
-
-static void end(pthread_t thread)
-{
-	MUST(pthread_join(thread, NULL) == 0);
-}
 
 static ksem_id_t new_semaphore(unsigned value)
 {

@@ -17,31 +17,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MUST(condition)                                                         \
-	do {                                                                    \
-		if (!(condition)) {                                             \
-			fprintf(stderr, "line %d: %s\n", __LINE__, #condition); \
-			_exit(3);                                               \
-		}                                                               \
-	} while (0)
-
-#define ITEMS 100
-#define SLOTS 4
+#include "watched.h"
 
 static sem_t room, items, lock, ready;
-static long slots[SLOTS], sum; /* under `lock` */
-static unsigned first, next;   /* as are these */
 static int data;
-
-static void begin(pthread_t *thread, void *(*run)(void *), void *arg)
-{
-	MUST(pthread_create(thread, NULL, run, arg) == 0);
-}
-
-static void end(pthread_t thread)
-{
-	MUST(pthread_join(thread, NULL) == 0);
-}
 
 static void *produce(void *arg)
 {
