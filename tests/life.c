@@ -64,7 +64,7 @@ static void check_keep_shared_ref(uint32_t refs, uint32_t keeps)
 	int error = refs == 1 ? EAGAIN : keeps == LIFE_HALF_MAX ? ENOMEM : 0;
 	atomic(life_t) life = life_of(refs, keeps);
 
-	assert_int_equal(life_keep_shared_ref(&life), error);
+	assert_int_equal(life_keep_unless_last(&life), error);
 	assert_true(load_rlx(&life) == (error ? life_of(refs, keeps) : life_of(refs - 1, keeps + 1)));
 }
 
@@ -213,7 +213,7 @@ static void *drop_one_shared_each(void *arg)
 		if (me == 0)
 			store_rlx(&race.life, life_of(THREADS, 1));
 		pthread_barrier_wait(&race.line);
-		if (life_keep_shared_ref(&race.life)) {
+		if (life_keep_unless_last(&race.life)) {
 			atomic_fetch_add(&race.alone, 1);
 			MUST(load_rlx(&race.life) == life_of(1, THREADS));
 		}

@@ -3,8 +3,9 @@
  * The table of what the library does around a fork: see forks.h. The fork gate is shut meanwhile (os/fork.h).
  *
  * Before a fork the steps run from the first to the last, after it from the last to the first. Every module that must
- * do something around a fork has a step here. Others say in their own file why they need none: the gate itself and the
- * test for a new child (os/fork.c), and slots, which the child has a copy of.
+ * do something around a fork is named here. A new one must be if it has a lock that is taken outside the fork gate, if
+ * it counts threads, or if it keeps something of the kernel's that parent and child would share. The gate itself, and
+ * the test for a new child, are os/fork.c's own. libksem_posix has a step of its own (posix/named.c).
  */
 #include "api/forks.h"
 
@@ -16,10 +17,15 @@
 
 static const struct fork_step forks[] = {
 	/*
-	 * Before: a shared namespace takes the child's liveness locks and records. In the child: it makes them the
-	 * child's own (shared/fork.c); semaphores lose the waiters that stayed in the parent, and slots that were
-	 * being changed become whole (private/namespace.c). Last in the child, since it ends semaphores that only those
-	 * waiters kept, and waits for an epoch to give back their memory.
+	 * Each namespace as its kind does, in this order:
+	 *   before      shared/liveness.c takes the child's liveness lock; shared/semaphore.c takes the child's record
+	 *               and census lock for each semaphore.
+	 *   parent      shared/semaphore.c, then shared/liveness.c forget the child.
+	 *   child       shared/liveness.c makes the child's lock its own. shared/semaphore.c does so with the record,
+	 *               and counts the child's one thread if that waits. In a private namespace sem/semaphore.c takes
+	 *               the waiters that stayed in the parent out of the word, percpu/percpu.c the threads that were
+	 *               in flight, wait/eventcount.c those that slept.
+	 * Last in the child: it ends semaphores that only those waiters kept, and waits for an epoch to free them.
 	 */
 	{namespaces_before_fork, namespaces_parent_after_fork, namespaces_child_after_fork},
 

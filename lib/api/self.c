@@ -11,7 +11,7 @@
 #include "os/fork.h"
 #include "shared/default.h"
 
-static pthread_mutex_t making_lock = PTHREAD_MUTEX_INITIALIZER; /* inside the fork gate */
+static pthread_mutex_t making_lock = PTHREAD_MUTEX_INITIALIZER; /* inside the fork gate, outside all other locks */
 static atomic(struct ksem_proc *) shared_one;                   /* atomic; changed under the lock, as is the next */
 static atomic(struct ksem_proc *) private_one;
 

@@ -86,7 +86,7 @@ static inline bool life_drop(atomic(life_t) *life, life_t less)
  * Turns a reference into a keep. EAGAIN: it is the last reference, and the caller must do more before it drops it.
  * ENOMEM: the count of keeps is full.
  */
-static inline int life_keep_shared_ref(atomic(life_t) *life)
+static inline int life_keep_unless_last(atomic(life_t) *life)
 {
 	life_t old = load_rlx(life); /* relaxed: the compare-and-swap checks it */
 	life_t next;

@@ -6,7 +6,8 @@
  * `waiting` while they drop the references. A wait that begins meanwhile fails, as if the references were already
  * dropped.
  *
- * A call that drops references collects in `garbage` what must be freed. It frees that last, when it has no lock.
+ * A call that drops references collects in `garbage` what must be freed. It frees that last, when it has no lock. Exec
+ * and exit of a process with very many references free full lists on the way, under the process's lock.
  */
 #include "registry/process.h"
 
@@ -226,7 +227,7 @@ int process_init(struct ksem_proc *proc, const struct attributes *attributes, ui
  */
 static int destroy_reference(struct ksem_proc *proc, struct ksem *ksem, struct reclaim *garbage)
 {
-	int error = life_keep_shared_ref(&ksem->life);
+	int error = life_keep_unless_last(&ksem->life);
 
 	if (error)
 		return error;

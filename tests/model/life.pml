@@ -87,7 +87,7 @@ proctype holder(byte me) RUNS
 	:: listed[me] = false; drop(refs) /* close; one that isn't listed any more is found by who came before */
 #else
 	:: atomic { TOUCH; if :: waiters > 0 -> goto dropped :: else fi } /* EBUSY */
-		atomic { /* Keeps it until it is out of the table. [code: life_keep_shared_ref] */
+		atomic { /* Keeps it until it is out of the table. [code: life_keep_unless_last] */
 			TOUCH;
 			if
 			:: refs > 1 -> refs--; KEEP
