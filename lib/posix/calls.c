@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The calls of <semaphore.h> on a semaphore that there is: each is its engine's (wait/direct.h), with errno.
+ * The calls of <semaphore.h> on an existing semaphore: each calls the engine (wait/direct.h), and sets errno.
  *
- * sem_post reads all that it needs of the sem_t before its permit can be taken, and touches it no more after: whoever
- * takes the permit may free or unmap it. It may be called from a signal handler.
+ * sem_post reads everything that it needs from the sem_t before its permit can be taken, and doesn't touch the sem_t
+ * after that: the thread that takes the permit may free or unmap it. It may be called from a signal handler.
  *
- * A waiter sleeps with asynchronous cancellation, and nothing else is done so: going to sleep changes nothing. A
- * cancelled one leaves by its cleanup handler; if it must take a permit to leave, because there is one, it posts that
- * again. So no waiter stays counted, no permit is lost, and a wake call that it ate goes on to somebody else.
+ * A waiter enables asynchronous cancellation only while it sleeps, when it changes nothing. If it is cancelled, its
+ * cleanup handler deregisters it. If there is a permit then, deregistering takes it, and the handler posts it again. So
+ * the waiter isn't counted any more, no permit is lost, and another waiter gets the wake.
  *
- * sem_destroy does nothing, as in glibc: programs that end while others wait are many, and none is to be told EBUSY.
+ * sem_destroy does nothing, as in glibc: many programs call it while threads wait, and expect success.
  */
 #include <errno.h>
 #include <limits.h>
@@ -52,7 +52,7 @@ PUBLIC int sem_getvalue(sem_t *restrict sem, int *restrict sval)
 {
 	uint32_t now = word_value(plain_word(standard_of(sem)));
 
-	*sval = now < SEM_VALUE_MAX ? (int)now : SEM_VALUE_MAX; /* more: in what others can write */
+	*sval = now < SEM_VALUE_MAX ? (int)now : SEM_VALUE_MAX; /* more only if somebody overwrote it */
 	return 0;
 }
 
@@ -75,21 +75,24 @@ PUBLIC int sem_trywait(sem_t *sem)
 
 /* ---- Waiting. ---- */
 
-/* A sleeper was cancelled. */
+/* The cleanup handler of a sleeper that was cancelled. */
 static void leave_cancelled(void *arg)
 {
 	struct plain *sem = arg;
 	bool nobody;
 
 	if (plain_leave(sem, true) == 0)
-		plain_post(sem, 1, WORD_VALUE_MAX, scope_of(sem), &nobody); /* it was there before */
+		plain_post(sem, 1, WORD_VALUE_MAX, scope_of(sem), &nobody); /* it was there before, so it fits */
 }
 
 static int set_cancel_type(int type)
 {
 	int before = type;
 
-	/* ThreadSanitizer's runtime can't be left at any place, and its sleeps have points of cancellation. */
+	/*
+	 * Asynchronous cancellation could interrupt ThreadSanitizer's runtime, and under it a sleep has cancellation
+	 * points anyway.
+	 */
 	if (!watch_holds_signals())
 		pthread_setcanceltype(type, &before);
 	return before;
@@ -102,7 +105,7 @@ static int enter(struct waiter *waiter)
 
 static int arm(struct waiter *waiter)
 {
-	/* Not as one that looks by itself, also if it is shared: a handler must end its sleep. */
+	/* It never looks by itself, even if the semaphore is shared: a handler must always end its sleep. */
 	waiter->signal = plain_signal(waiter->sem, scope_of(waiter->sem));
 	return 0;
 }
@@ -131,7 +134,7 @@ static int wait_until(struct plain *sem, const struct deadline *deadline)
 	struct waiter waiter = {.policy = &policy, .sem = sem, .want = 1, .deadline = deadline};
 	int error;
 
-	pthread_testcancel(); /* a point of cancellation, whether it sleeps or not */
+	pthread_testcancel(); /* a cancellation point, whether it sleeps or not */
 	if (likely(plain_take_one(sem)))
 		return 0;
 	error = plain_take_spinning(sem);
@@ -147,7 +150,7 @@ static int wait_timed(sem_t *sem, clockid_t clock, const struct timespec *time, 
 
 	if ((clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC) || time->tv_nsec < 0 || time->tv_nsec > 999999999)
 		return EINVAL;
-	deadline.time = time->tv_sec < 0 ? (struct timespec){0, 0} : *time; /* long past either way */
+	deadline.time = time->tv_sec < 0 ? (struct timespec){0, 0} : *time; /* before 1970 has long passed */
 	if (unlikely(faked))
 		faked_to_kernel(&deadline);
 	return wait_until(standard_of(sem), &deadline);

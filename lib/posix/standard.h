@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is in a sem_t: a plain semaphore (word/plain.h), and nothing else.
+ * A sem_t contains a plain semaphore (word/plain.h), and nothing else.
  *
- * A sem_t whose bytes are all 0 is a private semaphore without permits, as glibc's is: programs count on that which
+ * A sem_t whose bytes are all 0 is a private semaphore without permits, as in glibc: some programs rely on that, and
  * never call sem_init.
  */
 #ifndef KSEM_POSIX_STANDARD_H

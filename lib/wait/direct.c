@@ -10,7 +10,7 @@
 #include "base/compiler.h"
 #include "os/clock.h"
 
-/* What waiters sleep on. */
+/* The half of the word on which waiters sleep. */
 static atomic(uint32_t) *value_half(struct plain *sem)
 {
 	return (atomic(uint32_t) *)&sem->word + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
@@ -24,9 +24,10 @@ void plain_init(struct plain *sem, uint32_t value, enum futex_scope scope)
 }
 
 /*
- * A post to a shared semaphore on which somebody waits: by the kernel, permit and wake call in one. False: nothing was
- * done. The kernel doesn't look how far it goes. So it is only asked where the value is so low that all threads that
- * Linux can have may do the same at once. For all permits that were seen, as ever; how many wait may have changed.
+ * Posts to a shared semaphore that has waiters: the kernel adds the permits and wakes, in one system call. False:
+ * nothing was done. The kernel doesn't check for overflow. So this is only done if the value is so low that all threads
+ * that Linux can have may do it at the same time. It wakes for all permits that it saw, as every post does; the number
+ * of waiters may have changed.
  */
 static bool post_by_kernel(struct plain *sem, word_t c, uint32_t n, uint32_t most, bool *nobody)
 {
@@ -40,17 +41,23 @@ static bool post_by_kernel(struct plain *sem, word_t c, uint32_t n, uint32_t mos
 	return woken >= 0;
 }
 
-/* Before such a post that the kernel doesn't make: sees to it that sleepers look. False: they do. */
+/*
+ * Before a post to a shared semaphore that the kernel can't make: makes all sleepers look by themselves. False: they do
+ * that already.
+ */
 static bool warn_sleepers(struct plain *sem, word_t c)
 {
 	if (c & WORD_WARNED)
 		return false;
-	if (cas_rlx(&sem->word, &c, c | WORD_WARNED)) /* relaxed: who is woken sees it, who isn't registers after it */
+	if (cas_rlx(&sem->word, &c,
+		    c | WORD_WARNED)) /* relaxed: a waiter is either woken and sees it, or registers after it */
 		futex_wake_in(FUTEX_SHARED, value_half(sem), INT_MAX);
 	return true;
 }
 
-/* A post to waiters of a shared one, whose word is c. 0, EINVAL, EOVERFLOW; EAGAIN: the word may have changed. */
+/*
+ * Posts to a shared semaphore with waiters, whose word is c. 0, EINVAL, EOVERFLOW; EAGAIN: the word may have changed.
+ */
 static int post_to_shared(struct plain *sem, word_t c, uint32_t n, uint32_t most, bool *nobody)
 {
 	word_t made;
@@ -103,8 +110,8 @@ struct signal plain_signal(struct plain *sem, enum futex_scope scope)
 }
 
 /*
- * From half a PLAIN_LOOK to one and a half, by no rule: a signal at the very end of such a sleep is one after it, for
- * which the wait goes on, and programs' own timers fire at whole seconds.
+ * A random time, from half a PLAIN_LOOK to one and a half. A signal that comes at the very end of such a sleep doesn't
+ * end the wait. Programs' timers often fire at whole seconds, so these sleeps must not end then.
  */
 static int64_t time_to_look(const struct timespec *now)
 {
@@ -130,7 +137,7 @@ void plain_arm_shared(struct plain *sem, struct waiter *waiter, bool alone)
 
 		length = clock_between(&by_its_clock, &deadline->time, length);
 		if (length == 0)
-			return; /* its own clock says when it is past */
+			return; /* the kernel ends the sleep at the deadline */
 	}
 	waiter->signal.looks = true;
 	waiter->signal.look = (struct deadline){CLOCK_MONOTONIC, clock_after(&now, length)};
@@ -140,8 +147,8 @@ bool plain_trim_waiters(struct plain *sem, word_t was, uint32_t most)
 {
 	uint32_t waiters = word_waiters(was);
 
-	if (waiters == WORD_WAITERS_MAX) { /* a stuck count doesn't tell whether somebody has come meanwhile */
-		cas_rlx(&sem->word, &was, was - WORD_WAITER); /* relaxed: what the dead did needs no order */
+	if (waiters == WORD_WAITERS_MAX) { /* a stuck count doesn't show whether a waiter has come meanwhile */
+		cas_rlx(&sem->word, &was, was - WORD_WAITER); /* relaxed: orders nothing, since the waiter is dead */
 		return false;
 	}
 	if (waiters > most) {

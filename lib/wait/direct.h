@@ -2,23 +2,23 @@
 /*
  * Waiting on a plain semaphore (word/plain.h): threads sleep on the half of its word that is the value.
  *
- * A post that leaves waiters makes a wake call, for every permit that it sees: what a thread that stopped, or died,
- * left undone is made good by the next post. After its permit can be taken a post touches the memory no more; the
- * address alone it gives to the kernel, which takes any.
+ * A post makes a wake call if there are waiters, and wakes for every permit that it sees. So it makes up for an earlier
+ * post whose thread stopped or died before its wake. Once its permit can be taken, a post doesn't touch the memory any
+ * more. It only passes the address to the kernel, which accepts any address.
  *
- * Where it is shared, processes may be killed at any instruction, and perhaps nobody posts again. So a post that sees
- * waiters has the kernel add its permit and wake for it in one call (futex.h: add_shared). Not so a post of more than
- * FUTEX_ADD_MAX, one to a value of more than half of what there can be, and one where the kernel refuses. Such a poster
- * warns the sleepers before its permits: it sets WORD_WARNED and wakes all, and those that sleep again look, as below.
- * The last waiter to leave takes the warning back.
+ * A process that posts to a shared semaphore may be killed at any instruction, and perhaps nobody posts again. So if
+ * there are waiters, the kernel adds the permit and wakes, in one system call (futex.h: add_shared). The kernel can't
+ * do that for a post of more than FUTEX_ADD_MAX permits, or if the value is more than half of the maximum, or where it
+ * refuses the call. Such a poster first warns the sleepers: it sets WORD_WARNED and wakes all of them. Those that sleep
+ * again look by themselves, as below. The last waiter that deregisters removes the warning.
  *
- * A sleeper that is killed, or stopped, after a post woke it takes the wake call with it, and others may sleep
- * beside the permit. plain_arm_shared sees to that: beside other waiters, or warned, a thread sleeps for about
- * PLAIN_LOOK, looks at the word, and so on. A thread that is the only waiter sleeps until it is woken, however many
- * come after it: the kernel wakes those first that slept first. This matters for EINTR. The kernel says ETIMEDOUT of
- * a sleep whose time was over before the handler ran, and nothing then tells of the handler. So a wait may only go
- * on after such a sleep where there is no other way. Looks go by CLOCK_MONOTONIC whatever the deadline's clock; a
- * clock that was set shows at the look.
+ * A sleeper may be killed, or stopped, after a post woke it. Then others would stay asleep while a permit is available.
+ * plain_arm_shared prevents that: if there are other waiters, or a warning, a thread sleeps for about PLAIN_LOOK, looks
+ * at the word, and so on. A thread that is the only waiter when it goes to sleep sleeps until it is woken, however many
+ * come later: the kernel wakes the one that slept first. The reason for this exception is EINTR. If the time of a sleep
+ * is over before a signal handler runs, the kernel reports ETIMEDOUT, and the thread can't know that a handler ran. So
+ * a thread sleeps with such a time only where it must. These times are on CLOCK_MONOTONIC, whatever the deadline's
+ * clock is; if that clock is set, the waiter notices at its next look.
  */
 #ifndef KSEM_WAIT_DIRECT_H
 #define KSEM_WAIT_DIRECT_H
@@ -33,34 +33,37 @@
 void plain_init(struct plain *sem, uint32_t value, enum futex_scope scope);
 
 /*
- * Posts n, to at most `most`. 0, EINVAL: dead, EOVERFLOW. *nobody: it made a wake call, and there was nobody to wake;
- * so waiters are on their way to sleep, or they died.
+ * Posts n permits; the value may become at most `most`. 0; EINVAL: dead; EOVERFLOW. *nobody: it made a wake call that
+ * found no sleeper, so waiters are about to sleep, or have died.
  */
 int plain_post(struct plain *sem, uint32_t n, uint32_t most, enum futex_scope scope, bool *nobody);
 
 /* As plain_take, after spinning for a permit if that pays. */
 int plain_take_spinning(struct plain *sem);
 
-/* On what a waiter sleeps while there is no permit. */
+/* The signal on which a waiter sleeps while there is no permit. */
 struct signal plain_signal(struct plain *sem, enum futex_scope scope);
 
 /*
- * The same of a waiter of a shared one, before each sleep. Beside other waiters it looks by itself, at its
- * deadline at the latest; `alone`: always, since no post may wake it.
+ * Sets the signal of a waiter of a shared semaphore, before each sleep. If there are other waiters, it looks by itself,
+ * at its deadline at the latest. `alone`: it always does, since posts may not wake it.
  */
 void plain_arm_shared(struct plain *sem, struct waiter *waiter, bool alone);
 
 /*
- * Counts waiters down to `most`, if there are more in the word as it was when there were at most so many in fact. Then
- * wakes all sleepers: one that only seemed to be dead finds out, and counts again.
- * False: the count was stuck, and is loose now: find out anew, and call again.
+ * Lowers the count of waiters to `most`, if the word is still `was`, at which time at most that many were alive. Then
+ * wakes all sleepers: a process that only seemed to be dead notices, and counts its waiters again. False: the count was
+ * stuck, and is no longer; count the living again, and call again.
  */
 bool plain_trim_waiters(struct plain *sem, word_t was, uint32_t most);
 
-/* n waiters more, which had been taken for dead, and may sleep beside a permit: all sleepers of a shared one look. */
+/*
+ * Counts n waiters again that had been taken for dead, and wakes all sleepers to look: these waiters may have missed a
+ * wake.
+ */
 void plain_count_again(struct plain *sem, uint32_t n);
 
-/* One waiter more: in a fork's child, whose one thread is registered as the thread is that it is a copy of. */
+/* One waiter more: in a fork's child, whose one thread is registered, as the parent's thread was. */
 void plain_add_waiter(struct plain *sem);
 
 #endif

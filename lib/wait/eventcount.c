@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Parking: see eventcount.h.
+ * Eventcounts: see eventcount.h.
  */
 #include "wait/eventcount.h"
 
@@ -17,12 +17,12 @@ static uint32_t with_state(uint32_t eventcount, uint32_t state)
 	return (eventcount & ~STATE) | state;
 }
 
-/* The armed eventcount. */
+/* Arms the eventcount, and returns it. */
 static uint32_t arm(struct semaphore *sem)
 {
 	uint32_t eventcount = load_rlx(&sem->eventcount); /* relaxed: the compare-and-swap checks it */
 
-	/* KSEM_ORD_14 release, KSEM_ORD_14 acquire: also where it is armed already */
+	/* KSEM_ORD_14 release, KSEM_ORD_14 acquire: even if it is armed already */
 	while (!cas_seq(&sem->eventcount, &eventcount, with_state(eventcount, ARMED)))
 		;
 	return with_state(eventcount, ARMED);
@@ -43,7 +43,7 @@ void eventcount_woke(struct semaphore *sem)
 	fetch_sub_seq(&sem->woken, 1); /* KSEM_ORD_15 release, KSEM_ORD_15 acquire */
 }
 
-/* The ringing eventcount, or the eventcount that somebody found still. */
+/* Makes an armed eventcount ringing, and returns it; or returns it as it is, if it is still or ringing. */
 static uint32_t ring(struct semaphore *sem, uint32_t eventcount)
 {
 	while ((eventcount & STATE) == ARMED) {
@@ -56,8 +56,8 @@ static uint32_t ring(struct semaphore *sem, uint32_t eventcount)
 }
 
 /*
- * Will every waiter look? In this order: a thread that registers in between arms the eventcount, and one that leaves
- * isn't counted on.
+ * Will every waiter look? The order of the two loads matters: a thread that registers in between arms the eventcount,
+ * and one that deregisters is no longer in `woken`.
  */
 static bool all_are_woken(struct semaphore *sem)
 {
@@ -82,17 +82,18 @@ void eventcount_wake(struct semaphore *sem, word_t posted)
 		return;
 	found = futex_wake(&sem->eventcount, more);
 	if (found > 0)
-		fetch_add_rlx(&sem->woken, found); /* relaxed: being late makes others wake more, no fewer */
+		fetch_add_rlx(&sem->woken, found); /* relaxed: if it is late, others wake more waiters, never fewer */
 	if ((uint32_t)found < more || all_are_woken(sem))
 		cas_rlx(&sem->eventcount, &eventcount,
-			with_state(eventcount, STILL)); /* relaxed: who arms it again sees all before */
+			with_state(eventcount,
+				   STILL)); /* relaxed: a thread that arms it again sees all that was before */
 }
 
 void eventcount_after_fork(struct semaphore *sem)
 {
 	uint32_t eventcount = load_rlx(&sem->eventcount); /* relaxed: the child has one thread */
 
-	/* relaxed: as above; another generation, should the one thread go on with a sleep that a handler interrupted */
+	/* relaxed: as above; a new generation, in case the thread goes on with a sleep that a handler interrupted */
 	store_rlx(&sem->eventcount, with_state(eventcount + GENERATION, STILL));
 	store_rlx(&sem->woken, 0); /* relaxed: as above */
 }

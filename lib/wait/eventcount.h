@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Parking: threads that have registered sleep until a post, and a post wakes those that can go on, by as few calls of
- * the kernel as can be.
+ * The eventcount, on which waiters of a private semaphore sleep. A post wakes the waiters that can go on, by as few
+ * system calls as possible.
  *
- * `eventcount` is what they sleep on: a state, and a generation that every ring changes.
+ * `eventcount` is the word on which they sleep. It has a state, and a generation, which changes each time the state
+ * becomes ringing.
  *
- *   still     nobody sleeps. Who wants to sleep arms it, and then looks whether there is a permit, before it sleeps.
- *   armed     threads may sleep, or be about to. Only on an armed eventcount, and only on the generation that it found,
- *             can a thread go to sleep.
- *   ringing   threads may sleep. Nobody goes to sleep but by arming it again. A wake call that finds fewer than it was
- *             to wake, or after which every waiter has been woken, shows that nobody sleeps: it makes the eventcount
- *             still, if it is ringing as it was before the call.
+ *   still     nobody sleeps. A thread that wants to sleep arms it, and then looks whether there is a permit.
+ *   armed     threads may sleep, or be about to. A thread can go to sleep only on an armed eventcount, and only on the
+ *             generation that it found.
+ *   ringing   threads may sleep. To go to sleep, a thread must arm it again. If a wake call finds fewer sleepers than
+ *             it should wake, or if every waiter has been woken after it, then nobody sleeps: the poster makes the
+ *             eventcount still, unless it has changed since before the call.
  *
- * A post that sees the eventcount still has nobody to wake: whoever is registered will arm it, and then look
- * (KSEM_ORD_14). On an armed eventcount it rings, and makes the call; on a ringing one it makes the call. So a post
- * that is stopped between ring and call stops nobody: others' posts make theirs. And a thread that has registered but
- * not gone to sleep, because it was preempted or found the eventcount rung, costs a call once, not each post.
+ * A post that finds the eventcount still need not wake anybody: each registered thread will arm it, and then look
+ * (KSEM_ORD_14). If the eventcount is armed, the post makes it ringing, and makes the wake call. If it is ringing, the
+ * post only makes the wake call. So a post that is stopped before its call stops nobody: other posts make their calls.
+ * And a registered thread that doesn't sleep yet, or was preempted, costs one wake call, not one for each post.
  *
- * `woken` is how many sleepers were woken, according to the kernel, and haven't said yet that they are about to look. A
- * post counts on those, and wakes others only for permits beyond them. A sleeper counts itself off before it looks, a
- * post looks at `woken` after its permits can be taken, and both are read-modify-writes (KSEM_ORD_15): so a sleeper
- * that a post counted on sees that post. A post counts those it woke after it woke them; so one that is stopped before
- * that only makes others wake more than they need, and `woken` may be less than there are, even below 0, but never
- * more.
+ * `woken` counts the sleepers that the kernel says were woken, and that haven't looked yet. A post counts on those, and
+ * wakes others only for further permits. A sleeper counts itself off before it looks, and a post reads `woken` after
+ * its permits can be taken (KSEM_ORD_15): so a sleeper on which a post counted sees the permits of that post. A post
+ * adds the sleepers that it woke after it woke them. If it is stopped before that, others wake more than needed. So
+ * `woken` may be too low, even below 0, but never too high.
  */
 #ifndef KSEM_WAIT_EVENTCOUNT_H
 #define KSEM_WAIT_EVENTCOUNT_H
@@ -30,16 +30,19 @@
 #include "wait/waiter.h"
 #include "word/state.h"
 
-/* Before a thread that has registered sleeps while there is no permit: 0, and on what; EAGAIN: there is one. */
+/*
+ * Before a registered thread sleeps. 0: there is no permit, and *signal says on what to sleep; EAGAIN: there is a
+ * permit.
+ */
 int eventcount_arm(struct semaphore *sem, struct signal *signal);
 
-/* After it was woken, before it looks for a permit. */
+/* After a sleeper was woken, before it looks for a permit. */
 void eventcount_woke(struct semaphore *sem);
 
-/* After a post that made the word `posted`, in the read section of that post: wakes who can go on. */
+/* After a post that made the word `posted`, in the read section of that post: wakes the waiters that can go on. */
 void eventcount_wake(struct semaphore *sem, word_t posted);
 
-/* In a fork's child, which has one thread: nobody else sleeps or was woken. */
+/* In a fork's child, which has one thread: no other thread sleeps. */
 void eventcount_after_fork(struct semaphore *sem);
 
 #endif

@@ -2,17 +2,17 @@
 /*
  * Spinning before sleeping: see spin.h.
  *
- * A thread that spins for more than a moment gives its processor away between looks: the scheduler may have put whoever
- * would post on the same one, and balances what it sees running.
+ * A thread that spins for more than a moment yields its processor between looks: the thread that will post may be
+ * waiting for the same processor.
  *
- * A thread that may run on one processor only (sched_setaffinity, cpusets) doesn't spin: whoever would post waits for
- * that processor. It asks the kernel now and then, for that may change.
+ * A thread that may run on one processor only (sched_setaffinity, cpusets) doesn't spin: the thread that will post
+ * needs that processor. It asks the kernel now and then, since this may change.
  *
- * The clock is read from libc, which is the fastest; another library may stand in its place and show a time that stands
- * still (libfaketime). So the rounds are counted too.
+ * The clock is read by libc's function, which is the fastest way. Another library may replace that by a clock that
+ * stands still (libfaketime). So the rounds are counted, too.
  *
- * The budget is a hint in the semaphore's own line: threads that wait at the same time may overwrite each other's
- * change.
+ * The budget is a hint in the semaphore's cache line: threads that wait at the same time may overwrite each other's
+ * changes.
  */
 #include "wait/spin.h"
 
@@ -25,10 +25,10 @@
 #include "base/cancel.h"
 #include "base/compiler.h"
 
-#define WAITS_A_TRIAL   64   /* without a budget, to one with SPIN_MAX */
-#define SPINS_AN_ANSWER 256  /* to how often the kernel is asked on which processors the thread may run */
-#define LAST_LOOKS      64   /* of a thread that has registered */
-#define TIMED_MOST      1000 /* rounds that read the clock, should it stand still */
+#define WAITS_A_TRIAL   64   /* waits without a budget, before one with SPIN_MAX */
+#define SPINS_AN_ANSWER 256  /* spins, before the kernel is asked again on which processors the thread may run */
+#define LAST_LOOKS      64   /* looks of a registered thread */
+#define TIMED_MOST      1000 /* rounds that read the clock, in case it stands still */
 
 static _Thread_local unsigned without; /* owner only: waits of this thread that had no budget */
 
@@ -40,13 +40,13 @@ static int64_t now(void)
 	return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
 }
 
-/* How many processors the thread may run on, as far as it matters: 1, or more. */
+/* May the thread run on more than one processor? */
 static bool has_company(void)
 {
-	unsigned long mask[8192 / 8 / sizeof(unsigned long)]; /* as many processors as Linux can have */
+	unsigned long mask[8192 / 8 / sizeof(unsigned long)]; /* the most processors that Linux supports */
 	int saved = errno;
 	long bytes = syscall(SYS_sched_getaffinity, 0, sizeof(mask), mask);
-	int processors = bytes < 0 ? 2 : 0; /* it may not ask: it spins */
+	int processors = bytes < 0 ? 2 : 0; /* the call is refused: assume several */
 
 	for (long i = 0; i < bytes / (long)sizeof(*mask); i++)
 		processors += __builtin_popcountl(mask[i]);
@@ -57,7 +57,7 @@ static bool has_company(void)
 bool spin_can(void)
 {
 	static _Thread_local struct {
-		unsigned left; /* questions that are answered as the last one */
+		unsigned left; /* how often the last answer may still be used */
 		bool can;
 	} asked; /* owner only */
 
@@ -79,7 +79,7 @@ static unsigned budget_of(atomic(uint8_t) *hint)
 	return budget;
 }
 
-/* The next budget, after one that was enough or wasn't. */
+/* Stores the next budget, after one that was enough or wasn't. */
 static void adapt(atomic(uint8_t) *hint, unsigned budget, bool enough)
 {
 	unsigned next = !enough ? budget / 2 : budget < SPIN_MAX / 2 ? 2 * budget : SPIN_MAX;
@@ -116,7 +116,7 @@ bool spin_again(struct spin *spin)
 	return false;
 }
 
-/* Some looks at the word: does it say anything else than that there is no permit? */
+/* Looks at the word some times: does it show anything else than that there is no permit? */
 static bool has_changed(const atomic(word_t) *word)
 {
 	for (int i = 0; i < SPIN_LOOKS; i++) {
@@ -158,7 +158,7 @@ bool spin_last_look(const atomic(word_t) *word)
 	if (!spin_can())
 		return false;
 	for (int i = 0; i < LAST_LOOKS; i++) {
-		if (word_value(load_rlx(word)) > 0) /* relaxed: who leaves looks again */
+		if (word_value(load_rlx(word)) > 0) /* relaxed: a thread that deregisters looks again */
 			return true;
 		cpu_relax();
 	}

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Spinning before sleeping. A hand-over between two running threads takes a hundred nanoseconds, through a sleep ten
- * thousand; so a thread that finds no permit looks again for a while, before it registers.
+ * Spinning before sleeping. A hand-over between two running threads takes a hundred nanoseconds; to a sleeping thread
+ * it takes ten thousand. So a thread that finds no permit looks again for a while before it registers.
  *
- * For how long adapts, a semaphore. The budget begins with SPIN_MAX: longer than a sleeper takes to wake, so that two
- * threads that hand over to each other, of which one slept, come to where both spin. It doubles when a permit came
- * within it, up to SPIN_MAX, and halves when none did, down to nothing. From nothing SPIN_MAX is tried now and then. So
- * where there are more threads than processors, or permits come seldom, waiters sleep at once. Who may run on one
+ * Each semaphore has a budget for that, which adapts. It begins with SPIN_MAX, which is longer than waking a sleeper
+ * takes: so two threads that hand over to each other stop sleeping after a while. The budget doubles, up to SPIN_MAX,
+ * if a permit came in time, and is halved, down to 0, if none came. At 0, a thread tries SPIN_MAX now and then. So if
+ * there are more threads than processors, or permits come seldom, waiters sleep at once. A thread that may run on one
  * processor only doesn't spin.
  *
- * The first looks, some hundred nanoseconds, are counted, not timed: reading the clock takes longer than a hand-over
- * between two running threads needs.
+ * The looks of the first few hundred nanoseconds are counted, not timed: reading the clock takes as long as a hand-over
+ * between running threads.
  *
- * The caller tries to take, and while that is EAGAIN and spin_on says so, tries again. One that must not give its
- * processor away in between, since it keeps others' memory, goes by spin_look, and does spin_rest where it keeps none.
+ * The caller tries to take; while that is EAGAIN and spin_on returns true, it tries again. A caller in a read section
+ * must not yield its processor in it. So it uses spin_look, and calls spin_rest outside the read section.
  */
 #ifndef KSEM_WAIT_SPIN_H
 #define KSEM_WAIT_SPIN_H
@@ -24,40 +24,40 @@
 #include "base/atomic.h"
 #include "word/word.h"
 
-#define SPIN_UNIT  125               /* ns: what budgets are counted in */
-#define SPIN_MIN   250               /* ns; less isn't worth it */
+#define SPIN_UNIT  125               /* ns: the unit of budgets */
+#define SPIN_MIN   250               /* ns; a smaller budget is useless */
 #define SPIN_MAX   (160 * SPIN_UNIT) /* ns */
-#define SPIN_ALONE 500               /* ns that are timed; after that, giving the processor to others in between */
+#define SPIN_ALONE 500               /* ns of timed spinning, before the thread yields the processor between looks */
 
-#define SPIN_LOOKS   16 /* a round */
-#define SPIN_UNTIMED 1  /* rounds before the clock is read; after each later one it is */
+#define SPIN_LOOKS   16 /* looks in a round */
+#define SPIN_UNTIMED 1  /* rounds before the clock is read; it is read after each later round */
 
-/* Begins as all 0, but for where. */
+/* All members begin as 0, except the first two. */
 struct spin {
-	const atomic(word_t) *word; /* where: the word */
-	atomic(uint8_t) *hint;      /* and the semaphore's budget */
+	const atomic(word_t) *word; /* the semaphore's word */
+	atomic(uint8_t) *hint;      /* the semaphore's budget */
 	int64_t begin, spent;       /* ns; begin 0: not timed yet */
 	unsigned budget;            /* ns; 0: not begun */
-	unsigned rounds;            /* so far */
-	bool rested;                /* since the last look */
+	unsigned rounds;            /* rounds so far */
+	bool rested;                /* yielded the processor since the last look */
 };
 
 enum spin_next {
 	SPIN_SLEEP, /* no permit came in time: register */
 	SPIN_TRY,   /* there may be one: try to take it */
-	SPIN_REST,  /* spin_rest, and then try */
+	SPIN_REST,  /* call spin_rest, then try */
 };
 
-/* Is there another processor, on which somebody could post meanwhile? */
+/* Is there another processor, on which a thread could post meanwhile? */
 bool spin_can(void);
 
-/* After EAGAIN: goes the thread on spinning? */
+/* After EAGAIN: should the thread go on spinning? */
 bool spin_again(struct spin *spin);
 
-/* After EAGAIN of a try to take: looks until there may be a permit, and says what is next. */
+/* After a try that was EAGAIN: looks until there may be a permit, and returns what to do next. */
 enum spin_next spin_look(struct spin *spin);
 
-/* Gives the processor to others. */
+/* Yields the processor. */
 void spin_rest(void);
 
 /* Both. True: try again. */
@@ -70,13 +70,12 @@ static inline bool spin_on(struct spin *spin)
 	return next != SPIN_SLEEP;
 }
 
-/* It got its permit: the budget was enough, if it was begun. */
+/* The thread got its permit: if it spun, the budget was enough. */
 void spin_paid(const struct spin *spin);
 
 /*
- * Before each sleep of a thread that has registered: looks for a permit a little longer, about a microsecond. Where
- * posts come so densely that one falls into going to sleep, this saves its wake call, and the sleep. True: there is
- * one.
+ * Before each sleep of a registered thread: looks for a permit for about a microsecond. If posts come so often that one
+ * comes just then, this saves the sleep and the wake call. True: there is a permit.
  */
 bool spin_last_look(const atomic(word_t) *word);
 

@@ -2,7 +2,8 @@
 /*
  * The wait: see waiter.h.
  *
- * A waiter that gives up still takes what it wants, if it is there: its policy decides both in one step.
+ * A waiter that gives up still takes the permits that it wants, if there are enough: its policy decides both in one
+ * step.
  */
 #include "wait/waiter.h"
 

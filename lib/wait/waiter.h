@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A waiter: a thread that found too few permits, from the instant that makes it one until it has what it wants, or
- * gives up.
+ * A waiter: a thread that found too few permits. It is a waiter until it has the permits that it wants, or gives up.
  *
- * There is one wait, whatever the semaphore: before each sleep the waiter is armed, which says on which word it sleeps
- * and shows whether it must; after each sleep it tries to leave. What these steps are is the policy's: who is served
- * first, and how a post finds whom to wake. A policy is a table of functions. Those that there are let any thread take
- * a permit that comes (barging): by an eventcount (eventcount.h), in memory that the library keeps while a thread
- * waits, and on the value itself (direct.h), in memory that may vanish or be another process's, too.
+ * There is one wait for all semaphores. Before each sleep the waiter arms: it finds out on which word to sleep, and
+ * whether it must. After each sleep it tries to leave. A policy is a table with a function for each of these steps. It
+ * decides who is served first, and how a post finds the waiters to wake. With today's policies, any thread may take a
+ * permit (barging). One sleeps on an eventcount (eventcount.h), in memory that the library keeps while a thread waits.
+ * The others sleep on the value itself (direct.h), in memory that may vanish, or that other processes have mapped.
  *
- * A waiter is its thread's, on its stack. Who wakes it touches no more of it than the word of its signal.
+ * The waiter is on its thread's stack. A thread that wakes it touches only the word of its signal.
  */
 #ifndef KSEM_WAIT_WAITER_H
 #define KSEM_WAIT_WAITER_H
@@ -18,12 +17,14 @@
 
 #include "os/futex.h"
 
-/* On what a waiter sleeps: whoever wakes it changes this word first, and then wakes who sleeps on it. */
+/*
+ * The word on which a waiter sleeps. A thread that wakes it changes the word first, and then wakes the sleepers on it.
+ */
 struct signal {
 	atomic(uint32_t) *word;
-	uint32_t expected; /* it sleeps while the word is this */
+	uint32_t expected; /* sleeps while the word has this value */
 	enum futex_scope scope;
-	bool looks;           /* it wakes by itself, to look: */
+	bool looks;           /* wakes by itself, to look: */
 	struct deadline look; /* then */
 };
 
@@ -31,38 +32,38 @@ struct waiter;
 
 struct wait_policy {
 	/*
-	 * Takes what the waiter wants (0), or makes it a waiter (EAGAIN). EINVAL: the semaphore is at its end. In the
+	 * Takes the permits (0), or makes the thread a waiter (EAGAIN). EINVAL: the semaphore is being ended. In the
 	 * caller's read section.
 	 */
 	int (*enter)(struct waiter *waiter);
 
-	/* Before each sleep: 0, and the signal says on what; EAGAIN: it needn't sleep, and tries to leave. */
+	/* Before each sleep. 0: sleep on the signal, which it has set; EAGAIN: don't sleep, try to leave. */
 	int (*arm)(struct waiter *waiter);
 
-	/* The sleep: signal_sleep, or around it what else a cancelled thread must undo. */
+	/* The sleep: calls signal_sleep. lib/posix/ also prepares for cancellation here. */
 	int (*sleep)(struct waiter *waiter);
 
 	/*
-	 * After each sleep: leaves with what it wants (0), or, if it gives up, without (ECANCELED). EAGAIN: it waits
-	 * still. EINVAL: the semaphore is at its end all the same.
+	 * After each sleep. 0: it took the permits, and is no longer a waiter; ECANCELED: it gave up without them;
+	 * EAGAIN: it is still a waiter; EINVAL: the semaphore is dead nevertheless.
 	 */
 	int (*leave)(struct waiter *waiter, bool give_up);
 };
 
 struct waiter {
 	const struct wait_policy *policy;
-	void *sem;                       /* what it waits for, as the policy knows it */
+	void *sem;                       /* the semaphore; its type depends on the policy */
 	uint32_t want;                   /* permits */
 	const struct deadline *deadline; /* NULL: none */
-	int why;                         /* why it woke: 0: a wake, EAGAIN: to look, ETIMEDOUT, EINTR */
-	struct signal signal;            /* whom to wake: who sleeps on this */
-	bool last;                       /* it was the last that kept the semaphore, and its thread ends that */
+	int why;                         /* why it woke. 0: a wake; EAGAIN: to look; ETIMEDOUT; EINTR */
+	struct signal signal;            /* the word on which it sleeps */
+	bool last; /* it was the last waiter of an orphan, and its thread must end the semaphore */
 };
 
-/* Sleeps on the waiter's signal: why it woke. */
+/* Sleeps on the waiter's signal, and returns why it woke. */
 int signal_sleep(struct waiter *waiter);
 
-/* The wait of one that has entered, until it has left. 0, ETIMEDOUT, EINTR, EINVAL. */
+/* The wait after `enter`, until the waiter has left. 0, ETIMEDOUT, EINTR, EINVAL. */
 int waiter_wait(struct waiter *waiter);
 
 #endif

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The word in memory: the transitions of word.h, made on a word that others change at the same time. There is one try
- * that stands inline in front of calls, and one loop, for posts and for takes each, whatever memory the word is in.
+ * The word in memory: makes the transitions of word.h on a word that other threads change at the same time. For posts
+ * and for takes there is one inline try, which calls begin with, and one loop, whatever memory the word is in.
  *
- * A loop is a compare-and-swap that is tried again only when another thread changed the word: some thread always goes
- * on. It backs off in between. It says which word it made, and has no other effect: whom to wake, where else permits
- * may be, and what keeps the memory meanwhile is the caller's to know. After a post's permit can be taken, its loop
- * doesn't touch the memory.
+ * A loop repeats a compare-and-swap only if another thread changed the word meanwhile, so some thread always goes on.
+ * It backs off in between. It returns the word that it made, and has no other effect. The caller decides whom to wake,
+ * looks for permits elsewhere, and keeps the memory allocated. Once a post's permit can be taken, the loop doesn't
+ * touch the memory any more.
  *
  * Orders: KSEM_ORD_1 joins a post to the take of its permit. Every change of the word is a read-modify-write, so each
- * post heads a release sequence that all later words belong to: a take acquires from every post before it, whichever
- * permit it thinks it took. A waiter that leaves releases what it did with the semaphore to its end (KSEM_ORD_3). A
- * post is sequentially consistent, for who goes by an eventcount (KSEM_ORD_14, KSEM_ORD_15).
+ * post heads a release sequence to which all later words belong: a take acquires from every earlier post, so it doesn't
+ * matter whose permit it took. A waiter that deregisters releases, and the end of the semaphore acquires (KSEM_ORD_3).
+ * A post is sequentially consistent, because of eventcounts (KSEM_ORD_14, KSEM_ORD_15).
  */
 #ifndef KSEM_WORD_LOOP_H
 #define KSEM_WORD_LOOP_H
@@ -21,29 +21,29 @@
 #include "word/backoff.h"
 #include "word/word.h"
 
-/* Whose memory it is: the bits that are believed. */
+/* Which bits of the word are trusted; the others count as 0. */
 #define WORD_OURS (~UINT64_C(0)) /* only the library writes there */
-#define WORD_OPEN (~WORD_MODES)  /* others can write there: a mode would lead out of it, and there is none */
+#define WORD_OPEN (~WORD_MODES)  /* others can write there; a mode would lead to slots, and is ignored */
 
-/* Answers of the loops that are no error numbers; nothing was done. */
-#define WORD_ELSEWHERE (-1) /* permits may be elsewhere (mode): the caller looks there, and calls again */
-#define WORD_BESIDE    (-2) /* there are waiters, beside whom the caller isn't ready to post */
+/* Results of the loops that are not error numbers. Nothing was done. */
+#define WORD_ELSEWHERE (-1) /* permits may be in slots (mode): the caller must look there, and call again */
+#define WORD_BESIDE    (-2) /* there are waiters, and the caller isn't prepared for them */
 
-/* Beside which waiters a post may make its permits: those that the caller will wake, or who look by themselves. */
+/* With which waiters a post may go on: those that the caller will wake, or that look by themselves. */
 enum word_beside {
 	WORD_BESIDE_NONE,
 	WORD_BESIDE_WARNED,
 	WORD_BESIDE_ANY,
 };
 
-/* What a loop made. */
+/* The words before and after a take. */
 struct word_change {
 	word_t from, to;
 };
 
 /*
- * The most usual post: of one permit, where the word is central, nobody waits, and nobody else changes it just now.
- * False: nothing was done.
+ * The common case of a post: one permit, the word is central, no thread waits, and no other thread changes the word at
+ * the same time. False: nothing was done.
  */
 static inline bool word_post_one(atomic(word_t) *word)
 {
@@ -52,21 +52,21 @@ static inline bool word_post_one(atomic(word_t) *word)
 	return likely(c < WORD_USUAL) && likely(cas_rel(word, &c, c + 1)); /* KSEM_ORD_1 release */
 }
 
-/* Could the same take be made of this word? */
+/* Does this word allow the common case of a take? */
 static inline bool word_has_one(word_t c)
 {
 	return c - 1 < WORD_USUAL;
 }
 
-/* The same, of the word as it was loaded. */
+/* The common case of a take, from the word c as it was loaded. */
 static inline bool word_take_one(atomic(word_t) *word, word_t c)
 {
 	return likely(word_has_one(c)) && likely(cas_acq(word, &c, c - 1)); /* KSEM_ORD_1 acquire */
 }
 
 /*
- * Posts n permits, to at most `most`. 0, and the word that it made; EINVAL: dead; EOVERFLOW; WORD_ELSEWHERE: what is
- * there counts for the limit; WORD_BESIDE, and the word that it found.
+ * Posts n permits; the value may become at most `most`. 0, and the word that it made; EINVAL: dead; EOVERFLOW;
+ * WORD_ELSEWHERE: permits in slots count for the limit; WORD_BESIDE, and the word that it found.
  */
 static inline int word_post_loop(atomic(word_t) *word, word_t believed, uint32_t n, uint32_t most,
 				 enum word_beside beside, word_t *made)
@@ -94,8 +94,8 @@ static inline int word_post_loop(atomic(word_t) *word, word_t believed, uint32_t
 }
 
 /*
- * Takes permits, registers, or leaves, as that taker does (word_take_as), and says of which word it made which. As
- * word_take_as, or WORD_ELSEWHERE.
+ * Takes permits, registers or deregisters, as that kind of taker does (word_take_as). Stores the words before and
+ * after. The result is that of word_take_as, or WORD_ELSEWHERE.
  */
 static inline int word_take_loop(atomic(word_t) *word, word_t believed, uint32_t least, uint32_t most,
 				 enum word_taker taker, struct word_change *change)
@@ -103,7 +103,8 @@ static inline int word_take_loop(atomic(word_t) *word, word_t believed, uint32_t
 	unsigned pauses = 0;
 
 	for (;;) {
-		word_t was = load_acq(word); /* KSEM_ORD_1 acquire: an EAGAIN was posted to, and taken from, before */
+		word_t was =
+			load_acq(word); /* KSEM_ORD_1 acquire: an EAGAIN comes after the posts and takes that it saw */
 		word_t c = was & believed;
 		int error = word_take_as(c, least, most, taker, &change->to);
 
@@ -120,7 +121,7 @@ static inline int word_take_loop(atomic(word_t) *word, word_t believed, uint32_t
 	}
 }
 
-/* Ends posts and takes, if nobody waits. 0, or EBUSY. */
+/* Makes the word dead, if no thread waits. 0, or EBUSY. */
 static inline int word_kill_loop(atomic(word_t) *word, word_t believed)
 {
 	word_t c = load_rlx(word); /* relaxed: the compare-and-swap checks it */

@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A plain semaphore: one word (word.h) in memory that isn't the library's own, because other OS processes have it too,
- * or because whoever took its last permit may free it. No permits per processor, and no eventcount: its waiters sleep
- * on the word itself (wait/direct.h).
+ * A plain semaphore: one word (word.h), in memory that isn't the library's own. Other OS processes may have it mapped,
+ * or the thread that takes the last permit may free it. It has neither slots nor an eventcount: waiters sleep on the
+ * word itself (wait/direct.h).
  *
- * Of what stands in memory that others can write, nothing is believed that could lead out of it: the word has no mode
- * here, whatever its bits say, and a count of waiters that is too low isn't taken below 0.
+ * Others may write anything to that memory. So the library ignores the mode bits, which would lead to slots, and never
+ * lowers a count of waiters below 0.
  *
- * Value, waiters and `shared` lie and mean what they do in glibc's sem_t of 64-bit processors (little endian): so in a
- * process where some code calls libc's functions on the same sem_t, each wakes the other's.
+ * On 64-bit little-endian processors, value, waiters and `shared` have the same place and meaning as in glibc's sem_t.
+ * So if some code of a program calls libc's functions on the same sem_t, posts of either wake waiters of the other.
  */
 #ifndef KSEM_WORD_PLAIN_H
 #define KSEM_WORD_PLAIN_H
 
 #include "word/loop.h"
 
-#define PLAIN_SHARED 0x80 /* glibc's value: what FUTEX_PRIVATE_FLAG is taken away by */
+#define PLAIN_SHARED 0x80 /* glibc's value, which removes FUTEX_PRIVATE_FLAG */
 
 struct plain {
 	atomic(word_t) word;  /* atomic; changed by read-modify-write only */
-	uint32_t shared;      /* constant after creation: 0, or PLAIN_SHARED; <semaphore.h> alone asks */
+	uint32_t shared;      /* constant after creation: 0, or PLAIN_SHARED; only lib/posix/ reads it */
 	atomic(uint8_t) spin; /* atomic: a hint (wait/spin.h) */
 };
 
@@ -47,7 +47,7 @@ static inline int plain_take(struct plain *sem)
 	return word_take_loop(&sem->word, WORD_OPEN, 1, 1, WORD_TRIES, &change);
 }
 
-/* 0: took as many as there are, from `least` to `most`, at one instant; EAGAIN: fewer than `least`; EINVAL: dead. */
+/* Takes as many as there are, from `least` to `most`, at one instant. 0; EAGAIN: fewer than `least`; EINVAL: dead. */
 static inline int plain_take_some(struct plain *sem, uint32_t least, uint32_t most, uint32_t *took)
 {
 	struct word_change change;
@@ -58,7 +58,7 @@ static inline int plain_take_some(struct plain *sem, uint32_t least, uint32_t mo
 	return error;
 }
 
-/* As plain_take, but EAGAIN: registered, and must leave. */
+/* As plain_take, but EAGAIN: the thread is registered, and must call plain_leave. */
 static inline int plain_take_or_register(struct plain *sem)
 {
 	struct word_change change;
@@ -67,8 +67,8 @@ static inline int plain_take_or_register(struct plain *sem)
 }
 
 /*
- * The end of being registered: with a permit (0), or without if there is none and the thread gives up (ECANCELED).
- * EAGAIN; EINVAL: dead all the same.
+ * Tries to deregister. 0: with a permit; ECANCELED: without one, since there was none and the thread gives up; EAGAIN:
+ * still registered; EINVAL: the semaphore is dead nevertheless.
  */
 static inline int plain_leave(struct plain *sem, bool give_up)
 {
@@ -77,7 +77,7 @@ static inline int plain_leave(struct plain *sem, bool give_up)
 	return word_take_loop(&sem->word, WORD_OPEN, 1, 1, give_up ? WORD_GIVES_UP : WORD_REGISTERED, &change);
 }
 
-/* Ends posts and takes, if nobody waits. 0, or EBUSY. */
+/* Makes the word dead, if no thread waits. 0, or EBUSY. */
 static inline int plain_kill(struct plain *sem)
 {
 	return word_kill_loop(&sem->word, WORD_OPEN);

@@ -4,33 +4,32 @@
  *
  *   bits   name      meaning
  *   0-31   value     permits that can be taken
- *   32-53  waiters   threads that have registered, asleep or about to be; each keeps the semaphore's memory
+ *   32-53  waiters   threads that have registered, asleep or about to be; each keeps the semaphore alive
  *   54     warned    waiters look by themselves (wait/direct.h); 0 where nobody waits
- *   55     -         kept; 0
+ *   55     -         unused; 0
  *   56     dead      nothing can be posted or taken any more
- *   57     orphan    no reference, name or pin is left: the last waiter to go ends the semaphore
- *   58-60  mode      where permits are besides value (percpu.h); 0: nowhere
- *   61-63  -         kept; 0
+ *   57     orphan    no reference, name or pin is left: the last waiter ends the semaphore
+ *   58-60  mode      where permits may be besides the value (percpu.h); 0: nowhere
+ *   61-63  -         unused; 0
  *
- * Dead, orphan and mode have a byte of their own, which one comparison can check: it is the guard of a restartable
- * sequence.
+ * Dead, orphan and mode share one byte, the guard: a restartable sequence checks it by one comparison.
  *
  * Legal and illegal:
- *   value    raising it while waiters > 0 without then seeing to it that as many of them (or all) look: illegal, one
- *            may sleep beside a permit for ever. Raising it over KSEM_VALUE_MAX: illegal.
- *   waiters  raising it while value > 0: illegal, the thread would sleep beside a permit. Lowering it by another than
- *            the thread that raised it: illegal (but for a fork's child, which counts off the threads it hasn't got).
- *            22 bits hold all threads that Linux can have; but a count that the dead left can grow, so one that is
- *            WORD_WAITERS_MAX is stuck: nobody is counted on or off any more, and each post makes a wake call.
- *   mode     see percpu.h. Waiters where the mode isn't central: illegal, a permit may come where nobody looks for
- *            waiters.
- *   dead     setting it while waiters > 0: illegal, nobody would wake them. Clearing it: illegal.
- *   orphan   setting it while waiters = 0: illegal, set dead instead: nobody would end the semaphore. Missing it on the
- *            way to waiters = 0: illegal, for the same reason.
+ *   value    If there are waiters, whoever raises the value must make as many of them (or all) look; otherwise one may
+ *            stay asleep while a permit is available. Raising it over KSEM_VALUE_MAX is illegal.
+ *   waiters  Raising it while value > 0 is illegal: the thread would sleep while a permit is available. Only the thread
+ *            that raised it may lower it (or a fork's child, which counts off the threads that it hasn't got). 22 bits
+ *            suffice for all threads that Linux can have. But dead processes leave waiters, so the count may grow. At
+ *            WORD_WAITERS_MAX it is stuck: no waiter is counted on or off, and each post makes a wake call.
+ *   mode     See percpu.h. Waiters in a mode other than central are illegal: a permit may be put into a slot, by a
+ *            sequence that doesn't look for waiters.
+ *   dead     Setting it while waiters > 0 is illegal: nobody would wake them. Clearing it is illegal.
+ *   orphan   Setting it while waiters = 0 is illegal: nobody would end the semaphore; set dead instead. For the same
+ *            reason, the step of an orphan to waiters = 0 must set dead.
  *
- * A transition takes the word it starts from, and either writes the next word and returns 0 or returns the error number
- * that says why there is none. None has a side effect, so each can be tested on every kind of word without a thread.
- * loop.h makes them on a word that others change too.
+ * A transition gets a word. It stores the next word and returns 0, or returns the error number that says why there is
+ * none. It has no side effect, so a test can try it on every kind of word, without threads. loop.h makes them on a word
+ * that other threads change, too.
  */
 #ifndef KSEM_WORD_WORD_H
 #define KSEM_WORD_WORD_H
@@ -42,8 +41,8 @@
 typedef uint64_t word_t;
 
 #define WORD_VALUE_MAX   UINT32_MAX
-#define WORD_USUAL       INT32_MAX            /* how far the inline tries go: one instruction compares with it */
-#define WORD_PERCPU_MAX  (WORD_VALUE_MAX / 2) /* the highest in percpu mode: no sequence can overflow */
+#define WORD_USUAL       INT32_MAX /* the inline tries serve values up to this: one instruction compares with it */
+#define WORD_PERCPU_MAX  (WORD_VALUE_MAX / 2) /* the highest value in percpu mode, so that no sequence can overflow */
 #define WORD_WAITER      (UINT64_C(1) << 32)
 #define WORD_WAITERS_MAX ((UINT64_C(1) << 22) - 1)
 #define WORD_WARNED      (UINT64_C(1) << 54)
@@ -90,7 +89,7 @@ static inline enum word_mode word_mode(word_t c)
 	return (enum word_mode)((c & WORD_MODES) >> WORD_MODE_SHIFT);
 }
 
-/* Do the slots hold permits that aren't in the value? */
+/* Can slots have permits that aren't in the value? */
 static inline bool word_slots_count(word_t c)
 {
 	return word_mode(c) == WORD_PERCPU || word_mode(c) == WORD_REVOKING;
@@ -101,7 +100,7 @@ static inline word_t word_with_mode(word_t c, enum word_mode mode)
 	return (c & ~WORD_MODES) | (word_t)mode << WORD_MODE_SHIFT;
 }
 
-/* n permits more, up to `most`. */
+/* Posts n permits; the value may become at most `most`. */
 static inline int word_post(word_t c, uint32_t n, uint32_t most, word_t *next)
 {
 	if (word_is_dead(c))
@@ -113,8 +112,8 @@ static inline int word_post(word_t c, uint32_t n, uint32_t most, word_t *next)
 }
 
 /*
- * Must the semaphore be central before a post makes c `next`? What the slots hold counts for the limit, and in percpu
- * mode the value stays where no sequence can overflow.
+ * Must the semaphore become central before a post changes c to `next`? Permits in slots count for the limit, and in
+ * percpu mode the value must stay so low that no sequence can overflow.
  */
 static inline bool word_counts_slots(word_t c, word_t next)
 {
@@ -122,9 +121,9 @@ static inline bool word_counts_slots(word_t c, word_t next)
 }
 
 /*
- * How many waiters, each for one permit, a post that made the word `posted` must wake, if `woken` of them will look at
- * it anyway. For all the permits there are, not for its own alone: a post before it may not have come to its wake yet,
- * and then counts on the sleepers that this one woke.
+ * How many waiters must a post wake that made the word `posted`, if `woken` sleepers will look at it anyway? Each wants
+ * one permit. It wakes for all permits of the word, not only for its own: an earlier post may be stopped before its
+ * wake, and then counts on the sleepers that this post woke.
  */
 static inline uint32_t word_to_wake(word_t posted, int32_t woken)
 {
@@ -134,7 +133,7 @@ static inline uint32_t word_to_wake(word_t posted, int32_t woken)
 	return can_go > will_look ? can_go - will_look : 0;
 }
 
-/* As many permits less as there are, up to `most`. EAGAIN: fewer than `least`. */
+/* Takes as many permits as there are, at most `most`. EAGAIN: fewer than `least`. */
 static inline int word_take_some(word_t c, uint32_t least, uint32_t most, word_t *next)
 {
 	uint32_t n = word_value(c) < most ? word_value(c) : most;
@@ -147,13 +146,13 @@ static inline int word_take_some(word_t c, uint32_t least, uint32_t most, word_t
 	return 0;
 }
 
-/* n permits less. */
+/* Takes n permits. */
 static inline int word_take(word_t c, uint32_t n, word_t *next)
 {
 	return word_take_some(c, n, n, next);
 }
 
-/* One waiter more or less, in the count alone. What others can write may count too few. */
+/* One waiter more or less, in the count only. If others can write the word, the count may be too low. */
 static inline word_t word_waiter_more(word_t c)
 {
 	return word_waiters(c) < WORD_WAITERS_MAX ? c + WORD_WAITER : c;
@@ -164,7 +163,7 @@ static inline word_t word_waiter_less(word_t c)
 	return word_waiters(c) > 0 && word_waiters(c) < WORD_WAITERS_MAX ? c - WORD_WAITER : c;
 }
 
-/* One waiter more; only where n permits aren't there (EAGAIN: they are, or may be elsewhere). */
+/* One waiter more, if there are fewer than n permits. EAGAIN: there are n, or some may be in slots. */
 static inline int word_register(word_t c, uint32_t n, word_t *next)
 {
 	if (word_is_dead(c))
@@ -175,7 +174,7 @@ static inline int word_register(word_t c, uint32_t n, word_t *next)
 	return 0;
 }
 
-/* One waiter less: an orphan's last waiter leaves it dead. */
+/* One waiter less. If it was the last waiter of an orphan, the word becomes dead. */
 static inline word_t word_deregister(word_t c)
 {
 	c = word_waiter_less(c);
@@ -186,7 +185,7 @@ static inline word_t word_deregister(word_t c)
 	return c;
 }
 
-/* A waiter takes n permits, and is a waiter no more. */
+/* A waiter takes n permits, and deregisters. */
 static inline int word_take_registered(word_t c, uint32_t n, word_t *next)
 {
 	int error = word_take(c, n, next);
@@ -196,7 +195,7 @@ static inline int word_take_registered(word_t c, uint32_t n, word_t *next)
 	return error;
 }
 
-/* A waiter gives up; only where n permits aren't there (EAGAIN: they are, take them). */
+/* A waiter gives up, if there are fewer than n permits. EAGAIN: there are n, take them. */
 static inline int word_give_up(word_t c, uint32_t n, word_t *next)
 {
 	if (word_value(c) >= n)
@@ -205,17 +204,18 @@ static inline int word_give_up(word_t c, uint32_t n, word_t *next)
 	return 0;
 }
 
-/* Who takes, and what becomes of one for whom the permits aren't there. */
+/* The kinds of takers, and what each does if there are too few permits. */
 enum word_taker {
-	WORD_TRIES,      /* a thread that isn't registered; nothing */
-	WORD_REGISTERS,  /* the same; it registers */
-	WORD_REGISTERED, /* a waiter; it stays one */
-	WORD_GIVES_UP,   /* a waiter; it leaves */
+	WORD_TRIES,      /* not registered; does nothing */
+	WORD_REGISTERS,  /* not registered; registers */
+	WORD_REGISTERED, /* a waiter; stays one */
+	WORD_GIVES_UP,   /* a waiter; deregisters */
 };
 
 /*
- * What that taker of `least` to `most` permits makes of the word, always in *next, perhaps c as it is. One that is or
- * becomes a waiter takes `least`. 0: it has them; EAGAIN: it hasn't; ECANCELED: it left without; EINVAL: dead.
+ * The step of a taker that wants `least` to `most` permits. Always stores *next, which may be c. A waiter, or a taker
+ * that registers, takes exactly `least`. 0: it took them; EAGAIN: it didn't; ECANCELED: it deregistered without them;
+ * EINVAL: dead.
  */
 static inline int word_take_as(word_t c, uint32_t least, uint32_t most, enum word_taker taker, word_t *next)
 {
@@ -228,13 +228,13 @@ static inline int word_take_as(word_t c, uint32_t least, uint32_t most, enum wor
 	if (error == EAGAIN && taker == WORD_REGISTERS)
 		word_register(c, least, next); /* or the mode isn't central */
 	if (error == EAGAIN && taker == WORD_GIVES_UP) {
-		word_give_up(c, least, next); /* can't fail: the permits aren't there */
+		word_give_up(c, least, next); /* can't fail: there are too few permits */
 		return ECANCELED;
 	}
 	return error;
 }
 
-/* The end by destroy: only where nobody waits. */
+/* The end by destroy. EBUSY: a thread waits. */
 static inline int word_kill(word_t c, word_t *next)
 {
 	if (word_waiters(c) != 0)
@@ -243,13 +243,13 @@ static inline int word_kill(word_t c, word_t *next)
 	return 0;
 }
 
-/* The end by losing the last reference, name and pin: at once, or when the last waiter goes. */
+/* The end when the last reference, name and pin are gone: at once, or when the last waiter deregisters. */
 static inline word_t word_abandon(word_t c)
 {
 	return c | (word_waiters(c) == 0 ? WORD_DEAD : WORD_ORPHAN);
 }
 
-/* In the child of a fork: of all the waiters, only those of the one thread that it has. */
+/* In a fork's child: sets the count to the waits of its one thread. */
 static inline word_t word_after_fork(word_t c, uint32_t waiters)
 {
 	if (word_waiters(c) == waiters)
