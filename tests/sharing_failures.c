@@ -482,6 +482,36 @@ static void without_locks_a_maker_keeps_the_limit(void **state)
 	end();
 }
 
+/* Has this process a liveness lock on the directory, as others see it? */
+static bool is_seen(void)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+	int fd = open(world.dir, O_RDONLY | O_DIRECTORY);
+
+	lock.l_start = (off_t)shared_ns_directory(shared_ns_of(world.ns))->liveness;
+	MUST(fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0);
+	MUST(close(fd) == 0);
+	return lock.l_type != F_UNLCK;
+}
+
+/* The program closed the descriptor, and the kernel has no lock for the one that is opened in its place. */
+static void a_lock_that_was_refused_is_taken_at_the_next_call(void **state)
+{
+	ksem_id_t id;
+
+	(void)state;
+	begin(0);
+	MUST(is_seen());
+	MUST(close(directory_fd(shared_ns_directory(shared_ns_of(world.ns)))) == 0);
+	assert_false(is_seen());
+	no_locks = true;
+	FAILS(ENOLCK, ksem_init(world.proc, 0, &id));
+	no_locks = false;
+	OK(ksem_init(world.proc, 0, &id));
+	assert_true(is_seen());
+	end();
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -508,6 +538,7 @@ int main(void)
 		failing_test(letting_go_does_not_fail),
 		failing_test(without_locks_a_maker_keeps_the_limit),
 		failing_test(without_birth_times_the_number_of_the_file_is_the_id),
+		failing_test(a_lock_that_was_refused_is_taken_at_the_next_call),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
