@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Entries: see entries.h.
+ *
+ * The stack's top has a tag that counts its changes, so that a compare-and-swap by somebody who slept meanwhile fails.
+ */
+#include "line/entries.h"
+
+#include "base/memory.h"
+
+#define TOP_TAG (UINT64_C(1) << LINE_SLOT_BITS)
+
+static uint32_t chunk_of(uint32_t index)
+{
+	return 31 - (uint32_t)__builtin_clz(index / LINE_FIRST + 1);
+}
+
+static uint32_t chunk_begin(uint32_t chunk)
+{
+	return LINE_FIRST * ((UINT32_C(1) << chunk) - 1);
+}
+
+void line_map(struct line_view *view, void *entries)
+{
+	for (uint32_t chunk = 0; chunk < LINE_CHUNKS; chunk++)
+		store_rel(&view->chunks[chunk],
+			  (struct line_entry *)entries + chunk_begin(chunk)); /* KSEM_ORD_26 release */
+}
+
+void line_free_chunks(struct line_view *view)
+{
+	for (uint32_t chunk = 0; chunk < LINE_CHUNKS; chunk++)
+		memory_free(load_rlx(&view->chunks[chunk])); /* relaxed: nobody else has the line any more */
+}
+
+/* Makes a chunk of a private line. False: no memory. */
+static bool make_chunk(struct line_view *view, uint32_t chunk)
+{
+	size_t bytes = ((size_t)LINE_FIRST << chunk) * sizeof(struct line_entry);
+	struct line_entry *made, *none = NULL;
+
+	if (load_acq(&view->chunks[chunk])) /* KSEM_ORD_26 acquire */
+		return true;
+	made = memory_alloc(bytes, KSEM_CACHE_LINE);
+	if (!made)
+		return false;
+	while (!cas_acq_rel(&view->chunks[chunk], &none, made)) { /* KSEM_ORD_26 release, KSEM_ORD_26 acquire */
+		if (none) {                                       /* another thread was faster */
+			memory_free(made);
+			break;
+		}
+	}
+	return true;
+}
+
+struct line_entry *entry_at(const struct line_view *view, uint32_t slot)
+{
+	uint32_t index = slot - LINE_LISTS, chunk;
+	struct line_entry *entries;
+
+	if (unlikely(index >= LINE_ENTRIES))
+		return NULL;
+	chunk = chunk_of(index);
+	entries = load_acq(&view->chunks[chunk]); /* KSEM_ORD_26 acquire */
+	return likely(entries) ? &entries[index - chunk_begin(chunk)] : NULL;
+}
+
+struct line_node *node_at(const struct line_view *view, uint32_t slot)
+{
+	struct line_entry *entry;
+
+	if (slot < LINE_LISTS)
+		return &view->line->lists[slot];
+	entry = entry_at(view, slot);
+	return likely(entry) ? &entry->node : &view->line->lists[LINE_LISTS - 1];
+}
+
+/* Makes a free entry the holder's. */
+static bool take_free(struct line_entry *entry, uint32_t holder)
+{
+	uint64_t x = load_acq(&entry->state); /* KSEM_ORD_25 acquire */
+
+	while (state_of(x) == ENTRY_FREE) {
+		uint64_t held = (uint64_t)holder << 32 | ((uint32_t)x & ENTRY_ROUND_MASK) | ENTRY_HELD;
+
+		if (cas_acq_rel(&entry->state, &x, held)) /* KSEM_ORD_25 acquire, KSEM_ORD_25 release */
+			return true;
+	}
+	return false;
+}
+
+static uint32_t pop_free(struct line_view *view)
+{
+	uint64_t top = load_acq(&view->line->free); /* KSEM_ORD_25 acquire */
+
+	for (;;) {
+		uint32_t slot = (uint32_t)(top & (TOP_TAG - 1));
+		struct line_entry *entry = slot ? entry_at(view, slot) : NULL;
+		uint64_t next;
+
+		if (!entry)
+			return 0;
+		next = load_rlx(&entry->free_next) & (TOP_TAG - 1); /* relaxed: the tag of the top tells */
+		next |= (top & ~(TOP_TAG - 1)) + TOP_TAG;
+		if (cas_acq_rel(&view->line->free, &top, next)) /* KSEM_ORD_25 acquire, KSEM_ORD_25 release */
+			return slot;
+	}
+}
+
+static void push_free(struct line_view *view, struct line_entry *entry, uint32_t slot)
+{
+	uint64_t top = load_rlx(&view->line->free); /* relaxed: the compare-and-swap checks it */
+	uint64_t next;
+
+	do {
+		store_rlx(&entry->free_next, (uint32_t)(top & (TOP_TAG - 1))); /* relaxed: published with the top */
+		next = ((top & ~(TOP_TAG - 1)) + TOP_TAG) | slot;
+	} while (!cas_acq_rel(&view->line->free, &top, next)); /* KSEM_ORD_25 acquire, KSEM_ORD_25 release */
+}
+
+/* One that was never used. */
+static uint32_t claim_new(struct line_view *view, uint32_t holder, bool *no_memory)
+{
+	struct line *line = view->line;
+	uint32_t used = load_rlx(&line->used); /* relaxed: the compare-and-swap checks it */
+
+	while (used < LINE_ENTRIES) {
+		if (view->scope == FUTEX_PRIVATE && !make_chunk(view, chunk_of(used))) {
+			*no_memory = true;
+			return 0;
+		}
+		if (!cas_rlx(&line->used, &used, used + 1)) /* relaxed: the entry's own state says whose it is */
+			continue;
+		if (take_free(entry_at(view, used + LINE_LISTS), holder))
+			return used + LINE_LISTS;
+		used = load_rlx(&line->used); /* relaxed: as above */
+	}
+	return 0;
+}
+
+/* Whatever is free. */
+static uint32_t claim_any(struct line_view *view, uint32_t holder)
+{
+	for (uint32_t slot = LINE_LISTS; slot < LINE_ENTRIES + LINE_LISTS; slot++) {
+		struct line_entry *entry = entry_at(view, slot);
+
+		if (entry && take_free(entry, holder))
+			return slot;
+	}
+	return 0;
+}
+
+uint32_t entry_claim(struct line_view *view, uint32_t holder, bool *no_memory)
+{
+	uint32_t slot;
+
+	*no_memory = false;
+	while ((slot = pop_free(view)) != 0) {
+		if (take_free(entry_at(view, slot), holder))
+			return slot;
+	}
+	slot = claim_new(view, holder, no_memory);
+	return slot || *no_memory ? slot : claim_any(view, holder);
+}
+
+bool entry_free(struct line_view *view, uint32_t slot, uint64_t x)
+{
+	struct line_entry *entry = entry_at(view, slot);
+	uint64_t next = ((uint32_t)x & ENTRY_ROUND_MASK) + ENTRY_ROUND;
+	struct line *line = view->line;
+
+	next &= ENTRY_ROUND_MASK;
+	for (uint64_t found = x;
+	     !cas_acq_rel(&entry->state, &found, next);) { /* KSEM_ORD_25 release, KSEM_ORD_25 acquire */
+		if (found != x)
+			return false;
+	}
+	push_free(view, entry, slot);
+	if (unlikely(load_seq(&line->at_door) > 0)) { /* KSEM_ORD_25 release, KSEM_ORD_25 acquire */
+		fetch_add_seq(&line->door, 1);        /* KSEM_ORD_25 release, KSEM_ORD_25 acquire */
+		futex_wake_in(view->scope, &line->door, 1);
+	}
+	return true;
+}

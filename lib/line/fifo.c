@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * First in, first out: only the first in line is granted, and nobody takes while somebody is in line.
+ *
+ * Who wants more than the limit in force gives way: it waits in a list of its own, ASIDE, before which others may go.
+ * When the limit changes, each that stands in the wrong list goes to the end of the other, in order.
+ */
+#include "line/order.h"
+
+static uint32_t fifo_list(struct line_word w, uint32_t need)
+{
+	return need > word_limit(w) ? LINE_ASIDE : LINE_MAIN;
+}
+
+/* The first of a list that belongs into the other. */
+static struct line_act misplaced(const struct line_view *view, struct line_word w, uint32_t list)
+{
+	uint32_t slot = list_first(view, list);
+
+	for (uint32_t steps = 0; slot != 0 && steps < LINE_ENTRIES; steps++) {
+		const struct line_entry *entry = entry_at(view, slot);
+		uint64_t x;
+
+		if (!entry)
+			break;
+		x = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
+		if (state_of(x) == ENTRY_GONE)
+			return (struct line_act){LINE_DROP, slot};
+		if (state_of(x) == ENTRY_WAIT && fifo_list(w, state_need(x)) != list)
+			return (struct line_act){LINE_MOVE, slot};
+		slot = link_read(&entry->node.next);
+		if (slot < LINE_LISTS)
+			break;
+	}
+	return (struct line_act){LINE_NONE, 0};
+}
+
+static struct line_act fifo_choose(const struct line_view *view, struct line_word w)
+{
+	struct line_act act = {LINE_NONE, 0};
+	const struct line_entry *entry;
+
+	if (w.low & LINE_SWEEP) {
+		act = misplaced(view, w, LINE_MAIN);
+		if (act.kind == LINE_NONE)
+			act = misplaced(view, w, LINE_ASIDE);
+		return act.kind == LINE_NONE ? (struct line_act){LINE_SWEPT, 0} : act;
+	}
+	act.slot = list_first(view, LINE_MAIN);
+	entry = act.slot ? entry_at(view, act.slot) : NULL;
+	if (entry)
+		act.kind = entry_act(entry, word_value(w));
+	if (act.kind == LINE_NONE && (w.low & LINE_SHUT)) {
+		act = turn_first(view, LINE_MAIN);
+		if (act.kind == LINE_NONE)
+			act = turn_first(view, LINE_ASIDE);
+	}
+	return act;
+}
+
+const struct line_order line_fifo = {fifo_choose, fifo_list, true};

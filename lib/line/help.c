@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Operations: see help.h.
+ */
+#include "line/help.h"
+
+#include "line/order.h"
+
+#define TALLY_TAG_SHIFT 24
+#define TALLY_WAITERS   ((UINT64_C(1) << TALLY_TAG_SHIFT) - 1)
+
+const struct line_order *line_order(const struct line *line)
+{
+	static const struct line_order *const orders[] = {&line_barging, &line_fifo, &line_lifo};
+
+	return orders[line->order < 3 ? line->order : 0];
+}
+
+/* What becomes of an entry by that operation; of one that is as it should be, itself. */
+static uint64_t next_state(enum line_kind kind, uint64_t x)
+{
+	switch (state_of(x)) {
+	case ENTRY_WAIT:
+		if (kind == LINE_GRANT || kind == LINE_TURN)
+			return state_with(x, kind == LINE_GRANT ? ENTRY_GRANTED : ENTRY_TURNED);
+		return x;
+	case ENTRY_GONE:
+		return kind == LINE_GIVE ? x : state_with(x, ENTRY_OUT);
+	case ENTRY_GRANTED:
+		return kind == LINE_GIVE ? state_with(x, ENTRY_GIVEN) : x;
+	default:
+		return x;
+	}
+}
+
+/* The entry's fate, once, between all who help, its owner, and who reaps it. False: the operation is over. */
+static bool decide(const struct line_view *view, const struct line_op *op, struct line_entry *entry, uint64_t *x)
+{
+	for (;;) {
+		uint64_t next;
+
+		*x = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
+		if (!op_is_under_way(view, op))
+			return false;
+		next = next_state(op->kind, *x);
+		if (next == *x)
+			return true;
+		if (cas_acq_rel(&entry->state, x, next)) { /* KSEM_ORD_24 release, KSEM_ORD_24 acquire */
+			*x = next;
+			return true;
+		}
+	}
+}
+
+static atomic(uint32_t) *low_half(atomic(uint64_t) *word)
+{
+	return (atomic(uint32_t) *)word + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
+}
+
+/* Wakes the owner of a decided entry. Who comes later needn't. True: it should sleep, and didn't. */
+static bool wake_owner(const struct line_view *view, struct line_entry *entry, uint64_t *x)
+{
+	uint64_t woken = *x & ~(uint64_t)ENTRY_SLEEPS;
+	int found;
+
+	if (!(*x & ENTRY_SLEEPS) || (state_of(*x) != ENTRY_GRANTED && state_of(*x) != ENTRY_TURNED))
+		return false;
+	found = futex_wake_in(view->scope, low_half(&entry->state), 1);
+	cas_acq_rel(&entry->state, x, woken); /* KSEM_ORD_24 release, KSEM_ORD_24 acquire: a hint */
+	return found == 0;
+}
+
+/* One waiter more or less. */
+static bool tally(const struct line_view *view, const struct line_op *op)
+{
+	struct pair *tally = &view->line->tally;
+	bool joins = op->kind == LINE_JOIN;
+
+	for (;;) {
+		uint64_t low = load_acq(&tally->low), high = load_acq(&tally->high); /* KSEM_ORD_23 acquire */
+		uint64_t next = ((low & TALLY_WAITERS) + (joins ? 1 : TALLY_WAITERS)) & TALLY_WAITERS;
+
+		if (low >> TALLY_TAG_SHIFT == op->number)
+			return true;
+		if (!op_is_under_way(view, op))
+			return false;
+		if (pair_cas(tally, low, high, next | op->number << TALLY_TAG_SHIFT, high + joins))
+			return true;
+	}
+}
+
+/* The word after the operation, whose entry is in that state then. */
+static struct line_word word_after(const struct line_view *view, const struct line_op *op, struct line_word w,
+				   uint64_t x)
+{
+	bool waited = line_order(view->line)->fair ?
+			      list_first(view, LINE_MAIN) != 0 :
+			      (load_acq(&view->line->tally.low) & TALLY_WAITERS) != 0; /* KSEM_ORD_23 acquire */
+	uint32_t taken = word_taken(w);
+
+	if (op->kind == LINE_GRANT && state_of(x) == ENTRY_GRANTED)
+		taken += state_need(x);
+	else if (op->kind == LINE_GIVE && state_of(x) == ENTRY_GIVEN)
+		taken -= state_need(x);
+	w.low = (w.low & ~(LINE_BUSY | LINE_WAITED | UINT32_MAX)) | (waited ? LINE_WAITED : 0) | taken;
+	w.high &= ~((UINT64_C(1) << LINE_HIGH_SHIFT) - (UINT64_C(1) << 32));
+	return w;
+}
+
+/* The end of the operation, if it isn't over. */
+static void finish_op(const struct line_view *view, const struct line_op *op, uint64_t x)
+{
+	struct line_word w, after;
+
+	do {
+		w.low = load_acq(&view->line->word.low); /* KSEM_ORD_23 acquire, KSEM_ORD_1 acquire */
+		w.high = op->high;
+		after = word_after(view, op, w, x);
+		if (!(w.low & LINE_BUSY) || !op_is_under_way(view, op))
+			return;
+	} while (!pair_cas(&view->line->word, w.low, w.high, after.low, after.high));
+}
+
+/* The entry's second list, if the operation has one. */
+static bool append_to(const struct line_view *view, const struct line_op *op, struct line_entry *entry, uint64_t x)
+{
+	uint32_t ready = load_rlx(&entry->ready); /* relaxed: constant since before it was in line */
+
+	if (op->kind == LINE_MOVE) {
+		uint32_t limit = (uint32_t)op->high;
+
+		return append(view, op, state_need(x) > limit ? LINE_ASIDE : LINE_MAIN);
+	}
+	if (ready == 0 || op->kind == LINE_POP || op->kind == LINE_GIVE)
+		return true;
+	return append(view, op, ready);
+}
+
+static void tell_queue(const struct line_view *view, const struct line_op *op, const struct line_entry *entry)
+{
+	uint32_t ready = load_rlx(&entry->ready); /* relaxed: as above */
+	const struct line_entry *head = ready ? entry_at(view, ready) : NULL;
+
+	if (!head || op->kind == LINE_POP || op->kind == LINE_GIVE || !view->hooks || !view->hooks->ring)
+		return;
+	view->hooks->ring(view->context, load_rlx(&entry->holder), load_rlx(&head->user)); /* relaxed: as above, both */
+}
+
+bool line_help(const struct line_view *view, const struct line_op *op)
+{
+	struct line_entry *entry = entry_at(view, op->slot);
+	bool missed = false;
+	uint64_t x = 0;
+
+	if (!entry)
+		return false;
+	if (op->kind == LINE_JOIN) {
+		if (append_joined(view, op) && tally(view, op))
+			finish_op(view, op, x);
+		return false;
+	}
+	if (!decide(view, op, entry, &x))
+		return false;
+	missed = wake_owner(view, entry, &x) && op->kind == LINE_GRANT;
+	if (!take_out(view, op) || !append_to(view, op, entry, x))
+		return missed;
+	if (op->kind == LINE_GRANT || op->kind == LINE_TURN || op->kind == LINE_DROP) {
+		tell_queue(view, op, entry);
+		if (!tally(view, op))
+			return missed;
+	}
+	finish_op(view, op, x);
+	return missed;
+}
+
+bool line_announce(const struct line_view *view, struct line_word w, enum line_kind kind, uint32_t slot,
+		   struct line_op *op)
+{
+	struct line_word next = word_next(w, kind, slot);
+
+	*op = word_op(next);
+	return pair_cas(&view->line->word, w.low, w.high, next.low, next.high);
+}
+
+/* What is to be done of what the caller wishes. */
+static struct line_act wished(const struct line_view *view, const struct line_wish *wish)
+{
+	const struct line_entry *entry = wish->kind == LINE_NONE ? NULL : entry_at(view, wish->slot);
+	struct line_act act = {wish->kind, wish->slot}, none = {LINE_NONE, 0};
+	uint64_t x;
+
+	if (!entry)
+		return none;
+	if (wish->kind == LINE_POP) {
+		act.slot = link_read(&entry->node.next);
+		return act.slot != wish->slot ? act : none;
+	}
+	x = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
+	if (((x ^ wish->state) & ENTRY_ROUND_MASK) != 0)
+		return none;
+	if (state_of(x) == (wish->kind == LINE_DROP ? ENTRY_GONE : ENTRY_GRANTED))
+		return act;
+	if (wish->kind == LINE_GIVE && (state_of(x) == ENTRY_TURNED || state_of(x) == ENTRY_OUT) &&
+	    stands_in_list(view, wish->slot))
+		return act;
+	return none;
+}
+
+/* Can there be anything to do for a line that looks so? */
+static bool may_need_service(struct line_word w)
+{
+	if (w.low & (LINE_SHUT | LINE_SWEEP))
+		return true;
+	return (w.low & LINE_WAITED) && word_value(w) > 0;
+}
+
+static void clear_sweep(const struct line_view *view, struct line_word w)
+{
+	struct line_word next = word_next(w, LINE_NONE, 0);
+
+	pair_cas(&view->line->word, w.low, w.high, next.low & ~LINE_SWEEP, next.high);
+}
+
+/* An entry whose owner was to be woken, and didn't sleep: if its owner is dead, its permits go back. */
+static struct line_wish wish_of_missed(const struct line_view *view, uint32_t slot)
+{
+	const struct line_entry *entry = entry_at(view, slot);
+	struct line_wish wish = {LINE_GIVE, slot, 0};
+
+	if (!entry || !view->hooks || !view->hooks->gone)
+		return (struct line_wish){LINE_NONE, 0, 0};
+	wish.state = load_acq(&entry->state);                            /* KSEM_ORD_24 acquire */
+	if (!view->hooks->gone(view->context, load_rlx(&entry->holder))) /* relaxed: constant while the state is */
+		wish.kind = LINE_NONE;
+	return wish;
+}
+
+uint32_t line_settle_with(const struct line_view *view, struct line_wish wish)
+{
+	struct line_wish dead = {LINE_NONE, 0, 0};
+
+	for (;;) {
+		struct line_word w = line_word(view->line);
+		struct line_op op = word_op(w);
+		struct line_act act;
+
+		if (w.low & LINE_BUSY) {
+			line_help(view, &op);
+			continue;
+		}
+		act = wished(view, &dead);
+		if (act.kind == LINE_NONE)
+			act = wished(view, &wish);
+		if (act.kind == LINE_NONE) {
+			if (wish.kind == LINE_POP || !may_need_service(w))
+				return 0;
+			act = line_order(view->line)->choose(view, w);
+		}
+		if (act.kind == LINE_NONE) {
+			if (line_is(view->line, w))
+				return 0;
+		} else if (act.kind == LINE_SWEPT) {
+			clear_sweep(view, w);
+		} else if (line_announce(view, w, act.kind, act.slot, &op)) {
+			if (line_help(view, &op))
+				dead = wish_of_missed(view, op.slot);
+			if (act.kind == LINE_POP)
+				return act.slot;
+		}
+	}
+}

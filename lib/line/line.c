@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Calls that don't wait: see line.h.
+ */
+#include "line/line.h"
+
+#include <errno.h>
+
+#include "line/entries.h"
+#include "line/help.h"
+#include "line/order.h"
+#include "wait/backoff.h"
+
+void line_init(struct line *line, uint32_t value, uint32_t limit, uint32_t order)
+{
+	/* relaxed, all of these: nobody sees the line until it is published */
+	store_rlx(&line->word.low, limit - value); /* relaxed: as above */
+	store_rlx(&line->word.high, limit);        /* relaxed: as above */
+	for (uint32_t list = 0; list < LINE_LISTS; list++) {
+		store_rlx(&line->lists[list].next, link_make(list, 0)); /* relaxed: as above */
+		store_rlx(&line->lists[list].prev, link_make(list, 0)); /* relaxed: as above */
+	}
+	store_rlx(&line->spin, LINE_YIELDS); /* relaxed: as above */
+	line->order = order;
+	line->made = limit;
+}
+
+void line_view_init(struct line_view *view, struct line *line, enum futex_scope scope, const struct line_hooks *hooks,
+		    void *context)
+{
+	view->line = line;
+	view->scope = scope;
+	view->hooks = hooks;
+	view->context = context;
+	for (uint32_t chunk = 0; chunk < LINE_CHUNKS; chunk++)
+		store_rlx(&view->chunks[chunk], NULL); /* relaxed: nobody sees the view yet */
+}
+
+void line_view_end(struct line_view *view)
+{
+	if (view->scope == FUTEX_PRIVATE)
+		line_free_chunks(view);
+}
+
+int line_post(struct line_view *view, uint32_t n)
+{
+	struct line *line = view->line;
+	uint64_t low = load_rlx(&line->word.low); /* relaxed: the compare-and-swap checks it */
+	unsigned pauses = 0;
+
+	for (;;) {
+		if (unlikely(low & LINE_DEAD))
+			return EINVAL;
+		if (unlikely(n > (uint32_t)low))
+			return EOVERFLOW;
+		if (likely(cas_acq_rel(&line->word.low, &low, low - n))) /* KSEM_ORD_1 release, KSEM_ORD_23 acquire */
+			break;
+		backoff(&pauses);
+		low = load_rlx(&line->word.low); /* relaxed: as above */
+	}
+	if (unlikely(low & (LINE_WAITED | LINE_BUSY)))
+		line_settle(view);
+	return 0;
+}
+
+/*
+ * The word as a take needs it: no operation is under way. In a fair line somebody may seem to wait, who gave up and was
+ * stopped then; so that is settled once, too.
+ */
+static struct line_word settled_word(const struct line_view *view, bool fair)
+{
+	struct line_word w = line_word(view->line);
+
+	if (unlikely(fair && (w.low & LINE_WAITED))) {
+		line_settle(view);
+		w = line_word(view->line);
+	}
+	while (unlikely(w.low & LINE_BUSY)) {
+		struct line_op op = word_op(w);
+
+		line_help(view, &op);
+		w = line_word(view->line);
+	}
+	return w;
+}
+
+int line_try_upto(struct line_view *view, uint32_t n, uint32_t *got)
+{
+	bool fair = line_order(view->line)->fair;
+	unsigned pauses = 0;
+
+	for (;;) {
+		struct line_word w = settled_word(view, fair);
+		int64_t value = word_value(w);
+
+		if (w.low & LINE_DEAD)
+			return EINVAL;
+		if ((fair && (w.low & LINE_WAITED)) || value <= 0)
+			return EAGAIN;
+		*got = value < n ? (uint32_t)value : n;
+		if (cas_acq(&view->line->word.low, &w.low, w.low + *got)) /* KSEM_ORD_1 acquire */
+			return 0;
+		backoff(&pauses);
+	}
+}
+
+int line_try(struct line_view *view, uint32_t n)
+{
+	bool fair = line_order(view->line)->fair;
+	unsigned pauses = 0;
+
+	for (;;) {
+		struct line_word w = settled_word(view, fair);
+
+		if (w.low & LINE_DEAD)
+			return EINVAL;
+		if (n == 0)
+			return 0;
+		if ((fair && (w.low & LINE_WAITED)) || word_value(w) < n)
+			return EAGAIN;
+		if (cas_acq(&view->line->word.low, &w.low, w.low + n)) /* KSEM_ORD_1 acquire */
+			return 0;
+		backoff(&pauses);
+	}
+}
+
+int line_value(const struct line_view *view, uint32_t *value)
+{
+	struct line_word w = line_word(view->line);
+
+	if (w.low & LINE_DEAD)
+		return EINVAL;
+	*value = word_value(w) > 0 ? (uint32_t)word_value(w) : 0;
+	return 0;
+}
+
+uint32_t line_limit(const struct line_view *view)
+{
+	return word_limit(line_word(view->line));
+}
+
+uint32_t line_waiters(const struct line_view *view)
+{
+	return (uint32_t)(load_acq(&view->line->tally.low) & 0xFFFFFF); /* KSEM_ORD_23 acquire */
+}
+
+bool line_is_shut(const struct line_view *view)
+{
+	return (line_word(view->line).low & LINE_SHUT) != 0;
+}
+
+bool line_never(const struct line_view *view, uint32_t n)
+{
+	return n > view->line->made && n > line_limit(view);
+}
+
+void line_shutdown(struct line_view *view)
+{
+	struct line *line = view->line;
+	uint64_t low = load_rlx(&line->word.low); /* relaxed: the compare-and-swap checks it */
+
+	while (!cas_acq_rel(&line->word.low, &low, low | LINE_SHUT)) /* KSEM_ORD_1 release, KSEM_ORD_23 acquire */
+		;
+	line_settle(view);
+}
+
+void line_set_limit(struct line_view *view, uint32_t limit)
+{
+	for (;;) {
+		struct line_word w = line_word(view->line), next;
+		struct line_op op = word_op(w);
+
+		if (w.low & LINE_BUSY) {
+			line_help(view, &op);
+			continue;
+		}
+		if (word_limit(w) == limit)
+			return;
+		next = word_next(w, LINE_NONE, 0);
+		next.high = (next.high & ~(uint64_t)UINT32_MAX) | limit;
+		if (line_order(view->line)->fair)
+			next.low |= LINE_SWEEP;
+		if (pair_cas(&view->line->word, w.low, w.high, next.low, next.high))
+			break;
+	}
+	line_settle(view);
+}
+
+int line_kill(struct line_view *view)
+{
+	for (;;) {
+		struct line_word w = line_word(view->line), next;
+		struct line_op op = word_op(w);
+
+		if (w.low & LINE_BUSY) {
+			line_help(view, &op);
+			continue;
+		}
+		if (line_waiters(view) > 0) {
+			if (line_is(view->line, w))
+				return EBUSY;
+			continue;
+		}
+		next = word_next(w, LINE_NONE, 0);
+		if (pair_cas(&view->line->word, w.low, w.high, next.low | LINE_DEAD, next.high))
+			return 0;
+	}
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Waits of queues: see line.h.
+ *
+ * A queue has a ready list in each line on which it waits: the head is an entry of its own, and what was decided of the
+ * queue's waits stands behind it, in the order in which it was. The operation that decides puts it there. So nothing
+ * depends on the thread that posted; and the queue's process, if it ends, leaves nothing that can't be found.
+ */
+#include <errno.h>
+
+#include "line/entries.h"
+#include "line/help.h"
+#include "line/line.h"
+#include "line/order.h"
+#include "line/prepare.h"
+
+int line_open_ready(struct line_view *view, uint32_t holder, uint64_t user, uint32_t *head)
+{
+	bool no_memory;
+	uint32_t slot = entry_claim(view, holder, &no_memory);
+	struct line_entry *entry;
+
+	if (slot == 0)
+		return ENOMEM;
+	entry = entry_at(view, slot);
+	store_rlx(&entry->node.next, link_make(slot, 0)); /* relaxed: published with the first wait, as are the rest */
+	store_rlx(&entry->node.prev, link_make(slot, 0)); /* relaxed: as above */
+	store_rlx(&entry->user, user);                    /* relaxed: as above */
+	store_rlx(&entry->holder, holder);                /* relaxed: as above */
+	store_rlx(&entry->ready, 0);                      /* relaxed: as above */
+	*head = slot;
+	return 0;
+}
+
+void line_close_ready(struct line_view *view, uint32_t head)
+{
+	entry_free(view, head, load_acq(&entry_at(view, head)->state)); /* KSEM_ORD_24 acquire */
+}
+
+/* Gets in line if the word allows it. EAGAIN: look again. */
+static int join_queue(struct line_view *view, uint32_t n, uint32_t slot)
+{
+	struct line_word w = line_word(view->line);
+	struct line_op op = word_op(w);
+
+	if (w.low & LINE_DEAD)
+		return EINVAL;
+	if (w.low & LINE_BUSY) {
+		line_help(view, &op);
+		return EAGAIN;
+	}
+	if ((w.low & LINE_SHUT) && word_value(w) < n)
+		return ESHUTDOWN;
+	line_prepare(view, slot, w, n);
+	if (!line_announce(view, w, LINE_JOIN, slot, &op))
+		return EAGAIN;
+	line_help(view, &op);
+	line_settle(view);
+	return 0;
+}
+
+int line_submit(struct line_view *view, uint32_t n, uint32_t head, uint64_t user, struct line_handle *handle)
+{
+	uint32_t holder = load_rlx(&entry_at(view, head)->holder); /* relaxed: constant since the list was opened */
+	bool no_memory;
+	uint32_t slot = entry_claim(view, holder, &no_memory);
+	struct line_entry *entry;
+	int error;
+
+	if (slot == 0)
+		return ENOMEM;
+	entry = entry_at(view, slot);
+	store_rlx(&entry->holder, holder); /* relaxed: published with the state, as are the rest */
+	store_rlx(&entry->ready, head);    /* relaxed: as above */
+	store_rlx(&entry->user, user);     /* relaxed: as above */
+	handle->slot = slot;
+	handle->round = (uint32_t)load_rlx(&entry->state) & ENTRY_ROUND_MASK; /* relaxed: the caller's own */
+	while ((error = join_queue(view, n, slot)) == EAGAIN)
+		;
+	if (error)
+		entry_free(view, slot, load_acq(&entry->state)); /* KSEM_ORD_24 acquire */
+	return error;
+}
+
+bool line_cancel(struct line_view *view, struct line_handle handle, int why)
+{
+	struct line_entry *entry = entry_at(view, handle.slot);
+	uint64_t x = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
+
+	while (state_of(x) == ENTRY_WAIT && ((uint32_t)x & ENTRY_ROUND_MASK) == handle.round) {
+		uint64_t gone = (uint64_t)(uint32_t)why << 32 | handle.round | ENTRY_GONE;
+
+		if (cas_acq_rel(&entry->state, &x, gone)) { /* KSEM_ORD_24 acquire, KSEM_ORD_24 release */
+			line_settle_with(view, (struct line_wish){LINE_DROP, handle.slot, gone});
+			return true;
+		}
+	}
+	return false;
+}
+
+int line_reap_ready(struct line_view *view, uint32_t head, struct line_result *result)
+{
+	uint32_t slot = line_settle_with(view, (struct line_wish){LINE_POP, head, 0});
+	struct line_entry *entry = slot ? entry_at(view, slot) : NULL;
+	uint64_t x;
+
+	if (!entry)
+		return EAGAIN;
+	x = load_acq(&entry->state);           /* KSEM_ORD_24 acquire */
+	result->user = load_rlx(&entry->user); /* relaxed: the caller's own */
+	result->need = state_of(x) == ENTRY_GRANTED ? state_need(x) : 0;
+	result->error = state_of(x) == ENTRY_GRANTED ? 0 : state_of(x) == ENTRY_TURNED ? ESHUTDOWN : (int)state_need(x);
+	entry_free(view, slot, x);
+	return 0;
+}

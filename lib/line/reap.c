@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the dead left in a line: see line.h.
+ *
+ * Any number of processes may reap at a time, and each may be killed. An entry that waits is made GONE and taken
+ * out, as its owner would have done. One that was granted goes by an operation that ends with its permits back in
+ * the value; so nothing is given back twice, and nothing is lost. Then the entry is free.
+ *
+ * An entry that was prepared, and whose owner died before it was in line, is in no list, and never will be: only its
+ * owner would have announced it. It is told by the entry before it, which doesn't lead to it.
+ */
+#include <errno.h>
+#include <time.h>
+
+#include "line/entries.h"
+#include "line/help.h"
+#include "line/line.h"
+#include "line/order.h"
+#include "os/clock.h"
+
+/* Does it stand in a list? False in *sure: an operation came between, look again. */
+static bool is_in_list(const struct line_view *view, uint32_t slot, bool *sure)
+{
+	struct line_word w = line_word(view->line);
+	bool in_list = stands_in_list(view, slot);
+
+	*sure = !(w.low & LINE_BUSY) && line_is(view->line, w);
+	return in_list;
+}
+
+/* One step with an entry of the dead, in the round of that state. True: that round is over. */
+static bool reap_step(struct line_view *view, uint32_t slot, uint64_t round)
+{
+	struct line_entry *entry = entry_at(view, slot);
+	bool sure, in_list;
+	uint64_t x;
+
+	line_settle(view);
+	x = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
+	if (((x ^ round) & ENTRY_ROUND_MASK) != 0 || state_of(x) == ENTRY_FREE)
+		return true;
+	in_list = is_in_list(view, slot, &sure);
+	if (!sure)
+		return false;
+	switch (state_of(x)) {
+	case ENTRY_WAIT:
+		if (in_list) {
+			uint64_t gone = (uint64_t)ECANCELED << 32 | ((uint32_t)x & ENTRY_ROUND_MASK) | ENTRY_GONE;
+
+			cas_acq_rel(&entry->state, &x, gone); /* KSEM_ORD_24 acquire, KSEM_ORD_24 release */
+			return false;
+		}
+		break;
+	case ENTRY_GONE:
+		if (in_list) {
+			line_settle_with(view, (struct line_wish){LINE_DROP, slot, x});
+			return false;
+		}
+		break;
+	case ENTRY_GRANTED:
+		line_settle_with(view, (struct line_wish){LINE_GIVE, slot, x});
+		return false;
+	case ENTRY_TURNED:
+	case ENTRY_OUT:
+		line_settle_with(view, (struct line_wish){LINE_GIVE, slot, x}); /* off the ready list */
+		break;
+	default:
+		break;
+	}
+	return entry_free(view, slot, x);
+}
+
+/* The state of an entry and its holder; false: it has none. */
+static bool holder_of(const struct line_entry *entry, uint64_t *state, uint32_t *holder)
+{
+	uint64_t x = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
+
+	*state = x;
+	if (state_of(x) == ENTRY_FREE)
+		return false;
+	*holder = state_of(x) == ENTRY_HELD ? (uint32_t)(x >> 32) :
+					      load_rlx(&entry->holder); /* relaxed: constant while the state is */
+	return ((load_acq(&entry->state) ^ x) & ENTRY_ROUND_MASK) == 0; /* KSEM_ORD_24 acquire */
+}
+
+/* All entries of the dead; the heads of ready lists last, which others may stand behind. */
+static void reap_all(struct line_view *view, bool heads)
+{
+	uint32_t used = load_acq(&view->line->used), asked = 0; /* KSEM_ORD_25 acquire */
+	bool known = false, gone = false;
+
+	for (uint32_t slot = LINE_LISTS; slot < used + LINE_LISTS; slot++) {
+		struct line_entry *entry = entry_at(view, slot);
+		uint32_t holder;
+		uint64_t x;
+
+		if (!entry || !holder_of(entry, &x, &holder) || (state_of(x) == ENTRY_HELD) != heads)
+			continue;
+		if (!known || holder != asked)
+			gone = view->hooks->gone(view->context, holder);
+		known = true;
+		asked = holder;
+		while (gone && !reap_step(view, slot, x))
+			;
+	}
+}
+
+void line_reap(struct line_view *view)
+{
+	line_settle(view);
+	if (!view->hooks || !view->hooks->gone)
+		return;
+	reap_all(view, false);
+	reap_all(view, true);
+	line_settle(view);
+}
+
+void line_look(struct line_view *view)
+{
+	struct timespec time = clock_now(CLOCK_MONOTONIC);
+	uint32_t now = (uint32_t)time.tv_sec, before = load_rlx(&view->line->looked); /* relaxed: a number */
+
+	line_settle(view);
+	if (before != now && cas_rlx(&view->line->looked, &before, now)) /* relaxed: as above */
+		line_reap(view);
+}
+
+void line_after_fork(struct line_view *view, uint32_t own)
+{
+	uint32_t used = load_rlx(&view->line->used); /* relaxed: the child has one thread */
+	uint64_t x;
+
+	line_settle(view);
+	for (uint32_t slot = LINE_LISTS; slot < used + LINE_LISTS; slot++) {
+		struct line_entry *entry = entry_at(view, slot);
+
+		if (!entry || slot == own)
+			continue;
+		x = load_rlx(&entry->state); /* relaxed: as above */
+		if (state_of(x) == ENTRY_FREE)
+			continue;
+		if (state_of(x) == ENTRY_GRANTED) { /* its permits stay taken, as if the thread had them */
+			entry_free(view, slot, x);
+			continue;
+		}
+		while (!reap_step(view, slot, x))
+			;
+	}
+	store_rlx(&view->line->at_door, 0); /* relaxed: as above */
+}

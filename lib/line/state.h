@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a line is made of: a word, lists, and entries. See line.h for what is done with it.
+ *
+ * The word is a pair (base/pair.h):
+ *
+ *   low    0-31   taken    permits that are taken: the limit less the value. More than the limit: the line owes them
+ *          32     WAITED   somebody waits in the line. Of a first-in-first-out line: before whom nobody may take
+ *          33     BUSY     an operation is under way; high says which
+ *          34     SHUT     nobody sleeps here any more
+ *          35     SWEEP    the limit has changed, and nobody has looked yet who stands in the wrong list
+ *          36     DEAD     nothing can be posted or taken any more
+ *          40-63  the low bits of the number of the last operation
+ *   high   0-31   limit    the value never passes it
+ *          32-49  slot     of the operation under way: which entry it is about; else 0
+ *          50-53  kind     what it does (enum line_kind); else 0
+ *          54-63  the high bits of its number
+ *
+ * So a post and a take change the low half alone, by one compare-and-swap of 8 bytes. They need no look at who
+ * changes the limit: each change of the limit is an operation with a number of its own, which stands in the low
+ * half too.
+ *
+ * Nodes have numbers: below LINE_LISTS, the heads of the lists; from there on, the entries. Lists are circular,
+ * through their heads. A link says to which node it leads and which operation wrote it (list.h).
+ *
+ * An entry's state:
+ *
+ *   low half, on which its owner sleeps:  0-2 state  3 SLEEPS: somebody may sleep on it  4-31 round
+ *   high half:  need, how many permits it waits for; of HELD the holder; of GONE and OUT why it gave up
+ *
+ * The round counts the entry's uses, so that whoever comes late finds another state than it expects.
+ *
+ *   FREE     anybody's
+ *   HELD     its owner prepares it, or a queue has it as the head of its ready list
+ *   WAIT     in line, or prepared for that
+ *   GRANTED  it has its permits, or gets them with the end of the operation that is under way
+ *   TURNED   turned away: the line is shut
+ *   GONE     gave up; stands in its list until an operation has taken it out
+ *   OUT      gave up, and is out
+ *   GIVEN    its owner died after the grant, and its permits went back
+ *
+ * Only its owner, and who reaps it if its owner is dead, makes an entry FREE, GONE, or HELD. Only an operation
+ * makes it GRANTED, TURNED, OUT or GIVEN; its owner waits until that operation is over (or helps) before it
+ * leaves.
+ */
+#ifndef KSEM_LINE_STATE_H
+#define KSEM_LINE_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "base/pair.h"
+#include "os/futex.h"
+
+#define LINE_WAITED (UINT64_C(1) << 32)
+#define LINE_BUSY   (UINT64_C(1) << 33)
+#define LINE_SHUT   (UINT64_C(1) << 34)
+#define LINE_SWEEP  (UINT64_C(1) << 35)
+#define LINE_DEAD   (UINT64_C(1) << 36)
+#define LINE_FLAGS  (UINT64_C(0xFF) << 32)
+
+#define LINE_NUMBER_SHIFT 40 /* in low */
+#define LINE_NUMBER_LOW   24 /* bits there */
+#define LINE_NUMBER_MASK  ((UINT64_C(1) << 34) - 1)
+#define LINE_SLOT_BITS    18
+#define LINE_KIND_SHIFT   50
+#define LINE_HIGH_SHIFT   54
+
+enum line_kind {
+	LINE_NONE,
+	LINE_JOIN,
+	LINE_GRANT,
+	LINE_TURN,
+	LINE_DROP,
+	LINE_MOVE, /* to the other list of a first-in-first-out line */
+	LINE_POP,  /* off a queue's ready list */
+	LINE_GIVE,
+	LINE_SWEPT, /* no operation of its own: SWEEP goes */
+};
+
+enum entry_state {
+	ENTRY_FREE,
+	ENTRY_HELD,
+	ENTRY_WAIT,
+	ENTRY_GRANTED,
+	ENTRY_TURNED,
+	ENTRY_GONE,
+	ENTRY_OUT,
+	ENTRY_GIVEN,
+};
+
+#define ENTRY_SLEEPS     8u
+#define ENTRY_ROUND      16u
+#define ENTRY_ROUND_MASK 0xFFFFFFF0u
+
+/* Heads. */
+#define LINE_LISTS 8
+#define LINE_MAIN  0 /* first in, first out: those who are in line */
+#define LINE_ASIDE 1 /* ... and those who want more than the limit in force */
+
+#define LINE_YIELDS 10 /* the most times that a thread yields before it sleeps */
+
+#define LINE_CHUNKS  13
+#define LINE_FIRST   16 /* entries of the first chunk; each later one has twice as many */
+#define LINE_ENTRIES ((UINT32_C(1) << LINE_CHUNKS) * LINE_FIRST - LINE_FIRST)
+#define LINE_BYTES   ((size_t)LINE_ENTRIES * sizeof(struct line_entry))
+
+struct line_node {
+	atomic(uint64_t) next, prev; /* atomic; changed by operations only, once the entry is in a list */
+};
+
+struct line_entry {
+	_Alignas(KSEM_CACHE_LINE) struct line_node node;
+	atomic(uint64_t) state;
+	atomic(uint64_t) ticket; /* atomic, as are the rest, for who helps late; owner's until WAIT: which JOIN */
+	atomic(uint64_t) user;   /* owner's until WAIT: what its queue calls it; of a ready list: what its ring says */
+	atomic(uint32_t) holder; /* owner's until WAIT */
+	atomic(uint32_t) ready;  /* owner's until WAIT: its queue's ready list; 0: a thread's */
+	atomic(uint32_t) free_next; /* on the stack of free ones */
+};
+
+_Static_assert(sizeof(struct line_entry) == KSEM_CACHE_LINE, "an entry in one cache line");
+
+/* In memory that all who use the line have. All zero but for what line_init sets. */
+struct line {
+	_Alignas(KSEM_CACHE_LINE) struct pair word;
+	/* low: 0-23 waiters, then the number of the operation that wrote it; high: how many joined, ever */
+	struct pair tally;
+	struct line_node lists[LINE_LISTS];
+	atomic(uint64_t) free;    /* atomic: the newest free entry, and a tag */
+	atomic(uint32_t) used;    /* atomic: entries from there on were never used */
+	atomic(uint32_t) door;    /* atomic: bumped where an entry becomes free while somebody waits for one */
+	atomic(uint32_t) at_door; /* atomic: who does */
+	atomic(uint32_t) looked;  /* atomic: when somebody last looked for the dead, in seconds */
+	uint32_t order;           /* constant */
+	uint32_t made;            /* constant: the limit that it was made with */
+	atomic(uint8_t) spin;     /* atomic: a hint: how often to yield before a sleep (wait.c) */
+};
+
+/* What the line's owner knows, and the line doesn't. All may be called from signal handlers. */
+struct line_hooks {
+	/* Has the holder's OS process ended, for sure? NULL: never. */
+	bool (*gone)(void *context, uint32_t holder);
+
+	/* The ready list of that holder's queue isn't empty. May be called more than once, and late. */
+	void (*ring)(void *context, uint32_t holder, uint64_t user);
+};
+
+/* A process's view of a line. */
+struct line_view {
+	struct line *line; /* constant, as is all but the chunks */
+	enum futex_scope scope;
+	const struct line_hooks *hooks;                  /* or NULL */
+	void *context;                                   /* for the hooks */
+	atomic(struct line_entry *) chunks[LINE_CHUNKS]; /* atomic: NULL until there is one */
+};
+
+/* The word, read at one instant. */
+struct line_word {
+	uint64_t low, high;
+};
+
+/* An operation, as the word names it. */
+struct line_op {
+	uint64_t high, number;
+	uint32_t slot;
+	enum line_kind kind;
+};
+
+static inline uint32_t word_taken(struct line_word w)
+{
+	return (uint32_t)w.low;
+}
+
+static inline uint32_t word_limit(struct line_word w)
+{
+	return (uint32_t)w.high;
+}
+
+static inline int64_t word_value(struct line_word w)
+{
+	return (int64_t)word_limit(w) - (int64_t)word_taken(w);
+}
+
+static inline uint64_t word_number(struct line_word w)
+{
+	return w.low >> LINE_NUMBER_SHIFT | w.high >> LINE_HIGH_SHIFT << LINE_NUMBER_LOW;
+}
+
+static inline struct line_op word_op(struct line_word w)
+{
+	return (struct line_op){
+		.high = w.high,
+		.number = word_number(w),
+		.slot = (uint32_t)(w.high >> 32) & ((1u << LINE_SLOT_BITS) - 1),
+		.kind = (enum line_kind)(w.high >> LINE_KIND_SHIFT & 15),
+	};
+}
+
+/* The word with the number of its next operation, and that operation; LINE_NONE: over at once. */
+static inline struct line_word word_next(struct line_word w, enum line_kind kind, uint32_t slot)
+{
+	uint64_t number = (word_number(w) + 1) & LINE_NUMBER_MASK;
+
+	return (struct line_word){
+		.low = (w.low & ~(UINT64_MAX << LINE_NUMBER_SHIFT)) | number << LINE_NUMBER_SHIFT |
+		       (kind == LINE_NONE ? 0 : LINE_BUSY),
+		.high = word_limit(w) | (uint64_t)slot << 32 | (uint64_t)kind << LINE_KIND_SHIFT |
+			number >> LINE_NUMBER_LOW << LINE_HIGH_SHIFT,
+	};
+}
+
+static inline enum entry_state state_of(uint64_t x)
+{
+	return (enum entry_state)(x & 7);
+}
+
+static inline uint32_t state_need(uint64_t x)
+{
+	return (uint32_t)(x >> 32);
+}
+
+static inline uint64_t state_with(uint64_t x, enum entry_state state)
+{
+	return (x & ~UINT64_C(7)) | (uint64_t)state;
+}
+
+/* The word at an instant. Its halves are read apart; no operation began or ended in between. */
+static inline struct line_word line_word(const struct line *line)
+{
+	struct line_word w;
+	uint64_t before;
+
+	w.low = load_acq(&line->word.low); /* KSEM_ORD_23 acquire */
+	do {
+		before = w.low;
+		w.high = load_acq(&line->word.high); /* KSEM_ORD_23 acquire */
+		w.low = load_acq(&line->word.low);   /* KSEM_ORD_23 acquire, KSEM_ORD_1 acquire */
+	} while (unlikely((before ^ w.low) >> 32 != 0));
+	return w;
+}
+
+static inline bool line_is(const struct line *line, struct line_word w)
+{
+	return load_acq(&line->word.low) == w.low && /* KSEM_ORD_23 acquire */
+	       load_acq(&line->word.high) == w.high; /* KSEM_ORD_23 acquire */
+}
+
+#endif

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Waiting in a line, by threads: see line.h.
+ *
+ * Getting in line and taking are alternatives of one compare-and-swap on the word, so nobody gets in line beside a
+ * permit that it may take. The entry is prepared for the number that the operation will have; if another operation
+ * comes first, it is prepared again.
+ *
+ * A thread that is in line gives its processor away a few times before it sleeps: where there are more threads
+ * than processors, those before it run then, and its turn comes without a sleep and a wake call. How often adapts:
+ * as often as pays, down to never, with a trial now and then.
+ *
+ * A sleeper of a shared line looks now and then whether something was left undone: a poster may have been killed
+ * after its permits were there and before it served the line, and so may whoever was woken first.
+ */
+#include <errno.h>
+#include <sched.h>
+
+#include "line/entries.h"
+#include "line/help.h"
+#include "line/line.h"
+#include "line/order.h"
+#include "line/prepare.h"
+#include "os/clock.h"
+
+#define WAITS_A_TRIAL 64                  /* without a budget, to one that yields */
+#define LOOK          INT64_C(1000000000) /* ns, on average, from one look of a sleeper to its next */
+
+bool line_prepare(const struct line_view *view, uint32_t slot, struct line_word w, uint32_t n)
+{
+	struct line_entry *entry = entry_at(view, slot);
+	uint64_t tag = ((word_number(w) + 1) & LINE_NUMBER_MASK) << 1;
+	uint32_t list = line_order(view->line)->list(w, n);
+	uint64_t x = load_rlx(&entry->state); /* relaxed: the caller's own */
+
+	store_rlx(&entry->node.next, link_make(list, tag)); /* relaxed: the word publishes it */
+	store_rlx(&entry->node.prev, link_make(link_read(&view->line->lists[list].prev), tag)); /* relaxed: as above */
+	store_rlx(&entry->ticket, load_rlx(&view->line->tally.high) + 1); /* relaxed: as above, both */
+	store_rel(&entry->state,
+		  (uint64_t)n << 32 | ((uint32_t)x & ENTRY_ROUND_MASK) | ENTRY_WAIT); /* KSEM_ORD_24 release */
+	return true;
+}
+
+/* What a wait does with the word as it is. */
+enum next {
+	TAKE,
+	JOIN,
+	REFUSE,
+	LOOK_AGAIN,
+};
+
+static enum next next_of(const struct line_view *view, struct line_word w, uint32_t n)
+{
+	bool waited = line_order(view->line)->fair && (w.low & LINE_WAITED);
+	struct line_op op = word_op(w);
+
+	if (w.low & LINE_BUSY) {
+		line_help(view, &op);
+		return LOOK_AGAIN;
+	}
+	if (!waited && word_value(w) >= n)
+		return TAKE;
+	if (!(w.low & LINE_SHUT))
+		return JOIN;
+	if (!waited)
+		return REFUSE;
+	line_settle(view);
+	return LOOK_AGAIN;
+}
+
+/* An entry for the caller, if it has none yet. */
+static bool have_entry(struct line_view *view, uint32_t holder, uint32_t *slot, bool *full)
+{
+	bool no_memory = false;
+
+	if (*slot == 0) {
+		*slot = entry_claim(view, holder, &no_memory);
+		if (*slot == 0) {
+			*full = !no_memory;
+			return false;
+		}
+		store_rlx(&entry_at(view, *slot)->holder, holder); /* relaxed: published with the state */
+		store_rlx(&entry_at(view, *slot)->ready, 0);       /* relaxed: as above */
+	}
+	return true;
+}
+
+static void let_go(struct line_view *view, uint32_t slot)
+{
+	if (slot != 0)
+		entry_free(view, slot, load_rlx(&entry_at(view, slot)->state)); /* relaxed: the caller's own */
+}
+
+int line_enter(struct line_view *view, uint32_t n, uint32_t holder, uint32_t *slot, bool *full)
+{
+	uint32_t own = 0;
+	int error = EAGAIN;
+
+	*full = false;
+	while (error == EAGAIN) {
+		struct line_word w = line_word(view->line);
+		enum next next = w.low & LINE_DEAD ? REFUSE : next_of(view, w, n);
+		struct line_op op;
+
+		if (next == REFUSE) {
+			error = w.low & LINE_DEAD ? EINVAL : ESHUTDOWN;
+		} else if (next == TAKE && cas_acq(&view->line->word.low, &w.low, w.low + n)) { /* KSEM_ORD_1 acquire */
+			error = 0;
+		} else if (next == JOIN && !have_entry(view, holder, &own, full)) {
+			error = ENOMEM;
+		} else if (next == JOIN && line_prepare(view, own, w, n) &&
+			   line_announce(view, w, LINE_JOIN, own, &op)) {
+			line_help(view, &op);
+			line_settle(view);
+			*slot = own;
+			return EAGAIN;
+		}
+	}
+	let_go(view, own);
+	return error;
+}
+
+static bool is_waiting(const struct line_entry *entry)
+{
+	return state_of(load_acq(&entry->state)) == ENTRY_WAIT; /* KSEM_ORD_24 acquire */
+}
+
+bool line_spin(struct line_view *view, uint32_t slot)
+{
+	static _Thread_local unsigned without; /* owner only: waits of this thread that had no budget */
+	const struct line_entry *entry = entry_at(view, slot);
+	atomic(uint8_t) *hint = &view->line->spin;
+	unsigned budget = load_rlx(hint); /* relaxed: a hint */
+	bool enough;
+
+	if (budget == 0)
+		budget = ++without % WAITS_A_TRIAL == 0 ? LINE_YIELDS : 0;
+	for (unsigned i = 0; i < budget && is_waiting(entry); i++)
+		sched_yield();
+	enough = !is_waiting(entry);
+	if (budget > 0) {
+		unsigned next = !enough ? budget / 2 : budget < LINE_YIELDS / 2 ? 2 * budget : LINE_YIELDS;
+
+		if (load_rlx(hint) != next)             /* relaxed: a hint */
+			store_rlx(hint, (uint8_t)next); /* relaxed: as above */
+	}
+	return enough;
+}
+
+static atomic(uint32_t) *low_half(atomic(uint64_t) *word)
+{
+	return (atomic(uint32_t) *)word + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
+}
+
+/* Half of LOOK to one and a half, by no rule, so that not all look at once. */
+static struct deadline next_look(uint32_t slot)
+{
+	struct deadline look = {CLOCK_MONOTONIC, clock_now(CLOCK_MONOTONIC)};
+	uint64_t mixed = ((uint64_t)look.time.tv_nsec + slot) * UINT64_C(0x9E3779B97F4A7C15);
+
+	look.time = clock_after(&look.time, LOOK / 2 + (int64_t)((mixed >> 32) * LOOK >> 32));
+	return look;
+}
+
+/* Is the deadline before that look? Both count from now. */
+static bool is_sooner(const struct deadline *deadline, const struct deadline *look)
+{
+	struct timespec now = clock_now(CLOCK_MONOTONIC), then;
+	int64_t left = clock_between(&now, &look->time, 2 * LOOK);
+
+	if (!deadline)
+		return false;
+	then = clock_now(deadline->clock);
+	return clock_between(&then, &deadline->time, 2 * LOOK) <= left;
+}
+
+/* Sleeps on a word of the line; one of a shared line looks meanwhile: EAGAIN. */
+static int sleep_on(struct line_view *view, atomic(uint32_t) *word, uint32_t expected, uint32_t slot,
+		    const struct deadline *deadline)
+{
+	struct deadline look;
+	int error;
+
+	if (view->scope == FUTEX_PRIVATE)
+		return futex_wait_in(view->scope, word, expected, deadline);
+	look = next_look(slot);
+	if (is_sooner(deadline, &look))
+		return futex_wait_in(view->scope, word, expected, deadline);
+	error = futex_wait_in(view->scope, word, expected, &look);
+	return error == ETIMEDOUT ? EAGAIN : error;
+}
+
+int line_sleep(struct line_view *view, uint32_t slot, const struct deadline *deadline)
+{
+	struct line_entry *entry = entry_at(view, slot);
+	uint64_t x = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
+	int error;
+
+	if (state_of(x) != ENTRY_WAIT)
+		return 0;
+	if (!(x & ENTRY_SLEEPS)) {
+		if (!cas_acq_rel(&entry->state, &x, x | ENTRY_SLEEPS)) /* KSEM_ORD_24 acquire, KSEM_ORD_24 release */
+			return 0;
+		x |= ENTRY_SLEEPS;
+	}
+	error = sleep_on(view, low_half(&entry->state), (uint32_t)x, slot, deadline);
+	if (error == EAGAIN && view->scope == FUTEX_SHARED)
+		line_look(view);
+	return error;
+}
+
+int line_leave(struct line_view *view, uint32_t slot, bool give_up)
+{
+	struct line_entry *entry = entry_at(view, slot);
+	uint64_t x = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
+	struct line_word w;
+
+	while (state_of(x) == ENTRY_WAIT) {
+		uint64_t gone = (uint64_t)ECANCELED << 32 | ((uint32_t)x & ENTRY_ROUND_MASK) | ENTRY_GONE;
+
+		if (!give_up)
+			return EAGAIN;
+		if (cas_acq_rel(&entry->state, &x, gone)) { /* KSEM_ORD_24 acquire, KSEM_ORD_24 release */
+			line_settle_with(view, (struct line_wish){LINE_DROP, slot, gone});
+			break;
+		}
+	}
+	for (;;) { /* until the operation that decided is over */
+		struct line_op op;
+
+		w = line_word(view->line);
+		op = word_op(w);
+		if (!(w.low & LINE_BUSY) || op.slot != slot)
+			break;
+		line_help(view, &op);
+	}
+	x = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
+	entry_free(view, slot, x);
+	return state_of(x) == ENTRY_GRANTED ? 0 : state_of(x) == ENTRY_TURNED ? ESHUTDOWN : ECANCELED;
+}
+
+int line_sleep_at_door(struct line_view *view, const struct deadline *deadline)
+{
+	struct line *line = view->line;
+	uint32_t door;
+	bool no_memory;
+	uint32_t slot;
+	int error = 0;
+
+	fetch_add_seq(&line->at_door, 1); /* KSEM_ORD_25 release, KSEM_ORD_25 acquire */
+	door = load_seq(&line->door);     /* KSEM_ORD_25 release, KSEM_ORD_25 acquire */
+	slot = entry_claim(view, 0, &no_memory);
+	if (slot != 0)
+		let_go(view, slot);
+	else
+		error = sleep_on(view, &line->door, door, 0, deadline);
+	fetch_sub_seq(&line->at_door, 1); /* KSEM_ORD_25 release, KSEM_ORD_25 acquire */
+	if (error == EAGAIN && view->scope == FUTEX_SHARED)
+		line_look(view);
+	return error == EAGAIN ? 0 : error;
+}
+
+int line_wait(struct line_view *view, uint32_t n, uint32_t holder, const struct deadline *deadline)
+{
+	uint32_t slot;
+	bool full;
+	int error, left;
+
+	if (n == 1 && line_take_one(view))
+		return 0;
+	while ((error = line_enter(view, n, holder, &slot, &full)) == ENOMEM && full) {
+		error = line_sleep_at_door(view, deadline);
+		if (error)
+			return error;
+	}
+	if (error != EAGAIN)
+		return error;
+	if (!line_spin(view, slot))
+		error = line_sleep(view, slot, deadline);
+	while ((left = line_leave(view, slot, error == ETIMEDOUT || error == EINTR)) == EAGAIN)
+		error = line_sleep(view, slot, deadline);
+	return left == ECANCELED ? error : left;
+}
