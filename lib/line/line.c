@@ -9,7 +9,7 @@
 #include "line/entries.h"
 #include "line/help.h"
 #include "line/order.h"
-#include "wait/backoff.h"
+#include "word/backoff.h"
 
 void line_init(struct line *line, uint32_t value, uint32_t limit, uint32_t order)
 {
