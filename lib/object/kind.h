@@ -2,11 +2,11 @@
 /*
  * The kinds of namespaces and of semaphores: a table of operations for each.
  *
- * What all namespaces have in common is in object/namespace.h, what all semaphores have in object/object.h. A kind does
- * the rest in its own way: private/ in this OS process's memory, shared/ in a directory that OS processes have in
- * common. The kind of a namespace is chosen as it is made (api/create.c) and never changes; nothing else knows both.
+ * object/namespace.h has what all namespaces have in common, object/object.h what all semaphores have in common. The
+ * rest depends on the kind: private/ is in this OS process's memory, shared/ in a directory that OS processes have in
+ * common. api/create.c chooses the kind when a namespace is made; no other file knows both kinds.
  *
- * A post or a take first tries inline what it mostly does (api/permits.h). Only a miss goes through the table.
+ * A post or a take first tries the common case inline (api/permits.h), and uses the table only if that fails.
  */
 #ifndef KSEM_OBJECT_KIND_H
 #define KSEM_OBJECT_KIND_H
@@ -20,9 +20,12 @@
 #include "os/futex.h"
 #include "wait/waiter.h"
 
-/* What a semaphore does. In a read section that found it, or pinned, unless it says otherwise. */
+/*
+ * The operations of a semaphore. They are called in the read section that found it, or with a pin, unless they say
+ * otherwise.
+ */
 struct semaphore_ops {
-	/* As the calls of the contract. */
+	/* As the public calls. */
 	int (*post)(struct ksem *ksem, uint32_t n);
 	int (*take)(struct ksem *ksem);
 	int (*take_some)(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took); /* semaphore_take_some */
@@ -42,21 +45,21 @@ struct semaphore_ops {
 	uint32_t (*waiters)(struct ksem *ksem);
 
 	/*
-	 * Of an anonymous one, of which the caller has the only reference in this OS process: ends posts and takes. 0;
-	 * EBUSY: a thread waits; ENOMEM. Inside the fork gate, under the process's lock.
+	 * For an anonymous semaphore, if the caller has the only reference in this OS process: makes it dead. 0; EBUSY:
+	 * a thread waits; ENOMEM. Inside the fork gate, under the process's lock.
 	 */
 	int (*kill)(struct ksem *ksem);
 };
 
 /* Which waiter gets a permit. A semaphore's is constant (object.h: object_order). */
 enum object_order {
-	OBJECT_BARGING, /* whichever comes first */
+	OBJECT_BARGING, /* any thread may take it */
 	OBJECT_ORDERS
 };
 
 /*
- * What a namespace does. All but foreach inside the fork gate; around a fork, with the gate shut. What must
- * be freed joins *garbage.
+ * The operations of a namespace. All except foreach are called inside the fork gate, and those around a fork with the
+ * gate shut. They add to *garbage what must be freed.
  */
 struct namespace_ops {
 	const struct semaphore_ops *semaphores[OBJECT_ORDERS];
@@ -65,8 +68,8 @@ struct namespace_ops {
 	bool has_common_ids;
 
 	/*
-	 * Makes a semaphore with one reference and enters it in the namespace, having made room for it in the process's
-	 * ids. EEXIST: the name is there; ENFILE; ENOMEM; ... Under the lock of the process.
+	 * Makes room in the process's id table, makes a semaphore with one reference, and puts it into the namespace.
+	 * EEXIST: the name exists; ENFILE; ENOMEM; ... Under the lock of the process.
 	 */
 	int (*make)(struct ksem_ns *ns, const struct making *making, struct ids *ids, struct ksem **made,
 		    struct reclaim *garbage);
@@ -79,35 +82,38 @@ struct namespace_ops {
 	int (*unlink)(struct ksem_ns *ns, const struct ksem_cred *cred, const char *name, size_t length,
 		      struct reclaim *garbage);
 
-	/* After references were added, by a copy of a process's ids. NULL: nobody needs to know. */
+	/* Called after references were added by copying a process's id table. NULL: not needed. */
 	void (*tell_refs)(struct ksem_ns *ns, struct ksem *ksem);
 
-	/* Drops what kept a semaphore (life_drop). True: the caller ends it; no thread waits on it either. */
+	/* Drops references or a keep (life_drop). True: no thread waits either, and the caller ends the semaphore. */
 	bool (*drop)(struct ksem_ns *ns, struct ksem *ksem, life_t less);
 
-	/* A semaphore was killed: frees its place under max_sems at once, while references and pins keep its memory. */
+	/* A semaphore became dead: frees its place under max_sems at once, though pins may keep its memory. */
 	void (*forget)(struct ksem_ns *ns, struct ksem *ksem);
 
-	/* The end of a semaphore: out of what the kind has of it, and to the garbage. Under the namespace's lock. */
+	/*
+	 * The end of a semaphore: takes it out of the kind's tables, and adds it to the garbage. Under the namespace's
+	 * lock.
+	 */
 	void (*end)(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage);
 
-	/* The namespace is destroyed: drops the names, if it has them alone. It has no process any more. */
+	/* The namespace is being destroyed, and has no process any more: drops its names, unless others share them. */
 	void (*drop_names)(struct ksem_ns *ns, struct reclaim *garbage);
 
-	/* Gives up memory that the namespace keeps only to be faster. NULL: there is none. Under its lock. */
+	/* Frees cached memory. NULL: there is none. Under the namespace's lock. */
 	void (*drop_cached)(struct ksem_ns *ns, struct reclaim *garbage);
 
 	/* Frees all memory of a namespace that has no semaphore any more. */
 	void (*free)(struct ksem_ns *ns);
 
-	/* What is known of a semaphore. EINVAL: it is dead; ENOMEM: not all can be known. */
+	/* Describes a semaphore. EINVAL: it is dead; ENOMEM: records can't be mapped. */
 	int (*stat)(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *info);
 
 	/* As ksem_ns_foreach. Outside the fork gate. */
 	int (*foreach)(struct ksem_ns *ns, int (*visit)(const struct ksem_info *info, void *arg), void *arg);
 
 	/*
-	 * Around a fork: before it and after it in the parent (NULL: nothing), and in the child; `prepared`:
+	 * Around a fork: before it and after it in the parent (NULL: nothing), and after it in the child. `prepared`:
 	 * before_fork ran for that child. child_after_fork may end the namespace.
 	 */
 	void (*before_fork)(struct ksem_ns *ns);

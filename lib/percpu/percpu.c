@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Permits per processor: see percpu.h.
+ * Per-CPU permits: see percpu.h.
  */
 #include "percpu/percpu.h"
 
@@ -9,14 +9,14 @@
 #include "base/rcu.h"
 #include "os/membarrier.h"
 
-#define FEW_CHANGES  2000 /* sequences between becoming percpu and a revocation, which costs as much as these saved */
-#define BACK_OFF_MAX 10   /* after so many doublings it loses its slots */
-#define PASS_MORE    64   /* what a sample counts for that finds more than one permit */
-#define PASS_ONE     1    /* and one that finds the last */
+#define FEW_CHANGES  2000 /* a revocation costs as much as this many sequences save */
+#define BACK_OFF_MAX 10   /* after this many doublings the semaphore loses its slots */
+#define PASS_MORE    64   /* weight of a sample that finds more than one permit */
+#define PASS_ONE     1    /* weight of a sample that finds the last one */
 
 __attribute__((used)) _Thread_local uint32_t percpu_takes;
 
-/* ---- Visiting: working on slots other than in a sequence. In a read section. ---- */
+/* ---- In flight: working on slots other than in a sequence. In a read section. ---- */
 
 /* The semaphore's slots; the caller is in flight from now on, and looks at the mode after this. 0: it has none. */
 static slots_t visit(struct semaphore *sem)
@@ -36,7 +36,7 @@ static void leave(slots_t slots)
 	fetch_sub_rel(&slots_control(slots)->in_flight, 1);
 }
 
-/* From one mode to another, whatever else the word says; nothing if the mode is no longer that. */
+/* Changes the mode, and nothing else of the word. False: the mode is no longer `from`. */
 static bool change_mode(struct semaphore *sem, enum word_mode from, enum word_mode to)
 {
 	word_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
@@ -58,7 +58,7 @@ static uint64_t changes_of(slots_t slots)
 	return changes;
 }
 
-/* How soon the semaphore may become percpu again. */
+/* Decides how soon the semaphore may become percpu again. */
 static void note_revocation(slots_t slots)
 {
 	struct slots_control *control = slots_control(slots);
@@ -74,8 +74,8 @@ static void note_revocation(slots_t slots)
 }
 
 /*
- * In flight, in revoking, after a membarrier: no sequence changes a slot any more, and nobody else may. So what they
- * hold goes into the word by one compare-and-swap, after which the word alone counts.
+ * In flight, in revoking, after a membarrier: no sequence changes a slot any more, and no other thread may. So one
+ * compare-and-swap adds all that the slots hold to the word. After that only the word counts.
  */
 static void gather(struct semaphore *sem, slots_t slots)
 {
@@ -92,7 +92,7 @@ static void gather(struct semaphore *sem, slots_t slots)
 	} while (!cas_acq_rel(&sem->word, &c, word_with_mode(c + sum, WORD_EMPTYING)));
 }
 
-/* Makes the slot hold none, by taking them all. */
+/* Empties the slot, by taking all of its permits. */
 static void empty(atomic(uint64_t) *slot)
 {
 	uint64_t old = load_rlx(slot); /* relaxed: the compare-and-swap checks it */
@@ -102,7 +102,7 @@ static void empty(atomic(uint64_t) *slot)
 		;
 }
 
-/* In flight, or with the preparer's flag; in emptying, in which slots hold what nobody may have from there. */
+/* In flight, or with the preparer's flag. In emptying: what slots still hold doesn't count. */
 static void finish_emptying(struct semaphore *sem, slots_t slots)
 {
 	for (uint32_t processor = 0; processor < rseq_processors; processor++)
@@ -148,7 +148,7 @@ void percpu_settle(struct semaphore *sem)
 
 /* ---- What the slots hold. In a read section. ---- */
 
-/* What they hold, if they held it all at one instant, at which the word was *c; false: they moved meanwhile. */
+/* Sums up what the slots held at one instant, when the word was *c. False: they changed meanwhile. */
 static bool sum_of(const struct semaphore *sem, slots_t slots, word_t *c, uint64_t *sum)
 {
 	uint64_t changes = 0, again = 0;
@@ -188,7 +188,7 @@ int percpu_value(struct semaphore *sem, uint32_t *value)
 			*value = (uint32_t)(word_value(c) + sum);
 			error = 0;
 		} else if (tries > 8) {
-			settle(sem, slots); /* then slots will be still */
+			settle(sem, slots); /* then the slots don't change any more */
 		}
 	}
 	if (slots)
@@ -228,15 +228,15 @@ static void prepare(struct semaphore *sem, slots_t slots)
 }
 
 /*
- * What stands for slots that are lost now: the epoch that must have passed before others are had. The one after next,
- * since the next may begin before they are lost; it can't end before this read section does.
+ * The value for slots that are lost now: the epoch that must pass before the semaphore may get others. That is the one
+ * after the next: the next may begin before the slots are lost, but can't end before this read section ends.
  */
 static slots_t lost_now(void)
 {
 	return (slots_t)(SLOTS_LOST - (int)((rcu_epochs_begun() + 2) % -SLOTS_LOST));
 }
 
-/* Has that epoch passed? If in doubt: not yet. */
+/* Has that epoch passed? False also if that is unknown. */
 static bool epoch_has_passed(slots_t lost)
 {
 	uint64_t since = rcu_epochs_ended() - (uint64_t)(SLOTS_LOST - lost);
@@ -244,7 +244,7 @@ static bool epoch_has_passed(slots_t lost)
 	return since % -SLOTS_LOST < -SLOTS_LOST / 2;
 }
 
-/* With the preparer's flag, which is kept for as long as these slots are lost. False: it has them still. */
+/* With the preparer's flag, which stays set while these slots are lost. False: the semaphore still has them. */
 static bool lose(struct semaphore *sem, slots_t slots)
 {
 	if (word_mode(load_acq(&sem->word)) != WORD_CENTRAL) /* KSEM_ORD_13 acquire */
@@ -255,7 +255,9 @@ static bool lose(struct semaphore *sem, slots_t slots)
 	return true;
 }
 
-/* Gives the semaphore slots. It may have come to its end meanwhile: then who finds them there must take them. */
+/*
+ * Gives slots to the semaphore. It may be ending at the same time: then whoever finds the slots there must take them.
+ */
 static void give(struct semaphore *sem, slots_t have)
 {
 	slots_t slots = slots_take();

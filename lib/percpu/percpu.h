@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Permits per processor: the biased semaphore.
+ * Per-CPU permits: the biased semaphore.
  *
- * A locked instruction costs several nanoseconds alone, and a cache line that two processors fight for a hundred. So a
- * semaphore that is posted and taken much gets slots: one for each processor, in which posts and takes of threads on
- * that processor change the permits with plain loads and stores (os/rseq.h). Its value is then the central one in the
- * word plus what the slots hold. Where the slots are empty, full or out of use, the central value serves; so nobody
- * ever waits for anybody, and a semaphore without slots costs nothing.
+ * A locked instruction costs several nanoseconds, and a cache line that two processors compete for costs a hundred. So
+ * a semaphore that is used much gets slots: one for each processor. Threads on that processor put permits there and
+ * take them with plain loads and stores (os/rseq.h). The semaphore's value is then the value in the word plus what the
+ * slots hold. If a slot is empty, full or out of use, a thread uses the word. So no thread ever waits for another, and
+ * a semaphore without slots pays nothing.
  *
  * The mode, in the word, says who may touch the slots:
  *
@@ -27,26 +27,27 @@
  *   percpu -> revoking -> emptying -> central         by any thread that found too few permits in its own slot and the
  *                                                     value
  *
- * So permits move from the slots to the word at one instant. Nobody ever sees them in neither, and a take of several
- * finds all that there are in one place.
+ * So all permits move from the slots to the word at one instant. No thread sees them in neither place, and a take of
+ * several finds all permits in one place.
  *
- * In flight. A thread that works on the slots other than in a sequence counts itself in `in_flight` first and looks at
- * the mode after that. The preparer sets preparing first and looks at `in_flight` after that. Both are
- * read-modify-writes on one word, so one of them sees the other (KSEM_ORD_11). So while a thread is in flight, there is
- * no percpu again: a sum that was gathered for one revocation is never added in another, a compare-and-swap that
- * empties a slot never meets a plain store, and a membarrier that was made for one revocation never ends another. A
- * thread that is stopped while in flight only keeps the semaphore from becoming percpu again.
+ * In flight. A thread that works on the slots other than in a sequence first counts itself in `in_flight`, and then
+ * looks at the mode. The preparer first sets the mode to preparing, and then looks at `in_flight`. Both are
+ * read-modify-writes on one word, so one of them sees the other (KSEM_ORD_11). So while a thread is in flight, the mode
+ * doesn't become percpu again: the sum of one revocation is never added in another, a compare-and-swap that empties a
+ * slot never meets a plain store, and the membarrier of one revocation never ends another. A thread that is stopped
+ * while in flight only keeps the semaphore from becoming percpu again.
  *
- * Which slots a semaphore has may change under who works on them, but not for another's: it loses them while it is
- * central, by the preparer's flag, so that it stays that; and it gets no others, nor another semaphore these, until an
- * epoch has passed. So in one read section the slots are what they were when the semaphore was last not central, or
- * they are lost and it is central for as long as the section lasts. Everything here that looks at slots, but for
- * sequences, stands in one.
+ * A semaphore may lose its slots while a thread works on them. It loses them only in central mode, with the preparer's
+ * flag, so that it stays central. Until an epoch has passed, it gets no other slots, and no other semaphore gets these.
+ * So within one read section, the slots are those that the semaphore had when it was last not central, or they are lost
+ * and the semaphore is central until the section ends. All code here that looks at slots runs in a read section, except
+ * sequences.
  *
- * What profits: a semaphore of which takes from the word are sampled often gets slots. A revocation that came after few
- * sequences doubles the number of samples that it takes to become percpu again; one after many halves it. One for which
- * it was doubled BACK_OFF_MAX times doesn't profit, and loses its slots. Samples that took the last permit count for
- * much less: where processors compete for one permit, the next that finds none in its slot revokes.
+ * Which semaphores profit? One of every few takes from the word is a sample; a semaphore with many samples gets slots.
+ * If a revocation comes after few sequences, twice as many samples are needed before the semaphore becomes percpu
+ * again; after many sequences, half as many. If the number was doubled BACK_OFF_MAX times, the semaphore doesn't
+ * profit, and loses its slots. Samples that took the last permit count for much less: if processors compete for one
+ * permit, the next take would revoke at once.
  */
 #ifndef KSEM_PERCPU_PERCPU_H
 #define KSEM_PERCPU_PERCPU_H
@@ -56,8 +57,8 @@
 #include "percpu/slots.h"
 
 /*
- * One permit into, or out of, this processor's slot. False: it must be given to, or had from, the word. One try: a
- * sequence that was aborted is as good as refused, and rare, but under a debugger that steps through it.
+ * Puts a permit into this processor's slot, or takes one. False: use the word. There is only one try: aborted sequences
+ * count as refused. They are rare, except under a debugger that steps through them.
  */
 static inline bool percpu_put(struct semaphore *sem)
 {
@@ -89,21 +90,21 @@ refused:
 	return false;
 }
 
-/* Is it worth trying? */
+/* Is the mode percpu? */
 static inline bool percpu_is(const struct semaphore *sem)
 {
 	return word_mode(load_rlx(&sem->word)) == WORD_PERCPU; /* relaxed: the sequence looks again */
 }
 
-#define PERCPU_SAMPLE_PERIOD 16 /* takes of a thread from words to one sample */
+#define PERCPU_SAMPLE_PERIOD 16 /* every that many takes of a thread from words, one is a sample */
 
 /* Owner only, and its signal handlers: it needn't be exact. sequence.h knows it by its name. */
 extern HIDDEN _Thread_local uint32_t percpu_takes;
 
-/* Before a take from the word: every so often, considers making the semaphore percpu. */
+/* Called before a take from the word: if it is a sample, considers making the semaphore percpu. */
 void percpu_sample(struct semaphore *sem);
 
-/* Counts that take; or false, if it is one to sample. */
+/* Counts a take. False: it is a sample. */
 static inline bool percpu_needs_no_sample(void)
 {
 	if ((percpu_takes + 1) % PERCPU_SAMPLE_PERIOD == 0)
@@ -112,18 +113,19 @@ static inline bool percpu_needs_no_sample(void)
 	return true;
 }
 
-/* Makes a semaphore central that was seen in another mode: all permits are in the word then. Look at it again. */
+/*
+ * Call it if the mode isn't central. Makes the semaphore central, so that all permits are in the word; then look at the
+ * word again.
+ */
 void percpu_settle(struct semaphore *sem);
 
-/*
- * The value of a semaphore that was seen in another mode than central. 0; EINVAL: dead; EAGAIN: look at the word again.
- */
+/* The value, if the mode isn't central. 0; EINVAL: dead; EAGAIN: look at the word again. */
 int percpu_value(struct semaphore *sem, uint32_t *value);
 
-/* The slots of a semaphore at its end, which are the caller's now; 0: none. */
+/* Takes the slots of a semaphore that ends; 0: none. */
 slots_t percpu_take_slots(struct semaphore *sem);
 
-/* In a fork's child, which has one thread: nobody is visiting or preparing. */
+/* In a fork's child, which has one thread: no thread is in flight or preparing. */
 void percpu_after_fork(struct semaphore *sem);
 
 #endif

@@ -2,9 +2,9 @@
 /*
  * The pool of slots: see slots.h.
  *
- * Each processor's chunk, and a control block for each number, are one mapping that is made once and stays; its pages
- * come as they are used. Numbers are taken in order, until they come back.
- * The head of a stack has a tag against ABA: pops of the one see no push of the other, but their own place come again.
+ * One mapping has a chunk for each processor, and a control block for each number. It is made once and stays; its pages
+ * are allocated as they are used. Numbers are handed out in order, and then again after they were given back. The head
+ * of each stack has a tag against the ABA problem.
  */
 #include "percpu/slots.h"
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Slots: memory for permits, 8 bytes of each processor's chunk to a semaphore, from a pool.
+ * Slots: memory for per-CPU permits. A semaphore gets 8 bytes in the chunk of each processor, from a pool.
  *
- * A semaphore's slots are known by where they stand in every processor's chunk. What goes with them whatever the
- * processor, a semaphore's percpu.c keeps in their struct slots_control.
+ * The number of a semaphore's slots is their place in each chunk. percpu.c keeps what belongs to all slots of a
+ * semaphore in a struct slots_control.
  *
- * The pool is two lock-free stacks. Slots that nobody can see go back to the free ones. Those that a semaphore lost
- * while others may still be looking at them are put with the lost ones; whoever next waits for an epoch
- * (object/reclaim.c) takes the lost ones before it, and frees them after it.
+ * The pool is two lock-free stacks. One has free slots. The other has slots that semaphores have lost, but at which
+ * other threads may still be looking. A thread that waits for an epoch (object/reclaim.c) takes the lost ones before
+ * it, and frees them after it.
  */
 #ifndef KSEM_PERCPU_SLOTS_H
 #define KSEM_PERCPU_SLOTS_H

@@ -2,8 +2,7 @@
 /*
  * Private semaphores: see semaphore.h.
  *
- * A thread that has registered keeps the semaphore by that. If all else that kept it went meanwhile, the last waiter
- * ends it.
+ * A registered thread keeps the semaphore alive. If nothing else does, the last waiter ends it.
  */
 #include "private/semaphore.h"
 

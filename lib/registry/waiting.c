@@ -2,15 +2,16 @@
 /*
  * Waiting: see waiting.h.
  *
- * A thread that waits by id leaves its read section before it sleeps. From then on it keeps the semaphore itself, as
- * the semaphore's kind sees to (object/kind.h), and its being counted in the process keeps the process. Waits neither
- * take a lock nor allocate, but for what a kind's waits name.
+ * A thread that waits by id leaves its read section before it sleeps. From then on it keeps the semaphore alive as a
+ * waiter, which the semaphore's kind does (object/kind.h), and it keeps the process alive, which counts it. Waits take
+ * no lock and allocate nothing, except where the kind says so.
  *
- * The process in which the calling thread waits is in `own_process`: the child of a fork from a signal handler, which
- * has this thread and no other, tells by it which count to keep. The two change together in a read section, in which no
- * fork is looked after (os/fork.h).
+ * `own_process` is the process in which the calling thread waits. If a signal handler forks, the child has only this
+ * thread, and finds out by it which process still has a waiter. Count and `own_process` change together in a read
+ * section. A fork from a signal handler inside a read section does no repairs (os/fork.h), so it never sees them
+ * differ.
  *
- * A thread that sleeps has cancellation disabled, whatever its type: one that ended there would stay counted.
+ * A thread sleeps with cancellation disabled: a thread that ended there would stay counted.
  */
 #include "registry/waiting.h"
 
@@ -21,11 +22,11 @@
 #include "object/own_wait.h"
 #include "os/fork.h"
 
-static _Thread_local struct ksem_proc *own_process; /* owner only, and its signal handlers; NULL: it waits in none */
+static _Thread_local struct ksem_proc *own_process; /* owner only, and its signal handlers; NULL: none */
 
 /*
- * After EAGAIN: spins for a permit, while that pays, and takes it. EAGAIN: the thread is to wait (SPIN_SLEEP in *next),
- * or to rest and go on spinning (SPIN_REST). In a read section, or pinned.
+ * After EAGAIN: spins for a permit, while that pays, and takes it. EAGAIN: wait (*next is SPIN_SLEEP), or rest and go
+ * on spinning (SPIN_REST). In a read section, or pinned.
  */
 static int spin_and_take(struct spin *spin, struct ksem *ksem, enum spin_next *next)
 {
@@ -84,7 +85,7 @@ int waiting_pinned(struct ksem *ksem, const struct deadline *deadline)
 	return likely(error != EAGAIN) ? error : spin_or_wait_pinned(ksem, deadline);
 }
 
-/* Counts the thread in the process; false: that is leaving. In a read section. */
+/* Counts the thread in the process. False: exec or exit of the process is in progress. In a read section. */
 static bool begin_wait(struct ksem_proc *proc)
 {
 	if (!process_begin_wait(proc))
@@ -101,7 +102,7 @@ static void end_wait(struct ksem_proc *proc)
 	rcu_leave();
 }
 
-/* In the read section in which the semaphore was found, which it ends. EINVAL: the process is leaving. */
+/* In the read section in which the semaphore was found; ends it. EINVAL: exec or exit of the process is in progress. */
 static int wait_by_id(struct ksem_proc *proc, struct ksem *ksem, const struct deadline *deadline)
 {
 	struct cancel cancel = cancel_disable();
@@ -128,7 +129,7 @@ static __attribute__((noinline)) int spin_or_wait(struct ksem_proc *proc, ksem_i
 	while ((error = spin_and_take(&spin, ksem, &next)) == EAGAIN) {
 		if (likely(!fork_is_new_child()) && next == SPIN_SLEEP)
 			return wait_by_id(proc, ksem, deadline);
-		rcu_leave(); /* while others run, it keeps nobody's memory; the id may be closed meanwhile */
+		rcu_leave(); /* it mustn't delay epochs while others run; the id may be closed meanwhile */
 		fork_settle();
 		if (next == SPIN_REST)
 			spin_rest();

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The paths of a semaphore on which somebody sleeps, and its end: see semaphore.h.
+ * The slow paths of a semaphore, and its end: see semaphore.h.
  *
- * The end: a semaphore dies by kill (destroy: only without waiters) or by abandon (its last reference, name and pin
- * went). A waiter's deregistering is a release and the dying compare-and-swap an acquire (KSEM_ORD_3), so that all a
- * waiter did with the semaphore happens before its memory is given back, whichever of them comes last.
+ * The end: the word becomes dead by destroy, if there are no waiters, or when the last reference, name and pin are
+ * gone. Deregistering is a release, and making the word dead an acquire (KSEM_ORD_3). So all that a waiter did with the
+ * semaphore happens before its memory is freed.
  */
 #include "sem/semaphore.h"
 
 #include "base/rcu.h"
 
-/* A post beside waiters, whom it wakes. As word_post_loop. */
+/* Posts while there are waiters, and wakes them. Results as word_post_loop. */
 static __attribute__((noinline)) int post_to_waiters(struct semaphore *sem, uint32_t n)
 {
 	word_t made;
@@ -50,7 +50,7 @@ int semaphore_post_word(struct semaphore *sem, uint32_t n)
 	return post(sem, n);
 }
 
-/* As word_take_loop; what slots hold is brought to the word first, where it needs that. */
+/* As word_take_loop, but first moves permits from slots to the word, if that is needed. */
 static inline int take_loop(struct semaphore *sem, uint32_t least, uint32_t most, enum word_taker taker,
 			    struct word_change *change)
 {
@@ -61,7 +61,7 @@ static inline int take_loop(struct semaphore *sem, uint32_t least, uint32_t most
 	return error;
 }
 
-/* Takes a permit, registers or is answered EAGAIN, as that taker is. */
+/* Takes a permit, or does what that kind of taker does without one. */
 static int take(struct semaphore *sem, enum word_taker taker)
 {
 	struct word_change change;
@@ -129,7 +129,7 @@ int semaphore_snapshot(struct semaphore *sem, uint32_t *value, uint32_t *waiters
 			*waiters = word_waiters(c);
 			return 0;
 		}
-		*waiters = 0; /* nobody registers while slots are in use */
+		*waiters = 0; /* no thread registers while slots are in use */
 		error = percpu_value(sem, value);
 		if (error != EAGAIN)
 			return error;
@@ -170,5 +170,5 @@ bool semaphore_after_fork(struct semaphore *sem, bool waiting)
 	eventcount_after_fork(sem);
 	if (next != c)
 		store_rlx(&sem->word, next);                    /* relaxed: as above */
-	return word_is_orphan(next) && word_waiters(next) == 0; /* also if its last waiter was about to end it */
+	return word_is_orphan(next) && word_waiters(next) == 0; /* also if the last waiter was about to end it */
 }

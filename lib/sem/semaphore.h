@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The semaphore itself: one atomic word (word.h), and where those sleep who wait for it (wait/eventcount.h).
+ * The private semaphore: one atomic word (word/word.h), slots (percpu/percpu.h), and an eventcount on which waiters
+ * sleep (wait/eventcount.h).
  *
- * Post and take are a compare-and-swap on the word, tried again only when another thread changed it, so some thread
- * always goes on: lock-free. A semaphore that is used much has slots too, in which most posts and takes need not even
- * that (percpu.h); that first attempt is inline, so that callers pay no call for it.
+ * A post or a take is a compare-and-swap on the word, repeated only if another thread changed the word. So some thread
+ * always goes on: it is lock-free. A semaphore that is used much also has slots, and then most posts and takes need no
+ * compare-and-swap. The first try is inline, so that callers pay no function call for it.
  *
- * Waiting is: take or register; then, until it works, leave or sleep. Registering and taking are alternatives of one
- * compare-and-swap loop, so no thread registers beside a permit. Leaving is one compare-and-swap that takes a permit
- * and counts the waiter off: nobody sees a waiter that has its permit already.
+ * A wait takes a permit or registers; then it sleeps and tries to leave, until it can. Taking and registering are
+ * alternatives in one compare-and-swap loop, so no thread registers while a permit is available. Leaving is one
+ * compare-and-swap that takes a permit and deregisters, so no thread sees a waiter that already has its permit.
  *
- * No wake is lost: a thread registers while value is 0 (one word: a post comes before, and there is a permit, or after,
- * and sees the waiter). A post that sees waiters makes sure, after its permits can be taken, that as many threads will
- * look for them (wait/eventcount.h). Whoever leaves without a permit leaves while the value is 0, so the wake that it
- * may have eaten was for a permit that somebody took.
+ * No wake is lost. A thread registers while the value is 0. Value and waiters are in one word, so each post comes
+ * before that, and the thread finds its permit, or after it, and sees the waiter. A post that sees waiters makes sure,
+ * after its permits can be taken, that as many threads will look for them (wait/eventcount.h). A waiter leaves without
+ * a permit only while the value is 0. So if it got a wake, that was for a permit that another thread has taken.
  *
- * A post without waiters touches nothing of the semaphore after its compare-and-swap. One with waiters stands in a read
- * section, which keeps the memory until it has counted.
+ * Without waiters, a post doesn't touch the semaphore after its compare-and-swap. With waiters it runs in a read
+ * section, which keeps the memory allocated until the post is done.
  */
 #ifndef KSEM_SEM_SEMAPHORE_H
 #define KSEM_SEM_SEMAPHORE_H
@@ -36,12 +37,12 @@ static inline void semaphore_init(struct semaphore *sem, uint32_t value)
 	store_rlx(&sem->woken, 0);                    /* relaxed: as above */
 }
 
-/* The same as those below, by the word. */
+/* As the calls below, but use only the word. */
 int semaphore_post_word(struct semaphore *sem, uint32_t n);
 int semaphore_take_word(struct semaphore *sem);
 int semaphore_take_word_soon(struct semaphore *sem);
 
-/* The inline tries by the word (word/loop.h). A take counts itself; false also if it is one to sample (percpu.h). */
+/* The inline tries on the word (word/loop.h). A take counts itself; false also if it is a sample (percpu.h). */
 static inline bool semaphore_post_one(struct semaphore *sem)
 {
 	return word_post_one(&sem->word);
@@ -55,15 +56,15 @@ static inline bool semaphore_take_one(struct semaphore *sem)
 }
 
 /*
- * Where sequences work, callers by id have tried just that by one (sequence.h). If it failed because another processor
- * changes the word, one more try at once would only take the line from it.
+ * Where sequences work, calls by id have already tried the same in a sequence (sequence.h). If that failed because
+ * another processor changed the word, trying again at once would only take the cache line from it.
  */
 static inline bool semaphore_untried(void)
 {
 	return rseq_processors == 0;
 }
 
-/* The first try of a caller by id: of one permit, by a slot or by the word. False: nothing was done. */
+/* The first try of a call by id: one permit, in a slot or in the word. False: nothing was done. */
 static inline bool semaphore_post_fast(struct semaphore *sem)
 {
 	return percpu_is(sem) ? percpu_put(sem) : semaphore_untried() && semaphore_post_one(sem);
@@ -87,8 +88,8 @@ static inline int semaphore_take(struct semaphore *sem)
 }
 
 /*
- * The same, by a thread that will try again: its EAGAIN may not have seen what the thread did to other semaphores just
- * before, and costs no fence.
+ * As semaphore_take, for a thread that will try again. Its EAGAIN costs no fence, and so may be older than what the
+ * thread just did to other semaphores.
  */
 static inline int semaphore_take_soon(struct semaphore *sem)
 {
@@ -98,8 +99,8 @@ static inline int semaphore_take_soon(struct semaphore *sem)
 }
 
 /*
- * Takes as many permits as there are, from `least` to `most`, at one instant. 0: *took of them; EAGAIN: fewer than
- * `least`; EINVAL: dead.
+ * Takes as many permits as there are, from `least` to `most`, at one instant, and stores how many. 0; EAGAIN: fewer
+ * than `least`; EINVAL: dead.
  */
 int semaphore_take_some(struct semaphore *sem, uint32_t least, uint32_t most, uint32_t *took);
 
@@ -113,30 +114,28 @@ static inline int semaphore_value(struct semaphore *sem, uint32_t *value)
 	return semaphore_snapshot(sem, value, &waiters);
 }
 
-/*
- * Instead of semaphore_take. 0: took a permit; EAGAIN: registered, the thread must leave before it does anything else;
- * EINVAL: dead.
- */
+/* 0: took a permit; EAGAIN: registered, and the thread must call semaphore_leave; EINVAL: dead. */
 int semaphore_take_or_register(struct semaphore *sem);
 
 /*
- * The end of being registered: with a permit (0), or without if there is none and the thread gives up (ECANCELED).
- * Otherwise EAGAIN, and it is registered still. *last: the semaphore was an orphan and this its last waiter, who must
- * end it; without that, it may be gone already when this returns 0 or ECANCELED.
+ * Tries to deregister. 0: with a permit; ECANCELED: without one, since there was none and the thread gives up; EAGAIN:
+ * still registered. *last: it was the last waiter of an orphan, and must end the semaphore. Otherwise, after 0 and
+ * ECANCELED the semaphore may already be freed.
  */
 int semaphore_leave(struct semaphore *sem, bool give_up, bool *last);
 
-/* Ends posts and takes, if nobody waits. 0, or EBUSY. */
+/* Makes the word dead, if no thread waits. 0, or EBUSY. */
 int semaphore_kill(struct semaphore *sem);
 
 /*
- * No reference, name or pin is left. True: nor a waiter, so the caller ends the semaphore; false: its last waiter will.
+ * Call it when no reference, name or pin is left. True: there is no waiter, and the caller ends the semaphore; false:
+ * the last waiter will.
  */
 bool semaphore_abandon(struct semaphore *sem);
 
 /*
- * In a fork's child, which has one thread: that thread waits here or not. True: it is an orphan, and the caller ends
- * it.
+ * In a fork's child, which has one thread. `waiting`: that thread waits on this semaphore. True: the semaphore is an
+ * orphan, and the caller ends it.
  */
 bool semaphore_after_fork(struct semaphore *sem, bool waiting);
 
