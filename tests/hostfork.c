@@ -365,6 +365,55 @@ static void a_handler_that_interrupted_a_wait_may_fork(void **state)
 	OK(sigaction(SIGUSR1, &before, NULL));
 }
 
+/* ---- _Fork() from a signal handler that interrupted the allocator. ---- */
+
+static atomic_int forks;
+
+static void post_in_child_of_handler(int signal)
+{
+	pid_t child = _Fork();
+	int status;
+
+	(void)signal;
+	if (child == 0) {
+		alarm(CHILD_SECONDS);
+		_exit(ksem_post(host.world->proc, host.asleep));
+	}
+	if (child < 0 || waitpid(child, &status, 0) != child || status != 0)
+		abort();
+	atomic_fetch_add(&forks, 1);
+}
+
+static void *allocate(void *arg)
+{
+	while (!atomic_load(&host.stop))
+		free(malloc(rand_r(arg) % 100000));
+	return NULL;
+}
+
+static void a_handler_that_interrupted_malloc_may_call__Fork_and_post(void **state)
+{
+	struct sigaction action = {.sa_handler = post_in_child_of_handler, .sa_flags = SA_RESTART}, before;
+	pthread_t threads[2];
+	unsigned seeds[2] = {1, 2};
+
+	(void)state;
+	if (SANITIZED)
+		skip(); /* its runtime takes locks in the child */
+	OK(sigaction(SIGUSR1, &action, &before));
+	for (int i = 0; i < 2; i++)
+		threads[i] = start(allocate, &seeds[i]);
+	for (int done = 0; done < FORKS; done++) {
+		OK(pthread_kill(threads[done % 2], SIGUSR1));
+		while (atomic_load(&forks) == done)
+			sched_yield();
+	}
+	atomic_store(&host.stop, true);
+	for (int i = 0; i < 2; i++)
+		finish(threads[i]);
+	OK(sigaction(SIGUSR1, &before, NULL));
+}
+
 #define test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -379,6 +428,7 @@ int main(void)
 		test(a_child_may_fork),
 		test(a_child_may_exec),
 		test(a_handler_that_interrupted_a_wait_may_fork),
+		test(a_handler_that_interrupted_malloc_may_call__Fork_and_post),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
