@@ -325,7 +325,7 @@ static void begin(uint32_t max_sems)
 
 	setenv("KSEM_TEST_SHARED", "1", 1);
 	world = world_limited(max_sems, 0);
-	other = world_user(&world, 4321, 4321);
+	other = may_be_others() ? world_user(&world, 4321, 4321) : NULL;
 	OK(ksem_open(world.proc, "/held", O_CREAT, 0600, 1, &held_id));
 	OK(ksem_open(world.proc, "/old", O_CREAT, 0600, 2, &id));
 	OK(ksem_close(world.proc, id));
@@ -333,7 +333,8 @@ static void begin(uint32_t max_sems)
 
 static void end(void)
 {
-	OK(ksem_proc_exit(other));
+	if (other)
+		OK(ksem_proc_exit(other));
 	world_end(&world);
 }
 
@@ -388,6 +389,8 @@ static void meets(bool of_memory, uint32_t max_sems)
 	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
 		unsigned n = 1;
 
+		if (!other && strstr(calls[i].name, "another's"))
+			continue;
 		while (one_failure(&calls[i], n, of_memory, false) && one_failure(&calls[i], n, of_memory, true))
 			n++;
 		printf("%s: %u\n", calls[i].name, n - 1);
@@ -433,7 +436,8 @@ static void letting_go_does_not_fail(void **state)
 		OK(ksem_close(world.proc, named));
 		OK(ksem_destroy(world.proc, nameless));
 		OK(ksem_close(world.proc, held_id));
-		OK(ksem_proc_exit(other));
+		if (other)
+			OK(ksem_proc_exit(other));
 		OK(ksem_proc_exit(world.proc));
 		OK(ksem_ns_destroy(world.ns));
 		countdown = 0;

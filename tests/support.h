@@ -98,7 +98,11 @@ struct world {
 /* A new directory on tmpfs, and its end with all that is in it, at exit at the latest (NULL: nothing). */
 char *shared_directory_new(void);
 void shared_directory_free(char *path);
-/* Ends the program, as skipped, unless it is root: the worlds of tests have processes of several users. */
+/* Makes this process root: an ordinary user becomes the only user of a user namespace. False: it can't. */
+bool become_root(void);
+/* May processes of worlds have other users than root? */
+bool may_be_others(void);
+/* Ends the program, as skipped, unless it becomes root, as the process of a world is. */
 void needs_root_to_share(void);
 
 int world_setup(void **state);
