@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Waits on shared semaphores take no lock: another thread stands in the middle of an unlink, with all the locks that an
- * unlink holds, until every wait has ended in time.
+ * Waits on shared semaphores take no lock: another thread stands in the middle of an unlink, and the namespace's lock is
+ * held, until every wait has ended in time.
  *
  * The linker puts the unlinkat here before libc's (--wrap). It stops there until the test lets it go on.
  */
 #include "sharing.h"
+
+#include "object/namespace.h"
 
 int __real_unlinkat(int fd, const char *path, int flags);
 int __wrap_unlinkat(int fd, const char *path, int flags);
@@ -114,7 +116,7 @@ static bool all_kinds_of_waits_end(void)
 	return ended;
 }
 
-static void waits_end_while_another_thread_unlinks(void **state)
+static void waits_end_while_locks_are_held(void **state)
 {
 	struct sigaction action = {.sa_handler = on_signal}, before;
 	pthread_t unlinker;
@@ -131,7 +133,9 @@ static void waits_end_while_another_thread_unlinks(void **state)
 	unlinker = start(unlink_slowly, NULL);
 	while (!load_seq(&is_there))
 		sched_yield();
+	pthread_mutex_lock(&world.ns->lock);
 	ended = all_kinds_of_waits_end();
+	pthread_mutex_unlock(&world.ns->lock);
 	store_rel(&stop_there, false);
 	finish(unlinker);
 	assert_true(ended);
@@ -180,7 +184,7 @@ static void what_only_a_waiter_keeps_can_be_opened_again(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		shared_test(waits_end_while_another_thread_unlinks),
+		shared_test(waits_end_while_locks_are_held),
 		shared_test(what_only_a_waiter_keeps_can_be_opened_again),
 	};
 
