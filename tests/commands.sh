@@ -70,6 +70,20 @@ refused "$tree/tools/test-programs" more
 refused "$tree/tools/cross" arm64 vax
 refused "$tree/tools/cross" --system s390x
 refused "$tree/tools/install" nothing
+refused "$tree/tools/check" nothing
+refused "$tree/tools/check" layers nothing
+refused "$tree/tools/check" --build "$work/none"
+refused "$tree/tools/check" --record
+refused "$tree/tools/verify" nothing
+refused "$tree/tools/verify" model,nothing
+refused "$tree/tools/verify" model,torture more
+for tool in check verify; do
+	with 0 "$tree/tools/$tool" --list
+	for part in "$tree/tools/$tool.d"/*; do
+		[ ! -x "$part" ] || grep -q "^${part##*/}  *[A-Zcd]" "$work/out" ||
+			wrong "tools/$tool --list lacks ${part##*/}"
+	done
+done
 for tool in test run test-programs cross; do
 	with 0 "$tree/tools/$tool" --help
 	grep -q "tools/$tool" "$work/out" || wrong "tools/$tool --help says nothing of it"

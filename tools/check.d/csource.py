@@ -22,13 +22,14 @@ LANGUAGE = ["-xc", "-std=gnu11", "-D_GNU_SOURCE"]
 
 
 class Token:
-    __slots__ = ("kind", "text", "line", "last")
+    __slots__ = ("kind", "text", "line", "last", "begin", "end")
 
     def __init__(self, token):
         self.kind = token.kind.name  # PUNCTUATION, KEYWORD, IDENTIFIER, LITERAL, COMMENT
         self.text = token.spelling
         self.line = token.extent.start.line
         self.last = token.extent.end.line
+        self.begin, self.end = token.extent.start.offset, token.extent.end.offset  # bytes
 
 
 class Function:

@@ -16,8 +16,14 @@ import functools
 import glob
 import os
 import re
+import shutil
 import subprocess
+import sys
 import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../check.d"))
+import atomics  # noqa: E402
+import csource  # noqa: E402
 
 TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|\w+|\s+|/\*.*?\*/|\\\n|.', re.S)
 
@@ -31,12 +37,70 @@ class Misfit(Exception):
     """A hunk that fits nowhere, or too often."""
 
 
+class Relaxation:
+    """Instead of a hunk: all operations that cite an ordering as one end of it, made too weak to be that end."""
+
+    def __init__(self, label, end):
+        self.label, self.end = label, end
+
+    def weaker(self, name):
+        what, order = re.fullmatch(r"(\w+?)_(acq_rel|acq|rel|seq)", name).groups()
+        if what == "fence":
+            return "fence_rlx"
+        if order in ("acq", "rel") or (what == "load" and self.end == "acquire") or (
+                what == "store" and self.end == "release"):
+            return f"{what}_rlx"
+        return f"{what}_{'rel' if self.end == 'acquire' else 'acq'}"
+
+    def plant(self, root, were):
+        tree = csource.Tree(root)
+        operations = atomics.operations(tree)
+        missing = set()
+        for name, source in tree.sources("lib/**/*.[ch]").items():
+            edits = [token for statement in atomics.statements(source, operations)
+                     if (self.label, self.end) in [label[:2] for label in statement.labels]
+                     for token in statement.tokens
+                     if self.end in operations.get(token.text, []) and token.text not in atomics.TOLD]
+            text = source.text.encode()
+            for token in reversed(edits):
+                missing.add(self.weaker(token.text))
+                text = text[:token.begin] + self.weaker(token.text).encode() + text[token.end:]
+            if edits:
+                rewrite(f"{root}/{name}", text.decode(), were)
+        if not were:
+            raise Misfit(f"no operation is a {self.end} end of {self.label}")
+        for header, forms in WEAKER.items():
+            text = text_of(f"{root}/{header}")
+            more = [form for form in forms if re.match(r"#define (\w+)", form)[1] in missing - set(operations)]
+            if more:
+                rewrite(f"{root}/{header}", text.rpartition("#endif")[0] + "\n".join(more) + "\n#endif\n", were)
+
+
+# What the library has no use for, and a relaxation has; for the library, and for the model checker.
+WEAKER = {
+    "lib/base/atomic.h": [
+        "#define fence_rlx() ((void)0)",
+        "#define fetch_sub_acq(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_acquire)",
+    ],
+    "tests/interleave/seams/base/atomic.h": [
+        "#define fence_rlx() ((void)0)",
+        "#define fetch_sub_acq(p, v) FETCH_ADD(p, -(v), ACQUIRE)",
+    ],
+}
+
+
 class Hunk:
     def __init__(self, where, before=False):
         self.where = where
         self.before = before  # the function, at file scope, not in it
         self.places = 1
         self.lines = []
+
+
+def copy_sources(root, to):
+    """All that bugs are planted in."""
+    for folder in ("lib", "include", "tests/interleave/seams"):
+        shutil.copytree(f"{root}/{folder}", f"{to}/{folder}")
 
 
 def sources(root):
@@ -140,7 +204,10 @@ def plant(root, hunks):
     were = {}
     try:
         for hunk in hunks:
-            plant_hunk(root, hunk, were)
+            if isinstance(hunk, Relaxation):
+                hunk.plant(root, were)
+            else:
+                plant_hunk(root, hunk, were)
     except BaseException:
         uproot(were)
         raise
@@ -166,6 +233,10 @@ def plant_hunk(root, hunk, were):
         raise Misfit(f"fits {' and '.join(f'{places} places of {path}' for path, _, places in found)}, "
                      f"not {hunk.places} of one file:\n" + "\n".join(hunk.lines))
     path, text, _ = found[0]
+    rewrite(path, text, were)
+
+
+def rewrite(path, text, were):
     were.setdefault(path, text_of(path))
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)
@@ -205,6 +276,8 @@ def read_entries(root):
             entry.what = rest
         elif key in ("in", "before"):
             entry.hunks.append(Hunk(rest, key == "before"))
+        elif key == "relax":
+            entry.hunks.append(Relaxation(*rest.split()))
         elif key == "places" and entry.hunks:
             entry.hunks[-1].places = int(rest)
         elif key == "test":
@@ -217,7 +290,7 @@ def read_entries(root):
         else:
             raise Misfit(f"{table}:{number}: what is {line}?")
     for entry in entries:
-        if not (entry.what and entry.hunks and entry.tests and all(hunk.lines for hunk in entry.hunks)):
+        if not (entry.what and entry.hunks and entry.tests and all(isinstance(hunk, Relaxation) or hunk.lines for hunk in entry.hunks)):
             raise Misfit(f"{table}: {entry.name} lacks what is wrong, where, or a test")
     names = [entry.name for entry in entries]
     for name in names:
