@@ -988,6 +988,14 @@ proctype judge()
 			:: x != ASIDE -> members++; assert(members <= WAITERS && TO(prev[TO(next[x])]) == x); x = TO(next[x])
 			:: else -> break
 			od;
+			e = 1;
+			do
+			:: e <= WAITERS ->
+				members = members - (STATE(state[e]) == GONE || (STATE(state[e]) == WAIT && joined[e] > 0));
+				e++
+			:: else -> break
+			od;
+			assert(members == 0);
 			x = TO(next[READY]);
 			do
 			:: x != READY -> assert(TO(prev[TO(next[x])]) == x); x = TO(next[x])
