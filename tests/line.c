@@ -772,6 +772,33 @@ static void whoever_comes_finishes_an_operation(void **state)
 	}
 }
 
+/* Whoever is late with one of an operation's steps does nothing. */
+static void a_late_step_changes_no_link(void **state)
+{
+	struct fixture f;
+	struct line_view *view = line_of(&f, 0, 9, LINE_FIFO);
+	uint32_t slot, head;
+	struct line_word w;
+	struct line_op op;
+	bool no_memory;
+
+	(void)state;
+	OK(line_open_ready(view, 1, 0, &head));
+	slot = entry_claim(view, 1, &no_memory);
+	w = line_word(view->line);
+	line_prepare(view, slot, w, 1);
+	assert_true(line_announce(view, w, LINE_JOIN, slot, &op));
+	line_help(view, &op);
+	assert_false(relink(view, &op, &entry_at(view, head)->node.next, slot, op_first(&op)));
+	assert_int_equal(link_read(&entry_at(view, head)->node.next), head);
+	assert_false(take_out(view, &op));
+	assert_false(append(view, &op, head));
+	is_whole(view);
+	gives_up(view, slot);
+	line_close_ready(view, head);
+	ended(view);
+}
+
 /* A GRANT that was begun for one who gives up meanwhile takes no permit. */
 static void a_grant_of_one_that_gave_up_takes_nothing(void **state)
 {
@@ -886,6 +913,7 @@ int main(void)
 		cmocka_unit_test(a_post_goes_on_to_the_next_if_the_first_is_dead),
 		cmocka_unit_test(a_fork_s_child_has_only_its_own_waiter),
 		cmocka_unit_test(whoever_comes_finishes_an_operation),
+		cmocka_unit_test(a_late_step_changes_no_link),
 		cmocka_unit_test(a_grant_of_one_that_gave_up_takes_nothing),
 		cmocka_unit_test(sleepers_are_woken_in_order),
 		cmocka_unit_test(a_sleeper_times_out_or_is_turned_away),
