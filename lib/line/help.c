@@ -58,15 +58,15 @@ static atomic(uint32_t) *low_half(atomic(uint64_t) *word)
 }
 
 /* Wakes the owner of a decided entry. Who comes later needn't. True: it should sleep, and didn't. */
-static bool wake_owner(const struct line_view *view, struct line_entry *entry, uint64_t *x)
+static bool wake_owner(const struct line_view *view, struct line_entry *entry, uint64_t x)
 {
-	uint64_t woken = *x & ~(uint64_t)ENTRY_SLEEPS;
+	uint64_t woken = x & ~(uint64_t)ENTRY_SLEEPS;
 	int found;
 
-	if (!(*x & ENTRY_SLEEPS) || (state_of(*x) != ENTRY_GRANTED && state_of(*x) != ENTRY_TURNED))
+	if (!(x & ENTRY_SLEEPS) || (state_of(x) != ENTRY_GRANTED && state_of(x) != ENTRY_TURNED))
 		return false;
 	found = futex_wake_in(view->scope, low_half(&entry->state), 1);
-	cas_acq_rel(&entry->state, x, woken); /* KSEM_ORD_24 release, KSEM_ORD_24 acquire: a hint */
+	cas_acq_rel(&entry->state, &x, woken); /* KSEM_ORD_24 release, KSEM_ORD_24 acquire: a hint */
 	return found == 0;
 }
 
@@ -161,7 +161,7 @@ bool line_help(const struct line_view *view, const struct line_op *op)
 	}
 	if (!decide(view, op, entry, &x))
 		return false;
-	missed = wake_owner(view, entry, &x) && op->kind == LINE_GRANT;
+	missed = wake_owner(view, entry, x) && op->kind == LINE_GRANT;
 	if (!take_out(view, op) || !append_to(view, op, entry, x))
 		return missed;
 	if (op->kind == LINE_GRANT || op->kind == LINE_TURN || op->kind == LINE_DROP) {
