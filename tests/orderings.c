@@ -6,6 +6,8 @@
  */
 #include "support.h"
 
+#include <sys/mman.h>
+
 #include "base/atomic.h"
 #include "base/rcu.h"
 #include "os/fork.h"
@@ -14,7 +16,9 @@
 #include "shared/doubt.h"
 #include "shared/namespace.h"
 #include "shared/place.h"
+#include "shared/records.h"
 #include "shared/semaphore.h"
+#include "wait/direct.h"
 #include "word/plain.h"
 
 #if !THREAD_SANITIZED
@@ -264,6 +268,88 @@ static void a_directory_is_open_when_it_is_found(void **state)
 	pass(open_the_place, use_the_place);
 }
 
+/* ---- KSEM_ORD_17, 20 and 21: waits, further records and references in a shared file. ---- */
+
+static struct records records;
+static struct record record;
+static struct page *file; /* two pages */
+
+static void map_a_file(void)
+{
+	int fd = memfd_create("orderings", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	OK(ftruncate(fd, (off_t)2 * PAGE_BYTES));
+	file = mmap(NULL, (size_t)2 * PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(file != MAP_FAILED);
+	OK(close(fd));
+	records_init(&records, file, (size_t)2 * PAGE_BYTES);
+}
+
+static void unmap_the_file(void)
+{
+	records_discard(&records);
+	OK(munmap(file, (size_t)2 * PAGE_BYTES));
+}
+
+static void begin_a_wait(void)
+{
+	data = 1;
+	holder_begin_wait(&file->holders[0]);
+}
+
+static void count_off_dead(void)
+{
+	records_count_off_dead(&records, shared_ns_directory(&place));
+}
+
+static void a_wait_that_began_is_seen_by_a_sum(void **state)
+{
+	(void)state;
+	map_a_file();
+	plain_add_waiter(&file->sem);
+	pass(begin_a_wait, count_off_dead);
+	unmap_the_file();
+}
+
+static void add_up(void)
+{
+	uint32_t refs;
+
+	OK(records_refs(&records, shared_ns_directory(&place), &refs));
+}
+
+static void map_more(void)
+{
+	data = 1;
+	add_up();
+}
+
+static void further_records_are_mapped_when_they_are_found(void **state)
+{
+	(void)state;
+	map_a_file();
+	store_rlx(&file->more, 1);
+	pass(map_more, add_up);
+	unmap_the_file();
+}
+
+static void enter(void)
+{
+	const struct directory *directory = shared_ns_directory(&place);
+
+	data = 1;
+	OK(records_enter(&records, directory, directory->liveness, 1, &record));
+}
+
+static void a_reference_is_seen_with_what_was_before_it(void **state)
+{
+	(void)state;
+	map_a_file();
+	pass(enter, add_up);
+	unmap_the_file();
+}
+
 /* ---- KSEM_ORD_19: the OS process's own processes. ---- */
 
 static struct ksem_proc *own;
@@ -306,6 +392,9 @@ int main(void)
 		cmocka_unit_test(what_was_before_a_fork_is_seen_inside_the_gate),
 		cmocka_unit_test(a_directory_is_open_when_it_is_found),
 		cmocka_unit_test(an_unlinker_tells_before_the_name_goes),
+		cmocka_unit_test(a_wait_that_began_is_seen_by_a_sum),
+		cmocka_unit_test(further_records_are_mapped_when_they_are_found),
+		cmocka_unit_test(a_reference_is_seen_with_what_was_before_it),
 		cmocka_unit_test(the_own_process_is_whole_when_it_is_found),
 	};
 
