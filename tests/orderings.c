@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Orderings of docs/ordering.md, one at a time, under ThreadSanitizer. A thread writes plain data, and then does what is
- * the release end. When a relaxed flag says that this is done, another does what is the acquire end, and reads the data.
+ * Orderings of docs/ordering.md, one at a time, under ThreadSanitizer. A thread writes plain data, and then makes the
+ * release end. A relaxed flag says that this is done. Then another thread makes the acquire end, and reads the data.
  * Nothing else orders the two, so if an end is weaker than it says, ThreadSanitizer reports a race on the data.
  */
 #include "support.h"

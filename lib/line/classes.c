@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Last in, first out, and barging: of those for whom the permits suffice, the newest is granted, or the oldest. Others
- * may take meanwhile.
+ * Last in first out, and barging. Of the entries for which the permits suffice, the newest is granted, or the oldest.
+ * Other threads may take permits meanwhile.
  *
- * So that few that want much don't make each post look at all of them, they wait in lists by how much they want. Of the
- * lists whose members all want no more than the value, the last or the first is a candidate; of the one in which the
- * value lies, whom it suffices for; the rest aren't looked at. Tickets tell which candidate is the newest or the
- * oldest.
+ * Entries wait in several lists, by how much they want. So a post need not look at many entries that want more than
+ * there is. If all entries of a list want no more than the value, its last or first entry is a candidate. In the list
+ * of the value's own class, a post looks for an entry for which the value suffices. It doesn't look at lists above.
+ * Tickets tell which candidate is the newest or the oldest.
  */
 #include "line/order.h"
 
@@ -23,7 +23,7 @@ static uint32_t class_list(struct line_word w, uint32_t need)
 	return list;
 }
 
-/* The newest or oldest of a list for which the value suffices; or one on the way there that is to be dropped. */
+/* Finds the newest or oldest entry of a list for which the value suffices, or an entry before it that gave up. */
 static struct line_act find_in_class(const struct line_view *view, uint32_t list, int64_t value, bool newest)
 {
 	const struct line_node *node = &view->line->lists[list];

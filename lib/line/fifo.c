@@ -2,8 +2,8 @@
 /*
  * First in, first out: only the first in line is granted, and nobody takes while somebody is in line.
  *
- * Who wants more than the limit in force gives way: it waits in a list of its own, ASIDE, before which others may go.
- * When the limit changes, each that stands in the wrong list goes to the end of the other, in order.
+ * An entry that wants more than the limit gives way: it waits in a list of its own, ASIDE, and others may go before it.
+ * When the limit changes, each entry that is in the wrong list goes to the end of the other list, in order.
  */
 #include "line/order.h"
 
@@ -12,7 +12,7 @@ static uint32_t fifo_list(struct line_word w, uint32_t need)
 	return need > word_limit(w) ? LINE_ASIDE : LINE_MAIN;
 }
 
-/* The first of a list that belongs into the other. */
+/* The first entry of a list that belongs to the other list. */
 static struct line_act misplaced(const struct line_view *view, struct line_word w, uint32_t list)
 {
 	uint32_t slot = list_first(view, list);

@@ -64,8 +64,8 @@ int line_post(struct line_view *view, uint32_t n)
 }
 
 /*
- * The word as a take needs it: no operation is under way. In a fair line somebody may seem to wait, who gave up and was
- * stopped then; so that is settled once, too.
+ * Returns the word for a take: no operation is in progress. In a fair line, an entry that gave up may still seem to
+ * wait, if its thread was stopped; so this finishes that once, too.
  */
 static struct line_word settled_word(const struct line_view *view, bool fair)
 {

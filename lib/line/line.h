@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The line: a semaphore whose waiters are objects, in an order; in a process's own memory, or in memory that
+ * The line: a semaphore whose waiters are objects, in an order. It is in a process's own memory, or in memory that
  * processes share.
  *
- * What its user sees: first in first out, last in first out, or barging, each as strict as the contract says;
- * waits for several permits at once; a limit that changes while permits are taken; shutdown; waits of threads, and
- * of queues that have no thread. A thread that is stopped or killed at any instruction holds nobody up. It takes
- * with it the permits that it was granted, and those of a killed one come back (line_reap).
+ * What its user sees: first in first out, last in first out, or barging, each strictly; waits for several permits at
+ * once; a limit that changes while permits are taken; shutdown; waits of threads, and of completion queues, which have
+ * no thread. A thread may be stopped or killed at any instruction: no other thread waits for it. A stopped thread holds
+ * only the permits that it was granted; those of a killed one are posted again (line_reap).
  *
- * How it works: see state.h for what it is made of, help.h for what changes it, order.h for who is next. In short:
- * posts and takes change one word. Whatever concerns a waiter is an operation: the word names it, and whoever
- * comes finishes it. While nobody waits, a post or a take is one compare-and-swap of 8 bytes.
+ * How it works: state.h says what a line is made of, help.h what changes it, order.h who is next. In short: posts and
+ * takes change one word. Every change that concerns a waiter is an operation: the word names it, and any thread may
+ * finish it. While nobody waits, a post or a take is one compare-and-swap of 8 bytes.
  *
- * Why operations, and not a ring of places (a place fixed by its number): waiters that give up in the middle leave
- * holes in a ring, which it can't use again before the head has passed them; so one waiter that gets nothing, with
- * others behind it that come and time out, fills a ring of any size. Last in, first out, and the first for whom
- * the permits suffice, need other structures than a ring anyway. A list serves all orders, gives entries back at
- * once, and takes an entry out of the middle in a few steps. It costs two or three more locked instructions a wait
- * that sleeps.
+ * Why operations on lists, and not a ring of places? In a ring, waiters that give up leave holes, which can't be used
+ * again before the head has passed them. So if one waiter gets nothing, and others behind it come and time out, they
+ * fill a ring of any size. Besides, last in first out, and barging with several permits, need other structures than a
+ * ring. A list serves all orders, frees entries at once, and lets an entry leave from the middle in a few steps. It
+ * costs two or three more locked instructions for each wait that sleeps.
  *
- * What protects its data: nothing is locked. A private line's memory must be kept by its owner while any thread is
- * in a call on it, and while an entry isn't free: posts and takes that meet waiters touch it until they return.
+ * What protects its data: there is no lock. The owner of a private line must keep its memory while any thread is in a
+ * call on it, and while any entry isn't free: posts and takes that meet waiters touch it until they return.
  *
  * From signal handlers: line_post, line_try, line_try_upto, line_shutdown, line_value, and what they call. The hooks
  * may be called from all of these.
@@ -37,32 +36,37 @@
 
 #define LINE_LIMIT_MAX UINT32_MAX
 
-/* As enum of the contract: 0 barging, 1 first in first out, 2 last in first out. */
+/* The same numbers as KSEM_BARGING, KSEM_FIFO and KSEM_LIFO. */
 enum {
 	LINE_BARGING,
 	LINE_FIFO,
 	LINE_LIFO,
 };
 
-/* Are there lines on this processor? */
+/* Do lines work on this processor? */
 static inline bool line_works(void)
 {
 	return PAIR_WORKS;
 }
 
-/* Memory of zeroes becomes a line of that value (at most the limit) and limit. Once, before others can see it. */
+/*
+ * Makes a line of zeroed memory, with that value (at most the limit) and limit. Once, before other threads can see it.
+ */
 void line_init(struct line *line, uint32_t value, uint32_t limit, uint32_t order);
 
-/* This process's view of it. A shared one's entries: line_map (entries.h). */
+/* Initializes this process's view of a line. For the entries of a shared line, see line_map (entries.h). */
 void line_view_init(struct line_view *view, struct line *line, enum futex_scope scope, const struct line_hooks *hooks,
 		    void *context);
 
-/* Gives back what the view of a private line holds. Nobody has the line any more. */
+/* Frees what the view of a private line has allocated. No thread uses the line any more. */
 void line_view_end(struct line_view *view);
 
 /* ---- Without waiting. ---- */
 
-/* The most usual post and take: of one, where nobody waits and nobody else changes the word just now. */
+/*
+ * The common case of a post and a take: one permit, no waiter, and no other thread changes the word at the same time.
+ * False: nothing was done.
+ */
 static inline bool line_post_one(struct line_view *view)
 {
 	struct line *line = view->line;
@@ -93,14 +97,14 @@ int line_try(struct line_view *view, uint32_t n);
 /* 0: took *got, 1 to n; EAGAIN; EINVAL: dead. */
 int line_try_upto(struct line_view *view, uint32_t n, uint32_t *got);
 
-/* What could be taken; 0 if the line owes. EINVAL: dead. */
+/* The permits that could be taken; 0 while there is debt. EINVAL: dead. */
 int line_value(const struct line_view *view, uint32_t *value);
 
 uint32_t line_limit(const struct line_view *view);
 uint32_t line_waiters(const struct line_view *view);
 bool line_is_shut(const struct line_view *view);
 
-/* Would a wait for so many be one for more than both the limit now and the one that it was made with? */
+/* Is n more than both the present limit and the limit that the line was made with? */
 bool line_never(const struct line_view *view, uint32_t n);
 
 /* ---- Waiting, by a thread. ---- */
@@ -112,27 +116,25 @@ bool line_never(const struct line_view *view, uint32_t n);
  */
 int line_enter(struct line_view *view, uint32_t n, uint32_t holder, uint32_t *slot, bool *full);
 
-/*
- * Looks for a moment whether the entry is decided (true); a thread that is in line does so before it sleeps.
- */
+/* For a thread in line, before it sleeps: looks for a moment whether its entry is decided. True: it is. */
 bool line_spin(struct line_view *view, uint32_t slot);
 
 /*
- * Sleeps until the entry is decided. 0: it may be, try to leave; ETIMEDOUT; EINTR; EAGAIN: as 0, but the thread only
- * looked, as sleepers of shared lines do now and then, for what the killed left undone.
+ * Sleeps until the entry is decided. 0: it may be, try to leave; ETIMEDOUT; EINTR; EAGAIN: as 0, but the thread woke by
+ * itself. Sleepers of shared lines do that now and then, to finish what killed processes left undone.
  */
 int line_sleep(struct line_view *view, uint32_t slot, const struct deadline *deadline);
 
 /*
- * 0: granted; ESHUTDOWN; ECANCELED: gave up, since it was told to and not decided yet. In all of these it is in
- * line no more. EAGAIN: it is.
+ * 0: granted; ESHUTDOWN; ECANCELED: gave up, because `give_up` was set and the entry wasn't decided. After all of these
+ * it is no longer in line. EAGAIN: it is still in line.
  */
 int line_leave(struct line_view *view, uint32_t slot, bool give_up);
 
 /* Sleeps while no entry is free: 0, ETIMEDOUT, EINTR. */
 int line_sleep_at_door(struct line_view *view, const struct deadline *deadline);
 
-/* All of these, one after another. deadline NULL: never. 0, ESHUTDOWN, ETIMEDOUT, EINTR, EINVAL: dead, ENOMEM. */
+/* A whole wait, by the calls above. deadline NULL: none. 0, ESHUTDOWN, ETIMEDOUT, EINTR, EINVAL: dead, ENOMEM. */
 int line_wait(struct line_view *view, uint32_t n, uint32_t holder, const struct deadline *deadline);
 
 /* ---- Waiting, by a queue. ---- */
@@ -142,10 +144,10 @@ struct line_handle {
 	uint32_t slot, round;
 };
 
-/* What came of it. */
+/* The result of such a wait. */
 struct line_result {
 	uint64_t user;
-	uint32_t need; /* of a granted one; else 0 */
+	uint32_t need; /* the permits that it was granted; else 0 */
 	int error;     /* 0, ESHUTDOWN, or why it was canceled */
 };
 
@@ -157,34 +159,37 @@ int line_open_ready(struct line_view *view, uint32_t holder, uint64_t user, uint
 void line_close_ready(struct line_view *view, uint32_t head);
 
 /*
- * Gets in line, for the queue's ready list; what comes of it stands there, also if permits are there already. 0,
- * ENOMEM, EINVAL: dead. ESHUTDOWN: shut down, and too few permits.
+ * Gets in line for a queue. The result goes to the queue's ready list, even if there are enough permits already. 0;
+ * ENOMEM; EINVAL: dead; ESHUTDOWN: shut down, and too few permits.
  */
 int line_submit(struct line_view *view, uint32_t n, uint32_t head, uint64_t user, struct line_handle *handle);
 
-/* Gives up, and says why (a positive error number). False: it was decided before, or is over. */
+/* Gives up; `why` is a positive error number for the result. False: it was decided before, or is over. */
 bool line_cancel(struct line_view *view, struct line_handle handle, int why);
 
-/* The next that is decided, off the ready list. 0, EAGAIN: there is none now. */
+/* Takes the next result off the ready list. 0; EAGAIN: there is none. */
 int line_reap_ready(struct line_view *view, uint32_t head, struct line_result *result);
 
 /* ---- The rest. ---- */
 
-/* Nobody sleeps here any more. */
+/* Shuts the line down: ends all waits, and from now on no wait sleeps. */
 void line_shutdown(struct line_view *view);
 
 void line_set_limit(struct line_view *view, uint32_t limit);
 
-/* Nothing can be posted or taken any more. 0; EBUSY: somebody waits. */
+/* Makes the line dead: nothing can be posted or taken any more. 0; EBUSY: there is a waiter. */
 int line_kill(struct line_view *view);
 
-/* What ended holders (hooks) had here goes on: waits end, permits that were granted go back. */
+/* Ends the waits of holders that have ended (hooks), and posts the permits that they were granted. */
 void line_reap(struct line_view *view);
 
-/* The same, where nobody did it within the last second; for those who sleep. */
+/* The same, unless it was done within the last second. For sleepers. */
 void line_look(struct line_view *view);
 
-/* In a fork's child, of a private line: of all waiters the one thread's is left, if it is in line (0: it isn't). */
+/*
+ * In a fork's child, for a private line: removes all waiters, except the entry of its one thread (0: it is not in
+ * line).
+ */
 void line_after_fork(struct line_view *view, uint32_t slot);
 
 #endif

@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The lists of a line: who stands where, as circular lists through their heads.
+ * The lists of a line. They are circular, and pass through their heads.
  *
- * Lists change within operations only (help.h), and any number of threads may work on one operation at a time,
- * some of them late. So a link carries the number of the operation that wrote it. Whoever is to change a link
- * reads it; if it has the operation's number, somebody was here before. Else the thread looks whether the
- * operation is still under way: if so, what it read is from before the operation's own change, and a
- * compare-and-swap makes the change once. If not, the thread leaves. A compare-and-swap that comes late fails,
- * since the link has another number by then.
+ * Only operations change lists (help.h), but several threads may work on one operation at the same time, and some may
+ * be late. So each link has the number of the operation that wrote it. A thread that wants to change a link first reads
+ * it. If the link has the operation's number, another thread has already changed it. If not, the thread looks whether
+ * the operation is still in progress. If it is, the link is as before the operation, and one compare-and-swap makes the
+ * change. If it isn't, the thread leaves. A late compare-and-swap fails, since the link has another number by then.
  *
- * An operation that moves an entry from one list to another is two halves: out of the one, to the end of the
- * other. The links that the second half writes carry a number of their own, so that nobody takes them for those of
- * the first.
+ * An operation that moves an entry from one list to another has two halves: out of the one list, to the end of the
+ * other. The links of the second half have a number of their own, so they can't be confused with those of the first.
  *
- * Numbers come again after 2^34 operations. A thread would have to be stopped between its look and its
- * compare-and-swap, for exactly so many.
+ * Numbers repeat after 2^34 operations. This could harm only a thread that is stopped between its look and its
+ * compare-and-swap for exactly that many operations.
  */
 #ifndef KSEM_LINE_LIST_H
 #define KSEM_LINE_LIST_H
@@ -40,13 +38,13 @@ static inline uint64_t op_second(const struct line_op *op)
 	return op->number << 1 | 1;
 }
 
-/* Where a link leads. May be old. */
+/* The node to which a link leads. It may be outdated. */
 static inline uint32_t link_read(const atomic(uint64_t) *link)
 {
 	return LINK_TO(load_acq(link)); /* KSEM_ORD_23 acquire */
 }
 
-/* Is the operation not over? */
+/* Is the operation still in progress? */
 bool op_is_under_way(const struct line_view *view, const struct line_op *op);
 
 /* Does the node before it lead to it? True at the instant, if no operation was under way then, or came between. */
@@ -60,13 +58,13 @@ static inline bool stands_in_list(const struct line_view *view, uint32_t slot)
 /* Makes a link lead to `to`. False: the operation is over. */
 bool relink(const struct line_view *view, const struct line_op *op, atomic(uint64_t) *link, uint32_t to, uint64_t tag);
 
-/* The operation's entry out of the list that it stands in, if it does. False: the operation is over. */
+/* Takes the operation's entry out of its list, if it is in one. False: the operation is over. */
 bool take_out(const struct line_view *view, const struct line_op *op);
 
-/* The entry of a JOIN, whose links its owner has prepared, to the end of that list. */
+/* Puts the entry of a JOIN, whose links its owner has prepared, at the end of that list. */
 bool append_joined(const struct line_view *view, const struct line_op *op);
 
-/* The operation's entry to the end of a list: the second half. */
+/* The second half: puts the operation's entry at the end of a list. */
 bool append(const struct line_view *view, const struct line_op *op, uint32_t list);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Orders: who is granted next, and who may take without waiting. A file each, or one for two that are alike.
+ * Orders: who is granted next, and who may take without waiting. fifo.c has one order, classes.c two that are similar.
  */
 #ifndef KSEM_LINE_ORDER_H
 #define KSEM_LINE_ORDER_H
@@ -15,12 +15,12 @@ struct line_act {
 
 struct line_order {
 	/*
-	 * For the line that w shows. Reads lists and states, which may change meanwhile; whoever announces what this
-	 * says finds out whether an operation came between.
+	 * Chooses what to do next, for the word w. Lists and states may change while it reads them. The caller that
+	 * begins the operation finds out whether another operation came between.
 	 */
 	struct line_act (*choose)(const struct line_view *view, struct line_word w);
 
-	/* The list in which one that needs so many waits, by that word. */
+	/* The list for an entry that needs that many permits, for that word. */
 	uint32_t (*list)(struct line_word w, uint32_t need);
 
 	/* Must nobody take while somebody waits? */
@@ -31,7 +31,7 @@ extern const struct line_order line_fifo, line_lifo, line_barging;
 
 const struct line_order *line_order(const struct line *line);
 
-/* Does an entry in a list have to be dropped, or does it wait for no more than that? LINE_NONE: neither. */
+/* LINE_DROP: the entry gave up; LINE_GRANT: the value suffices for it; LINE_NONE: neither. */
 static inline enum line_kind entry_act(const struct line_entry *entry, int64_t value)
 {
 	uint64_t x = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
@@ -41,7 +41,7 @@ static inline enum line_kind entry_act(const struct line_entry *entry, int64_t v
 	return state_of(x) == ENTRY_WAIT && state_need(x) <= value ? LINE_GRANT : LINE_NONE;
 }
 
-/* The first of a list; 0: nobody is there. */
+/* The first entry of a list; 0: the list is empty. */
 static inline uint32_t list_first(const struct line_view *view, uint32_t list)
 {
 	uint32_t slot = link_read(&view->line->lists[list].next);
@@ -49,7 +49,7 @@ static inline uint32_t list_first(const struct line_view *view, uint32_t list)
 	return slot == list ? 0 : slot;
 }
 
-/* What a line that is shut does with the first of a list for whom the value doesn't suffice. */
+/* After a shutdown: turns away the first entry of a list for which the value doesn't suffice. */
 static inline struct line_act turn_first(const struct line_view *view, uint32_t list)
 {
 	uint32_t slot = list_first(view, list);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Waits of queues: see line.h.
+ * Waits of completion queues: see line.h.
  *
- * A queue has a ready list in each line on which it waits: the head is an entry of its own, and what was decided of the
- * queue's waits stands behind it, in the order in which it was. The operation that decides puts it there. So nothing
- * depends on the thread that posted; and the queue's process, if it ends, leaves nothing that can't be found.
+ * A queue has a ready list in each line on which it waits. The head of the list is an entry of its own; behind it are
+ * the queue's decided waits, in the order in which they were decided. The operation that decides a wait moves it there.
+ * So nothing depends on the thread that posted, and if the queue's process ends, others find everything that it left.
  */
 #include <errno.h>
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the dead left in a line: see line.h.
+ * Reaping: undoes what dead processes left in a line. See line.h.
  *
- * Any number of processes may reap at a time, and each may be killed. An entry that waits is made GONE and taken
- * out, as its owner would have done. One that was granted goes by an operation that ends with its permits back in
- * the value; so nothing is given back twice, and nothing is lost. Then the entry is free.
+ * Any number of processes may reap at the same time, and each may be killed. A dead process's entry that waits is made
+ * GONE and taken out, as its owner would do when it gives up. For an entry that was granted, an operation adds its
+ * permits to the value again; so nothing is posted twice, and nothing is lost. Then the entry is freed.
  *
- * An entry that was prepared, and whose owner died before it was in line, is in no list, and never will be: only its
- * owner would have announced it. It is told by the entry before it, which doesn't lead to it.
+ * If the owner of a prepared entry died before the entry was in line, the entry is in no list, and never will be: only
+ * its owner would have begun the operation. Such an entry is recognized by the entry before it, whose link doesn't lead
+ * to it.
  */
 #include <errno.h>
 #include <time.h>
@@ -18,7 +19,7 @@
 #include "line/order.h"
 #include "os/clock.h"
 
-/* Does it stand in a list? False in *sure: an operation came between, look again. */
+/* Is it in a list? *sure false: an operation came between, look again. */
 static bool is_in_list(const struct line_view *view, uint32_t slot, bool *sure)
 {
 	struct line_word w = line_word(view->line);
@@ -28,7 +29,7 @@ static bool is_in_list(const struct line_view *view, uint32_t slot, bool *sure)
 	return in_list;
 }
 
-/* One step with an entry of the dead, in the round of that state. True: that round is over. */
+/* One step for an entry of a dead process, in the round of that state. True: that round is over. */
 static bool reap_step(struct line_view *view, uint32_t slot, uint64_t round)
 {
 	struct line_entry *entry = entry_at(view, slot);
@@ -83,7 +84,7 @@ static bool holder_of(const struct line_entry *entry, uint64_t *state, uint32_t 
 	return ((load_acq(&entry->state) ^ x) & ENTRY_ROUND_MASK) == 0; /* KSEM_ORD_24 acquire */
 }
 
-/* All entries of the dead; the heads of ready lists last, which others may stand behind. */
+/* Reaps all entries of dead processes. The heads of ready lists come last, since other entries may be behind them. */
 static void reap_all(struct line_view *view, bool heads)
 {
 	uint32_t used = load_acq(&view->line->used), asked = 0; /* KSEM_ORD_25 acquire */
@@ -139,7 +140,7 @@ void line_after_fork(struct line_view *view, uint32_t own)
 		x = load_rlx(&entry->state); /* relaxed: as above */
 		if (state_of(x) == ENTRY_FREE)
 			continue;
-		if (state_of(x) == ENTRY_GRANTED) { /* its permits stay taken, as if the thread had them */
+		if (state_of(x) == ENTRY_GRANTED) { /* its permits stay taken, as if the thread still had them */
 			entry_free(view, slot, x);
 			continue;
 		}

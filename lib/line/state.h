@@ -16,19 +16,19 @@
  *          50-53  kind     what it does (enum line_kind); else 0
  *          54-63  the high bits of its number
  *
- * So a post and a take change the low half alone, by one compare-and-swap of 8 bytes. They need no look at who
- * changes the limit: each change of the limit is an operation with a number of its own, which stands in the low
- * half too.
+ * So a post and a take change the low half alone, by one compare-and-swap of 8 bytes. They need no look at who changes
+ * the limit: each change of the limit is an operation with a number of its own, which stands in the low half too.
  *
- * Nodes have numbers: below LINE_LISTS, the heads of the lists; from there on, the entries. Lists are circular,
- * through their heads. A link says to which node it leads and which operation wrote it (list.h).
+ * Nodes have numbers. Those below LINE_LISTS are the heads of lists, the others are entries. Lists are circular, and
+ * pass through their heads. A link has the number of the node to which it leads, and that of the operation that wrote
+ * it (list.h).
  *
  * An entry's state:
  *
  *   low half, on which its owner sleeps:  0-2 state  3 SLEEPS: somebody may sleep on it  4-31 round
  *   high half:  need, how many permits it waits for; of HELD the holder; of GONE and OUT why it gave up
  *
- * The round counts the entry's uses, so that whoever comes late finds another state than it expects.
+ * The round counts the uses of the entry, so that a late thread finds another state than it expects.
  *
  *   FREE     anybody's
  *   HELD     its owner prepares it, or a queue has it as the head of its ready list
@@ -39,9 +39,8 @@
  *   OUT      gave up, and is out
  *   GIVEN    its owner died after the grant, and its permits went back
  *
- * Only its owner, and who reaps it if its owner is dead, makes an entry FREE, GONE, or HELD. Only an operation
- * makes it GRANTED, TURNED, OUT or GIVEN; its owner waits until that operation is over (or helps) before it
- * leaves.
+ * Only its owner, and who reaps it if its owner is dead, makes an entry FREE, GONE, or HELD. Only an operation makes it
+ * GRANTED, TURNED, OUT or GIVEN; its owner waits until that operation is over (or helps) before it leaves.
  */
 #ifndef KSEM_LINE_STATE_H
 #define KSEM_LINE_STATE_H
@@ -122,7 +121,7 @@ struct line_entry {
 
 _Static_assert(sizeof(struct line_entry) == KSEM_CACHE_LINE, "an entry in one cache line");
 
-/* In memory that all who use the line have. All zero but for what line_init sets. */
+/* The part of a line that all its users share. It is all zero, except for what line_init sets. */
 struct line {
 	_Alignas(KSEM_CACHE_LINE) struct pair word;
 	/* low: 0-23 waiters, then the number of the operation that wrote it; high: how many joined, ever */
@@ -138,12 +137,12 @@ struct line {
 	atomic(uint8_t) spin;     /* atomic: a hint: how often to yield before a sleep (wait.c) */
 };
 
-/* What the line's owner knows, and the line doesn't. All may be called from signal handlers. */
+/* Functions of the line's owner. All may be called from signal handlers. */
 struct line_hooks {
-	/* Has the holder's OS process ended, for sure? NULL: never. */
+	/* Has the holder's OS process certainly ended? NULL: never. */
 	bool (*gone)(void *context, uint32_t holder);
 
-	/* The ready list of that holder's queue isn't empty. May be called more than once, and late. */
+	/* Called when the ready list of that holder's queue isn't empty; perhaps more than once, and late. */
 	void (*ring)(void *context, uint32_t holder, uint64_t user);
 };
 
@@ -161,7 +160,7 @@ struct line_word {
 	uint64_t low, high;
 };
 
-/* An operation, as the word names it. */
+/* An operation that the word names. */
 struct line_op {
 	uint64_t high, number;
 	uint32_t slot;
@@ -226,7 +225,7 @@ static inline uint64_t state_with(uint64_t x, enum entry_state state)
 	return (x & ~UINT64_C(7)) | (uint64_t)state;
 }
 
-/* The word at an instant. Its halves are read apart; no operation began or ended in between. */
+/* The word at an instant. Its halves are read separately; no operation began or ended in between. */
 static inline struct line_word line_word(const struct line *line)
 {
 	struct line_word w;

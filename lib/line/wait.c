@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Waiting in a line, by threads: see line.h.
+ * Waits of threads in a line: see line.h.
  *
- * Getting in line and taking are alternatives of one compare-and-swap on the word, so nobody gets in line beside a
- * permit that it may take. The entry is prepared for the number that the operation will have; if another operation
- * comes first, it is prepared again.
+ * Getting in line and taking are alternatives of one compare-and-swap on the word. So no thread gets in line while
+ * there is a permit that it may take. The thread prepares its entry for the number that the operation will have. If
+ * another operation comes first, it prepares the entry again.
  *
- * A thread that is in line gives its processor away a few times before it sleeps: where there are more threads
- * than processors, those before it run then, and its turn comes without a sleep and a wake call. How often adapts:
- * as often as pays, down to never, with a trial now and then.
+ * A thread in line yields its processor a few times before it sleeps. If there are more threads than processors, those
+ * before it run then, and its turn may come without a sleep and a wake call. How often it yields adapts: as often as
+ * that pays, down to never, with a trial now and then.
  *
- * A sleeper of a shared line looks now and then whether something was left undone: a poster may have been killed
- * after its permits were there and before it served the line, and so may whoever was woken first.
+ * A sleeper of a shared line wakes now and then to look for unfinished work: a poster may have been killed after it
+ * added its permits and before it granted them, and so may the thread that was woken first.
  */
 #include <errno.h>
 #include <sched.h>
@@ -23,8 +23,8 @@
 #include "line/prepare.h"
 #include "os/clock.h"
 
-#define WAITS_A_TRIAL 64                  /* without a budget, to one that yields */
-#define LOOK          INT64_C(1000000000) /* ns, on average, from one look of a sleeper to its next */
+#define WAITS_A_TRIAL 64                  /* waits without a budget, before one that yields */
+#define LOOK          INT64_C(1000000000) /* ns, the average time between looks of a sleeper */
 
 bool line_prepare(const struct line_view *view, uint32_t slot, struct line_word w, uint32_t n)
 {
@@ -41,7 +41,7 @@ bool line_prepare(const struct line_view *view, uint32_t slot, struct line_word 
 	return true;
 }
 
-/* What a wait does with the word as it is. */
+/* What a wait does next, for a word. */
 enum next {
 	TAKE,
 	JOIN,
@@ -68,7 +68,7 @@ static enum next next_of(const struct line_view *view, struct line_word w, uint3
 	return LOOK_AGAIN;
 }
 
-/* An entry for the caller, if it has none yet. */
+/* Claims an entry for the caller, if it has none yet. */
 static bool have_entry(struct line_view *view, uint32_t holder, uint32_t *slot, bool *full)
 {
 	bool no_memory = false;
@@ -152,7 +152,7 @@ static atomic(uint32_t) *low_half(atomic(uint64_t) *word)
 	return (atomic(uint32_t) *)word + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
 }
 
-/* Half of LOOK to one and a half, by no rule, so that not all look at once. */
+/* A random time, from half of LOOK to one and a half, so that not all sleepers look at once. */
 static struct deadline next_look(uint32_t slot)
 {
 	struct deadline look = {CLOCK_MONOTONIC, clock_now(CLOCK_MONOTONIC)};
@@ -174,7 +174,7 @@ static bool is_sooner(const struct deadline *deadline, const struct deadline *lo
 	return clock_between(&then, &deadline->time, 2 * LOOK) <= left;
 }
 
-/* Sleeps on a word of the line; one of a shared line looks meanwhile: EAGAIN. */
+/* Sleeps on a word of the line. EAGAIN: a sleeper of a shared line must look. */
 static int sleep_on(struct line_view *view, atomic(uint32_t) *word, uint32_t expected, uint32_t slot,
 		    const struct deadline *deadline)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Waits on shared semaphores take no lock: another thread stands in the middle of an unlink, and the namespace's lock
- * is held, until every wait has ended in time.
+ * Waits on shared semaphores take no lock: another thread stops in the middle of an unlink, and has the namespace's
+ * lock, until every wait has ended in time.
  *
  * The linker puts the unlinkat here before libc's (--wrap). It stops there until the test lets it go on.
  */
