@@ -8,7 +8,7 @@
 #   follow WHAT LOG COMMAND...          runs the command, its output in LOG, and shows how far it is
 #   follow_lines WHAT LOG COMMAND...    the same, and prints each line of its output
 #   configure BUILD LOG ARGUMENT...     meson setup, unless BUILD was made by the same command before
-#   quietly LOG COMMAND...              follow, for a step that matters only if it fails
+#   quietly LOG COMMAND...              follow, for a step that matters only if it fails; $step: what to call it
 #
 # How nothing is left behind: all temporary files of the tool and of what it starts are in $TMPDIR, under build/, and in
 # $KSEM_TEST_SHM, under /dev/shm. Each process that the tool starts inherits a variable KSEM_RUN_<name> with a value of
@@ -160,7 +160,7 @@ quietly()
 {
 	local log=$1
 	shift
-	follow "${log##*/}" "$log" "$@" || {
+	follow "${step-${log##*/}}" "$log" "$@" || {
 		tail -n 40 "$log" >&2
 		echo "tools/$run_name: $1 failed; $log has all of it" >&2
 		return 1
