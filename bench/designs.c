@@ -25,9 +25,7 @@
 
 static _Alignas(64) char slots[64 << KSEM_INLINE_STRIDE]; /* of up to 64 processors */
 static struct {
-	char before[KSEM_INLINE_WORD];
 	uint64_t word;
-	uint16_t slots;
 } fake; /* a semaphore whose permits are in slots */
 
 /* clang-format off */
@@ -43,16 +41,9 @@ static struct {
 	"jc %l[refused]\n\t"                \
 	"movl %%edx, (%%rax, %%rcx, 8)\n"
 
-/* The parts of KSEM_INLINE_SEQUENCE. */
-#define ANNOUNCE                            \
-	"leaq 3b(%%rip), %%rax\n\t"         \
-	"movq %%rax, %%fs:8(%[area])\n"     \
-	"1:\n\t"
-#define PROCESSOR                           \
-	"movl %%fs:4(%[area]), %%eax\n\t"   \
-	"cmpl %[processors], %%eax\n\t"     \
-	"jae %l[refused]\n\t"               \
-	"shlq %[stride], %%rax\n\t"
+/* The parts of KSEM_INLINE_PINNED_SEQUENCE. */
+#define ANNOUNCE KSEM_INLINE_ANNOUNCE
+#define PROCESSOR KSEM_INLINE_PROCESSOR
 #define UNCHECKED_PROCESSOR                 \
 	"movl %%fs:4(%[area]), %%eax\n\t"   \
 	"shlq %[stride], %%rax\n\t"
@@ -73,35 +64,33 @@ static struct {
 #define OWNER                               \
 	"xorl %%eax, %%eax\n\t"
 #define LOOK                                                    \
-	"cmpb %[percpu], %c[word_at] + 7(%[sem])\n\t"           \
-	"jne %l[refused]\n\t"                                   \
-	"movzwl %c[word_at] + 8(%[sem]), %%ecx\n\t"             \
-	"addq %[slots], %%rax\n\t"
+	KSEM_INLINE_IF_PERCPU("%[sem]")                         \
+	KSEM_INLINE_OR_REFUSE                                   \
+	KSEM_INLINE_SLOT("%[sem]")
 #define BARE                                \
 	"movq %[slots], %%rax\n\t"          \
 	"xorl %%ecx, %%ecx\n\t"
-#define ABORT KSEM_INLINE_ABORT(".byte 0x0f, 0xb9, 0x3d\n\t.long 0x53053053", "jmp")
+#define ABORT KSEM_INLINE_ABORT KSEM_INLINE_ABORTED
 
-#define AS_IT_IS(change)   KSEM_INLINE_DESCRIPTOR("3", "1", "2") ANNOUNCE PROCESSOR LOOK change ABORT
-#define OWNED(change)      KSEM_INLINE_DESCRIPTOR("3", "1", "2") ANNOUNCE OWNER LOOK change ABORT
-#define UNCHECKED(change)  KSEM_INLINE_DESCRIPTOR("3", "1", "2") ANNOUNCE UNCHECKED_PROCESSOR LOOK change ABORT
+#define AS_IT_IS(change)   ANNOUNCE PROCESSOR LOOK change ABORT
+#define OWNED(change)      ANNOUNCE OWNER LOOK change ABORT
+#define UNCHECKED(change)  ANNOUNCE UNCHECKED_PROCESSOR LOOK change ABORT
 #define UNANNOUNCED(change) PROCESSOR LOOK change
 #define COUNTS(change)     BARE change
 /* clang-format on */
 
-#define TRY(text, failed)                                                                                   \
-	do {                                                                                                \
-		__label__ refused, done;                                                                    \
-		__asm__ goto(text                                                                           \
-			     :                                                                              \
-			     : KSEM_INLINE_INPUTS(ksem_inline_1.area, ksem_inline_1.processors, own_slots), \
-			       [sem] "r"(&fake), [word_at] "i"(KSEM_INLINE_WORD)                            \
-			     : KSEM_INLINE_CLOBBERS                                                         \
-			     : refused);                                                                    \
-		goto done;                                                                                  \
-	refused:                                                                                            \
-		(failed)++;                                                                                 \
-	done:;                                                                                              \
+#define TRY(text, failed)                                                                               \
+	do {                                                                                            \
+		__label__ refused, done;                                                                \
+		__asm__ goto(text                                                                       \
+			     :                                                                          \
+			     : KSEM_INLINE_SLOT_INPUTS(ksem_inline_2.area, own_slots), [sem] "r"(&fake) \
+			     : KSEM_INLINE_CLOBBERS                                                     \
+			     : refused);                                                                \
+		goto done;                                                                              \
+	refused:                                                                                        \
+		(failed)++;                                                                             \
+	done:;                                                                                          \
 	} while (0)
 
 /* An aborted sequence leaves its slot one permit too high or too low. This many may be aborted. */

@@ -14,7 +14,7 @@ struct front {
 };
 
 static struct memory_ops saved;
-static atomic_size_t bytes, blocks, frees, peak;
+static atomic_size_t bytes, blocks, frees, peak, committed;
 static atomic_uint countdown, failures; /* countdown: allocations until the one that fails; 0: none will */
 static atomic_bool all_fail, failure_lasts;
 static _Atomic(const void *) watched;
@@ -84,15 +84,33 @@ static void counted_free(void *block)
 	errno = EBADF; /* free() may set it; ours always does */
 }
 
+static bool may_commit(size_t size)
+{
+	if (must_fail()) {
+		atomic_fetch_add(&failures, 1);
+		errno = ENOMEM;
+		return false;
+	}
+	atomic_fetch_add(&committed, size);
+	return true;
+}
+
+static void note_rest(const void *start)
+{
+	if (start == atomic_load(&watched))
+		atomic_store(&watched_is_freed, true);
+}
+
 void failing_memory_install(void)
 {
 	saved = memory_ops;
+	atomic_store(&committed, 0);
 	atomic_store(&frees, 0);
 	atomic_store(&peak, 0);
 	failing_memory_fail_at(0);
 	failing_memory_fail_all(false);
 	failing_memory_watch(NULL);
-	memory_ops = (struct memory_ops){counted_alloc, counted_free};
+	memory_ops = (struct memory_ops){counted_alloc, counted_free, may_commit, note_rest};
 }
 
 void failing_memory_uninstall(void)
@@ -110,6 +128,11 @@ size_t failing_memory_bytes(void)
 size_t failing_memory_blocks(void)
 {
 	return atomic_load(&blocks);
+}
+
+size_t failing_memory_committed(void)
+{
+	return atomic_load(&committed);
 }
 
 size_t failing_memory_frees(void)

@@ -15,9 +15,10 @@
 void failing_memory_install(void);   /* counts from zero; fails nothing */
 void failing_memory_uninstall(void); /* fails the test if anything is in use */
 
-size_t failing_memory_bytes(void);  /* in use */
-size_t failing_memory_blocks(void); /* in use */
-size_t failing_memory_frees(void);  /* blocks given back so far */
+size_t failing_memory_bytes(void);     /* in use */
+size_t failing_memory_blocks(void);    /* in use */
+size_t failing_memory_committed(void); /* of reserved ranges, since it was installed; each commit is an allocation */
+size_t failing_memory_frees(void);     /* blocks given back so far */
 
 /* The most bytes that were ever in use, since the last reset. Exact: noted by each allocation. */
 size_t failing_memory_peak(void);
@@ -28,7 +29,7 @@ void failing_memory_fail_from(unsigned n); /* it, and all after it */
 void failing_memory_fail_all(bool on);     /* every one does */
 unsigned failing_memory_failures(void);    /* how many have failed since one of these calls */
 
-/* Notes whether this block, as it was given out, is freed from now on; only the one watched last. */
+/* Notes whether this block, as it was given out, is freed from now on, or rests; only the one watched last. */
 void failing_memory_watch(const void *block);
 bool failing_memory_watched_is_freed(void);
 

@@ -4,7 +4,7 @@
  */
 #include <ksem/ksem.h>
 
-#define ksem_inline_1 ksem_inline_9 /* which no library has */
+#define ksem_inline_2 ksem_inline_9 /* which no library has */
 #include <ksem/inline.h>
 
 #include "inline_other.h"

@@ -33,13 +33,13 @@ static void use_sequences(void)
 	rseq_processors = 1;
 	rseq_slots = aligned_alloc(KSEM_CACHE_LINE, 1 << KSEM_INLINE_STRIDE);
 	memset(rseq_slots, 0, 1 << KSEM_INLINE_STRIDE);
-	ksem_inline_1 = (struct ksem_inline){rseq_slots, rseq_area, rseq_processors};
+	ksem_inline_2 = (struct ksem_inline){rseq_slots, rseq_area, rseq_takes, rseq_processors};
 }
 
 static void use_slots(void)
 {
-	store_rlx(&pin->sem.slots, 8);
-	store_rlx(&pin->sem.word, word_with_mode(word_new(0), WORD_PERCPU));
+	store_rlx(&semaphore_cold(&pin->sem)->slots, 8);
+	store_rlx(&pin->sem.word, word_with_place(word_new(0), 8));
 	store_rlx(slots_of(0, 8), 1); /* one permit */
 }
 

@@ -79,7 +79,7 @@ static unsigned arena_of_the_library(struct ksem_proc *proc, ksem_id_t *ids)
 		OK(ksem_init(proc, i, &ids[i]));
 	note_all(after);
 	for (unsigned i = 0; i < arenas(); i++) {
-		if (after[i] < before[i] + SEMS * 64)
+		if (after[i] < before[i] + SEMS * 16) /* the tables */
 			continue;
 		assert_int_equal(found, ARENAS_MAX);
 		found = i;
@@ -114,7 +114,7 @@ static void memory_is_of_an_arena_of_its_own_and_goes_back(void **state)
 	}
 	refresh();
 	assert_int_equal(allocated(arena), full);
-	for (unsigned i = 0; i < SEMS / 2; i++)
+	for (unsigned i = 0; i < SEMS - 100; i++) /* the table shrinks */
 		OK(ksem_destroy(proc, ids[i]));
 	refresh();
 	assert_true(allocated(arena) < full);

@@ -11,6 +11,7 @@
 #include "base/atomic.h"
 #include "base/rcu.h"
 #include "os/fork.h"
+#include "private/numbers.h"
 #include "registry/process.h"
 #include "sem/semaphore.h"
 #include "shared/doubt.h"
@@ -372,6 +373,43 @@ static void the_own_process_is_whole_when_it_is_found(void **state)
 	pass(make_own, use_own);
 }
 
+/* ---- KSEM_ORD_27: giving a number back, and taking it. ---- */
+
+static struct numbers *numbers;
+static struct ksem *number;
+
+static void give_number_back(void)
+{
+	data = 1;
+	object_home(number)->give_back(number);
+}
+
+static void take_number(void)
+{
+	struct ksem *again;
+	ksem_id_t id;
+
+	OK(numbers_take(numbers, &again, &id));
+	assert_ptr_equal(again, number);
+}
+
+static void drop_numbers(void)
+{
+	numbers_drop(numbers);
+}
+
+static void what_was_done_with_a_number_is_seen_by_its_next_user(void **state)
+{
+	ksem_id_t id;
+
+	(void)state;
+	numbers = numbers_new(NULL, 10);
+	assert_non_null(numbers);
+	OK(numbers_take(numbers, &number, &id));
+	pass(give_number_back, take_number);
+	pass(give_number_back, drop_numbers); /* whoever is the last gives back the memory */
+}
+
 static int remove_place(void **state)
 {
 	(void)state;
@@ -396,6 +434,7 @@ int main(void)
 		cmocka_unit_test(further_records_are_mapped_when_they_are_found),
 		cmocka_unit_test(a_reference_is_seen_with_what_was_before_it),
 		cmocka_unit_test(the_own_process_is_whole_when_it_is_found),
+		cmocka_unit_test(what_was_done_with_a_number_is_seen_by_its_next_user),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, remove_place);

@@ -281,10 +281,10 @@ static void bring_to_word(unsigned permits)
 static void approach(int slots_below, int slots_above)
 {
 	for (;;) {
-		slots_t before = load_rlx(&cast.pin->sem.slots), now;
+		slots_t before = load_rlx(&semaphore_cold(&cast.pin->sem)->slots), now;
 
 		take_and_post();
-		now = load_rlx(&cast.pin->sem.slots);
+		now = load_rlx(&semaphore_cold(&cast.pin->sem)->slots);
 		if (now != before && now < slots_below && now > slots_above)
 			break;
 	}
@@ -330,7 +330,7 @@ static void prepare_state(void)
 		approach(INT16_MAX, 0);
 		MUST(mode() == WORD_CENTRAL);
 		if (scenario->state == LOSES) /* as if it hadn't profited, again and again */
-			store_rlx(&slots_control(load_rlx(&cast.pin->sem.slots))->back_off, 1 << 10);
+			store_rlx(&slots_control(load_rlx(&semaphore_cold(&cast.pin->sem)->slots))->back_off, 1 << 10);
 		break;
 	}
 }

@@ -18,10 +18,14 @@ static __attribute__((noinline)) int post_found(struct ksem_proc *proc, ksem_id_
 
 PLAIN int ksem_post(struct ksem_proc *proc, ksem_id_t id)
 {
-	if (unlikely(!proc))
-		return EINVAL;
-	if (likely(process_put(proc, id)))
+	if (unlikely(!process_is_private(proc))) {
+		if (unlikely(!proc))
+			return EINVAL;
+		if (likely(process_put_elsewhere(proc, id)))
+			return apart(0);
+	} else if (likely(process_put(proc, id))) {
 		return 0;
+	}
 	return post_found(proc, id, 1);
 }
 
@@ -47,10 +51,14 @@ static __attribute__((noinline)) int wait_found(struct ksem_proc *proc, ksem_id_
 
 PLAIN int ksem_wait(struct ksem_proc *proc, ksem_id_t id)
 {
-	if (unlikely(!proc))
-		return EINVAL;
-	if (likely(process_take(proc, id)))
+	if (unlikely(!process_is_private(proc))) {
+		if (unlikely(!proc))
+			return EINVAL;
+		if (likely(process_take_elsewhere(proc, id)))
+			return apart(0);
+	} else if (likely(process_take(proc, id))) {
 		return 0;
+	}
 	return wait_found(proc, id);
 }
 
@@ -62,10 +70,14 @@ static __attribute__((noinline)) int take_found(struct ksem_proc *proc, ksem_id_
 
 PLAIN int ksem_trywait(struct ksem_proc *proc, ksem_id_t id)
 {
-	if (unlikely(!proc))
-		return EINVAL;
-	if (likely(process_take(proc, id)))
+	if (unlikely(!process_is_private(proc))) {
+		if (unlikely(!proc))
+			return EINVAL;
+		if (likely(process_take_elsewhere(proc, id)))
+			return apart(0);
+	} else if (likely(process_take(proc, id))) {
 		return 0;
+	}
 	return take_found(proc, id);
 }
 

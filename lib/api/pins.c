@@ -28,10 +28,11 @@ PUBLIC void ksem_unpin(struct ksem *sem)
 
 PLAIN int ksem_pinned_post(struct ksem *sem)
 {
-	if (unlikely(!sem))
-		return EINVAL;
-	if (unlikely(object_is_elsewhere(sem)))
+	if (unlikely(object_is_elsewhere(sem))) {
+		if (unlikely(!sem))
+			return EINVAL;
 		return likely(plain_post_one(object_elsewhere(sem))) ? apart(0) : semaphore_ops(sem)->post(sem, 1);
+	}
 	if (likely(percpu_put(&sem->sem)))
 		return 0;
 	if (likely(semaphore_post_one(&sem->sem)))
@@ -48,10 +49,11 @@ PLAIN int ksem_pinned_post_many(struct ksem *sem, unsigned int count)
 
 PLAIN int ksem_pinned_wait(struct ksem *sem)
 {
-	if (unlikely(!sem))
-		return EINVAL;
-	if (unlikely(object_is_elsewhere(sem)))
+	if (unlikely(object_is_elsewhere(sem))) {
+		if (unlikely(!sem))
+			return EINVAL;
 		return likely(plain_take_one(object_elsewhere(sem))) ? apart(0) : waiting_pinned(sem, NULL);
+	}
 	if (likely(percpu_take(&sem->sem)))
 		return 0;
 	return likely(semaphore_take_one(&sem->sem)) ? apart(0) : waiting_pinned(sem, NULL);
@@ -59,10 +61,11 @@ PLAIN int ksem_pinned_wait(struct ksem *sem)
 
 PLAIN int ksem_pinned_trywait(struct ksem *sem)
 {
-	if (unlikely(!sem))
-		return EINVAL;
-	if (unlikely(object_is_elsewhere(sem)))
+	if (unlikely(object_is_elsewhere(sem))) {
+		if (unlikely(!sem))
+			return EINVAL;
 		return likely(plain_take_one(object_elsewhere(sem))) ? apart(0) : semaphore_ops(sem)->take(sem);
+	}
 	if (likely(percpu_take(&sem->sem)))
 		return 0;
 	return likely(semaphore_take_one(&sem->sem)) ? apart(0) : semaphore_ops(sem)->take(sem);

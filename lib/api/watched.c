@@ -37,7 +37,7 @@ static const void *mark_by_id(const struct ksem_proc *proc, ksem_id_t id)
 
 static const void *mark_pinned(const struct ksem *sem)
 {
-	return sem ? mark_of(sem->ns, sem->id) : marks;
+	return sem ? mark_of(object_ns(sem), object_id(sem)) : marks;
 }
 
 /* clang-format off */

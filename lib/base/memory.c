@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 static void *libc_alloc(size_t size, size_t align)
 {
@@ -30,7 +32,7 @@ static void libc_free(void *block)
 	free(block);
 }
 
-struct memory_ops memory_ops = {libc_alloc, libc_free};
+struct memory_ops memory_ops = {libc_alloc, libc_free, NULL, NULL};
 
 #ifndef KSEM_ALLOCATOR_LIBC
 
@@ -64,7 +66,7 @@ __attribute__((constructor(101))) static void choose_jemalloc(void)
 		return;
 #endif
 	if (mallctl("arenas.create", &jemalloc_arena, &size, NULL, 0) == 0)
-		memory_ops = (struct memory_ops){jemalloc_alloc, jemalloc_free};
+		memory_ops = (struct memory_ops){jemalloc_alloc, jemalloc_free, NULL, NULL};
 }
 
 #endif
@@ -85,4 +87,64 @@ void memory_free(void *block)
 	if (block)
 		memory_ops.free(block);
 	errno = saved;
+}
+
+/* ---- Ranges. What can only be read takes no memory: the kernel has one page of zeros for all of it. ---- */
+
+void *memory_reserve(size_t size)
+{
+	int saved = errno;
+	void *range = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	errno = saved;
+	return range == MAP_FAILED ? NULL : range;
+}
+
+bool memory_commit(void *start, size_t size)
+{
+	int saved = errno;
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)start & ~(page - 1);
+	size_t bytes = ((uintptr_t)start + size - from + page - 1) & ~(page - 1);
+	bool done = (!memory_ops.may_commit || memory_ops.may_commit(size)) &&
+		    mprotect((void *)from, bytes, PROT_READ | PROT_WRITE) == 0;
+
+	errno = saved;
+	return done;
+}
+
+void memory_release(void *range, size_t size)
+{
+	int saved = errno;
+
+	munmap(range, size);
+	errno = saved;
+}
+
+/* ---- Memory that is used again. ---- */
+
+#if defined(__SANITIZE_ADDRESS__)
+#define KSEM_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define KSEM_ASAN 1
+#endif
+#endif
+
+#ifdef KSEM_ASAN
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(start, size)   ((void)(start), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(start, size) ((void)(start), (void)(size))
+#endif
+
+void memory_rest(void *start, size_t size)
+{
+	if (memory_ops.rests)
+		memory_ops.rests(start);
+	ASAN_POISON_MEMORY_REGION(start, size);
+}
+
+void memory_use(void *start, size_t size)
+{
+	ASAN_UNPOISON_MEMORY_REGION(start, size);
 }

@@ -11,6 +11,7 @@
 #ifndef KSEM_BASE_MEMORY_H
 #define KSEM_BASE_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -18,12 +19,31 @@ struct memory_ops {
 	/* Zeroed memory at a multiple of align (a power of two), or NULL. */
 	void *(*alloc)(size_t size, size_t align);
 	void (*free)(void *block);
+	/* May so many bytes of a reserved range be used? NULL: yes. */
+	bool (*may_commit)(size_t size);
+	/* Is told what memory_rest is. NULL: nobody is. */
+	void (*rests)(const void *start);
 };
 
 extern struct memory_ops memory_ops; /* constant once a thread uses the library */
 
 void *memory_alloc(size_t size, size_t align);
 void memory_free(void *block); /* NULL: nothing */
+
+/*
+ * A range of addresses, a whole number of pages: all of it can be read, and is 0. It takes no memory, until parts of it
+ * are made writable. NULL: there is none.
+ */
+void *memory_reserve(size_t size);
+bool memory_commit(void *start, size_t size); /* false: no memory. What is on the same pages is committed, too */
+void memory_release(void *range, size_t size);
+
+/*
+ * Of memory that stays, and is used again: nobody looks there until memory_use. AddressSanitizer is told so. Whole
+ * words.
+ */
+void memory_rest(void *start, size_t size);
+void memory_use(void *start, size_t size);
 
 /*
  * An array of `count` elements of that size with room for one more: itself, or a larger one in its place, of *room.

@@ -2,10 +2,10 @@
 /*
  * The id table of a process: see ids.h.
  *
- * Sizes. `home` has at least as many places as there are entries, and at most eight times as many. `spill` has at least
- * twice as many places as entries, counting removed ones. If one more entry would break this, the table is replaced by
- * a larger one, so an insertion takes constant time on average. A removal leaves `ids_absent` in `spill`, so that a
- * probe goes on past it.
+ * Sizes. home has at least as many places as there are entries, and at most eight times as many; spill at least twice
+ * as many as there are entries in it, removed ones included. A table that doesn't meet this for one entry more is
+ * replaced, by one with room for as many again; so an insertion costs constant time on average. Removals leave
+ * `ids_absent` in spill, so that a probe goes on past them.
  *
  * An empty process has the table ids_none, which has no room and is never written. So emptying a process can't fail.
  */
@@ -14,16 +14,44 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define IDS_MIN 8
+#define IDS_MIN IDS_HOMES_LEAST
 
-struct ksem ids_absent = {.sem.word = WORD_DEAD};
+static struct plain dead = {.word = WORD_DEAD}; /* constant */
 
-static struct ids_table ids_none = {.home = {&ids_absent}}; /* constant */
+struct object_elsewhere ids_nothing = {.cold = ids_nothing.unit[0].bytes, .ksem.sem.word = WORD_DEAD, .sem = &dead};
+
+static struct ids_table ids_none = {.home = {{.ksem = &ids_nothing.ksem}}}; /* constant */
 
 void ids_init(struct ids *ids)
 {
-	store_rlx(&ids->table, &ids_none); /* relaxed: nobody sees the process yet */
-	ids->count = 0;
+	*ids = (struct ids){.base = (char *)ids_absent, .holder = 1}; /* which is in no tag */
+	store_rlx(&ids->table, &ids_none);                            /* relaxed: nobody sees the process yet */
+}
+
+void ids_init_holder(struct ids *ids, char *base, uint64_t mask, uint64_t number)
+{
+	ids_init(ids);
+	ids->base = base;
+	ids->mask = mask;
+	ids->holder = -(number << IDS_NUMBER_SHIFT);
+}
+
+void ids_own(const struct ids *ids, struct ksem *ksem, ksem_id_t id)
+{
+	object_cold(ksem)->id = id;
+	store_rel(object_tag(ksem), ids->mask ? id + ids->holder : id); /* KSEM_ORD_2 release */
+}
+
+/* Is the tag the one by which this process alone finds it? */
+static bool owns(const struct ids *ids, const struct ksem *ksem)
+{
+	/* relaxed: this process set it */
+	return ids->mask && load_rlx(object_tag(ksem)) == object_id(ksem) + ids->holder;
+}
+
+void ids_disown(struct ksem *ksem)
+{
+	store_rlx(object_tag(ksem), object_id(ksem)); /* relaxed: who must not find it knows what was done */
 }
 
 static size_t spill_hash(ksem_id_t id)
@@ -39,11 +67,11 @@ struct ksem *ids_find_spilled(const struct ids_table *table, ksem_id_t id)
 	    id == 0) /* relaxed: whoever must find an entry knows that it was counted */
 		return NULL;
 	for (size_t probes = 0; probes <= table->spill_mask; probes++, at++) {
-		struct ksem *ksem = load_acq(&table->spill[at & table->spill_mask]); /* KSEM_ORD_2 acquire */
+		struct ksem *ksem = load_acq(&table->spill[at & table->spill_mask].ksem); /* KSEM_ORD_2 acquire */
 
 		if (!ksem)
 			return NULL;
-		if (ksem->id == id)
+		if (object_id(ksem) == id)
 			return ksem;
 	}
 	return NULL;
@@ -56,9 +84,9 @@ static struct ids_table *own_table(const struct ids *ids)
 	return load_rlx(&ids->table); /* relaxed: changed under the lock only */
 }
 
-static struct ksem *own_entry(const atomic(ids_entry) *entry)
+static struct ksem *own_ksem(const struct ids_entry *entry)
 {
-	return load_rlx(entry); /* relaxed: changed under the lock only */
+	return load_rlx(&entry->ksem); /* relaxed: changed under the lock only */
 }
 
 static size_t own_spilled(const struct ids_table *table)
@@ -66,9 +94,9 @@ static size_t own_spilled(const struct ids_table *table)
 	return load_rlx(&table->spilled); /* relaxed: changed under the lock only */
 }
 
-static void publish(atomic(ids_entry) *entry, struct ksem *ksem)
+static void publish(struct ids_entry *entry, struct ksem *ksem)
 {
-	store_rel(entry, ksem); /* KSEM_ORD_2 release */
+	store_rel(&entry->ksem, ksem); /* KSEM_ORD_2 release */
 }
 
 static size_t power_of_two(size_t least)
@@ -80,47 +108,46 @@ static size_t power_of_two(size_t least)
 	return power;
 }
 
+static uint64_t mask_for(size_t homes)
+{
+	return (uint64_t)(homes - 1) << IDS_NUMBER_SHIFT;
+}
+
+static size_t homes_of(const struct ids_table *table)
+{
+	return (size_t)(table->mask >> IDS_NUMBER_SHIFT) + 1;
+}
+
 static struct ids_table *table_new(size_t homes, size_t spills)
 {
-	size_t bytes = sizeof(struct ids_table) + (homes + spills) * (sizeof(ids_entry) + sizeof(uint32_t));
+	size_t bytes = sizeof(struct ids_table) + (homes + spills) * sizeof(struct ids_entry);
 	struct ids_table *table = memory_alloc(bytes, KSEM_CACHE_LINE);
 
 	if (!table)
 		return NULL;
-	table->mask = homes - 1;
+	table->mask = mask_for(homes);
 	table->spill_mask = spills - 1;
 	table->spill = table->home + homes;
-	table->refs = (void *)((char *)table + bytes - (homes + spills) * sizeof(uint32_t));
 	table->bytes = bytes;
 	for (size_t at = 0; at < homes; at++)
-		store_rlx(&table->home[at], &ids_absent); /* relaxed: nobody sees the table yet */
+		store_rlx(&table->home[at].ksem, ids_absent); /* relaxed: nobody sees the table yet */
 	return table;
 }
 
-static uint32_t *home_refs(const struct ids_table *table, size_t at)
+/* The entry of a semaphore. NULL: none. */
+static struct ids_entry *locate(struct ids_table *table, const struct ksem *ksem)
 {
-	return &table->refs[at];
-}
+	ksem_id_t id = object_id(ksem);
+	struct ids_entry *entry = ids_home(table, id);
+	size_t at = spill_hash(id);
 
-static uint32_t *spill_refs(const struct ids_table *table, size_t at)
-{
-	return &table->refs[table->mask + 1 + at];
-}
-
-/* Finds the entry of a semaphore, and returns the place of its count of references. NULL: there is no entry. */
-static uint32_t *locate(struct ids_table *table, const struct ksem *ksem, atomic(ids_entry) **entry)
-{
-	size_t at = ksem->id & table->mask;
-
-	*entry = &table->home[at];
-	if (own_entry(*entry) == ksem)
-		return home_refs(table, at);
-	at = spill_hash(ksem->id);
+	if (own_ksem(entry) == ksem)
+		return entry;
 	for (size_t probes = 0; probes <= table->spill_mask; probes++, at++) {
-		*entry = &table->spill[at & table->spill_mask];
-		if (own_entry(*entry) == ksem)
-			return spill_refs(table, at & table->spill_mask);
-		if (!own_entry(*entry))
+		entry = &table->spill[at & table->spill_mask];
+		if (own_ksem(entry) == ksem)
+			return entry;
+		if (!own_ksem(entry))
 			break;
 	}
 	return NULL;
@@ -129,20 +156,19 @@ static uint32_t *locate(struct ids_table *table, const struct ksem *ksem, atomic
 /* Adds an entry, for which there is room. */
 static void insert(struct ids_table *table, struct ksem *ksem, uint32_t refs)
 {
-	size_t at = ksem->id & table->mask;
+	struct ids_entry *entry = ids_home(table, object_id(ksem));
+	size_t at = spill_hash(object_id(ksem)) & table->spill_mask;
 
-	if (own_entry(&table->home[at]) == &ids_absent) {
-		*home_refs(table, at) = refs;
-		publish(&table->home[at], ksem);
-		return;
+	if (own_ksem(entry) != ids_absent) {
+		while (own_ksem(&table->spill[at]) && own_ksem(&table->spill[at]) != ids_absent)
+			at = (at + 1) & table->spill_mask;
+		entry = &table->spill[at];
+		if (!own_ksem(entry))
+			store_rlx(&table->spilled,
+				  own_spilled(table) + 1); /* relaxed: counted before the entry is published */
 	}
-	at = spill_hash(ksem->id) & table->spill_mask;
-	while (own_entry(&table->spill[at]) && own_entry(&table->spill[at]) != &ids_absent)
-		at = (at + 1) & table->spill_mask;
-	if (!own_entry(&table->spill[at]))
-		store_rlx(&table->spilled, own_spilled(table) + 1); /* relaxed: counted before the entry is published */
-	*spill_refs(table, at) = refs;
-	publish(&table->spill[at], ksem);
+	entry->refs = refs;
+	publish(entry, ksem);
 }
 
 /*
@@ -159,7 +185,7 @@ static size_t count_collisions(const struct ids_table *table, size_t homes)
 	if (!taken)
 		return SIZE_MAX;
 	while ((ksem = ids_next(table, &cursor, &refs))) {
-		size_t at = ksem->id & (homes - 1);
+		size_t at = (size_t)(object_id(ksem) >> IDS_NUMBER_SHIFT) & (homes - 1);
 
 		collisions += taken[at / 64] >> at % 64 & 1;
 		taken[at / 64] |= UINT64_C(1) << at % 64;
@@ -195,7 +221,7 @@ int ids_reserve(struct ids *ids, struct reclaim *old)
 {
 	const struct ids_table *table = own_table(ids);
 
-	if (ids->count <= table->mask && 2 * (own_spilled(table) + 1) <= table->spill_mask + 1)
+	if (ids->count < homes_of(table) && 2 * (own_spilled(table) + 1) <= table->spill_mask + 1)
 		return 0;
 	return rebuild(ids, old);
 }
@@ -203,13 +229,14 @@ int ids_reserve(struct ids *ids, struct reclaim *old)
 void ids_add(struct ids *ids, struct ksem *ksem)
 {
 	struct ids_table *table = own_table(ids);
-	atomic(ids_entry) *entry;
-	uint32_t *refs = locate(table, ksem, &entry);
+	struct ids_entry *entry = locate(table, ksem);
 
-	if (refs) {
-		(*refs)++;
+	if (entry) {
+		entry->refs++;
 		return;
 	}
+	if (!owns(ids, ksem))
+		ids_disown(ksem);
 	insert(table, ksem, 1);
 	ids->count++;
 }
@@ -217,15 +244,15 @@ void ids_add(struct ids *ids, struct ksem *ksem)
 void ids_remove(struct ids *ids, struct ksem *ksem, struct reclaim *old)
 {
 	struct ids_table *table = own_table(ids);
-	atomic(ids_entry) *entry;
-	uint32_t *refs = locate(table, ksem, &entry);
+	struct ids_entry *entry = locate(table, ksem);
 
-	if (--*refs > 0)
+	if (--entry->refs > 0)
 		return;
-	publish(entry, &ids_absent);
+	ids_disown(ksem);
+	publish(entry, ids_absent);
 	ids->count--;
-	if (table->mask + 1 > IDS_MIN && ids->count < (table->mask + 1) / 8)
-		rebuild(ids, old); /* without memory, the large table stays in use */
+	if (homes_of(table) > IDS_MIN && ids->count < homes_of(table) / 8)
+		rebuild(ids, old); /* if there's no memory, the large table serves on */
 }
 
 int ids_copy(struct ids *to, const struct ids *from)
@@ -238,12 +265,13 @@ int ids_copy(struct ids *to, const struct ids *from)
 
 	if (from->count == 0)
 		return 0;
-	copy = table_new(table->mask + 1, table->spill_mask + 1);
+	copy = table_new(homes_of(table), table->spill_mask + 1);
 	if (!copy)
 		return ENOMEM;
 	while ((ksem = ids_next(table, &cursor, &refs))) {
-		if (life_take(&ksem->life, life_refs(refs)))
+		if (life_take(&object_cold(ksem)->life, life_refs(refs)))
 			goto undo; /* more references than can be counted */
+		ids_disown(ksem);
 		insert(copy, ksem, refs);
 	}
 	store_rel(&to->table, copy); /* KSEM_ORD_2 release */
@@ -251,7 +279,7 @@ int ids_copy(struct ids *to, const struct ids *from)
 	return 0;
 undo:
 	for (cursor = 0; (ksem = ids_next(copy, &cursor, &refs));)
-		life_drop(&ksem->life, life_refs(refs)); /* never the last: `from` has some */
+		life_drop(&object_cold(ksem)->life, life_refs(refs)); /* never the last: `from` has some */
 	memory_free(copy);
 	return ENOMEM;
 }
@@ -267,14 +295,12 @@ struct ids_table *ids_take_all(struct ids *ids)
 
 struct ksem *ids_next(const struct ids_table *table, size_t *cursor, uint32_t *refs)
 {
-	size_t homes = table->mask + 1;
+	while (table != &ids_none && *cursor < homes_of(table) + table->spill_mask + 1) {
+		const struct ids_entry *entry = &table->home[(*cursor)++]; /* spill follows home */
+		struct ksem *ksem = own_ksem(entry);
 
-	while (table != &ids_none && *cursor < homes + table->spill_mask + 1) {
-		size_t at = (*cursor)++;
-		struct ksem *ksem = own_entry(&table->home[at]); /* spill follows home */
-
-		if (ksem && ksem != &ids_absent) {
-			*refs = table->refs[at];
+		if (ksem && ksem != ids_absent) {
+			*refs = entry->refs;
 			return ksem;
 		}
 	}

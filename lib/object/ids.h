@@ -1,82 +1,121 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The id table of a process: to which semaphores it has references, and how many.
+ * What a process holds by id: which semaphores it has references to, and how many to each; and how it finds them.
  *
- * A look-up is wait-free. It touches one cache line of the table, then the semaphore's: an entry is a pointer, and the
- * semaphore knows its id. The low bits of the id are the index into `home`. The namespace makes ids whose low bits are
- * dense (private/numbers.h), so nearly every entry is in `home`. If its place there is taken, it goes to `spill`, a
- * hash table with linear probing that is at most half full. While `spill` is empty, look-ups don't read it.
+ * Most semaphores are found without a table. The low bits of an id are the semaphore's number in its namespace, which
+ * says where it stands (private/numbers.h). What stands there has a tag. A process has a number too, from the same
+ * numbers, and `holder` is that number's offset, taken from 0. The tag of a semaphore is
  *
- * In the common case, a post or take is one restartable sequence that looks the id up and changes the slot or the word
- * (ids_put, ids_take; percpu/sequence.h). It needs no read section.
+ *   its id + holder    while one process holds it: the one that made it. Set before the semaphore is published
+ *   its id             from when another process comes to hold it, too, or that one drops its last reference
  *
- * Changes are made under the process's lock. Other look-ups need an RCU read section around the look-up and the use of
- * its result. A table that is too small, too large or too scattered is replaced as a whole, and the old one is put on
- * the caller's retired list. KSEM_ORD_2 publishes tables and entries. A reader of an old table may find a reference
- * that was dropped after the reader began; that is as if it had read before the drop.
+ * So the tag is what a process expects, by an id and its own holder, only where it holds the semaphore of this very
+ * id: two processes' holders differ in the bits that tell places, so one that expects another's tag asked by an id
+ * that leads to another place. A tag that is 0 belongs to nothing; who expects it asked for the place of its own
+ * process's number, where no semaphore is. Wherever a tag isn't the one expected, the table decides.
+ *
+ * The table holds every reference. A look-up there is wait-free, too: one cache line of the table, then the semaphore.
+ * An entry's `home` is addressed by the id's low bits, which the namespace keeps dense, so nearly every entry stands in
+ * its home. One that finds its home taken goes to `spill`, which is addressed by a hash, probed in order, and at most
+ * half full; where it is empty a look-up doesn't go there.
+ *
+ * A post or take as it is most often is a look-up and the change of a slot, or of the word, in one restartable sequence
+ * (ids_put, ids_take), which is its own read section.
+ *
+ * Changes are made under the process's lock. Other readers need an RCU read section around the look-up and the use of
+ * what it found. A table that is too small, too large or too scattered is replaced whole (KSEM_ORD_2 publishes tables
+ * and entries); the old one is retired to the caller's list. A reader that found an old table, or an old tag, may
+ * find a reference that was dropped since it began, which is as if it had come before the drop.
  */
 #ifndef KSEM_OBJECT_IDS_H
 #define KSEM_OBJECT_IDS_H
 
 #include "base/atomic.h"
 #include "object/object.h"
-#include "percpu/sequence.h"
 
-typedef struct ksem *ids_entry; /* &ids_absent: none; in spill, NULL: there never was one */
+extern struct object_elsewhere ids_nothing; /* constant; its id is 0, and it is dead, here and elsewhere */
+#define ids_absent (&ids_nothing.ksem)
 
-extern struct ksem ids_absent; /* constant; its id is 0, and it is dead */
+struct ids_entry {
+	atomic(struct ksem *) ksem; /* RCU-published. ids_absent: none; in spill NULL where there was none ever */
+	uint32_t refs;              /* under the process's lock: references */
+	uint32_t unused;
+};
 
 struct ids_table {
 	struct retired retired;
-	size_t mask;              /* constant, as are spill_mask and the pointers: places of home - 1 */
-	size_t spill_mask;        /* places of spill - 1 */
-	atomic(ids_entry) *spill; /* RCU-published entries, as those of home */
-	uint32_t *refs;           /* under the process's lock: references of each entry, first home's, then spill's */
-	atomic(size_t) spilled;   /* places of spill that aren't free; changed under the lock */
-	size_t bytes;             /* constant: of the whole allocation */
-	atomic(ids_entry) home[];
+	size_t mask;             /* constant, as are spill_mask and spill: what the places of home take of an id */
+	size_t spill_mask;       /* entries of spill - 1 */
+	struct ids_entry *spill; /* it follows home */
+	atomic(size_t) spilled;  /* entries of spill that aren't free; changed under the lock */
+	size_t bytes;            /* constant: of the whole allocation */
+	_Alignas(KSEM_CACHE_LINE) struct ids_entry home[];
 };
 
 struct ids {
-	atomic(struct ids_table *) table;       /* RCU-published */
-	_Alignas(KSEM_CACHE_LINE) size_t count; /* under the process's lock: entries; not in the readers' cache line */
+	char *base;                       /* constant, as are mask and holder: the word of the namespace's number 0 */
+	uint64_t mask;                    /* what of an id tells how far from there it is */
+	uint64_t holder;                  /* never 0 */
+	atomic(struct ids_table *) table; /* RCU-published */
+	char apart[24];                   /* what is read seldom, and changes, from what is read much */
+	size_t count;                     /* under the process's lock: entries */
 };
 
-#define IDS_FIND_INPUTS(ids, wanted)                                                                          \
-	RSEQ_INPUTS, [word_at] "i"(offsetof(struct ksem, sem.word)),                                          \
-		KSEM_INLINE_FIND_INPUTS((ids)->table, offsetof(struct ids_table, mask),                       \
-					offsetof(struct ids_table, home), wanted, offsetof(struct ksem, id)), \
-		SEQUENCE_INPUTS(WORD_USUAL, PERCPU_SAMPLE_PERIOD, offsetof(struct ksem, sem.owners_byte),     \
-				OBJECT_ELSEWHERE, offsetof(struct object_elsewhere, sem),                     \
-				offsetof(struct plain, word))
+#define IDS_NUMBER_SHIFT 4 /* a number's place in an id: how far it is from number 0, in bytes */
 
+/*
+ * Entries that a table's home has at least. In a sequence the tag alone says whether an entry of the table is of the
+ * id. So that no other id leads to an entry whose tag is its own semaphore's id + holder, a process's number is no
+ * multiple of this.
+ */
+#define IDS_HOMES_LEAST 8
+
+/* Of a process that has no number: it finds everything by the table. */
 void ids_init(struct ids *ids);
 
-/* The rest of ids_find, if the semaphore isn't in its place in `home`. */
+/* Of one that has that number, whose semaphores stand from `base` on. */
+void ids_init_holder(struct ids *ids, char *base, uint64_t mask, uint64_t number);
+
+/* The miss path of ids_find_listed. */
 struct ksem *ids_find_spilled(const struct ids_table *table, ksem_id_t id);
 
-/* The semaphore of that id, or NULL. In a read section, or under the lock. */
-static inline struct ksem *ids_find(const struct ids *ids, ksem_id_t id)
+static inline struct ids_entry *ids_home(const struct ids_table *table, ksem_id_t id)
 {
-	const struct ids_table *table = load_acq(&ids->table);        /* KSEM_ORD_2 acquire */
-	struct ksem *ksem = load_acq(&table->home[id & table->mask]); /* KSEM_ORD_2 acquire */
+	return (struct ids_entry *)(uintptr_t)((uintptr_t)table->home + (id & table->mask));
+}
 
-	if (likely(ksem->id == id && id != 0))
+/* The semaphore of that id, by the table, or NULL. In a read section, or under the lock. */
+static inline struct ksem *ids_find_listed(const struct ids *ids, ksem_id_t id)
+{
+	const struct ids_table *table = load_acq(&ids->table);    /* KSEM_ORD_2 acquire */
+	struct ksem *ksem = load_acq(&ids_home(table, id)->ksem); /* KSEM_ORD_2 acquire */
+
+	if (likely(object_id(ksem) == id && id != 0))
 		return ksem;
 	return ids_find_spilled(table, id);
 }
 
+/* The same, without the table where it isn't needed. It may be one that is dead and was none. In a read section. */
+static inline struct ksem *ids_find(const struct ids *ids, ksem_id_t id)
+{
+	struct ksem *ksem = (struct ksem *)(void *)(ids->base + (id & ids->mask));
+
+	if (likely(load_acq(object_tag(ksem)) == id + ids->holder && ids->mask != 0)) /* KSEM_ORD_2 acquire */
+		return ksem;
+	return ids_find_listed(ids, id);
+}
+
 /*
- * Posts, or takes, one permit of the semaphore with that id, in this processor's slot or in the word, which may be
- * elsewhere (object.h). False: nothing was done; look the id up, and use the slow path.
+ * One permit into, or out of, the semaphore of that id: by this processor's slot, or by the word. False: look it up,
+ * and do it otherwise. Of a private namespace's process.
  */
 static ALWAYS_INLINE bool ids_put(const struct ids *ids, ksem_id_t id)
 {
 #if KSEM_INLINE_WORKS
-	__asm__ goto(SEQUENCE(KSEM_INLINE_FIND, KSEM_INLINE_FOUND, KSEM_INLINE_PUT, SEQUENCE_WORD_PUT, "",
-			      SEQUENCE_PLAIN_PUT)
+	__asm__ goto(KSEM_INLINE_BY_ID_SEQUENCE(KSEM_INLINE_PUT, KSEM_INLINE_WORD_PUT, "")
 		     :
-		     : IDS_FIND_INPUTS(ids, id)
+		     : RSEQ_INPUTS,
+		       KSEM_INLINE_BY_ID_INPUTS(ids->base, ids->mask, ids->holder, ids->table, id, rseq_takes)
 		     : KSEM_INLINE_CLOBBERS
 		     : refused, done);
 done:
@@ -90,10 +129,10 @@ refused:
 static ALWAYS_INLINE bool ids_take(const struct ids *ids, ksem_id_t id)
 {
 #if KSEM_INLINE_WORKS
-	__asm__ goto(SEQUENCE(KSEM_INLINE_FIND, KSEM_INLINE_FOUND, KSEM_INLINE_TAKE, SEQUENCE_WORD_TAKE,
-			      SEQUENCE_COUNT_TAKE, SEQUENCE_PLAIN_TAKE)
+	__asm__ goto(KSEM_INLINE_BY_ID_SEQUENCE(KSEM_INLINE_TAKE, KSEM_INLINE_WORD_TAKE_COUNTED, KSEM_INLINE_COUNT)
 		     :
-		     : IDS_FIND_INPUTS(ids, id)
+		     : RSEQ_INPUTS,
+		       KSEM_INLINE_BY_ID_INPUTS(ids->base, ids->mask, ids->holder, ids->table, id, rseq_takes)
 		     : KSEM_INLINE_CLOBBERS
 		     : refused, done);
 done:
@@ -104,20 +143,62 @@ refused:
 	return false;
 }
 
-/* Makes room for one more entry. 0 or ENOMEM. If it replaces the table, the old one goes to *old. */
+/* The same of a shared namespace's process, all of whose semaphores are elsewhere (object.h). */
+#define IDS_SHARED_INPUTS(ids, id)                                                               \
+	RSEQ_INPUTS, [usual] "i"(KSEM_INLINE_USUAL), KSEM_INLINE_TABLE_INPUTS((ids)->table, id), \
+		[elsewhere_at] "i"(offsetof(struct object_elsewhere, sem) - offsetof(struct object_elsewhere, ksem))
+
+static ALWAYS_INLINE bool ids_put_elsewhere(const struct ids *ids, ksem_id_t id)
+{
+#if KSEM_INLINE_WORKS
+	__asm__ goto(KSEM_INLINE_SHARED_SEQUENCE(KSEM_INLINE_WORD_PUT)
+		     :
+		     : IDS_SHARED_INPUTS(ids, id)
+		     : KSEM_INLINE_CLOBBERS
+		     : refused);
+	return true;
+refused:
+#endif
+	(void)ids, (void)id;
+	return false;
+}
+
+static ALWAYS_INLINE bool ids_take_elsewhere(const struct ids *ids, ksem_id_t id)
+{
+#if KSEM_INLINE_WORKS
+	__asm__ goto(KSEM_INLINE_SHARED_SEQUENCE(KSEM_INLINE_WORD_TAKE)
+		     :
+		     : IDS_SHARED_INPUTS(ids, id)
+		     : KSEM_INLINE_CLOBBERS
+		     : refused);
+	return true;
+refused:
+#endif
+	(void)ids, (void)id;
+	return false;
+}
+
+/* Makes sure that the next insertion finds room. 0 or ENOMEM. A table that it replaced goes to *old. */
 int ids_reserve(struct ids *ids, struct reclaim *old);
 
 /* Enters a reference that the caller took: one more for an entry, or a new entry, for which ids_reserve made room. */
 void ids_add(struct ids *ids, struct ksem *ksem);
 
-/* Takes one reference to a semaphore out of the table. The caller drops it. */
+/* Before a semaphore is published that this process alone will hold: its id and its tag. */
+void ids_own(const struct ids *ids, struct ksem *ksem, ksem_id_t id);
+
+/* Of a semaphore that this process drops, or that others hold too, from now on: only the table has it. */
+void ids_disown(struct ksem *ksem);
+
+/* Takes one reference of a semaphore out. What becomes of the reference is the caller's business. */
 void ids_remove(struct ids *ids, struct ksem *ksem, struct reclaim *old);
 
 /* Copies another table into an empty one, and takes references for the copy. 0 or ENOMEM. Under the other's lock. */
 int ids_copy(struct ids *to, const struct ids *from);
 
 /*
- * Empties the table, and returns the old one. The caller visits its entries by ids_next, and retires it by ids_retire.
+ * Empties the table and gives what was in it to the caller, who visits it with ids_next, disowns each, and retires it
+ * with ids_retire.
  */
 struct ids_table *ids_take_all(struct ids *ids);
 

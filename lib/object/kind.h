@@ -68,6 +68,12 @@ struct namespace_ops {
 	bool has_common_ids;
 
 	/*
+	 * A process comes. From then on its *ids knows its number, which *number keeps: it is given back as an ended
+	 * semaphore is. NULL: none is left. 0; ENOMEM. `enter` NULL: processes have no numbers.
+	 */
+	int (*enter)(struct ksem_ns *ns, struct ids *ids, struct ksem **number);
+
+	/*
 	 * Makes room in the process's id table, makes a semaphore with one reference, and puts it into the namespace.
 	 * EEXIST: the name exists; ENFILE; ENOMEM; ... Under the lock of the process.
 	 */

@@ -144,7 +144,7 @@ void namespace_unpin(struct ksem *ksem)
 {
 	struct reclaim garbage = RECLAIM_NONE;
 
-	namespace_drop(ksem->ns, ksem, life_keep(), &garbage);
+	namespace_drop(object_ns(ksem), ksem, life_keep(), &garbage);
 	reclaim_free(garbage);
 }
 

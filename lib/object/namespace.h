@@ -38,7 +38,7 @@ struct ksem_ns {
 /* What the semaphore's kind does. */
 static inline const struct semaphore_ops *semaphore_ops(const struct ksem *ksem)
 {
-	return ksem->ns->ops->semaphores[object_order(ksem)];
+	return object_ns(ksem)->ops->semaphores[object_order(ksem)];
 }
 
 /* Initializes a new namespace, except for what its kind adds. Defaults have been filled into the options. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * struct ksem: a semaphore with what surrounds it, in one cache line.
+ * struct ksem: a semaphore, and what surrounds it. The hot part is its word and its tag, 16 bytes (word/state.h); the
+ * rest stands in the cold half of its block. The tag says who finds it by id (ids.h).
  *
- * Its life: object_new; published in a namespace's slots, a process's id table, perhaps under a name; taken out of them
- * as it loses its last reference, name, pin and waiter; retired; freed after an epoch. A reader that found it in a
- * table may use `sem`, `id` and `life` until it leaves its read section, whatever happens to it meanwhile.
+ * Its life: a namespace takes a number for it (private/numbers.h), which is where it stands; object_init; published by
+ * its tag, in a process's id table, perhaps under a name; taken out of them as it loses its last reference, name, pin
+ * and waiter; retired; after an epoch the number is free again. A reader that found it may use `sem`, `life` and `id`
+ * until it leaves its read section, whatever happens to it meanwhile.
  */
 #ifndef KSEM_OBJECT_OBJECT_H
 #define KSEM_OBJECT_OBJECT_H
@@ -22,37 +24,114 @@
 struct name;
 
 struct ksem {
-	union {
-		struct retired retired; /* under the namespace's lock, from the semaphore's end on */
-		struct name *name;      /* under the namespace's lock, until then; NULL: anonymous, or unlinked */
-	};
 	struct semaphore sem; /* atomic */
-	atomic(life_t) life;  /* atomic */
-	ksem_id_t id;         /* constant after creation, as are ns and owner */
-	struct ksem_ns *ns;
-	struct ksem_cred owner;
 };
 
-_Static_assert(sizeof(struct ksem) <= KSEM_CACHE_LINE, "a semaphore is one cache line");
-_Static_assert(offsetof(struct ksem, retired) == 0, "reclaim_free frees from the first member on");
+struct object_cold {
+	struct semaphore_cold sem;
+	atomic(life_t) life; /* atomic */
+	ksem_id_t id;        /* constant after creation, as is owner */
+	struct ksem_cred owner;
+	union {
+		struct ksem *next_retired; /* owner of the list only, from the semaphore's end on (reclaim.h) */
+		struct name *name;         /* under the namespace's lock, until then; NULL: anonymous, or unlinked */
+		uint64_t next_free;        /* private/numbers.h */
+	};
+};
 
-/* Mode and kind stand in the bytes that the semaphore leaves; constant after creation. */
-static inline mode_t object_mode(const struct ksem *ksem)
+/* What a block's first unit has in the place of a cold half: the same for all semaphores of the block. */
+struct object_home {
+	struct ksem_ns *ns;                   /* constant, as is what follows */
+	void (*give_back)(struct ksem *ksem); /* after its end, and an epoch; NULL: it stands in memory of its own */
+	void *of;                             /* what give_back gives it back to */
+};
+
+_Static_assert(sizeof(struct object_cold) == COLD_BYTES, "a cold half");
+_Static_assert(sizeof(struct object_home) <= COLD_BYTES, "a cold half");
+
+static inline struct object_cold *object_cold(const struct ksem *ksem)
 {
-	return ksem->sem.owners;
+	return (struct object_cold *)semaphore_cold(&ksem->sem);
 }
 
-#define OBJECT_NAMED     1 /* made by open, not by init */
-#define OBJECT_ELSEWHERE 2 /* its permits and waiters are in a semaphore elsewhere (struct object_elsewhere) */
+static inline const struct object_home *object_home(const struct ksem *ksem)
+{
+	return (const void *)semaphore_block_cold(&ksem->sem);
+}
+
+static inline struct ksem_ns *object_ns(const struct ksem *ksem)
+{
+	return object_home(ksem)->ns;
+}
+
+static inline ksem_id_t object_id(const struct ksem *ksem)
+{
+	return object_cold(ksem)->id;
+}
+
+static inline atomic(uint64_t) *object_tag(const struct ksem *ksem)
+{
+	return (atomic(uint64_t) *)(uintptr_t)((uintptr_t)ksem - offsetof(struct semaphore_unit, sem));
+}
+
+/* Mode and kind stand in the bytes that the semaphore leaves; mode is constant after creation. */
+static inline mode_t object_mode(const struct ksem *ksem)
+{
+	return object_cold(ksem)->sem.owners;
+}
+
+#define OBJECT_NAMED  1 /* constant: made by open, not by init */
+#define OBJECT_LISTED 2 /* under the namespace's lock: it counts for the limit, and is to be seen (private/numbers.h) */
 
 static inline bool object_is_named(const struct ksem *ksem)
 {
-	return ksem->sem.owners_byte & OBJECT_NAMED;
+	return load_rlx(&object_cold(ksem)->sem.owners_byte) & OBJECT_NAMED; /* relaxed: constant */
+}
+
+/*
+ * An object whose semaphore is elsewhere: in memory that OS processes share. Its own word is dead from the start.
+ * Its address tells it from others: there the bit KSEM_INLINE_PRIVATE is clear, as it is in NULL.
+ */
+struct object_elsewhere {
+	_Alignas(BLOCK_BYTES) struct retired retired; /* under the namespace's lock, from the semaphore's end on */
+	char *cold;                                   /* with `retired`, a struct semaphore_block */
+	uint64_t apart;
+	uint64_t tag;
+	struct ksem ksem;
+	struct plain *sem; /* constant, but in a fork's child */
+	union {
+		struct object_home home;
+		char bytes[COLD_BYTES];
+	} unit[3]; /* the cold half of the block's; the third is this one's */
+};
+
+_Static_assert(offsetof(struct object_elsewhere, cold) == offsetof(struct semaphore_block, cold), "it begins a block");
+_Static_assert(offsetof(struct object_elsewhere, ksem) - offsetof(struct object_elsewhere, tag) ==
+		       offsetof(struct semaphore_unit, sem),
+	       "the tag is before the word");
+_Static_assert(offsetof(struct object_elsewhere, ksem) / sizeof(struct semaphore_unit) == 2, "it is the third unit");
+_Static_assert(!(offsetof(struct object_elsewhere, ksem) & KSEM_INLINE_PRIVATE), "its address tells what it is");
+_Static_assert(offsetof(struct semaphore_unit, sem) == KSEM_INLINE_PRIVATE, "that of others tells it too");
+
+static inline bool object_is_private(const struct ksem *ksem)
+{
+	return (uintptr_t)ksem & KSEM_INLINE_PRIVATE;
 }
 
 static inline bool object_is_elsewhere(const struct ksem *ksem)
 {
-	return ksem->sem.owners_byte & OBJECT_ELSEWHERE;
+	return !object_is_private(ksem);
+}
+
+static inline struct object_elsewhere *object_elsewhere_of(const struct ksem *ksem)
+{
+	return (void *)((uintptr_t)ksem - offsetof(struct object_elsewhere, ksem));
+}
+
+/* That semaphore. */
+static inline struct plain *object_elsewhere(const struct ksem *ksem)
+{
+	return object_elsewhere_of(ksem)->sem;
 }
 
 /* Which waiter gets a permit (enum object_order, kind.h): there is one order yet. */
@@ -60,21 +139,6 @@ static inline unsigned object_order(const struct ksem *ksem)
 {
 	(void)ksem;
 	return 0;
-}
-
-/*
- * An object whose semaphore is elsewhere: in memory that OS processes share. Its own word is dead from the start, so
- * that a sequence of <ksem/inline.h>, which knows only that word, is refused.
- */
-struct object_elsewhere {
-	struct ksem ksem;
-	struct plain *sem; /* constant, but in a fork's child */
-};
-
-/* That semaphore. */
-static inline struct plain *object_elsewhere(struct ksem *ksem)
-{
-	return ((struct object_elsewhere *)ksem)->sem;
 }
 
 /* The common case of a take by the word, wherever that is. False: nothing was done. */
@@ -90,40 +154,39 @@ static inline void object_spin_at(struct ksem *ksem, struct spin *spin)
 	bool elsewhere = object_is_elsewhere(ksem);
 
 	spin->word = elsewhere ? &object_elsewhere(ksem)->word : &ksem->sem.word;
-	spin->hint = elsewhere ? &object_elsewhere(ksem)->spin : &ksem->sem.spin;
+	spin->hint = elsewhere ? &object_elsewhere(ksem)->spin : &semaphore_cold(&ksem->sem)->spin;
 }
 
-/* All but id and name, of one with one reference that nobody sees yet. */
-static inline void object_init(struct ksem *ksem, struct ksem_ns *ns, const struct ksem_cred *owner, unsigned kind,
-			       mode_t mode, uint32_t value)
+/* All but id, name and tag, of one with one reference that nobody sees yet. */
+static inline void object_init(struct ksem *ksem, const struct ksem_cred *owner, bool named, mode_t mode,
+			       uint32_t value)
 {
+	struct object_cold *cold = object_cold(ksem);
+
 	semaphore_init(&ksem->sem, value);
-	store_rlx(&ksem->life, life_refs(1)); /* relaxed: nobody sees it until it is published */
-	ksem->ns = ns;
-	ksem->owner = *owner;
-	ksem->sem.owners = mode;
-	ksem->sem.owners_byte = (uint8_t)kind;
+	store_rlx(&cold->life, life_refs(1)); /* relaxed: nobody sees it until it is published */
+	cold->owner = *owner;
+	cold->name = NULL;
+	cold->sem.owners = mode;
+	store_rlx(&cold->sem.owners_byte, named ? OBJECT_NAMED : 0); /* relaxed: as above */
 }
 
-/*
- * A semaphore that nobody sees yet, with one reference; id, name and the name's keep are the caller's to set. NULL: no
- * memory.
- */
-static inline struct ksem *object_new(struct ksem_ns *ns, const struct ksem_cred *owner, bool named, mode_t mode,
-				      uint32_t value)
+/* The same of one whose semaphore is elsewhere. The block is all 0. */
+static inline void object_elsewhere_init(struct object_elsewhere *object, struct ksem_ns *ns,
+					 const struct ksem_cred *owner, bool named, mode_t mode, ksem_id_t id)
 {
-	struct ksem *ksem = memory_alloc(sizeof(*ksem), KSEM_CACHE_LINE);
-
-	if (!ksem)
-		return NULL;
-	object_init(ksem, ns, owner, named ? OBJECT_NAMED : 0, mode, value);
-	return ksem;
+	object->cold = object->unit[0].bytes;
+	object->unit[0].home.ns = ns;
+	object_init(&object->ksem, owner, named, mode, 0);
+	object_cold(&object->ksem)->id = id;
+	object->tag = id;
+	semaphore_kill(&object->ksem.sem);
 }
 
 /* A keep for who found the semaphore in a read section. EINVAL: it is being ended. */
 static inline int object_pin(struct ksem *ksem, struct ksem **pinned)
 {
-	int error = life_take(&ksem->life, life_keep());
+	int error = life_take(&object_cold(ksem)->life, life_keep());
 
 	if (!error)
 		*pinned = ksem;

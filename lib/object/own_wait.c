@@ -15,7 +15,7 @@ void own_wait_end_orphan(struct ksem *ksem)
 
 	fork_gate_enter();
 	own_wait.ksem = NULL;
-	namespace_end(ksem->ns, ksem, &garbage);
+	namespace_end(object_ns(ksem), ksem, &garbage);
 	reclaim_free(garbage);
 	fork_gate_leave();
 }

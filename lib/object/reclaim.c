@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 #include "base/rcu.h"
+#include "object/object.h"
 #include "os/membarrier.h"
 
 /* Waits until no read section and no sequence can see what was taken out of all tables before the call. */
@@ -33,6 +34,14 @@ void reclaim_add(struct reclaim *list, struct retired *retired, size_t bytes)
 	list->bytes += bytes;
 }
 
+void reclaim_add_ended(struct reclaim *list, struct ksem *ksem)
+{
+	object_cold(ksem)->next_retired = list->ended;
+	list->ended = ksem;
+	list->blocks++;
+	list->bytes += sizeof(struct semaphore_unit) + COLD_BYTES;
+}
+
 void reclaim_join(struct reclaim *list, struct reclaim *from)
 {
 	struct retired **end = &from->head;
@@ -52,6 +61,13 @@ void reclaim_join(struct reclaim *list, struct reclaim *from)
 
 		from->mappings = mapping->next;
 		reclaim_add_mapping(list, mapping, mapping->start, mapping->bytes);
+	}
+	while (from->ended) {
+		struct ksem *ksem = from->ended;
+
+		from->ended = object_cold(ksem)->next_retired;
+		object_cold(ksem)->next_retired = list->ended;
+		list->ended = ksem;
 	}
 	list->blocks += from->blocks;
 	list->bytes += from->bytes;
@@ -102,17 +118,28 @@ static void unmap(const struct mapping *mapping)
 	errno = saved;
 }
 
+static void give_back(struct ksem *ended)
+{
+	while (ended) {
+		struct ksem *next = object_cold(ended)->next_retired;
+
+		object_home(ended)->give_back(ended);
+		ended = next;
+	}
+}
+
 void reclaim_free(struct reclaim batch)
 {
 	slots_t lost;
 
-	if (!batch.head && !batch.slots && !batch.mappings && likely(!slots_many_lost()))
+	if (!batch.head && !batch.slots && !batch.mappings && !batch.ended && likely(!slots_many_lost()))
 		return;
 	lost = slots_take_lost();
 	wait_an_epoch();
 	give_slots(lost);
 	give_slots(batch.slots);
 	unmap(batch.mappings);
+	give_back(batch.ended);
 	while (batch.head) {
 		struct retired *retired = batch.head;
 

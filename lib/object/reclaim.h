@@ -24,7 +24,9 @@
 #define RECLAIM_BLOCKS 1024
 #define RECLAIM_BYTES  (256 * 1024)
 
-#define RECLAIM_NONE ((struct reclaim){NULL, 0, 0, 0, NULL})
+#define RECLAIM_NONE ((struct reclaim){NULL, 0, 0, 0, NULL, NULL})
+
+struct ksem;
 
 struct retired {
 	struct retired *next; /* owner of the list only */
@@ -42,10 +44,14 @@ struct reclaim {
 	size_t blocks, bytes;
 	slots_t slots;            /* and slots, chained; 0: none */
 	struct mapping *mappings; /* and these */
+	struct ksem *ended;       /* and semaphores in their namespace's memory, chained */
 };
 
 /* Adds a block of that size, whose first member is *retired, to a list. */
 void reclaim_add(struct reclaim *list, struct retired *retired, size_t bytes);
+
+/* Adds a semaphore that has ended, in its namespace's memory: its number is to be free again. */
+void reclaim_add_ended(struct reclaim *list, struct ksem *ksem);
 
 /* Moves all of one list to another. */
 void reclaim_join(struct reclaim *list, struct reclaim *from);

@@ -9,7 +9,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #if KSEM_INLINE_WORKS && defined(__has_include)
@@ -22,14 +24,18 @@
 ptrdiff_t rseq_area;
 uint32_t rseq_processors;
 char *rseq_slots;
-PUBLIC struct ksem_inline ksem_inline_1; /* constant after rseq_start */
+ptrdiff_t rseq_takes;
+PUBLIC struct ksem_inline ksem_inline_2; /* constant after rseq_start */
 
-static void say_where(char *slots, ptrdiff_t area, uint32_t processors)
+__attribute__((used)) _Thread_local uint32_t percpu_takes;
+
+static void say_where(char *slots, ptrdiff_t area, ptrdiff_t takes, uint32_t processors)
 {
 	rseq_slots = slots;
 	rseq_area = area;
+	rseq_takes = takes;
 	rseq_processors = processors;
-	ksem_inline_1 = (struct ksem_inline){slots, area, processors};
+	ksem_inline_2 = (struct ksem_inline){slots, area, takes, processors};
 }
 
 #if KSEM_INLINE_WORKS
@@ -40,22 +46,27 @@ static _Thread_local struct {
 	uint64_t sequence;
 } nowhere = {UINT32_MAX, UINT32_MAX, 0}; /* owner only */
 
-static char *thread_pointer(void)
+static ptrdiff_t of_thread(void *own)
 {
-#if defined(__x86_64__)
-	char *pointer;
-
-	__asm__("movq %%fs:0, %0" : "=r"(pointer));
-	return pointer;
-#else
-	return __builtin_thread_pointer();
-#endif
+	return (char *)own - ksem_inline_thread();
 }
 
-__attribute__((constructor)) static void refuse(void)
+__attribute__((constructor)) void rseq_begin(void)
 {
 	if (!rseq_processors)
-		say_where(NULL, (char *)&nowhere - thread_pointer(), 0);
+		say_where(NULL, of_thread(&nowhere), of_thread(&percpu_takes), 0);
+}
+
+#else
+
+static ptrdiff_t of_thread(void *own)
+{
+	(void)own;
+	return 0;
+}
+
+void rseq_begin(void)
+{
 }
 
 #endif
@@ -86,6 +97,22 @@ static int highest_possible(void)
 	return (int)strtol(list + length, NULL, 10);
 }
 
+/*
+ * May the thread run on a processor with a higher number? Then the list isn't the kernel's own, and sequences, which
+ * look at no number but for its sign, would leave the slots.
+ */
+static bool runs_beyond(int highest)
+{
+	unsigned char mask[8192 / 8]; /* as many processors as Linux can have */
+	long bytes = syscall(SYS_sched_getaffinity, 0, sizeof(mask), mask);
+
+	for (long i = 0; i < 8 * bytes; i++) {
+		if (mask[i / 8] >> i % 8 & 1 && i > highest)
+			return true;
+	}
+	return false;
+}
+
 uint32_t rseq_possible(void)
 {
 	int saved = errno;
@@ -94,6 +121,8 @@ uint32_t rseq_possible(void)
 	if (__rseq_size == 0)
 		return 0; /* refused by the kernel, or switched off (GLIBC_TUNABLES=glibc.pthread.rseq=0) */
 	highest = highest_possible();
+	if (runs_beyond(highest))
+		highest = -1;
 	errno = saved;
 	return (uint32_t)(highest + 1);
 }
@@ -119,5 +148,5 @@ static ptrdiff_t registered_area(void)
 
 void rseq_start(char *slots)
 {
-	say_where(slots, registered_area(), rseq_possible());
+	say_where(slots, registered_area(), of_thread(&percpu_takes), rseq_possible());
 }

@@ -13,15 +13,14 @@
 #define BACK_OFF_MAX 10   /* after this many doublings the semaphore loses its slots */
 #define PASS_MORE    64   /* weight of a sample that finds more than one permit */
 #define PASS_ONE     1    /* weight of a sample that finds the last one */
-
-__attribute__((used)) _Thread_local uint32_t percpu_takes;
+#define LOOK_PERIOD  8    /* where no slots are left, every that many samples one is looked at */
 
 /* ---- In flight: working on slots other than in a sequence. In a read section. ---- */
 
 /* The semaphore's slots; the caller is in flight from now on, and looks at the mode after this. 0: it has none. */
 static slots_t visit(struct semaphore *sem)
 {
-	slots_t slots = load_acq(&sem->slots); /* KSEM_ORD_12 acquire */
+	slots_t slots = load_acq(&semaphore_cold(sem)->slots); /* KSEM_ORD_12 acquire */
 
 	if (slots <= 0)
 		return 0;
@@ -47,6 +46,18 @@ static bool change_mode(struct semaphore *sem, enum word_mode from, enum word_mo
 		/* KSEM_ORD_13 release, KSEM_ORD_13 acquire */
 	} while (!cas_acq_rel(&sem->word, &c, word_with_mode(c, to)));
 	return true;
+}
+
+/* From preparing, if it is that still: the word says where its slots are. */
+static void become_percpu(struct semaphore *sem, slots_t slots)
+{
+	word_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
+
+	do {
+		if (word_mode(c) != WORD_PREPARING)
+			return;
+		/* KSEM_ORD_13 release, KSEM_ORD_13 acquire */
+	} while (!cas_acq_rel(&sem->word, &c, word_with_place(c, (uint32_t)slots)));
 }
 
 static uint64_t changes_of(slots_t slots)
@@ -222,7 +233,7 @@ static void prepare(struct semaphore *sem, slots_t slots)
 	} while (!cas_acq_rel(&sem->word, &c, word_with_mode(c, WORD_PREPARING)));
 	store_rlx(&control->changes, changes_of(slots));    /* relaxed: a number to go by */
 	if (fetch_add_acq_rel(&control->in_flight, 0) == 0) /* KSEM_ORD_11 release, KSEM_ORD_11 acquire */
-		change_mode(sem, WORD_PREPARING, WORD_PERCPU);
+		become_percpu(sem, slots);
 	else
 		change_mode(sem, WORD_PREPARING, WORD_CENTRAL);
 }
@@ -249,8 +260,9 @@ static bool lose(struct semaphore *sem, slots_t slots)
 {
 	if (word_mode(load_acq(&sem->word)) != WORD_CENTRAL) /* KSEM_ORD_13 acquire */
 		return false;
-	if (!cas_acq_rel(&sem->slots, &slots, lost_now())) /* KSEM_ORD_12 release, KSEM_ORD_12 acquire */
-		return false;                              /* the semaphore's end took them */
+	/* KSEM_ORD_12 release, KSEM_ORD_12 acquire; else the semaphore's end took them */
+	if (!cas_acq_rel(&semaphore_cold(sem)->slots, &slots, lost_now()))
+		return false;
 	slots_lose(slots);
 	return true;
 }
@@ -265,7 +277,7 @@ static void give(struct semaphore *sem, slots_t have)
 
 	if (!slots)
 		return;
-	if (!cas_acq_rel(&sem->slots, &have, slots)) { /* KSEM_ORD_12 release, KSEM_ORD_12 acquire */
+	if (!cas_acq_rel(&semaphore_cold(sem)->slots, &have, slots)) { /* KSEM_ORD_12 release, KSEM_ORD_12 acquire */
 		slots_give(slots);
 		return;
 	}
@@ -286,7 +298,7 @@ static void earn(struct semaphore *sem, slots_t have)
 	if (have <= SLOTS_LOST && !epoch_has_passed(have))
 		return;
 	next = (slots_t)(have <= SLOTS_LOST ? -SLOTS_AFTER_SAMPLES : have + 1);
-	cas_rlx(&sem->slots, &have, next); /* relaxed: a number to go by */
+	cas_rlx(&semaphore_cold(sem)->slots, &have, next); /* relaxed: a number to go by */
 }
 
 /* A sample of one that has. */
@@ -310,14 +322,22 @@ static void consider(struct semaphore *sem, slots_t slots)
 	store_rel(&control->preparer, 0); /* KSEM_ORD_11 release */
 }
 
+/* Where no slots are left to give, few samples are worth looking at: what they look at is mostly in no cache. */
+static bool worth_a_look(void)
+{
+	static _Thread_local unsigned skipped; /* owner only, and its signal handlers: it needn't be exact */
+
+	return slots_are_left() || ++skipped % LOOK_PERIOD == 0;
+}
+
 static __attribute__((noinline)) void sample(struct semaphore *sem)
 {
 	slots_t slots;
 
-	if (!slots_started() || !profits(load_rlx(&sem->word))) /* relaxed: a first look */
+	if (!slots_started() || !profits(load_rlx(&sem->word)) || !worth_a_look()) /* relaxed: a first look */
 		return;
 	rcu_enter();
-	slots = load_acq(&sem->slots); /* KSEM_ORD_12 acquire */
+	slots = load_acq(&semaphore_cold(sem)->slots); /* KSEM_ORD_12 acquire */
 	if (slots > 0)
 		consider(sem, slots);
 	else
@@ -335,16 +355,16 @@ void percpu_sample(struct semaphore *sem)
 
 slots_t percpu_take_slots(struct semaphore *sem)
 {
-	slots_t slots = load_acq(&sem->slots); /* KSEM_ORD_12 acquire */
+	slots_t slots = load_acq(&semaphore_cold(sem)->slots); /* KSEM_ORD_12 acquire */
 
-	while (!cas_acq_rel(&sem->slots, &slots, 0)) /* KSEM_ORD_12 release, KSEM_ORD_12 acquire */
+	while (!cas_acq_rel(&semaphore_cold(sem)->slots, &slots, 0)) /* KSEM_ORD_12 release, KSEM_ORD_12 acquire */
 		;
 	return (slots_t)(slots > 0 ? slots : 0);
 }
 
 void percpu_after_fork(struct semaphore *sem)
 {
-	slots_t slots = load_rlx(&sem->slots); /* relaxed: the child has one thread */
+	slots_t slots = load_rlx(&semaphore_cold(sem)->slots); /* relaxed: the child has one thread */
 
 	if (slots <= 0)
 		return;

@@ -63,9 +63,9 @@
 static inline bool percpu_put(struct semaphore *sem)
 {
 #if KSEM_INLINE_WORKS
-	__asm__ goto(KSEM_INLINE_SEQUENCE("", "%[sem]", KSEM_INLINE_PUT)
+	__asm__ goto(KSEM_INLINE_PINNED_SEQUENCE(KSEM_INLINE_PUT)
 		     :
-		     : RSEQ_INPUTS, [sem] "r"(sem), [word_at] "i"(offsetof(struct semaphore, word))
+		     : RSEQ_INPUTS, [sem] "r"(sem)
 		     : KSEM_INLINE_CLOBBERS
 		     : refused);
 	return true;
@@ -78,9 +78,9 @@ refused:
 static inline bool percpu_take(struct semaphore *sem)
 {
 #if KSEM_INLINE_WORKS
-	__asm__ goto(KSEM_INLINE_SEQUENCE("", "%[sem]", KSEM_INLINE_TAKE)
+	__asm__ goto(KSEM_INLINE_PINNED_SEQUENCE(KSEM_INLINE_TAKE)
 		     :
-		     : RSEQ_INPUTS, [sem] "r"(sem), [word_at] "i"(offsetof(struct semaphore, word))
+		     : RSEQ_INPUTS, [sem] "r"(sem)
 		     : KSEM_INLINE_CLOBBERS
 		     : refused);
 	return true;
@@ -96,10 +96,7 @@ static inline bool percpu_is(const struct semaphore *sem)
 	return word_mode(load_rlx(&sem->word)) == WORD_PERCPU; /* relaxed: the sequence looks again */
 }
 
-#define PERCPU_SAMPLE_PERIOD 16 /* every that many takes of a thread from words, one is a sample */
-
-/* Owner only, and its signal handlers: it needn't be exact. sequence.h knows it by its name. */
-extern HIDDEN _Thread_local uint32_t percpu_takes;
+#define PERCPU_SAMPLE_PERIOD KSEM_INLINE_PERIOD /* every that many takes of a thread from words, one is a sample */
 
 /* Called before a take from the word: if it is a sample, considers making the semaphore percpu. */
 void percpu_sample(struct semaphore *sem);

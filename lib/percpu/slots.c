@@ -76,6 +76,12 @@ slots_t slots_take(void)
 	return (slots_t)number;
 }
 
+bool slots_are_left(void)
+{
+	/* relaxed: numbers to go by */
+	return load_rlx(&next_new) < SLOTS_PER_CHUNK || (uint32_t)load_rlx(&unused) != 0;
+}
+
 void slots_give(slots_t slots)
 {
 	struct slots_control *control = slots_control(slots);
@@ -126,6 +132,7 @@ void slots_start(void)
 	if (tried)
 		return;
 	tried = true;
+	rseq_begin();
 	if (!rseq_possible() || !membarrier_start())
 		return;
 	chunks = (size_t)rseq_possible() << KSEM_INLINE_STRIDE;

@@ -66,6 +66,9 @@ static inline uint64_t slot_emptied(uint64_t slot)
 /* Slots for one semaphore, all of them 0; 0: none are left. */
 slots_t slots_take(void);
 
+/* Would that give some? A number to go by. */
+bool slots_are_left(void);
+
 /* Gives back slots that nobody can see any more. */
 void slots_give(slots_t slots);
 

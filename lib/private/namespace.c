@@ -19,7 +19,17 @@
 
 static struct numbers *numbers_of(struct ksem_ns *ns)
 {
-	return &((struct private_ns *)ns)->numbers;
+	return ((struct private_ns *)ns)->numbers;
+}
+
+static int enter(struct ksem_ns *ns, struct ids *ids, struct ksem **number)
+{
+	int error;
+
+	pthread_mutex_lock(&ns->lock);
+	error = numbers_take_holder(numbers_of(ns), ids, number);
+	pthread_mutex_unlock(&ns->lock);
+	return error;
 }
 
 static bool name_exists(const struct ksem_ns *ns, const char *name, size_t length)
@@ -36,42 +46,40 @@ static bool name_exists(const struct ksem_ns *ns, const char *name, size_t lengt
 static int make_locked(struct ksem_ns *ns, const struct making *making, struct ids *ids, struct ksem **made,
 		       struct reclaim *garbage)
 {
+	struct name *name = NULL;
 	struct ksem *ksem;
 	ksem_id_t id;
 	int error;
 
 	if (making->name && name_exists(ns, making->name, making->length))
 		return EEXIST;
-	error = numbers_take(numbers_of(ns), &id);
+	error = numbers_take(numbers_of(ns), &ksem, &id);
 	if (error)
 		return error;
-	error = ENOMEM;
-	ksem = object_new(ns, making->owner, making->name, making->mode, making->value);
-	if (!ksem)
-		goto no_object;
 	if (making->name) {
-		ksem->name = name_new(ns, ksem, making->name, making->length);
-		if (!ksem->name)
+		name = name_new(ns, ksem, making->name, making->length);
+		if (!name)
 			goto no_name;
-		life_take(&ksem->life, life_keep());
 	}
 	if (ids_reserve(ids, garbage))
 		goto no_room;
-	ksem->id = id;
+	object_init(ksem, making->owner, making->name, making->mode, making->value);
+	if (name)
+		life_take(&object_cold(ksem)->life, life_keep());
+	object_cold(ksem)->name = name;
 	ns->objects++;
-	numbers_fill(numbers_of(ns), id, ksem);
-	if (ksem->name)
-		names_add(ksem->name);
+	numbers_list(ksem);
+	ids_own(ids, ksem, id);
+	if (name)
+		names_add(name);
 	*made = ksem;
 	return 0;
 
 no_room:
-	memory_free(ksem->name);
+	memory_free(name);
 no_name:
-	memory_free(ksem);
-no_object:
-	numbers_untake(numbers_of(ns), id);
-	return error;
+	numbers_untake(numbers_of(ns), ksem);
+	return ENOMEM;
 }
 
 static int make(struct ksem_ns *ns, const struct making *making, struct ids *ids, struct ksem **made,
@@ -91,7 +99,7 @@ static int make(struct ksem_ns *ns, const struct making *making, struct ids *ids
 
 static bool permits(const struct ksem *ksem, const struct ksem_cred *cred)
 {
-	return namespace_permits(&ksem->owner, object_mode(ksem), cred);
+	return namespace_permits(&object_cold(ksem)->owner, object_mode(ksem), cred);
 }
 
 static int find(struct ksem_ns *ns, const struct making *making, bool exclusive, struct ksem **found,
@@ -112,7 +120,7 @@ static int find(struct ksem_ns *ns, const struct making *making, bool exclusive,
 		else if (!permits(*found, making->owner))
 			error = EPERM;
 		else
-			error = life_take(&(*found)->life, life_refs(1));
+			error = life_take(&object_cold(*found)->life, life_refs(1));
 	} while (error == EINVAL); /* after it was found, it was unlinked, and ended */
 	rcu_leave();
 	return error;
@@ -124,7 +132,7 @@ static void drop_name(struct ksem_ns *ns, struct name *name, struct reclaim *gar
 	struct ksem *ksem = name->ksem;
 
 	pthread_mutex_lock(&ns->lock);
-	ksem->name = NULL;
+	object_cold(ksem)->name = NULL;
 	pthread_mutex_unlock(&ns->lock);
 	reclaim_add(garbage, &name->retired, name_bytes(name));
 	namespace_drop(ns, ksem, life_keep(), garbage);
@@ -158,7 +166,7 @@ static struct name *any_name(struct ksem_ns *ns, uint64_t *cursor)
 
 	pthread_mutex_lock(&ns->lock);
 	while (!name && (ksem = numbers_next(numbers_of(ns), cursor)))
-		name = ksem->name;
+		name = object_cold(ksem)->name;
 	pthread_mutex_unlock(&ns->lock);
 	return name;
 }
@@ -180,15 +188,17 @@ static void drop_names(struct ksem_ns *ns, struct reclaim *garbage)
 /* Under the lock. False: it is dead. */
 static bool describe(struct ksem *ksem, struct ksem_info *info)
 {
+	const struct object_cold *cold = object_cold(ksem);
+
 	memset(info, 0, sizeof(*info));
 	if (semaphore_snapshot(&ksem->sem, &info->value, &info->waiters) != 0)
 		return false;
-	info->id = ksem->id;
-	if (ksem->name)
-		memcpy(info->name, ksem->name->bytes, ksem->name->length);
-	info->refs = life_count_refs(load_rlx(&ksem->life)); /* relaxed: a number to show */
-	info->uid = ksem->owner.uid;
-	info->gid = ksem->owner.gid;
+	info->id = cold->id;
+	if (cold->name)
+		memcpy(info->name, cold->name->bytes, cold->name->length);
+	info->refs = life_count_refs(load_rlx(&cold->life)); /* relaxed: a number to show */
+	info->uid = cold->owner.uid;
+	info->gid = cold->owner.gid;
 	info->mode = object_mode(ksem);
 	info->limit = KSEM_VALUE_MAX;
 	info->order = KSEM_BARGING;
@@ -233,25 +243,25 @@ static int foreach(struct ksem_ns *ns, int (*visit)(const struct ksem_info *info
 static bool drop(struct ksem_ns *ns, struct ksem *ksem, life_t less)
 {
 	(void)ns;
-	return life_drop(&ksem->life, less) && semaphore_abandon(&ksem->sem);
+	return life_drop(&object_cold(ksem)->life, less) && semaphore_abandon(&ksem->sem);
 }
 
 static void forget(struct ksem_ns *ns, struct ksem *ksem)
 {
 	pthread_mutex_lock(&ns->lock);
-	numbers_give(numbers_of(ns), ksem->id);
+	numbers_unlist(numbers_of(ns), ksem);
 	pthread_mutex_unlock(&ns->lock);
 }
 
 static void end(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
 {
-	numbers_give(numbers_of(ns), ksem->id);
-	reclaim_add(garbage, &ksem->retired, sizeof(*ksem));
+	numbers_unlist(numbers_of(ns), ksem);
+	reclaim_add_ended(garbage, ksem);
 }
 
 static void free_all(struct ksem_ns *ns)
 {
-	numbers_fini(numbers_of(ns));
+	numbers_drop(numbers_of(ns));
 	namespace_fini(ns);
 	memory_free(ns);
 }
@@ -271,6 +281,7 @@ static void child_after_fork(struct ksem_ns *ns, bool prepared, struct reclaim *
 
 static const struct namespace_ops private_namespace_ops = {
 	.semaphores = {[OBJECT_BARGING] = &private_semaphore_ops},
+	.enter = enter,
 	.make = make,
 	.find = find,
 	.unlink = unlink_name,
@@ -290,8 +301,12 @@ int private_namespace_new(const struct ksem_ns_options *options, struct ksem_ns 
 
 	if (!ns)
 		return ENOMEM;
+	ns->numbers = numbers_new(&ns->ns, options->max_sems);
+	if (!ns->numbers) {
+		memory_free(ns);
+		return ENOMEM;
+	}
 	namespace_init(&ns->ns, &private_namespace_ops, options);
-	numbers_init(&ns->numbers, options->max_sems);
 	*made = &ns->ns;
 	return 0;
 }

@@ -13,7 +13,7 @@
 
 struct private_ns {
 	struct ksem_ns ns;
-	struct numbers numbers; /* under the lock */
+	struct numbers *numbers; /* constant; under the lock */
 };
 
 /* Makes a namespace, and doesn't publish it yet (namespace_publish). 0, ENOMEM. */

@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The places of a namespace: see numbers.h.
+ * The numbers of a namespace: see numbers.h.
  *
- * Slots stand in chunks that never move. Free numbers form a stack through `holds`, so the numbers in use stay low and
- * dense. A chunk is not given back before the end: it remembers how often each slot was used.
+ * Units stand in chunks that never move, the cold half of each apart. In the range, all units come first, then the cold
+ * halves; a chunk's part of both is made writable when its first number is taken. The rest of the range can be read,
+ * and is 0. Other chunks are allocated.
+ *
+ * Of each block the first unit isn't a number, but says where the cold half is. The others are handed out four apart,
+ * so that few semaphores share a cache line.
+ *
+ * Free numbers form a stack. They are pushed without a lock, by whoever waited for their epoch; only one thread at a
+ * time pops, with the namespace's lock. So the first that it saw can't have been popped and pushed again meanwhile.
  */
 #include "private/numbers.h"
 
@@ -12,142 +19,302 @@
 #include "base/compiler.h"
 #include "base/memory.h"
 
-#define NUMBERS_NONE ((uint64_t)UINTPTR_MAX >> 2) /* no slot has this number, and `holds` has room for it */
+#ifndef NUMBERS_BITS_LEAST
+#define NUMBERS_BITS_LEAST 20 /* of an id for the number, so that those that aren't free yet don't matter */
+#endif
+#define BITS_RANGE   24 /* of them, for numbers in the range */
+#define BLOCK_USED   (BLOCK_UNITS - 1)
+#define LINE_UNITS   (KSEM_CACHE_LINE / (int)sizeof(struct semaphore_unit))
+#define FIRST_OF_ALL (BLOCK_UNITS / LINE_UNITS - 1) /* of a block, in lines of their own: all but the header's line */
 
-/* In which chunk a slot stands, and where. */
-static unsigned chunk_of(uint64_t number)
+/* The n-th number that is handed out. */
+static uint64_t numbers_nth(uint64_t n)
 {
-	return 63 - (unsigned)__builtin_clzll(number / NUMBERS_FIRST + 1);
+	uint64_t block = n / BLOCK_USED, i = n % BLOCK_USED;
+	uint64_t unit = i < FIRST_OF_ALL ? LINE_UNITS * (i + 1) :
+					   LINE_UNITS * ((i - FIRST_OF_ALL) % (FIRST_OF_ALL + 1)) +
+						   (i - FIRST_OF_ALL) / (FIRST_OF_ALL + 1) + 1;
+
+	return block * BLOCK_UNITS + unit;
 }
 
-static uint64_t chunk_size(unsigned chunk)
+/* In which chunk a number stands; chunks after the first begin at a power of two. */
+static unsigned chunk_of(uint64_t number)
 {
-	return (uint64_t)NUMBERS_FIRST << chunk;
+	return number < NUMBERS_FIRST ? 0 : 64 - (unsigned)__builtin_clzll(number / NUMBERS_FIRST);
 }
 
 static uint64_t chunk_start(unsigned chunk)
 {
-	return chunk_size(chunk) - NUMBERS_FIRST;
+	return chunk == 0 ? 0 : (uint64_t)NUMBERS_FIRST << (chunk - 1);
 }
 
-static struct number *slot_at(const struct numbers *numbers, uint64_t number)
+static uint64_t chunk_size(unsigned chunk)
+{
+	return chunk == 0 ? NUMBERS_FIRST : chunk_start(chunk);
+}
+
+static struct ksem *ksem_at(const struct numbers *numbers, uint64_t number)
 {
 	unsigned chunk = chunk_of(number);
 
-	return &numbers->chunks[chunk][number - chunk_start(chunk)];
+	return (struct ksem *)&numbers->chunks[chunk].units[number - chunk_start(chunk)].sem;
 }
 
-static uint64_t slot_number(const struct numbers *numbers, ksem_id_t id)
+static uint64_t number_of(const struct numbers *numbers, ksem_id_t id)
 {
-	return id & ((UINT64_C(1) << numbers->bits) - 1);
+	return (id & ((UINT64_C(1) << numbers->bits) - 1)) >> IDS_NUMBER_SHIFT;
 }
 
-static bool slot_is_free(const struct number *slot)
+static size_t range_bytes(uint64_t reserved)
 {
-	return slot->holds & 1;
+	return (size_t)reserved * (sizeof(struct semaphore_unit) + COLD_BYTES);
 }
 
-static void slot_free(struct numbers *numbers, struct number *slot, uint64_t number)
+struct numbers *numbers_new(struct ksem_ns *ns, uint32_t max)
 {
-	slot->holds = numbers->free << 1 | 1;
-	numbers->free = number;
+	struct numbers *numbers = memory_alloc(sizeof(*numbers), KSEM_CACHE_LINE);
+	unsigned bits =
+		65 - (unsigned)__builtin_clzll((max - 1) | 1); /* twice as many numbers, at least, as semaphores */
+	uint64_t reserved;
+
+	if (!numbers)
+		return NULL;
+	bits = bits > NUMBERS_BITS_LEAST ? bits : NUMBERS_BITS_LEAST;
+	reserved = UINT64_C(1) << (bits < BITS_RANGE ? bits : BITS_RANGE);
+	numbers->ns = ns;
+	numbers->max = max;
+	numbers->bits = bits + IDS_NUMBER_SHIFT;
+	numbers->range = memory_reserve(range_bytes(reserved));
+	numbers->reserved = numbers->range ? reserved : 0;
+	store_rlx(&numbers->users, 1); /* relaxed: nobody else has it yet */
+	return numbers;
 }
 
-void numbers_init(struct numbers *numbers, uint32_t max)
+static void free_all(struct numbers *numbers)
 {
-	*numbers = (struct numbers){.free = NUMBERS_NONE, .max = max, .bits = 64 - (unsigned)__builtin_clzll(max)};
-}
+	for (unsigned chunk = 0; chunk < NUMBERS_CHUNKS; chunk++) {
+		struct semaphore_unit *units = numbers->chunks[chunk].units;
 
-void numbers_fini(struct numbers *numbers)
-{
-	for (unsigned chunk = 0; chunk < NUMBERS_CHUNKS; chunk++)
-		memory_free(numbers->chunks[chunk]);
-}
-
-/* One slot more than were ever used. */
-static int make_slot(struct numbers *numbers)
-{
-	uint64_t number = numbers->made;
-	unsigned chunk = chunk_of(number);
-
-	if (number >> numbers->bits)
-		return ENFILE; /* every id there is was used */
-	if (!numbers->chunks[chunk]) {
-		numbers->chunks[chunk] = memory_alloc(chunk_size(chunk) * sizeof(struct number), KSEM_CACHE_LINE);
-		if (!numbers->chunks[chunk])
-			return ENOMEM;
+		if (!units)
+			continue;
+		memory_use(units, chunk_size(chunk) * sizeof(*units));
+		memory_use(numbers->chunks[chunk].cold, chunk_size(chunk) * COLD_BYTES);
+		if (chunk_start(chunk) >= numbers->reserved)
+			memory_free(units);
 	}
-	numbers->made++;
-	slot_free(numbers, slot_at(numbers, number), number);
+	if (numbers->range)
+		memory_release(numbers->range, range_bytes(numbers->reserved));
+	memory_free(numbers);
+}
+
+void numbers_drop(struct numbers *numbers)
+{
+	if (fetch_add_acq_rel(&numbers->users, -UINT64_C(1)) == 1) /* KSEM_ORD_27 release, KSEM_ORD_27 acquire */
+		free_all(numbers);
+}
+
+/* After an epoch, without a lock: the number is free again, unless its uses are up. */
+static void numbers_give_back(struct ksem *ksem)
+{
+	struct numbers *numbers = object_home(ksem)->of;
+	ksem_id_t id = object_id(ksem);
+	uint64_t head = load_rlx(&numbers->free); /* relaxed: the compare-and-swap checks it */
+
+	memory_rest(&ksem->sem, sizeof(ksem->sem));
+	memory_rest(&object_cold(ksem)->life, sizeof(life_t));
+	if (id >> numbers->bits < UINT64_MAX >> numbers->bits) {
+		do {
+			object_cold(ksem)->next_free = head;
+		} while (!cas_rel(&numbers->free, &head, number_of(numbers, id))); /* KSEM_ORD_27 release */
+	}
+	numbers_drop(numbers);
+}
+
+static void make_blocks(struct numbers *numbers, struct numbers_chunk *chunk, uint64_t units)
+{
+	for (uint64_t first = 0; first < units; first += BLOCK_UNITS) {
+		struct semaphore_block *block = (void *)&chunk->units[first];
+
+		block->cold = chunk->cold + first * COLD_BYTES;
+		*(struct object_home *)(void *)block->cold =
+			(struct object_home){.ns = numbers->ns, .give_back = numbers_give_back, .of = numbers};
+	}
+}
+
+static int make_chunk(struct numbers *numbers, unsigned index)
+{
+	struct numbers_chunk *chunk = &numbers->chunks[index];
+	uint64_t start = chunk_start(index), units = chunk_size(index);
+	size_t hot = (size_t)units * sizeof(struct semaphore_unit), cold = (size_t)units * COLD_BYTES;
+
+	if (start < numbers->reserved) {
+		struct semaphore_unit *at = numbers->range + start;
+		char *cold_at = (char *)(numbers->range + numbers->reserved) + start * COLD_BYTES;
+
+		if (!memory_commit(at, hot) || !memory_commit(cold_at, cold))
+			return ENOMEM;
+		*chunk = (struct numbers_chunk){at, cold_at};
+	} else {
+		struct semaphore_unit *at = memory_alloc(hot + cold, BLOCK_BYTES);
+
+		if (!at)
+			return ENOMEM;
+		*chunk = (struct numbers_chunk){at, (char *)at + hot};
+	}
+	make_blocks(numbers, chunk, units);
 	return 0;
 }
 
-int numbers_take(struct numbers *numbers, ksem_id_t *id)
+/* One that was given back; 0: none. */
+static uint64_t pop(struct numbers *numbers)
 {
-	struct number *slot;
-	uint64_t number;
+	uint64_t head = load_acq(&numbers->free); /* KSEM_ORD_27 acquire */
+
+	while (head != 0) {
+		uint64_t next = object_cold(ksem_at(numbers, head))->next_free;
+
+		if (cas_acq(&numbers->free, &head, next)) /* KSEM_ORD_27 acquire */
+			break;
+	}
+	return head;
+}
+
+/* Any number, and its next id. 0; ENFILE: every id there is was used; ENOMEM. */
+static int take(struct numbers *numbers, struct ksem **ksem, ksem_id_t *id)
+{
+	uint64_t number = pop(numbers);
+
+	if (number == 0) {
+		unsigned chunk;
+
+		number = numbers_nth(numbers->made);
+		chunk = chunk_of(number);
+		if (number << IDS_NUMBER_SHIFT >> numbers->bits)
+			return ENFILE;
+		if (!numbers->chunks[chunk].units && make_chunk(numbers, chunk) != 0)
+			return ENOMEM;
+		numbers->made++;
+	}
+	*ksem = ksem_at(numbers, number);
+	*id = ((object_id(*ksem) >> numbers->bits) + 1) << numbers->bits | number << IDS_NUMBER_SHIFT;
+	object_cold(*ksem)->id = *id;
+	memory_use(&(*ksem)->sem, sizeof((*ksem)->sem));
+	memory_use(&object_cold(*ksem)->life, sizeof(life_t));
+	fetch_add_rlx(&numbers->users, 1); /* relaxed: the caller has the namespace, which is one of them */
+	return 0;
+}
+
+int numbers_take(struct numbers *numbers, struct ksem **ksem, ksem_id_t *id)
+{
+	int error;
 
 	if (numbers->live == numbers->max)
 		return ENFILE;
-	if (numbers->free == NUMBERS_NONE) {
-		int error = make_slot(numbers);
+	error = take(numbers, ksem, id);
+	if (!error)
+		numbers->live++;
+	return error;
+}
 
-		if (error)
-			return error;
+void numbers_untake(struct numbers *numbers, struct ksem *ksem)
+{
+	ksem_id_t id = object_id(ksem);
+	uint64_t number = number_of(numbers, id);
+	unsigned chunk = chunk_of(number);
+
+	numbers->live--;
+	if (number < numbers->reserved || id >> numbers->bits != 1 || number != numbers_nth(numbers->made - 1) ||
+	    (numbers->made - 1) / BLOCK_USED * BLOCK_UNITS != chunk_start(chunk) ||
+	    (numbers->made - 1) % BLOCK_USED != 0) {
+		numbers_give_back(ksem);
+		return;
 	}
-	number = numbers->free;
-	slot = slot_at(numbers, number);
-	numbers->free = slot->holds >> 1;
-	numbers->live++;
-	slot->holds = 0;
-	slot->uses++;
-	*id = slot->uses << numbers->bits | number;
+	memory_free(numbers->chunks[chunk].units); /* which were made for this number */
+	numbers->chunks[chunk].units = NULL;
+	numbers->made--;
+	fetch_sub_rlx(&numbers->users, 1); /* relaxed: as in take */
+}
+
+/* A number for a process; the ones before it that won't do are given back. */
+static int take_fit(struct numbers *numbers, struct ksem **ksem, ksem_id_t *id)
+{
+	struct ksem *unfit = NULL;
+	int error;
+
+	while ((error = take(numbers, ksem, id)) == 0 && number_of(numbers, *id) % IDS_HOMES_LEAST == 0) {
+		object_cold(*ksem)->next_retired = unfit;
+		unfit = *ksem;
+	}
+	while (unfit) {
+		struct ksem *next = object_cold(unfit)->next_retired;
+
+		numbers_give_back(unfit);
+		unfit = next;
+	}
+	return error;
+}
+
+int numbers_take_holder(struct numbers *numbers, struct ids *ids, struct ksem **taken)
+{
+	struct ksem *ksem;
+	ksem_id_t id;
+	uint64_t number;
+	int error = numbers->reserved > 0 ? take_fit(numbers, &ksem, &id) : ENFILE;
+
+	*taken = NULL;
+	if (error)
+		return error == ENFILE ? 0 : error;
+	number = number_of(numbers, id);
+	if (number >= numbers->reserved) {
+		numbers_give_back(ksem);
+		return 0;
+	}
+	store_rlx(&ksem->sem.word, WORD_DEAD);             /* relaxed: the process isn't known to anybody yet */
+	store_rlx(object_tag(ksem), id);                   /* relaxed: as above */
+	store_rlx(&object_cold(ksem)->sem.owners_byte, 0); /* relaxed: as above */
+	store_rlx(&object_cold(ksem)->life, 0);            /* relaxed: as above */
+	ids_init_holder(ids, (char *)&numbers->range[0].sem, (numbers->reserved - 1) << IDS_NUMBER_SHIFT, number);
+	*taken = ksem;
 	return 0;
 }
 
-void numbers_untake(struct numbers *numbers, ksem_id_t id)
+static bool is_listed(const struct ksem *ksem)
 {
-	uint64_t number = slot_number(numbers, id);
-	unsigned chunk = chunk_of(number);
+	return load_rlx(&object_cold(ksem)->sem.owners_byte) & OBJECT_LISTED; /* relaxed: under the lock */
+}
 
-	if (number + 1 != numbers->made || slot_at(numbers, number)->uses != 1 || number != chunk_start(chunk)) {
-		numbers_give(numbers, id);
+static void set_listed(struct ksem *ksem, bool listed)
+{
+	atomic(uint8_t) *kind = &object_cold(ksem)->sem.owners_byte;
+	uint8_t rest = load_rlx(kind) & (uint8_t)~OBJECT_LISTED; /* relaxed: under the lock */
+
+	store_rlx(kind, listed ? rest | OBJECT_LISTED : rest); /* relaxed: others look at the rest of it alone */
+}
+
+void numbers_list(struct ksem *ksem)
+{
+	set_listed(ksem, true);
+}
+
+void numbers_unlist(struct numbers *numbers, struct ksem *ksem)
+{
+	if (!is_listed(ksem))
 		return;
-	}
-	memory_free(numbers->chunks[chunk]); /* which was made for this slot */
-	numbers->chunks[chunk] = NULL;
-	numbers->made--;
+	set_listed(ksem, false);
 	numbers->live--;
-}
-
-void numbers_fill(struct numbers *numbers, ksem_id_t id, struct ksem *ksem)
-{
-	slot_at(numbers, slot_number(numbers, id))->holds = (uintptr_t)ksem;
-}
-
-bool numbers_give(struct numbers *numbers, ksem_id_t id)
-{
-	uint64_t number = slot_number(numbers, id);
-	struct number *slot = slot_at(numbers, number);
-
-	if (slot_is_free(slot) || slot->uses != id >> numbers->bits)
-		return false;
-	numbers->live--;
-	slot->holds = 0;
-	if (slot->uses < UINT64_MAX >> numbers->bits)
-		slot_free(numbers, slot, number);
-	else
-		slot->holds = NUMBERS_NONE << 1 | 1; /* used up: free, but on no list */
-	return true;
 }
 
 struct ksem *numbers_next(const struct numbers *numbers, uint64_t *cursor)
 {
-	while (*cursor < numbers->made) {
-		const struct number *slot = slot_at(numbers, (*cursor)++);
+	uint64_t end = (numbers->made + BLOCK_USED - 1) / BLOCK_USED * BLOCK_UNITS;
 
-		if (slot->holds && !slot_is_free(slot))
-			return (struct ksem *)slot->holds;
+	while (*cursor < end) {
+		uint64_t number = (*cursor)++;
+		struct ksem *ksem = ksem_at(numbers, number);
+
+		if (number % BLOCK_UNITS != 0 && is_listed(ksem))
+			return ksem;
 	}
 	return NULL;
 }

@@ -20,18 +20,19 @@
 
 #define LEAVING (UINT32_C(1) << 31)
 
-/*
- * The layout that <ksem/inline.h> knows: layout 1. A change here makes another layout; ksem_inline_1 must then serve no
- * processor.
- */
+/* What <ksem/inline.h> knows, layout 2. A change here is another layout, for which there must be no ksem_inline_2. */
 #if KSEM_INLINE_WORKS
-_Static_assert(offsetof(struct ksem_proc, ids.table) == KSEM_INLINE_TABLE, "layout 1");
-_Static_assert(offsetof(struct ids_table, mask) == KSEM_INLINE_MASK, "layout 1");
-_Static_assert(offsetof(struct ids_table, home) == KSEM_INLINE_HOMES, "layout 1");
-_Static_assert(offsetof(struct ksem, id) == KSEM_INLINE_ID, "layout 1");
-_Static_assert(offsetof(struct ksem, sem.word) == KSEM_INLINE_WORD, "layout 1");
-_Static_assert(offsetof(struct ksem, sem.slots) == KSEM_INLINE_WORD + sizeof(word_t), "layout 1");
-_Static_assert((word_t)KSEM_INLINE_PERCPU << 56 == (word_t)WORD_PERCPU << WORD_MODE_SHIFT, "layout 1");
+_Static_assert(offsetof(struct ksem_proc, ids.base) == KSEM_INLINE_BASE, "layout 2");
+_Static_assert(offsetof(struct ksem_proc, ids.mask) == KSEM_INLINE_MASK, "layout 2");
+_Static_assert(offsetof(struct ksem_proc, ids.holder) == KSEM_INLINE_HOLDER, "layout 2");
+_Static_assert(offsetof(struct ksem_proc, ids.table) == KSEM_INLINE_TABLE, "layout 2");
+_Static_assert(offsetof(struct ids_table, mask) == KSEM_INLINE_MASK, "layout 2");
+_Static_assert(offsetof(struct ids_table, home) == KSEM_INLINE_HOMES, "layout 2");
+_Static_assert(offsetof(struct ids_entry, ksem) == 0, "layout 2");
+_Static_assert(offsetof(struct ksem, sem.word) == 0, "layout 2");
+_Static_assert(offsetof(struct semaphore_unit, sem) - offsetof(struct semaphore_unit, tag) == 8, "layout 2");
+_Static_assert((word_t)KSEM_INLINE_PERCPU << 56 == (word_t)WORD_PERCPU << WORD_MODE_SHIFT, "layout 2");
+_Static_assert(KSEM_INLINE_USUAL == WORD_USUAL, "layout 2");
 #endif
 
 bool process_begin_wait(struct ksem_proc *proc)
@@ -72,25 +73,47 @@ void process_after_fork(struct ksem_proc *proc, uint32_t waiting)
 	store_rlx(&proc->waiting, waiting); /* relaxed: the child has one thread */
 }
 
-/* Makes a process that is on no list. */
+static struct retired *block_of(const struct ksem_proc *proc)
+{
+	return (void *)((uintptr_t)proc - (process_is_private(proc) ? PROCESS_PRIVATE_AT : PROCESS_ELSEWHERE_AT));
+}
+
+/* A process in no list. NULL: no memory. */
 static struct ksem_proc *process_new(struct ksem_ns *ns, const struct ksem_cred *cred)
 {
-	struct ksem_proc *proc = memory_alloc(sizeof(*proc), KSEM_CACHE_LINE);
+	char *block = memory_alloc(PROCESS_BYTES, KSEM_CACHE_LINE);
+	struct ksem_proc *proc;
 
-	if (!proc)
+	if (!block)
 		return NULL;
+	proc = (void *)(block + (ns->ops->enter ? PROCESS_PRIVATE_AT : PROCESS_ELSEWHERE_AT));
 	ids_init(&proc->ids);
 	proc->ns = ns;
 	proc->cred = *cred;
 	proc->member.ids = &proc->ids;
+	if (ns->ops->enter && ns->ops->enter(ns, &proc->ids, &proc->number) != 0) {
+		memory_free(block);
+		return NULL;
+	}
 	pthread_mutex_init(&proc->lock, NULL);
 	return proc;
 }
 
-static void process_discard(struct ksem_proc *proc)
+/* Gives it to the garbage; nobody finds it any more. */
+static void process_retire(struct ksem_proc *proc, struct reclaim *garbage)
 {
 	pthread_mutex_destroy(&proc->lock);
-	memory_free(proc);
+	if (proc->number)
+		reclaim_add_ended(garbage, proc->number);
+	reclaim_add(garbage, block_of(proc), PROCESS_BYTES);
+}
+
+static void process_discard(struct ksem_proc *proc)
+{
+	struct reclaim garbage = RECLAIM_NONE;
+
+	process_retire(proc, &garbage);
+	reclaim_free(garbage);
 }
 
 int process_create(struct ksem_ns *ns, const struct ksem_cred *cred, struct ksem_proc **created)
@@ -150,6 +173,7 @@ static int drop_all(struct ksem_proc *proc, struct reclaim *garbage)
 		return error;
 	table = ids_take_all(&proc->ids);
 	while ((ksem = ids_next(table, &cursor, &refs))) {
+		ids_disown(ksem);
 		namespace_drop(proc->ns, ksem, life_refs(refs), garbage);
 		reclaim_when_full(garbage);
 	}
@@ -181,8 +205,7 @@ int process_exit(struct ksem_proc *proc)
 	pthread_mutex_unlock(&proc->lock);
 	if (error)
 		return error;
-	pthread_mutex_destroy(&proc->lock);
-	reclaim_add(&garbage, &proc->retired, sizeof(*proc));
+	process_retire(proc, &garbage);
 	namespace_leave(proc->ns, &proc->member, &garbage);
 	reclaim_free(garbage);
 	return 0;
@@ -204,7 +227,7 @@ static int try_init(struct ksem_proc *proc, const struct making *making, ksem_id
 	error = proc->ns->ops->make(proc->ns, making, &proc->ids, &ksem, &garbage);
 	if (!error) {
 		ids_add(&proc->ids, ksem);
-		*id = ksem->id;
+		*id = object_id(ksem);
 	}
 	pthread_mutex_unlock(&proc->lock);
 	reclaim_free(garbage);
@@ -227,7 +250,7 @@ int process_init(struct ksem_proc *proc, const struct attributes *attributes, ui
  */
 static int destroy_reference(struct ksem_proc *proc, struct ksem *ksem, struct reclaim *garbage)
 {
-	int error = life_keep_unless_last(&ksem->life);
+	int error = life_keep_unless_last(&object_cold(ksem)->life);
 
 	if (error)
 		return error;
@@ -242,7 +265,7 @@ static int destroy_reference(struct ksem_proc *proc, struct ksem *ksem, struct r
  */
 static int destroy_locked(struct ksem_proc *proc, ksem_id_t id, struct reclaim *garbage)
 {
-	struct ksem *ksem = ids_find(&proc->ids, id);
+	struct ksem *ksem = ids_find_listed(&proc->ids, id);
 	int error;
 
 	if (!ksem || object_is_named(ksem))
@@ -263,7 +286,7 @@ static int destroy_locked(struct ksem_proc *proc, ksem_id_t id, struct reclaim *
 
 static int close_locked(struct ksem_proc *proc, ksem_id_t id, struct reclaim *garbage)
 {
-	struct ksem *ksem = ids_find(&proc->ids, id);
+	struct ksem *ksem = ids_find_listed(&proc->ids, id);
 
 	if (!ksem || !object_is_named(ksem))
 		return EINVAL;
@@ -302,7 +325,7 @@ static int open_existing(struct ksem_proc *proc, const struct making *making, in
 
 	if (error)
 		return error;
-	if (ids_find(&proc->ids, ksem->id) != ksem && ids_reserve(&proc->ids, garbage)) {
+	if (ids_find_listed(&proc->ids, object_id(ksem)) != ksem && ids_reserve(&proc->ids, garbage)) {
 		namespace_drop(proc->ns, ksem, life_refs(1), garbage);
 		return ENOMEM;
 	}
@@ -332,7 +355,7 @@ static int open_locked(struct ksem_proc *proc, const struct making *making, int 
 	if (error)
 		return error;
 	ids_add(&proc->ids, ksem);
-	*id = ksem->id;
+	*id = object_id(ksem);
 	return 0;
 }
 
@@ -387,7 +410,7 @@ int process_stat(struct ksem_proc *proc, ksem_id_t id, struct ksem_info *info)
 	int error;
 
 	pthread_mutex_lock(&proc->lock);
-	ksem = ids_find(&proc->ids, id);
+	ksem = ids_find_listed(&proc->ids, id);
 	error = ksem ? proc->ns->ops->stat(proc->ns, ksem, &now) : EINVAL;
 	pthread_mutex_unlock(&proc->lock);
 	if (!error)

@@ -13,15 +13,29 @@
 #include "object/namespace.h"
 
 struct ksem_proc {
-	struct retired retired;
 	struct ids ids;
-	struct ksem_ns *ns; /* constant, as is cred */
+	struct ksem_ns *ns; /* constant, as are cred and number */
 	struct ksem_cred cred;
-	struct member member; /* of the namespace's list */
-	_Alignas(KSEM_CACHE_LINE)
-		atomic(uint32_t) waiting; /* atomic: threads that wait in it by id; see process_begin_wait */
+	struct ksem *number;         /* what it has of the namespace's numbers; NULL: none */
+	struct member member;        /* of the namespace's list */
+	char apart[KSEM_CACHE_LINE]; /* the next two, from what others read */
+	atomic(uint32_t) waiting;    /* atomic: threads that wait in it by id; see process_begin_wait */
 	pthread_mutex_t lock;
 };
+
+/*
+ * A process stands in a block of its own, behind what is needed to retire it. Its address tells where its semaphores
+ * are, as a semaphore's address does (object.h): KSEM_INLINE_PRIVATE is set in it, or else they are elsewhere.
+ */
+#define PROCESS_PRIVATE_AT   KSEM_INLINE_PRIVATE
+#define PROCESS_ELSEWHERE_AT (2 * KSEM_INLINE_PRIVATE)
+#define PROCESS_BYTES        (PROCESS_ELSEWHERE_AT + sizeof(struct ksem_proc))
+
+/* False also of NULL. */
+static inline bool process_is_private(const struct ksem_proc *proc)
+{
+	return (uintptr_t)proc & KSEM_INLINE_PRIVATE;
+}
 
 static inline struct ksem_proc *process_of(struct member *member)
 {
@@ -33,9 +47,7 @@ static inline struct ksem *process_find(const struct ksem_proc *proc, ksem_id_t 
 	return ids_find(&proc->ids, id);
 }
 
-/*
- * Posts, or takes, one permit of the semaphore with that id. False: nothing was done; find it, and use the slow path.
- */
+/* One permit into, or out of, the semaphore of that id. False: find it, and do it otherwise. Of a private one. */
 static ALWAYS_INLINE bool process_put(struct ksem_proc *proc, ksem_id_t id)
 {
 	return ids_put(&proc->ids, id);
@@ -44,6 +56,17 @@ static ALWAYS_INLINE bool process_put(struct ksem_proc *proc, ksem_id_t id)
 static ALWAYS_INLINE bool process_take(struct ksem_proc *proc, ksem_id_t id)
 {
 	return ids_take(&proc->ids, id);
+}
+
+/* The same of a process whose semaphores are elsewhere. */
+static ALWAYS_INLINE bool process_put_elsewhere(struct ksem_proc *proc, ksem_id_t id)
+{
+	return ids_put_elsewhere(&proc->ids, id);
+}
+
+static ALWAYS_INLINE bool process_take_elsewhere(struct ksem_proc *proc, ksem_id_t id)
+{
+	return ids_take_elsewhere(&proc->ids, id);
 }
 
 int process_create(struct ksem_ns *ns, const struct ksem_cred *cred, struct ksem_proc **created);

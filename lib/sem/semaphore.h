@@ -30,11 +30,13 @@
 
 static inline void semaphore_init(struct semaphore *sem, uint32_t value)
 {
-	store_rlx(&sem->word, word_new(value));       /* relaxed: nobody sees the semaphore until it is published */
-	store_rlx(&sem->slots, -SLOTS_AFTER_SAMPLES); /* relaxed: as above, all of these */
-	store_rlx(&sem->spin, SPIN_MAX / SPIN_UNIT);  /* relaxed: as above */
-	store_rlx(&sem->eventcount, 0);               /* relaxed: as above */
-	store_rlx(&sem->woken, 0);                    /* relaxed: as above */
+	struct semaphore_cold *cold = semaphore_cold(sem);
+
+	store_rlx(&sem->word, word_new(value));        /* relaxed: nobody sees the semaphore until it is published */
+	store_rlx(&cold->slots, -SLOTS_AFTER_SAMPLES); /* relaxed: as above, all of these */
+	store_rlx(&cold->spin, SPIN_MAX / SPIN_UNIT);  /* relaxed: as above */
+	store_rlx(&cold->eventcount, 0);               /* relaxed: as above */
+	store_rlx(&cold->woken, 0);                    /* relaxed: as above */
 }
 
 /* As the calls below, but use only the word. */

@@ -38,11 +38,11 @@ void shared_ns_parent_after_fork(struct ksem_ns *ns)
 /* Drops all references to a semaphore that this process has lost. True: that was the end of the namespace. */
 static bool lose(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
 {
-	uint32_t refs = life_count_refs(load_rlx(&ksem->life)); /* relaxed: the child has one thread */
+	uint32_t refs = life_count_refs(load_rlx(&object_cold(ksem)->life)); /* relaxed: the child has one thread */
 
 	held_forget(ns, ksem, garbage);
 	for (struct member *member = ns->members; member; member = member->next) {
-		while (ids_find(member->ids, ksem->id) == ksem)
+		while (ids_find_listed(member->ids, object_id(ksem)) == ksem)
 			ids_remove(member->ids, ksem, garbage);
 	}
 	return refs > 0 && held_drop(ns, ksem, life_refs(refs)) && namespace_end(ns, ksem, garbage);

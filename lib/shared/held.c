@@ -12,11 +12,11 @@
 
 void held_drop_name(struct ksem *ksem, struct reclaim *garbage)
 {
-	struct name *name = ksem->name;
+	struct name *name = object_cold(ksem)->name;
 
 	if (!name)
 		return;
-	ksem->name = NULL;
+	object_cold(ksem)->name = NULL;
 	rcu_enter();
 	names_remove(name);
 	rcu_leave();
@@ -36,7 +36,7 @@ void held_forget(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
 static int ask(struct ksem *ksem)
 {
 	struct shared *shared = shared_of(ksem);
-	struct name *name = ksem->name;
+	struct name *name = object_cold(ksem)->name;
 
 	if (!name)
 		return ENOENT;
@@ -84,7 +84,7 @@ bool held_drop(struct ksem_ns *ns, struct ksem *ksem, life_t less)
 	bool last;
 
 	pthread_mutex_lock(&ns->lock);
-	last = life_drop(&ksem->life, less) && shared_abandon(ksem);
+	last = life_drop(&object_cold(ksem)->life, less) && shared_abandon(ksem);
 	if (!last)
 		shared_tell_refs(ksem);
 	pthread_mutex_unlock(&ns->lock);

@@ -19,11 +19,11 @@ static int describe(struct ksem *ksem, struct ksem_info *info)
 	memset(info, 0, sizeof(*info));
 	if (shared_snapshot(ksem, &info->value, &info->waiters) != 0)
 		return EINVAL;
-	info->id = ksem->id;
-	if (!held_is_nameless(ksem) && ksem->name)
-		memcpy(info->name, ksem->name->bytes, ksem->name->length);
-	info->uid = ksem->owner.uid;
-	info->gid = ksem->owner.gid;
+	info->id = object_id(ksem);
+	if (!held_is_nameless(ksem) && object_cold(ksem)->name)
+		memcpy(info->name, object_cold(ksem)->name->bytes, object_cold(ksem)->name->length);
+	info->uid = object_cold(ksem)->owner.uid;
+	info->gid = object_cold(ksem)->owner.gid;
 	info->mode = object_mode(ksem);
 	info->limit = KSEM_VALUE_MAX;
 	info->order = KSEM_BARGING;
@@ -133,7 +133,7 @@ static int list_held(struct ksem_ns *ns, struct listing *listing)
 		return ENOMEM;
 	listing->mask = places - 1;
 	while ((ksem = ids_next(table, &cursor, &refs)))
-		place_of(listing, ksem->id)->id = ksem->id;
+		place_of(listing, object_id(ksem))->id = object_id(ksem);
 	return 0;
 }
 
@@ -225,7 +225,7 @@ static int describe_nameless(struct ksem_ns *ns, ksem_id_t id, struct ksem_info 
 
 	fork_gate_enter();
 	pthread_mutex_lock(&ns->lock);
-	ksem = ids_find(&shared_ns_of(ns)->held, id);
+	ksem = ids_find_listed(&shared_ns_of(ns)->held, id);
 	error = ksem && held_is_nameless(ksem) ? describe(ksem, info) : ENOENT;
 	pthread_mutex_unlock(&ns->lock);
 	fork_gate_leave();

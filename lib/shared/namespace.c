@@ -26,7 +26,7 @@ static void forget(struct ksem_ns *ns, struct ksem *ksem)
  */
 static void pass_on_census(struct ksem_ns *ns, struct shared *shared)
 {
-	struct ksem *ksem = ids_find(&shared_ns_of(ns)->held, shared->object.ksem.id);
+	struct ksem *ksem = ids_find_listed(&shared_ns_of(ns)->held, object_id(&shared->object.ksem));
 	struct shared *next = ksem && shared_of(ksem)->number == shared->number ? shared_of(ksem) : NULL;
 
 	if (!next) {

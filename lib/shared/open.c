@@ -62,7 +62,7 @@ static void enter_name(struct ksem_ns *ns, const struct entering *entering, stru
 
 	if (old)
 		held_drop_name(old->ksem, garbage);
-	entering->ksem->name = name;
+	object_cold(entering->ksem)->name = name;
 	name->ksem = entering->ksem;
 	names_add(name);
 }
@@ -169,7 +169,7 @@ int shared_ns_make(struct ksem_ns *ns, const struct making *making, struct ids *
 
 static int take_reference(struct ksem *ksem)
 {
-	int error = life_take(&ksem->life, life_refs(1));
+	int error = life_take(&object_cold(ksem)->life, life_refs(1));
 
 	if (error == EINVAL)
 		error = shared_take_back(ksem);
@@ -182,7 +182,7 @@ static int take_reference(struct ksem *ksem)
 static int meet(struct ksem_ns *ns, const struct making *making, struct file *file, struct ksem **found,
 		struct reclaim *garbage)
 {
-	struct ksem *ksem = ids_find(&shared_ns_of(ns)->held, file->id);
+	struct ksem *ksem = ids_find_listed(&shared_ns_of(ns)->held, file->id);
 	struct entering entering;
 	int error = EINVAL;
 
@@ -245,7 +245,7 @@ int shared_ns_find(struct ksem_ns *ns, const struct making *making, bool exclusi
 	ksem = held_find_name(ns, making->name, making->length, garbage);
 	if (ksem && exclusive)
 		error = EEXIST;
-	else if (ksem && !namespace_permits(&ksem->owner, object_mode(ksem), making->owner))
+	else if (ksem && !namespace_permits(&object_cold(ksem)->owner, object_mode(ksem), making->owner))
 		error = EPERM;
 	else if (ksem)
 		error = take_reference(ksem);

@@ -12,15 +12,12 @@
 
 int shared_new(struct ksem_ns *ns, struct directory *directory, const struct file *file, bool named, struct ksem **made)
 {
-	struct shared *shared = memory_alloc(sizeof(*shared), KSEM_CACHE_LINE);
+	struct shared *shared = memory_alloc(sizeof(*shared), _Alignof(struct shared));
 	int error;
 
 	if (!shared)
 		return ENOMEM;
-	object_init(&shared->object.ksem, ns, &file->owner, OBJECT_ELSEWHERE | (named ? OBJECT_NAMED : 0), file->mode,
-		    0);
-	semaphore_kill(&shared->object.ksem.sem);
-	shared->object.ksem.id = file->id;
+	object_elsewhere_init(&shared->object, ns, &file->owner, named, file->mode, file->id);
 	shared->page = file->page;
 	shared->object.sem = &file->page->sem;
 	shared->device = file->device;
@@ -44,7 +41,7 @@ void shared_discard(struct ksem *ksem)
 {
 	records_leave(&shared_of(ksem)->record);
 	records_discard(&shared_of(ksem)->records);
-	memory_free(ksem);
+	memory_free(shared_of(ksem));
 }
 
 void shared_end(struct ksem *ksem)
@@ -59,12 +56,13 @@ void shared_retire(struct ksem *ksem, struct reclaim *garbage)
 
 	if (wide)
 		reclaim_add_mapping(garbage, &shared->wide_mapping, wide, shared->records.bytes);
-	reclaim_add(garbage, &ksem->retired, sizeof(*shared));
+	reclaim_add(garbage, &shared->object.retired, sizeof(*shared));
 }
 
 void shared_tell_refs(struct ksem *ksem)
 {
-	uint32_t refs = life_count_refs(load_rlx(&ksem->life)); /* relaxed: changed under the namespace's lock */
+	uint32_t refs =
+		life_count_refs(load_rlx(&object_cold(ksem)->life)); /* relaxed: changed under the namespace's lock */
 
 	store_seq(&shared_of(ksem)->record.holder->refs, refs); /* KSEM_ORD_21 release, KSEM_ORD_21 acquire */
 }
@@ -263,7 +261,8 @@ int shared_take_back(struct ksem *ksem)
 		if (!word_is_orphan(c) || word_waiters(c) == 0)
 			return EINVAL;
 	} while (!cas_rlx(&ksem->sem.word, &c, c & ~WORD_ORPHAN)); /* relaxed: one word decides who was first */
-	store_rlx(&ksem->life, life_refs(1)); /* relaxed: from 0 only the namespace's lock lets it change */
+	store_rlx(&object_cold(ksem)->life,
+		  life_refs(1)); /* relaxed: from 0 only the namespace's lock lets it change */
 	return 0;
 }
 
@@ -271,8 +270,8 @@ int shared_take_back(struct ksem *ksem)
 static int replace_record(struct shared *shared, uint32_t waiters)
 {
 	uint64_t liveness = shared->directory->liveness;
-	uint32_t refs =
-		life_count_refs(load_rlx(&shared->object.ksem.life)); /* relaxed: changed under the namespace's lock */
+	uint32_t refs = life_count_refs(
+		load_rlx(&object_cold(&shared->object.ksem)->life)); /* relaxed: changed under the namespace's lock */
 	struct record record;
 	int error = records_enter(&shared->records, shared->directory, liveness, refs, &record);
 
@@ -309,7 +308,8 @@ void shared_before_fork(struct ksem *ksem)
 {
 	struct shared *shared = shared_of(ksem);
 	struct directory *directory = shared->directory;
-	uint32_t refs = life_count_refs(load_rlx(&ksem->life)); /* relaxed: nobody changes it before the fork */
+	uint32_t refs =
+		life_count_refs(load_rlx(&object_cold(ksem)->life)); /* relaxed: nobody changes it before the fork */
 
 	if (directory->heir && !shared_is_lost(ksem)) /* the liveness may have become joint */
 		records_change_liveness(&shared->record, directory->liveness);
@@ -330,7 +330,8 @@ static void come_into_record(struct shared *shared)
 	static struct plain dead = {.word = WORD_DEAD};
 	static struct holder nobody;
 	struct directory *directory = shared->directory;
-	uint32_t refs = life_count_refs(load_rlx(&shared->object.ksem.life)); /* relaxed: the child has one thread */
+	uint32_t refs = life_count_refs(
+		load_rlx(&object_cold(&shared->object.ksem)->life)); /* relaxed: the child has one thread */
 
 	shared->record = shared->heir;
 	shared->heir.holder = NULL;

@@ -20,7 +20,7 @@
 
 struct shared {
 	struct object_elsewhere object; /* its `sem` is the page's */
-	struct mapping mapping;         /* as object.ksem.retired */
+	struct mapping mapping;         /* as object.retired */
 	struct mapping wide_mapping;
 	struct page *page;           /* constant after creation, as are device, number and directory */
 	struct records records;      /* of the file */
@@ -37,11 +37,11 @@ struct shared {
 	atomic(uint32_t) tidied; /* atomic: the second in which dead waiters were last looked for */
 };
 
-_Static_assert(offsetof(struct shared, object.ksem) == 0, "it is a struct ksem");
+_Static_assert(offsetof(struct shared, object) == 0, "it is such an object");
 
 static inline struct shared *shared_of(struct ksem *ksem)
 {
-	return (struct shared *)ksem;
+	return (struct shared *)object_elsewhere_of(ksem);
 }
 
 /*

@@ -51,7 +51,7 @@ static bool be_present(struct ksem *ksem)
 	if (likely(directory_fd(shared_of(ksem)->directory) >= 0))
 		return true;
 	fork_gate_enter();
-	place_refresh(ksem->ns);
+	place_refresh(object_ns(ksem));
 	fork_gate_leave();
 	return directory_fd(shared_of(ksem)->directory) >= 0;
 }
@@ -83,10 +83,10 @@ static int kill_if_last(struct ksem *ksem)
 {
 	int error;
 
-	pthread_mutex_lock(&ksem->ns->lock);
-	place_refresh_locked(ksem->ns); /* if that fails, other processes count as living */
+	pthread_mutex_lock(&object_ns(ksem)->lock);
+	place_refresh_locked(object_ns(ksem)); /* if that fails, other processes count as living */
 	error = shared_kill(ksem);
-	pthread_mutex_unlock(&ksem->ns->lock);
+	pthread_mutex_unlock(&object_ns(ksem)->lock);
 	return error;
 }
 

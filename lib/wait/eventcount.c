@@ -18,38 +18,39 @@ static uint32_t with_state(uint32_t eventcount, uint32_t state)
 }
 
 /* Arms the eventcount, and returns it. */
-static uint32_t arm(struct semaphore *sem)
+static uint32_t arm(struct semaphore_cold *cold)
 {
-	uint32_t eventcount = load_rlx(&sem->eventcount); /* relaxed: the compare-and-swap checks it */
+	uint32_t eventcount = load_rlx(&cold->eventcount); /* relaxed: the compare-and-swap checks it */
 
 	/* KSEM_ORD_14 release, KSEM_ORD_14 acquire: even if it is armed already */
-	while (!cas_seq(&sem->eventcount, &eventcount, with_state(eventcount, ARMED)))
+	while (!cas_seq(&cold->eventcount, &eventcount, with_state(eventcount, ARMED)))
 		;
 	return with_state(eventcount, ARMED);
 }
 
 int eventcount_arm(struct semaphore *sem, struct signal *signal)
 {
-	uint32_t eventcount = arm(sem);
+	struct semaphore_cold *cold = semaphore_cold(sem);
+	uint32_t eventcount = arm(cold);
 
 	if (word_value(load_seq(&sem->word)) > 0) /* KSEM_ORD_14 release, KSEM_ORD_14 acquire */
 		return EAGAIN;
-	*signal = (struct signal){.word = &sem->eventcount, .expected = eventcount, .scope = FUTEX_PRIVATE};
+	*signal = (struct signal){.word = &cold->eventcount, .expected = eventcount, .scope = FUTEX_PRIVATE};
 	return 0;
 }
 
 void eventcount_woke(struct semaphore *sem)
 {
-	fetch_sub_seq(&sem->woken, 1); /* KSEM_ORD_15 release, KSEM_ORD_15 acquire */
+	fetch_sub_seq(&semaphore_cold(sem)->woken, 1); /* KSEM_ORD_15 release, KSEM_ORD_15 acquire */
 }
 
 /* Makes an armed eventcount ringing, and returns it; or returns it as it is, if it is still or ringing. */
-static uint32_t ring(struct semaphore *sem, uint32_t eventcount)
+static uint32_t ring(struct semaphore_cold *cold, uint32_t eventcount)
 {
 	while ((eventcount & STATE) == ARMED) {
 		uint32_t ringing = with_state(eventcount + GENERATION, RINGING);
 
-		if (cas_acq_rel(&sem->eventcount, &eventcount, ringing)) /* KSEM_ORD_14 release, KSEM_ORD_14 acquire */
+		if (cas_acq_rel(&cold->eventcount, &eventcount, ringing)) /* KSEM_ORD_14 release, KSEM_ORD_14 acquire */
 			return ringing;
 	}
 	return eventcount;
@@ -59,41 +60,43 @@ static uint32_t ring(struct semaphore *sem, uint32_t eventcount)
  * Will every waiter look? The order of the two loads matters: a thread that registers in between arms the eventcount,
  * and one that deregisters is no longer in `woken`.
  */
-static bool all_are_woken(struct semaphore *sem)
+static bool all_are_woken(const struct semaphore *sem, struct semaphore_cold *cold)
 {
 	uint32_t waiters = word_waiters(semaphore_word(sem));
 
-	return load_seq(&sem->woken) >= (int32_t)waiters; /* KSEM_ORD_15 release, KSEM_ORD_15 acquire */
+	return load_seq(&cold->woken) >= (int32_t)waiters; /* KSEM_ORD_15 release, KSEM_ORD_15 acquire */
 }
 
 void eventcount_wake(struct semaphore *sem, word_t posted)
 {
-	uint32_t eventcount = load_seq(&sem->eventcount); /* KSEM_ORD_14 release, KSEM_ORD_14 acquire */
+	struct semaphore_cold *cold = semaphore_cold(sem);
+	uint32_t eventcount = load_seq(&cold->eventcount); /* KSEM_ORD_14 release, KSEM_ORD_14 acquire */
 	uint32_t more;
 	int found;
 
 	if ((eventcount & STATE) == STILL)
 		return;
-	more = word_to_wake(posted, load_seq(&sem->woken)); /* KSEM_ORD_15 release, KSEM_ORD_15 acquire */
+	more = word_to_wake(posted, load_seq(&cold->woken)); /* KSEM_ORD_15 release, KSEM_ORD_15 acquire */
 	if (more == 0)
 		return;
-	eventcount = ring(sem, eventcount);
+	eventcount = ring(cold, eventcount);
 	if ((eventcount & STATE) == STILL)
 		return;
-	found = futex_wake(&sem->eventcount, more);
+	found = futex_wake(&cold->eventcount, more);
 	if (found > 0)
-		fetch_add_rlx(&sem->woken, found); /* relaxed: if it is late, others wake more waiters, never fewer */
-	if ((uint32_t)found < more || all_are_woken(sem))
-		cas_rlx(&sem->eventcount, &eventcount,
+		fetch_add_rlx(&cold->woken, found); /* relaxed: if it is late, others wake more waiters, never fewer */
+	if ((uint32_t)found < more || all_are_woken(sem, cold))
+		cas_rlx(&cold->eventcount, &eventcount,
 			with_state(eventcount,
 				   STILL)); /* relaxed: a thread that arms it again sees all that was before */
 }
 
 void eventcount_after_fork(struct semaphore *sem)
 {
-	uint32_t eventcount = load_rlx(&sem->eventcount); /* relaxed: the child has one thread */
+	struct semaphore_cold *cold = semaphore_cold(sem);
+	uint32_t eventcount = load_rlx(&cold->eventcount); /* relaxed: the child has one thread */
 
 	/* relaxed: as above; a new generation, in case the thread goes on with a sleep that a handler interrupted */
-	store_rlx(&sem->eventcount, with_state(eventcount + GENERATION, STILL));
-	store_rlx(&sem->woken, 0); /* relaxed: as above */
+	store_rlx(&cold->eventcount, with_state(eventcount + GENERATION, STILL));
+	store_rlx(&cold->woken, 0); /* relaxed: as above */
 }

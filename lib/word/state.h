@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * struct semaphore: what a semaphore is made of, in 24 bytes, 5 of which are its owner's. See sem/semaphore.h for what
- * is done with it.
+ * struct semaphore: the word; and, apart from it, what only waits and changes of the mode need. See sem/semaphore.h for
+ * what is done with them.
+ *
+ * Semaphores stand in blocks. The hot part of a block is an array of units, 16 bytes each: a tag and a word, which are
+ * all that a post or take by id reads. The cold half, COLD_BYTES for each unit, stands elsewhere; the block's first
+ * unit, which is no semaphore, says where. Blocks are aligned to their size, so the address of a word leads to both.
  */
 #ifndef KSEM_WORD_STATE_H
 #define KSEM_WORD_STATE_H
@@ -17,15 +21,47 @@
 typedef int16_t slots_t;
 
 struct semaphore {
-	atomic(word_t) word;   /* atomic; changed by read-modify-write only, once the semaphore can be seen by others */
-	atomic(slots_t) slots; /* atomic; which slots it has (percpu/slots.h). Right behind the word: <ksem/inline.h> */
-	atomic(uint8_t) spin;  /* atomic: how long to spin before sleeping, in SPIN_UNITs (wait/spin.h) */
-	uint8_t owners_byte;   /* as `owners` below */
+	atomic(word_t) word; /* atomic; changed by read-modify-write only, once the semaphore can be seen by others */
+};
+
+struct semaphore_cold {
 	atomic(uint32_t) eventcount; /* atomic: what waiters sleep on (wait/eventcount.h) */
 	atomic(int32_t)
-		woken;   /* atomic: sleepers that were woken and haven't looked yet, or less (wait/eventcount.h) */
-	uint32_t owners; /* whose semaphore this is in may use this; nothing here touches them */
+		woken; /* atomic: sleepers that were woken and haven't looked yet, or less (wait/eventcount.h) */
+	atomic(slots_t) slots;       /* atomic; which slots it has (percpu/slots.h) */
+	atomic(uint8_t) spin;        /* atomic: how long to spin before sleeping, in SPIN_UNITs (wait/spin.h) */
+	atomic(uint8_t) owners_byte; /* atomic; as `owners` below */
+	uint32_t owners;             /* whose semaphore this is in may use this; nothing here touches them */
 };
+
+struct semaphore_unit {
+	atomic(uint64_t) tag; /* atomic: who may find it by id (object/ids.h) */
+	struct semaphore sem;
+};
+
+#define BLOCK_UNITS 64
+#define BLOCK_BYTES (BLOCK_UNITS * sizeof(struct semaphore_unit))
+#define COLD_BYTES  48 /* a struct semaphore_cold, and what its owner adds */
+
+/* A block's first unit. */
+struct semaphore_block {
+	uint64_t no_tag; /* 0, which no process looks for here */
+	char *cold;      /* of the units, this one included */
+};
+
+static inline char *semaphore_block_cold(const struct semaphore *sem)
+{
+	const struct semaphore_block *block = (const void *)((uintptr_t)sem & ~(uintptr_t)(BLOCK_BYTES - 1));
+
+	return block->cold;
+}
+
+static inline struct semaphore_cold *semaphore_cold(const struct semaphore *sem)
+{
+	size_t unit = ((uintptr_t)sem & (BLOCK_BYTES - 1)) / sizeof(struct semaphore_unit);
+
+	return (void *)(semaphore_block_cold(sem) + unit * COLD_BYTES);
+}
 
 /* The word as it is at this instant. */
 static inline word_t semaphore_word(const struct semaphore *sem)

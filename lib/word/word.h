@@ -4,12 +4,14 @@
  *
  *   bits   name      meaning
  *   0-31   value     permits that can be taken
- *   32-53  waiters   threads that have registered, asleep or about to be; each keeps the semaphore alive
+ *   32-53  waiters   threads that have registered, asleep or about to be; each keeps the semaphore alive.
+ *          place     in the modes percpu and revoking, in which nobody waits: which slots it has (percpu/slots.h)
  *   54     warned    waiters look by themselves (wait/direct.h); 0 where nobody waits
  *   55     -         unused; 0
  *   56     dead      nothing can be posted or taken any more
  *   57     orphan    no reference, name or pin is left: the last waiter ends the semaphore
- *   58-60  mode      where permits may be besides the value (percpu.h); 0: nowhere
+ *   58-60  mode      where permits may be besides the value (percpu.h); 0: nowhere. Bit 59 alone tells percpu
+ *                    and revoking
  *   61-63  -         unused; 0
  *
  * Dead, orphan and mode share one byte, the guard: a restartable sequence checks it by one comparison.
@@ -23,6 +25,8 @@
  *            WORD_WAITERS_MAX it is stuck: no waiter is counted on or off, and each post makes a wake call.
  *   mode     See percpu.h. Waiters in a mode other than central are illegal: a permit may be put into a slot, by a
  *            sequence that doesn't look for waiters.
+ *   place    Changing it between becoming percpu and the membarrier that ends revoking is illegal: a sequence may have
+ *            seen percpu and not yet the place.
  *   dead     Setting it while waiters > 0 is illegal: nobody would wake them. Clearing it is illegal.
  *   orphan   Setting it while waiters = 0 is illegal: nobody would end the semaphore; set dead instead. For the same
  *            reason, the step of an orphan to waiters = 0 must set dead.
@@ -50,6 +54,7 @@ typedef uint64_t word_t;
 #define WORD_ORPHAN      (UINT64_C(1) << 57)
 #define WORD_MODE_SHIFT  58
 #define WORD_MODES       (UINT64_C(7) << WORD_MODE_SHIFT)
+#define WORD_PLACED      (UINT64_C(2) << WORD_MODE_SHIFT) /* in these modes it has a place, and no waiters */
 
 enum word_mode {
 	WORD_CENTRAL = 0,
@@ -71,7 +76,7 @@ static inline uint32_t word_value(word_t c)
 
 static inline uint32_t word_waiters(word_t c)
 {
-	return (uint32_t)(c >> 32 & WORD_WAITERS_MAX);
+	return c & WORD_PLACED ? 0 : (uint32_t)(c >> 32 & WORD_WAITERS_MAX);
 }
 
 static inline bool word_is_dead(word_t c)
@@ -97,7 +102,17 @@ static inline bool word_slots_count(word_t c)
 
 static inline word_t word_with_mode(word_t c, enum word_mode mode)
 {
-	return (c & ~WORD_MODES) | (word_t)mode << WORD_MODE_SHIFT;
+	word_t next = (c & ~WORD_MODES) | (word_t)mode << WORD_MODE_SHIFT;
+
+	if (c & WORD_PLACED && !(next & WORD_PLACED))
+		next &= ~(WORD_WAITERS_MAX << 32);
+	return next;
+}
+
+/* The mode percpu, with that place; where nobody waits. */
+static inline word_t word_with_place(word_t c, uint32_t place)
+{
+	return word_with_mode(c, WORD_PERCPU) | (word_t)place << 32;
 }
 
 /* Posts n permits; the value may become at most `most`. */

@@ -62,8 +62,16 @@ void memory_plain(const void *address, size_t size, bool write);
 /* Objects that any atomic access may take part of, wide as they are: all of 8 bytes in this range. */
 void memory_of_slots(const void *from, size_t size);
 
-void *memory_new(size_t size);
+void *memory_new(size_t size, size_t align);
 void memory_end(void *block);
+
+/*
+ * The blocks of a namespace (word/state.h), of which each cache line can end by itself, and be used again. Anybody may
+ * look at tags that stand there, at any time.
+ */
+void *memory_new_units(size_t size);
+bool memory_is_word(const void *address); /* of a unit */
+void memory_again(void *word);
 void memory_name(const void *address, const char *name); /* in traces */
 
 struct view *memory_view(unsigned thread);

@@ -30,14 +30,45 @@
 
 void *memory_alloc(size_t size, size_t align)
 {
-	(void)align; /* every block is a cache line's multiple */
-	return memory_new(size);
+	return memory_new(size, align);
 }
 
 void memory_free(void *block)
 {
 	if (block)
 		memory_end(block);
+}
+
+void *memory_reserve(size_t size)
+{
+	return memory_new_units(size);
+}
+
+bool memory_commit(void *start, size_t size)
+{
+	(void)start, (void)size;
+	return true;
+}
+
+void memory_release(void *range, size_t size)
+{
+	(void)size;
+	memory_end(range);
+}
+
+/* Of what rests in turn, the word alone: the cold half is used in between. */
+void memory_rest(void *start, size_t size)
+{
+	(void)size;
+	if (memory_is_word(start))
+		memory_end(start);
+}
+
+void memory_use(void *start, size_t size)
+{
+	(void)size;
+	if (memory_is_word(start))
+		memory_again(start);
 }
 
 /* ---- Futexes ---- */
@@ -108,6 +139,8 @@ struct futex_ops futex_ops = {model_wait, model_wake, model_wait, model_wake, mo
 /* ---- membarrier and processors ---- */
 
 uint32_t rseq_processors;
+ptrdiff_t rseq_takes;
+_Thread_local uint32_t percpu_takes;
 char *rseq_slots;
 
 static bool model_start(void)
@@ -135,6 +168,10 @@ static bool model_restart(void)
 uint32_t rseq_possible(void)
 {
 	return PROCESSORS;
+}
+
+void rseq_begin(void)
+{
 }
 
 void rseq_start(char *slots)

@@ -20,6 +20,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "word/state.h"
+
 #define HEAP    (256 * 1024)
 #define GRAIN   4
 #define BLOCK   64
@@ -67,7 +69,7 @@ static unsigned views_used;
 static struct view known[THREADS], pending[THREADS], fenced[THREADS], common;
 static const struct view *fence_of[THREADS]; /* what a relaxed store carries; NULL: nothing */
 
-static _Alignas(BLOCK) char heap[HEAP];
+static _Alignas(BLOCK_BYTES) char heap[HEAP];
 static size_t heap_used;
 static struct grain grains[HEAP / GRAIN];
 static struct block blocks[HEAP / BLOCK];
@@ -86,7 +88,7 @@ static struct {
 	const char *name;
 } names[NAMES];
 static unsigned names_used;
-static uintptr_t slots_from, slots_to;
+static uintptr_t slots_from, slots_to, units_from, units_to;
 static uint32_t execution;
 
 static bool in_heap(uintptr_t address)
@@ -246,10 +248,13 @@ static const char *name_of(uintptr_t address)
 
 /* ---- The heap ---- */
 
-void *memory_new(size_t size)
+void *memory_new(size_t size, size_t align)
 {
-	size_t at = heap_used, whole = (size + BLOCK - 1) / BLOCK * BLOCK;
+	size_t whole = (size + BLOCK - 1) / BLOCK * BLOCK, at;
 
+	if (align > BLOCK)
+		heap_used = (heap_used + align - 1) / align * align;
+	at = heap_used;
 	if (at + whole > HEAP)
 		fail("the heap is full");
 	blocks_used++;
@@ -260,11 +265,45 @@ void *memory_new(size_t size)
 	return heap + at;
 }
 
+void *memory_new_units(size_t size)
+{
+	char *units = memory_new(size, BLOCK_BYTES);
+
+	for (size_t i = 0; i < size / BLOCK; i++) {
+		blocks_used++;
+		blocks[blocks_used] = (struct block){.end = (uintptr_t)units + (i + 1) * BLOCK};
+		block_at[(size_t)(units - heap) / BLOCK + i] = (uint16_t)blocks_used;
+	}
+	units_from = (uintptr_t)units;
+	units_to = units_from + size / (sizeof(struct semaphore_unit) + COLD_BYTES) * sizeof(struct semaphore_unit);
+	return units;
+}
+
+static bool is_in_units(uintptr_t address, size_t offset)
+{
+	return address >= units_from && address < units_to && address % sizeof(struct semaphore_unit) / 8 * 8 == offset;
+}
+
+bool memory_is_word(const void *address)
+{
+	return is_in_units((uintptr_t)address, offsetof(struct semaphore_unit, sem));
+}
+
+void memory_again(void *word)
+{
+	struct block *block = &blocks[block_at[((uintptr_t)word - (uintptr_t)heap) / BLOCK]];
+
+	*block = (struct block){.end = block->end};
+}
+
 /* The block of an access, which must be there. */
 static struct block *check_block(uintptr_t address, size_t size, const char *what)
 {
 	size_t at = address - (uintptr_t)heap;
 	struct block *block = &blocks[block_at[at / BLOCK]];
+
+	if (is_in_units(address, offsetof(struct semaphore_unit, tag)))
+		return block;
 
 	if (block == &blocks[0])
 		fail("%s outside every block", what);
@@ -386,7 +425,8 @@ static struct location *locate(const void *address, size_t size)
 
 	if (in_heap(at))
 		check_block(at, size, "an atomic access");
-	if ((at >= slots_from && at < slots_to) || (size == 1 && at % 8 == 7)) { /* half a slot; the word's guard */
+	/* Half a slot; the word's guard, and its place. */
+	if ((at >= slots_from && at < slots_to) || (size == 1 && at % 8 == 7) || (size == 2 && at % 8 == 4)) {
 		at -= at % 8;
 		size = 8;
 	}

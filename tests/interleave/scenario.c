@@ -252,7 +252,7 @@ static void begin_slots(struct semaphore *sem, const struct beginning *begin)
 {
 	slots_t slots = slots_take();
 
-	store_rlx(&sem->slots, slots);
+	store_rlx(&semaphore_cold(sem)->slots, slots);
 	store_rlx(&slots_control(slots)->back_off, begin->back_off);
 	store_rlx(&slots_control(slots)->let_pass, 0);
 	for (unsigned processor = 0; processor < PROCESSORS; processor++) {
@@ -264,21 +264,26 @@ static void begin_slots(struct semaphore *sem, const struct beginning *begin)
 
 static void begin_semaphore(unsigned which, const struct beginning *begin)
 {
+	struct object_cold *cold;
 	struct semaphore *sem;
 
 	must(ksem_init(procs[0], begin->value, &ids[which]));
 	must(ksem_pin(procs[0], ids[which], &pinned[which]));
 	objects[which] = pinned[which];
 	sem = &pinned[which]->sem;
-	store_rlx(&sem->slots, begin->samples);
+	cold = object_cold(pinned[which]);
+	store_rlx(&cold->sem.slots, begin->samples);
 	if (begin->mode != WORD_CENTRAL || begin->has_slots)
 		begin_slots(sem, begin);
+	if (word_mode(word_with_mode(0, begin->mode)) != WORD_CENTRAL)
+		store_rlx(&sem->word, word_with_place(semaphore_word(sem), (uint32_t)load_rlx(&cold->sem.slots)));
 	store_rlx(&sem->word, word_with_mode(semaphore_word(sem), begin->mode));
 	memory_name(&sem->word, which == 0 ? "word" : "word'");
-	memory_name(&sem->slots, which == 0 ? "slots" : "slots'");
-	memory_name(&sem->eventcount, which == 0 ? "eventcount" : "eventcount'");
-	memory_name(&sem->woken, which == 0 ? "woken" : "woken'");
-	memory_name(&pinned[which]->life, which == 0 ? "life" : "life'");
+	memory_name(object_tag(pinned[which]), which == 0 ? "tag" : "tag'");
+	memory_name(&cold->sem.slots, which == 0 ? "slots" : "slots'");
+	memory_name(&cold->sem.eventcount, which == 0 ? "eventcount" : "eventcount'");
+	memory_name(&cold->sem.woken, which == 0 ? "woken" : "woken'");
+	memory_name(&cold->life, which == 0 ? "life" : "life'");
 	if (now->unpinned)
 		ksem_unpin(pinned[which]);
 }
@@ -308,7 +313,7 @@ static void begin_world(void)
 {
 	unsigned values[SEMAPHORES];
 
-	must(ksem_ns_create(NULL, &ns));
+	must(ksem_ns_create(&(struct ksem_ns_options){.size = sizeof(struct ksem_ns_options), .max_sems = 16}, &ns));
 	must(ksem_proc_create(ns, &(struct ksem_cred){0, 0}, &procs[0]));
 	for (unsigned which = 0; which < SEMAPHORES; which++) {
 		begin_semaphore(which, &now->begin[which]);
@@ -364,7 +369,8 @@ static void judge_semaphore(unsigned which, unsigned threads)
 	if (history_destroyed(which)) {
 		if (sleepers > 0)
 			fail("%u threads sleep on what was destroyed", sleepers);
-		if (now->unpinned && load_rlx(&objects[which]->sem.slots) > 0) /* blocks stay, also those that ended */
+		if (now->unpinned &&
+		    load_rlx(&object_cold(objects[which])->sem.slots) > 0) /* blocks stay, also those that ended */
 			fail("a semaphore that ended has slots");
 		return;
 	}

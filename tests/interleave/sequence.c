@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Restartable sequences: an interpreter for the few instructions that the sequences of <ksem/inline.h> and
- * percpu/sequence.h are made of, of both processors. What it doesn't know it refuses, so a sequence that changes is
- * either still explored or ends the test; there is no model beside it to keep in step.
+ * Restartable sequences: an interpreter for the few instructions that the sequences of <ksem/inline.h> are made of, of
+ * both processors. What it doesn't know it refuses, so a sequence that changes is either still explored or ends the
+ * test; there is no model beside it to keep in step.
  *
  * Each access to memory is a point, at which the thread may be preempted; so is each instruction that follows a change
- * and is still covered by the descriptor that was announced last, of which there should be none. If the sequence was
- * aborted at one that is covered, it is refused.
+ * and is still covered by the descriptor. A sequence that was aborted at one that is covered goes on at 4, with its
+ * registers and flags as they were, as the kernel does it.
  *
  * Orders: on x86-64 each load is an acquire and each store a release; on arm64 as the instruction says, and a load is
  * ordered after those that its address was computed from.
@@ -23,7 +23,8 @@
 #include "sequence_text.h"
 
 #define MOST_STEPS 64
-#define LABELS     13
+#define MOST_ABORT 8
+#define LABELS     22
 #define REGISTERS  32
 
 /* Operands that have a name in the text. NONE: a number. */
@@ -33,29 +34,25 @@ enum operand_name {
 	SEM,
 	TABLE,
 	ID,
-	SERVED,
+	BASE,
+	MASK,
+	HOLDER,
 	CELLS,
 	PERCPU,
 	STRIDE,
 	MOST,
 	TO_SAMPLE,
 	TAKES,
-	WORD_AT,
 	MASK_AT,
 	HOMES_AT,
-	ID_AT,
-	KIND_AT,
-	PLAIN,
-	PLAIN_AT,
-	PLAIN_WORD_AT,
+	ELSEWHERE_AT,
 	USUAL,
 	OPERAND_NAMES
 };
 
 static const char *const name_texts[OPERAND_NAMES] = {
-	"",         "area",   "sem",     "table",     "id",       "processors",    "slots",
-	"percpu",   "stride", "most",    "to_sample", "takes",    "word_at",       "mask_at",
-	"homes_at", "id_at",  "kind_at", "plain",     "plain_at", "plain_word_at", "usual"};
+	"",       "area",   "sem",  "table",     "id",    "base",    "mask",     "holder",       "slots",
+	"percpu", "stride", "most", "to_sample", "takes", "mask_at", "homes_at", "elsewhere_at", "usual"};
 
 struct operand {
 	enum { NOTHING, REGISTER, NUMBER, MEMORY, DESCRIPTOR, ELSEWHERE, LABEL, REFUSED, DONE } kind;
@@ -71,6 +68,7 @@ enum what {
 	IGNORE,
 	ADDRESS,
 	MOVE,
+	MOVE_SIGNED,
 	MOVE_EXCLUSIVE,
 	COMPARE,
 	TEST,
@@ -84,6 +82,7 @@ enum what {
 	IF_NOT_EQUAL,
 	IF_EQUAL,
 	IF_NOT_ZERO,
+	IF_LESS,
 	ALWAYS
 };
 
@@ -100,11 +99,11 @@ static const struct instruction x86_64[] = {
 	{"leaq", ADDRESS, 8, RELAXED},
 	{"movl", MOVE, 4, ACQUIRE},
 	{"movq", MOVE, 8, ACQUIRE},
+	{"movslq", MOVE_SIGNED, 4, ACQUIRE},
 	{"movzwl", MOVE, 2, ACQUIRE},
 	{"cmpb", COMPARE, 1, ACQUIRE},
 	{"cmpl", COMPARE, 4, ACQUIRE},
 	{"cmpq", COMPARE, 8, ACQUIRE},
-	{"testb", TEST, 1, ACQUIRE},
 	{"testl", TEST, 4, ACQUIRE},
 	{"addq", ADD, 8, ACQUIRE},
 	{"subl", SUB, 4, ACQUIRE},
@@ -115,6 +114,7 @@ static const struct instruction x86_64[] = {
 	{"jae", IF_NOT_BELOW, 0, RELAXED},
 	{"jne", IF_NOT_EQUAL, 0, RELAXED},
 	{"je", IF_EQUAL, 0, RELAXED},
+	{"js", IF_LESS, 0, RELAXED},
 	{"jmp", ALWAYS, 0, RELAXED},
 	{NULL, IGNORE, 0, RELAXED},
 };
@@ -126,7 +126,7 @@ static const struct instruction arm64[] = {
 	{"ldr", MOVE, 0, RELAXED},
 	{"ldrh", MOVE, 2, RELAXED},
 	{"ldarb", MOVE, 1, ACQUIRE},
-	{"ldrb", MOVE, 1, RELAXED},
+	{"ldrb", MOVE, 1, RELAXED}, /* for a planted bug */
 	{"str", MOVE, 0, RELAXED},
 	{"stlr", MOVE, 0, RELEASE},
 	{"ldxr", MOVE_EXCLUSIVE, 0, RELAXED},
@@ -141,6 +141,7 @@ static const struct instruction arm64[] = {
 	{"b.hs", IF_NOT_BELOW, 0, RELAXED},
 	{"b.ne", IF_NOT_EQUAL, 0, RELAXED},
 	{"b.eq", IF_EQUAL, 0, RELAXED},
+	{"b.lt", IF_LESS, 0, RELAXED},
 	{"cbnz", IF_NOT_ZERO, 0, RELAXED},
 	{"b", ALWAYS, 0, RELAXED},
 	{NULL, IGNORE, 0, RELAXED},
@@ -161,13 +162,13 @@ struct range {
 };
 
 struct sequence {
-	struct step steps[MOST_STEPS];
-	unsigned n;
+	struct step steps[MOST_STEPS], abort[MOST_ABORT];
+	unsigned n, abort_n;
 	unsigned labels[LABELS];      /* the steps that follow them */
 	struct range covered[LABELS]; /* by the descriptor of that label: labels, until all is read */
 };
 
-static struct sequence sequences[2][2][2]; /* processor, by id, take */
+static struct sequence sequences[2][SEQUENCE_WAYS][2]; /* processor, way, take */
 static bool is_arm64;
 
 /* ---- Reading the text ---- */
@@ -328,16 +329,7 @@ static void read_operand(const char **text, struct operand *operand)
 	skip_blanks(text);
 	if (read_place(text, operand))
 		return;
-	if (accept(text, "percpu_takes@gottpoff(%%rip)") || accept(text, "[x13, :gottprel_lo12:percpu_takes]")) {
-		operand->kind = NUMBER; /* the address, as if the thread pointer were 0 */
-		operand->name = TAKES;
-		return;
-	}
-	if (accept(text, ":gottprel:percpu_takes")) {
-		operand->kind = ELSEWHERE;
-		return;
-	}
-	if (accept(text, "tpidr_el0")) {
+	if (accept(text, "tpidr_el0")) { /* as if it were 0 */
 		operand->kind = NUMBER;
 		return;
 	}
@@ -363,16 +355,17 @@ static void read_operand(const char **text, struct operand *operand)
 		*operand = (struct operand){.kind = MEMORY, .reg = -1, .index = -1, .base = TABLE};
 }
 
-static void read_line(const char *line, struct sequence *sequence, const struct instruction *known)
+static void read_line(const char *line, struct step *steps, unsigned *n, unsigned most)
 {
-	struct step *step = &sequence->steps[sequence->n];
+	const struct instruction *known = is_arm64 ? arm64 : x86_64;
+	struct step *step = &steps[*n];
 	size_t prefix = strncmp(line, "lock ", 5) == 0 ? 5 : 0;
 	size_t length = prefix + strcspn(line + prefix, " \t");
 	const char *text = line + length;
 
 	while (known->text && (strlen(known->text) != length || strncmp(known->text, line, length) != 0))
 		known++;
-	if (!known->text || sequence->n == MOST_STEPS)
+	if (!known->text || *n == most)
 		unknown(line);
 	step->instruction = known;
 	step->n = 0;
@@ -385,10 +378,10 @@ static void read_line(const char *line, struct sequence *sequence, const struct 
 	if (*text)
 		unknown(text);
 	step->stores = known->what == MOVE && (is_arm64 ? known->text[0] == 's' : step->operands[1].kind == MEMORY);
-	sequence->n++;
+	(*n)++;
 }
 
-/* A line of another section, of which descriptors count. */
+/* A line of another section: of the descriptor; or of what follows 4, where the kernel goes on. */
 static void read_elsewhere(const char *line, struct sequence *sequence, int *label)
 {
 	unsigned from, to, again, abort;
@@ -396,6 +389,8 @@ static void read_elsewhere(const char *line, struct sequence *sequence, int *lab
 
 	if (number >= 0)
 		*label = number;
+	if (number < 0 && *label == 4)
+		read_line(line, sequence->abort, &sequence->abort_n, MOST_ABORT);
 	if (strncmp(line, ".quad", 5) != 0)
 		return;
 	if (sscanf(line, ".quad %2uf, %2uf - %2uf, %2uf%n", &from, &to, &again, &abort, &all) != 4 || line[all] ||
@@ -421,16 +416,17 @@ static void read_text(const char *text, struct sequence *sequence)
 		line[length] = '\0';
 		text += length + (text[length] == '\n');
 		rest = line + strspn(line, " \t");
-		if (strncmp(rest, ".pushsection", 12) == 0)
+		if (strncmp(rest, ".pushsection", 12) == 0) {
 			elsewhere = true;
-		else if (strncmp(rest, ".popsection", 11) == 0)
+			label = 0;
+		} else if (strncmp(rest, ".popsection", 11) == 0)
 			elsewhere = false;
 		else if (elsewhere)
 			read_elsewhere(rest, sequence, &label);
 		else if ((number = read_label(&rest, ":")) >= 0)
 			sequence->labels[number] = sequence->n;
 		else if (*rest)
-			read_line(rest, sequence, is_arm64 ? arm64 : x86_64);
+			read_line(rest, sequence->steps, &sequence->n, MOST_STEPS);
 	}
 	for (int i = 0; i < LABELS; i++)
 		sequence->covered[i] = (struct range){sequence->labels[sequence->covered[i].from],
@@ -443,9 +439,9 @@ void sequences_start(void)
 
 	for (unsigned processor = 0; processor < 2; processor++) {
 		is_arm64 = processor == 1;
-		for (unsigned take = 0; take < 2; take++) {
-			read_text(texts[processor]->pinned[take], &sequences[processor][0][take]);
-			read_text(texts[processor]->by_id[take], &sequences[processor][1][take]);
+		for (unsigned way = 0; way < SEQUENCE_WAYS; way++) {
+			for (unsigned take = 0; take < 2; take++)
+				read_text(texts[processor]->ways[way][take], &sequences[processor][way][take]);
 		}
 	}
 	is_arm64 = false;
@@ -458,6 +454,11 @@ void sequences_of_arm64(bool yes)
 
 /* ---- Running ---- */
 
+struct flags {
+	uint64_t left, right; /* compared last */
+	unsigned width;
+};
+
 struct run {
 	const struct sequence *sequence;
 	unsigned at;          /* the step that it is at */
@@ -465,17 +466,35 @@ struct run {
 	bool changed;         /* it has made a change */
 	uint64_t exclusive;   /* arm64: what was loaded by an exclusive load, */
 	bool acquired;        /* and whether that was an acquire */
+	bool aborted;         /* it must go on at 4 */
+	struct flags flags;
 	uint64_t registers[REGISTERS];
 	bool came[REGISTERS];
 	uint64_t named[OPERAND_NAMES];
-	uint64_t left, right;             /* compared last */
 	struct view came_with[REGISTERS]; /* arm64: what the value came with */
 };
 
 /* Or else it was aborted where it is. */
-static bool goes_on(const struct run *run)
+static bool goes_on(struct run *run)
 {
-	return run->at < run->covered.from || run->at >= run->covered.to || sequence_goes_on();
+	if (run->at >= run->covered.from && run->at < run->covered.to && !sequence_goes_on())
+		run->aborted = true;
+	return !run->aborted;
+}
+
+static void set_flags(struct run *run, uint64_t left, uint64_t right, unsigned width)
+{
+	run->flags = (struct flags){left, right, width};
+}
+
+static int64_t with_sign(uint64_t value, unsigned width)
+{
+	return width == 8 ? (int64_t)value : (int64_t)(value << (64 - 8 * width)) >> (64 - 8 * width);
+}
+
+static bool is_less(const struct flags *flags)
+{
+	return with_sign(flags->left, flags->width) < with_sign(flags->right, flags->width);
 }
 
 static uint64_t low(uint64_t value, unsigned width)
@@ -529,8 +548,7 @@ static uint64_t load(struct run *run, const struct operand *at, unsigned width, 
 		came_also_with(run, &before, &any, at->index);
 		memset(&with, 0, sizeof(with));
 	}
-	if (at->name == MASK_AT || at->name == ID_AT || at->name == KIND_AT ||
-	    at->name == PLAIN_AT) { /* constants of what was published */
+	if (at->name == MASK_AT || at->name == ELSEWHERE_AT) { /* constants of what was published */
 		struct view saved = *memory_view(current_thread());
 
 		if (any)
@@ -613,8 +631,8 @@ static bool exchange(struct run *run, const struct step *step)
 	done = memory_cas_now((void *)(uintptr_t)address_of(run, to), 8, expected, run->registers[from->reg], success,
 			      acquires ? ACQUIRE : RELAXED, "sequence");
 	run->changed = done;
-	run->left = !done;
-	run->right = 0;
+	if (!is_arm64)
+		set_flags(run, !done, 0, 8);
 	if (status)
 		run->registers[status->reg] = !done;
 	return true;
@@ -676,6 +694,8 @@ static void calculate(struct run *run, const struct step *step, unsigned width)
 	    !(right->kind == REGISTER && right->reg == to->reg))
 		run->came[to->reg] = false;
 	run->registers[to->reg] = low(compute(step->instruction->what, first, second), width);
+	if (!is_arm64)
+		set_flags(run, run->registers[to->reg], 0, width);
 	carry_on(run, to->reg, left);
 	carry_on(run, to->reg, right);
 }
@@ -689,6 +709,8 @@ static bool move(struct run *run, const struct step *step, unsigned width)
 	if (step->stores)
 		return store(run, to, value_of(run, from, width, RELAXED, -1), width, step->instruction->order);
 	value = value_of(run, from, width, step->instruction->order, to->reg);
+	if (step->instruction->what == MOVE_SIGNED)
+		value = (uint64_t)with_sign(value, width);
 	run->registers[to->reg] = value;
 	if (from->kind == NUMBER)
 		run->came[to->reg] = false;
@@ -706,7 +728,7 @@ static bool jump_if(struct run *run, const struct step *step, bool so)
 		return true;
 	if (to->kind == DONE)
 		run->at = run->sequence->n - 1;
-	else if (to->kind == LABEL)
+	else if (to->kind == LABEL || to->kind == DESCRIPTOR)
 		run->at = run->sequence->labels[to->number] - 1;
 	return to->kind != REFUSED;
 }
@@ -718,6 +740,7 @@ static bool do_step(struct run *run, const struct step *step)
 	const struct operand *first = &step->operands[0], *second = &step->operands[1];
 	const struct operand *result = is_arm64 ? first : second, *from = is_arm64 ? second : first;
 	unsigned width = instruction->width ? instruction->width : first->width ? first->width : 8;
+	uint64_t left, right;
 
 	if (step->n == 3 && step->operands[2].kind == ELSEWHERE)
 		return true; /* the rest of an address */
@@ -729,6 +752,7 @@ static bool do_step(struct run *run, const struct step *step)
 			from->kind == MEMORY ? address_of(run, from) : value_of(run, from, width, RELAXED, -1);
 		return true;
 	case MOVE:
+	case MOVE_SIGNED:
 		return move(run, step, width);
 	case MOVE_EXCLUSIVE:
 		move(run, step, width);
@@ -736,24 +760,27 @@ static bool do_step(struct run *run, const struct step *step)
 		run->acquired = instruction->order == ACQUIRE;
 		return true;
 	case COMPARE: /* AT&T's order is the other one */
-		run->left = value_of(run, is_arm64 ? first : second, width, instruction->order, -1);
-		run->right = value_of(run, is_arm64 ? second : first, width, instruction->order, -1);
+		left = value_of(run, is_arm64 ? first : second, width, instruction->order, -1);
+		right = value_of(run, is_arm64 ? second : first, width, instruction->order, -1);
+		set_flags(run, left, right, width);
 		return true;
 	case TEST:
-		run->left = value_of(run, first, width, instruction->order, -1) &
-			    value_of(run, second, width, instruction->order, -1);
-		run->right = 0;
+		left = value_of(run, first, width, instruction->order, -1) &
+		       value_of(run, second, width, instruction->order, -1);
+		set_flags(run, left, 0, width);
 		return true;
 	case EXCHANGE:
 		return exchange(run, step);
 	case IF_NOT_BELOW:
-		return jump_if(run, step, run->left >= run->right);
+		return jump_if(run, step, run->flags.left >= run->flags.right);
 	case IF_NOT_EQUAL:
-		return jump_if(run, step, run->left != run->right);
+		return jump_if(run, step, run->flags.left != run->flags.right);
 	case IF_EQUAL:
-		return jump_if(run, step, run->left == run->right);
+		return jump_if(run, step, run->flags.left == run->flags.right);
 	case IF_NOT_ZERO:
 		return jump_if(run, step, value_of(run, first, width, RELAXED, -1) != 0);
+	case IF_LESS:
+		return jump_if(run, step, is_less(&run->flags));
 	case ALWAYS:
 		return jump_if(run, step, true);
 	case INCREMENT:
@@ -767,9 +794,47 @@ static bool do_step(struct run *run, const struct step *step)
 	}
 }
 
-int sequence_run(void *sem, void *table, uint64_t id, int take)
+/* The step that it is at, or nothing of it: then it has been aborted. False: refused. */
+static bool do_step_or_abort(struct run *run, const struct step *step)
 {
-	const struct sequence *sequence = &sequences[is_arm64][table != NULL][take];
+	struct run before;
+	bool done;
+
+	memcpy(&before, run, offsetof(struct run, came_with));
+	done = goes_on(run) && do_step(run, step);
+	if (!run->aborted)
+		return done;
+	memcpy(run, &before, offsetof(struct run, came_with));
+	run->aborted = true;
+	return true;
+}
+
+/* What follows 4: true if it finds that the change was made. */
+static bool go_on_at_4(struct run *run)
+{
+	const struct sequence *sequence = run->sequence;
+
+	run->aborted = false;
+	run->covered = (struct range){0, 0};
+	for (unsigned at = 0; at < sequence->abort_n; at++) {
+		run->at = 0;
+		if (!do_step(run, &sequence->abort[at]))
+			return false;
+		if (run->at != 0)
+			return true; /* it is done */
+	}
+	unknown("what follows 4 leads nowhere");
+}
+
+static uint64_t mask_of(const struct ids *ids)
+{
+	return ids ? ids->mask : 0;
+}
+
+int sequence_run(void *with, uint64_t id, int way, int take)
+{
+	const struct sequence *sequence = &sequences[is_arm64][way][take];
+	const struct ids *ids = way == SEQUENCE_BY_ID ? with : NULL;
 	struct run run;
 	bool done = true;
 
@@ -780,32 +845,33 @@ int sequence_run(void *sem, void *table, uint64_t id, int take)
 	memset(&run, 0, offsetof(struct run, came_with));
 	run.sequence = sequence;
 	memcpy(run.named,
-	       (uint64_t[OPERAND_NAMES]){[SEM] = (uintptr_t)sem,
-					 [TABLE] = (uintptr_t)table,
-					 [ID] = id,
-					 [SERVED] = rseq_processors,
-					 [CELLS] = (uintptr_t)rseq_slots,
-					 [PERCPU] = KSEM_INLINE_PERCPU,
-					 [STRIDE] = KSEM_INLINE_STRIDE,
-					 [MOST] = KSEM_INLINE_CELL_MAX,
-					 [TO_SAMPLE] = PERCPU_SAMPLE_PERIOD - 1,
-					 [TAKES] = (uintptr_t)&percpu_takes,
-					 [WORD_AT] = table ? offsetof(struct ksem, sem.word) :
-							     offsetof(struct semaphore, word),
-					 [MASK_AT] = offsetof(struct ids_table, mask),
-					 [HOMES_AT] = offsetof(struct ids_table, home),
-					 [ID_AT] = offsetof(struct ksem, id),
-					 [KIND_AT] = offsetof(struct ksem, sem.owners_byte),
-					 [PLAIN] = OBJECT_ELSEWHERE,
-					 [PLAIN_AT] = offsetof(struct object_elsewhere, sem),
-					 [PLAIN_WORD_AT] = offsetof(struct plain, word),
-					 [USUAL] = WORD_USUAL},
+	       (uint64_t[OPERAND_NAMES]){
+		       [SEM] = (uintptr_t)with,
+		       [TABLE] = ids ? (uintptr_t)&ids->table : (uintptr_t)with,
+		       [ID] = id,
+		       [BASE] = ids ? (uintptr_t)ids->base : 0,
+		       [MASK] = mask_of(ids),
+		       [HOLDER] = ids ? ids->holder : 0,
+		       [CELLS] = (uintptr_t)rseq_slots,
+		       [PERCPU] = KSEM_INLINE_PERCPU,
+		       [STRIDE] = KSEM_INLINE_STRIDE,
+		       [MOST] = KSEM_INLINE_SLOT_MAX,
+		       [TO_SAMPLE] = PERCPU_SAMPLE_PERIOD - 1,
+		       [TAKES] = (uintptr_t)&percpu_takes,
+		       [MASK_AT] = offsetof(struct ids_table, mask),
+		       [HOMES_AT] = offsetof(struct ids_table, home),
+		       [ELSEWHERE_AT] =
+			       offsetof(struct object_elsewhere, sem) - offsetof(struct object_elsewhere, ksem),
+		       [USUAL] = WORD_USUAL,
+	       },
 	       sizeof(run.named));
-	for (; done && run.at < sequence->n; run.at++) {
+	for (; done && !run.aborted && run.at < sequence->n; run.at++) {
 		if (run.changed && run.at >= run.covered.from && run.at < run.covered.to)
 			point();
-		done = goes_on(&run) && do_step(&run, &sequence->steps[run.at]);
+		done = do_step_or_abort(&run, &sequence->steps[run.at]);
 	}
+	if (done && run.aborted)
+		done = go_on_at_4(&run);
 	sequence_end();
 	return done;
 }

@@ -22,17 +22,15 @@ static struct ids ids;
 
 static ksem_id_t id_of(unsigned which)
 {
-	return which + 1;
+	return (which + 1) << IDS_NUMBER_SHIFT;
 }
 
 static void enter(unsigned which)
 {
-	struct shared *shared = memory_alloc(sizeof(*shared), KSEM_CACHE_LINE);
+	struct shared *shared = memory_alloc(sizeof(*shared), _Alignof(struct shared));
 	struct reclaim old = RECLAIM_NONE;
 
-	object_init(&shared->object.ksem, NULL, &(struct ksem_cred){0, 0}, OBJECT_ELSEWHERE, 0600, 0);
-	semaphore_kill(&shared->object.ksem.sem);
-	shared->object.ksem.id = id_of(which);
+	object_elsewhere_init(&shared->object, NULL, &(struct ksem_cred){0, 0}, false, 0600, id_of(which));
 	shared->page = pages[which];
 	shared->object.sem = &pages[which]->sem;
 	if (ids_reserve(&ids, &old))
@@ -115,10 +113,10 @@ int words_post_by_id(unsigned which)
 	bool nobody;
 	int error = EINVAL;
 
-	if (ids_put(&ids, id_of(which)))
+	if (ids_put_elsewhere(&ids, id_of(which)))
 		return 0;
 	rcu_enter();
-	ksem = ids_find(&ids, id_of(which));
+	ksem = ids_find_listed(&ids, id_of(which));
 	if (ksem)
 		error = plain_post(shared_of(ksem)->object.sem, 1, WORD_VALUE_MAX, FUTEX_SHARED, &nobody);
 	rcu_leave();
@@ -130,10 +128,10 @@ int words_trywait_by_id(unsigned which)
 	struct ksem *ksem;
 	int error = EINVAL;
 
-	if (ids_take(&ids, id_of(which)))
+	if (ids_take_elsewhere(&ids, id_of(which)))
 		return 0;
 	rcu_enter();
-	ksem = ids_find(&ids, id_of(which));
+	ksem = ids_find_listed(&ids, id_of(which));
 	if (ksem)
 		error = shared_take(ksem);
 	rcu_leave();
@@ -143,14 +141,14 @@ int words_trywait_by_id(unsigned which)
 int words_drop(unsigned which)
 {
 	struct reclaim garbage = RECLAIM_NONE;
-	struct ksem *ksem = ids_find(&ids, id_of(which));
+	struct ksem *ksem = ids_find_listed(&ids, id_of(which));
 	int error = words_kill(which);
 
 	if (error)
 		return error;
 	plains[which] = NULL;
 	ids_remove(&ids, ksem, &garbage);
-	reclaim_add(&garbage, &ksem->retired, sizeof(struct shared));
+	reclaim_add(&garbage, &object_elsewhere_of(ksem)->retired, sizeof(struct shared));
 	reclaim_add(&garbage, (struct retired *)pages[which], sizeof(*pages[which]));
 	reclaim_free(garbage);
 	return 0;

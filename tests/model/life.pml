@@ -8,7 +8,7 @@
  * same pin. GIVER: a take that samples, and finds that the semaphore is due to have slots. STOP: see common.pml.
  *
  * One step is one atomic operation, or one compare-and-swap loop that tries again until nothing came between; locks are
- * held for the steps that stand in one block. Sleepers are woken: parking.pml shows it. The memory is freed when an
+ * held for the steps that stand in one block. Sleepers are woken: parking.pml shows it. The memory is used again when an
  * epoch has passed since the end. Orders: as if sequentially consistent.
  *
  * What is shown: nobody touches memory that was freed; the end comes once, and it comes, when nothing keeps the
@@ -23,7 +23,7 @@ byte value, waiters;          /* the word */
 bool dead, orphan;            /* in the word too */
 byte refs = HOLDERS;          /* the life word: references of processes */
 byte pins = PINNED;           /* in it too */
-bool listed[2] = true;        /* in each process's id table */
+bool listed[2] = true;        /* each process finds it: by its tag, or in the id table */
 byte waiting;                 /* threads that wait by id in the first process */
 bool leaving;                 /* it is being ended: new waits are kept out */
 byte slots, given;            /* 1: has slots; how many slots are given out that nobody took back */

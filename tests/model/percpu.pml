@@ -52,7 +52,8 @@
 mtype = { central, preparing, percpu, revoking, emptying };
 
 byte value = VALUE, waiters;          /* the word */
-mtype mode = START;                   /* in the word too */
+mtype mode = START;                   /* in the word too, */
+short place = (START == percpu || START == revoking -> 1 : 0); /* as is this: the slots, as sequences find them */
 short slots = 1;                      /* which set of slots it has; 0: none; below 0: not before that epoch has ended */
 byte put[2 * SETS], taken[2 * SETS];  /* the slots of each processor in each set */
 byte in_flight[SETS];
@@ -141,8 +142,8 @@ inline rcu_leave()
 
 /*
  * `change` is put or taken: `more` is 1 or -1. [code: percpu_is, percpu_put, percpu_take]
- * [code: KSEM_INLINE_SEQUENCE, KSEM_INLINE_BEGIN, KSEM_INLINE_IS_PERCPU, KSEM_INLINE_SLOT]
- * [code: KSEM_INLINE_PUT, KSEM_INLINE_TAKE] [code: SEQUENCE]
+ * [code: KSEM_INLINE_PINNED_SEQUENCE, KSEM_INLINE_BY_ID_SEQUENCE]
+ * [code: KSEM_INLINE_IF_PERCPU, KSEM_INLINE_SLOT, KSEM_INLINE_PUT, KSEM_INLINE_TAKE]
  */
 #ifdef NO_GUARD
 #define GUARDED true
@@ -168,7 +169,7 @@ inline rcu_leave()
 	fi;                                                          \
 	atomic {                                                     \
 		if                                                   \
-		:: slots > 0 -> at = AT(slots, processor)            \
+		:: place > 0 -> at = AT(place, processor)            \
 		:: else -> processor = 0; goto refused               \
 		fi;                                                  \
 		if                                                   \
@@ -239,7 +240,10 @@ inline change_mode(from, to)
 {
 	atomic {
 		if
-		:: mode == from -> mode = to; note_value()
+		:: mode == from ->
+			mode = to;
+			place = (to == percpu -> slots : (to == revoking -> place : 0));
+			note_value()
 		:: else
 		fi
 	}
@@ -274,7 +278,7 @@ inline settle()
 #else
 			:: mode == revoking ->
 #endif
-				value = value + sum; mode = emptying; note_value()
+				value = value + sum; mode = emptying; place = 0; note_value()
 			:: else
 			fi;
 			sum = 0
@@ -318,7 +322,7 @@ inline sum_of()
 
 /*
  * [code: semaphore_post, semaphore_post_word, post, word_post_loop, word_post]
- * [code: SEQUENCE_WORD, SEQUENCE_WORD_PUT, SEQUENCE_PLAIN_PUT]
+ * [code: KSEM_INLINE_WORD, KSEM_INLINE_WORD_PUT]
  * [code: word_counts_slots]
  */
 inline post(n)
@@ -364,7 +368,7 @@ inline clear()
 
 /*
  * [code: semaphore_take] [code: word_take_loop, word_take_as, take, take_loop, semaphore_take_word, semaphore_take_or_register]
- * [code: SEQUENCE_WORD, SEQUENCE_WORD_TAKE, SEQUENCE_PLAIN_TAKE]
+ * [code: KSEM_INLINE_WORD, KSEM_INLINE_WORD_TAKE]
  * [code: word_take, word_register]
  */
 inline take(registers)

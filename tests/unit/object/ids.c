@@ -8,14 +8,21 @@
 
 #include "base/rcu.h"
 #include "failing_memory.h"
+#include "lone.h"
 #include "object/ids.h"
 
 /* A table with what it needs around it: the semaphores that may be in it, and how many references to each should be. */
 #define SEMS_MAX 6000
 
+/* A semaphore in a block of its own. */
+struct object {
+	struct lone lone;
+};
+
 struct bench {
 	struct ids ids;
 	struct reclaim old;
+	struct object *objects;
 	struct ksem *sems[SEMS_MAX];
 	uint32_t refs[SEMS_MAX];
 	unsigned made;
@@ -24,27 +31,33 @@ struct bench {
 
 typedef ksem_id_t (*pattern_fn)(unsigned i, struct random *random);
 
-/* As slots give them: low bits dense, above them how often the slot was used. */
+/* As numbers give them: low bits dense, above them how often the number was used. */
 static ksem_id_t dense(unsigned i, struct random *random)
 {
-	return (random_next(random) | 1) << 20 | i;
+	return (random_next(random) | 1) << 24 | i << IDS_NUMBER_SHIFT;
 }
 
 static ksem_id_t scattered(unsigned i, struct random *random)
 {
-	return random_next(random) << 13 | i; /* distinct */
+	return random_next(random) << 17 | i << IDS_NUMBER_SHIFT; /* distinct */
 }
 
 /* One home for all, whatever the size of the table. */
 static ksem_id_t one_home(unsigned i, struct random *random)
 {
 	(void)random;
-	return (ksem_id_t)(i + 1) << 32 | 5;
+	return (ksem_id_t)(i + 1) << 36 | 5 << IDS_NUMBER_SHIFT;
 }
 
 static ksem_id_t few_homes(unsigned i, struct random *random)
 {
-	return (ksem_id_t)(i + 1) << 24 | random_below(random, 16);
+	return (ksem_id_t)(i + 1) << 28 | random_below(random, 16) << IDS_NUMBER_SHIFT;
+}
+
+static void set_id(struct ksem *ksem, ksem_id_t id)
+{
+	object_cold(ksem)->id = id;
+	store_rlx(object_tag(ksem), id);
 }
 
 static struct bench *bench_new(unsigned sems, pattern_fn pattern)
@@ -55,10 +68,12 @@ static struct bench *bench_new(unsigned sems, pattern_fn pattern)
 
 	assert_non_null(bench);
 	ids_init(&bench->ids);
+	bench->objects = aligned_alloc(_Alignof(struct object), sems * sizeof(*bench->objects));
+	assert_non_null(bench->objects);
 	for (unsigned i = 0; i < sems; i++) {
-		bench->sems[i] = object_new(NULL, &nobody, false, 0, 0);
-		assert_non_null(bench->sems[i]);
-		bench->sems[i]->id = pattern(i, &random);
+		bench->sems[i] = (struct ksem *)lone_semaphore(&bench->objects[i].lone);
+		object_init(bench->sems[i], &nobody, false, 0, 0);
+		set_id(bench->sems[i], pattern(i, &random));
 	}
 	bench->made = sems;
 	return bench;
@@ -68,8 +83,7 @@ static void bench_free(struct bench *bench)
 {
 	ids_retire(ids_take_all(&bench->ids), &bench->old);
 	reclaim_free(bench->old);
-	for (unsigned i = 0; i < bench->made; i++)
-		memory_free(bench->sems[i]);
+	free(bench->objects);
 	free(bench);
 }
 
@@ -78,7 +92,7 @@ static struct ksem *find(const struct bench *bench, ksem_id_t id)
 	struct ksem *ksem;
 
 	rcu_enter();
-	ksem = ids_find(&bench->ids, id);
+	ksem = ids_find_listed(&bench->ids, id);
 	rcu_leave();
 	return ksem;
 }
@@ -86,6 +100,11 @@ static struct ksem *find(const struct bench *bench, ksem_id_t id)
 static const struct ids_table *table_of(const struct bench *bench)
 {
 	return load_rlx(&bench->ids.table);
+}
+
+static size_t homes_of(const struct ids_table *table)
+{
+	return (table->mask >> IDS_NUMBER_SHIFT) + 1;
 }
 
 static void add(struct bench *bench, unsigned i)
@@ -106,7 +125,7 @@ static void remove_one(struct bench *bench, unsigned i)
 static void check_sizes(const struct bench *bench)
 {
 	const struct ids_table *table = table_of(bench);
-	size_t homes = table->mask + 1;
+	size_t homes = homes_of(table);
 
 	assert_int_equal(bench->ids.count, bench->entries);
 	assert_true(homes >= bench->entries || bench->entries == 0);
@@ -131,15 +150,15 @@ static void check_all(const struct bench *bench)
 	uint32_t refs;
 
 	for (unsigned i = 0; i < bench->made; i++) {
-		assert_ptr_equal(find(bench, bench->sems[i]->id), bench->refs[i] ? bench->sems[i] : NULL);
-		refs_expected += bench->refs[i] * bench->sems[i]->id;
+		assert_ptr_equal(find(bench, object_id(bench->sems[i])), bench->refs[i] ? bench->sems[i] : NULL);
+		refs_expected += bench->refs[i] * object_id(bench->sems[i]);
 		if (bench->refs[i])
 			expected[entries++] = (uintptr_t)bench->sems[i];
 	}
 	while ((ksem = ids_next(table_of(bench), &cursor, &refs))) {
 		assert_true(visits < entries);
 		visited[visits++] = (uintptr_t)ksem;
-		refs_visited += refs * ksem->id;
+		refs_visited += refs * object_id(ksem);
 	}
 	assert_int_equal(visits, entries);
 	qsort(visited, visits, sizeof(*visited), by_address);
@@ -169,7 +188,7 @@ static void change_at_random(pattern_fn pattern)
 		else if (bench->refs[i] > 0)
 			remove_one(bench, i);
 		check_sizes(bench);
-		assert_ptr_equal(find(bench, bench->sems[i]->id), bench->refs[i] ? bench->sems[i] : NULL);
+		assert_ptr_equal(find(bench, object_id(bench->sems[i])), bench->refs[i] ? bench->sems[i] : NULL);
 		if (round % 250 == 0)
 			check_all(bench);
 	}
@@ -227,9 +246,9 @@ static void what_is_not_there_is_not_found(void **state)
 		for (unsigned i = 0; i < 200; i += 2)
 			add(bench, i);
 		for (unsigned i = 0; i < 200; i++) {
-			ksem_id_t id = bench->sems[i]->id;
+			ksem_id_t id = object_id(bench->sems[i]);
 
-			assert_null(find(bench, bench->sems[i | 1]->id));
+			assert_null(find(bench, object_id(bench->sems[i | 1])));
 			assert_null(find(bench, id ^ UINT64_C(1) << 63)); /* the same home */
 			assert_null(find(bench, id ^ UINT64_C(1) << 62));
 		}
@@ -244,7 +263,9 @@ static void zero_is_never_found(void **state)
 	(void)state;
 	assert_null(find(bench, 0)); /* in an empty table */
 	for (unsigned i = 0; i < 40; i++)
-		bench->sems[i]->id &= ~UINT64_C(7); /* the home of 0, which in spill stands for what was removed */
+		set_id(bench->sems[i],
+		       object_id(bench->sems[i]) &
+			       ~UINT64_C(0xFF)); /* the home of 0, which in spill stands for what was removed */
 	for (unsigned i = 0; i < 40; i++) {
 		add(bench, i);
 		assert_null(find(bench, 0));
@@ -330,7 +351,7 @@ static void tables_grow_and_shrink_with_their_entries(void **state)
 			check_sizes(bench);
 		}
 		check_all(bench);
-		assert_int_equal(table_of(bench)->mask + 1, 8);
+		assert_int_equal(homes_of(table_of(bench)), 8);
 		assert_true(table_of(bench)->bytes < largest / 50);
 		bench_free(bench);
 	}
@@ -360,13 +381,14 @@ static void references_are_counted_for_each(void **state)
 static void check_lives(const struct bench *bench, unsigned times)
 {
 	for (unsigned i = 0; i < bench->made; i++)
-		assert_true(load_rlx(&bench->sems[i]->life) == life_refs(1 + times * bench->refs[i]));
+		assert_true(load_rlx(&object_cold(bench->sems[i])->life) == life_refs(1 + times * bench->refs[i]));
 }
 
 static void check_same_entries(const struct bench *bench, const struct ids *copy)
 {
 	for (unsigned i = 0; i < bench->made; i++)
-		assert_ptr_equal(ids_find(copy, bench->sems[i]->id), bench->refs[i] ? bench->sems[i] : NULL);
+		assert_ptr_equal(ids_find_listed(copy, object_id(bench->sems[i])),
+				 bench->refs[i] ? bench->sems[i] : NULL);
 	assert_int_equal(copy->count, bench->ids.count);
 }
 
@@ -435,13 +457,13 @@ static void a_copy_that_fails_takes_nothing(void **state)
 	check_lives(bench, 0);
 
 	for (unsigned i = 0; i < 100; i++) { /* each in turn has no room for two references more */
-		store_rlx(&bench->sems[i]->life, life_refs(LIFE_HALF_MAX - 1));
+		store_rlx(&object_cold(bench->sems[i])->life, life_refs(LIFE_HALF_MAX - 1));
 		FAILS(ENOMEM, ids_copy(&copy, &bench->ids));
-		assert_true(load_rlx(&bench->sems[i]->life) == life_refs(LIFE_HALF_MAX - 1));
-		store_rlx(&bench->sems[i]->life, life_refs(1));
+		assert_true(load_rlx(&object_cold(bench->sems[i])->life) == life_refs(LIFE_HALF_MAX - 1));
+		store_rlx(&object_cold(bench->sems[i])->life, life_refs(1));
 		check_lives(bench, 0);
 		assert_int_equal(copy.count, 0);
-		assert_null(ids_find(&copy, bench->sems[0]->id));
+		assert_null(ids_find_listed(&copy, object_id(bench->sems[0])));
 		assert_int_equal(failing_memory_bytes(), bytes);
 	}
 	OK(ids_copy(&copy, &bench->ids));
@@ -467,7 +489,7 @@ static void taking_all_leaves_an_empty_table_of_no_memory(void **state)
 		table = ids_take_all(&bench->ids);
 		assert_int_equal(bench->ids.count, 0);
 		for (unsigned i = 0; i < 200; i++)
-			assert_null(find(bench, bench->sems[i]->id));
+			assert_null(find(bench, object_id(bench->sems[i])));
 		while ((ksem = ids_next(table, &cursor, &refs))) {
 			assert_int_equal(refs, 1);
 			entries++;
@@ -532,7 +554,7 @@ static void removal_needs_no_memory(void **state)
 	failing_memory_fail_all(false);
 	assert_int_equal(table_of(bench)->mask, large); /* it served on */
 	for (unsigned i = 0; i < 1000; i++)
-		assert_ptr_equal(find(bench, bench->sems[i]->id), i < 990 ? NULL : bench->sems[i]);
+		assert_ptr_equal(find(bench, object_id(bench->sems[i])), i < 990 ? NULL : bench->sems[i]);
 	remove_one(bench, 999); /* with memory again: it shrinks */
 	check_all(bench);
 	bench_free(bench);
@@ -561,8 +583,8 @@ static void *read_ids(void *arg)
 		const struct ksem *found;
 
 		rcu_enter();
-		found = ids_find(&readers.bench->ids, sem->id);
-		MUST(!ids_find(&readers.bench->ids, 0));
+		found = ids_find_listed(&readers.bench->ids, object_id(sem));
+		MUST(!ids_find_listed(&readers.bench->ids, 0));
 		rcu_leave();
 		after = atomic_load(&readers.state[i]);
 		MUST(!found || found == sem);

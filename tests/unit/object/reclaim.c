@@ -392,7 +392,7 @@ static void *look_twice(void *arg)
 	atomic_store(&look->found, true);
 	while (!atomic_load(&look->look_again))
 		sched_yield();
-	MUST(ksem->id == look->id);
+	MUST(object_id(ksem) == look->id);
 	MUST(word_is_dead(semaphore_word(&ksem->sem)));
 	rcu_leave();
 	return NULL;
@@ -405,7 +405,7 @@ static void what_was_looked_up_outlives_destroy(void **state)
 	pthread_t looking, flushing;
 
 	OK(ksem_init(world->proc, 0, &look.id));
-	failing_memory_watch(ids_find(&world->proc->ids, look.id));
+	failing_memory_watch(ids_find_listed(&world->proc->ids, look.id));
 	looking = start(look_twice, &look);
 	while (!atomic_load(&look.found))
 		sched_yield();
@@ -431,7 +431,7 @@ static void an_unlinked_semaphore_lives_while_it_is_referenced(void **state)
 	OK(ksem_open(world->proc, "/name", O_CREAT | O_EXCL, 0600, 1, &id));
 	OK(ksem_open(other, "/name", 0, 0, 0, &same));
 	assert_true(same == id);
-	failing_memory_watch(ids_find(&other->ids, id));
+	failing_memory_watch(ids_find_listed(&other->ids, id));
 	OK(ksem_unlink(world->proc, "/name"));
 	flush(world->proc);
 	OK(ksem_wait(other, id));
@@ -476,7 +476,7 @@ static void a_waiter_alone_keeps_a_semaphore(void **state)
 	struct ksem *ksem;
 
 	OK(ksem_open(other, "/name", O_CREAT | O_EXCL, 0600, 0, &wait.id));
-	ksem = ids_find(&other->ids, wait.id);
+	ksem = ids_find_listed(&other->ids, wait.id);
 	failing_memory_watch(ksem);
 	waiting = start(wait_once, &wait);
 	until_waiting(other, wait.id, 1);

@@ -6,6 +6,8 @@
  */
 #include "support.h"
 
+#include "lone.h"
+
 #include "os/futex.h"
 #include "sem/semaphore.h"
 
@@ -252,7 +254,6 @@ static int sleep_once(struct semaphore *sem, const struct deadline *deadline)
 /* Two waiters that have armed the eventcount, of which as many sleep. */
 static void park_two(struct semaphore *sem, unsigned asleep)
 {
-	memset(sem, 0, sizeof(*sem));
 	semaphore_init(sem, 0);
 	PLAY(NULL, EINTR);
 	for (int i = 0; i < 2; i++) {
@@ -271,121 +272,121 @@ static void post_and_steal(struct semaphore *sem)
 
 static void a_permit_that_a_woken_sleeper_will_look_for_needs_no_wake(void **state)
 {
-	struct semaphore sem;
+	LONE(sem);
 
 	(void)state;
-	park_two(&sem, 2);
+	park_two(sem, 2);
 	for (int i = 0; i < 100; i++)
-		post_and_steal(&sem); /* before the one that was woken gets to it */
-	OK(semaphore_post(&sem, 1));
+		post_and_steal(sem); /* before the one that was woken gets to it */
+	OK(semaphore_post(sem, 1));
 	assert_int_equal(fake.wake_calls, 1);
-	OK(semaphore_post(&sem, 1)); /* a second permit, for which nobody is on the way */
+	OK(semaphore_post(sem, 1)); /* a second permit, for which nobody is on the way */
 	assert_int_equal(fake.wake_calls, 2);
-	OK(semaphore_post(&sem, 1)); /* a third, which no waiter is left for */
+	OK(semaphore_post(sem, 1)); /* a third, which no waiter is left for */
 	assert_int_equal(fake.wake_calls, 2);
 }
 
 /* Else the first, once it goes on, would count on the sleeper that the second woke, and the other sleep for ever. */
 static void a_post_wakes_for_one_before_it_that_has_not_come_to_its_wake(void **state)
 {
-	struct semaphore sem;
+	LONE(sem);
 	word_t first;
 
 	(void)state;
-	park_two(&sem, 2);
-	first = fetch_add_rlx(&sem.word, 1) + 1; /* preempted here */
-	OK(semaphore_post(&sem, 1));
+	park_two(sem, 2);
+	first = fetch_add_rlx(&sem->word, 1) + 1; /* preempted here */
+	OK(semaphore_post(sem, 1));
 	assert_int_equal(fake.woken, 2);
-	eventcount_wake(&sem, first);
+	eventcount_wake(sem, first);
 	assert_int_equal(fake.woken, 2);
 }
 
 static void a_sleeper_that_looked_and_slept_on_is_woken_again(void **state)
 {
-	struct semaphore sem;
+	LONE(sem);
 	bool last;
 
 	(void)state;
-	park_two(&sem, 2);
-	post_and_steal(&sem);
-	OK(sleep_once(&sem, NULL)); /* what the woken one does, and then sleeps on */
-	FAILS(EAGAIN, semaphore_leave(&sem, false, &last));
-	OK(semaphore_post(&sem, 1));
+	park_two(sem, 2);
+	post_and_steal(sem);
+	OK(sleep_once(sem, NULL)); /* what the woken one does, and then sleeps on */
+	FAILS(EAGAIN, semaphore_leave(sem, false, &last));
+	OK(semaphore_post(sem, 1));
 	assert_int_equal(fake.wake_calls, 2);
 }
 
 static void a_bell_that_nobody_was_found_asleep_at_is_rung_again_once_it_is_armed(void **state)
 {
-	struct semaphore sem;
+	LONE(sem);
 
 	(void)state;
-	park_two(&sem, 0);
+	park_two(sem, 0);
 	for (int i = 0; i < 100; i++)
-		post_and_steal(&sem);
+		post_and_steal(sem);
 	assert_int_equal(fake.wake_calls, 1);
-	OK(sleep_once(&sem, NULL)); /* a stray wake */
+	OK(sleep_once(sem, NULL)); /* a stray wake */
 	for (int i = 0; i < 100; i++)
-		post_and_steal(&sem);
+		post_and_steal(sem);
 	assert_int_equal(fake.wake_calls, 2);
 }
 
 /* Else it would sleep on an eventcount that a post has found still. */
 static void a_bell_that_rang_is_not_slept_on(void **state)
 {
-	struct semaphore sem;
+	LONE(sem);
 	uint32_t armed;
 
 	(void)state;
-	park_two(&sem, 0);
-	armed = load_rlx(&sem.eventcount);
-	post_and_steal(&sem);
-	assert_int_not_equal(load_rlx(&sem.eventcount), armed);
-	OK(sleep_once(&sem, NULL));
-	assert_int_not_equal(load_rlx(&sem.eventcount), armed);
-	assert_int_not_equal(load_rlx(&sem.eventcount), 0);
+	park_two(sem, 0);
+	armed = load_rlx(&semaphore_cold(sem)->eventcount);
+	post_and_steal(sem);
+	assert_int_not_equal(load_rlx(&semaphore_cold(sem)->eventcount), armed);
+	OK(sleep_once(sem, NULL));
+	assert_int_not_equal(load_rlx(&semaphore_cold(sem)->eventcount), armed);
+	assert_int_not_equal(load_rlx(&semaphore_cold(sem)->eventcount), 0);
 }
 
 static void a_stray_wake_is_not_counted_on(void **state)
 {
-	struct semaphore sem;
+	LONE(sem);
 
 	(void)state;
-	park_two(&sem, 2);
-	OK(sleep_once(&sem, NULL));
+	park_two(sem, 2);
+	OK(sleep_once(sem, NULL));
 	for (unsigned i = 1; i <= 2; i++) {
-		post_and_steal(&sem);
+		post_and_steal(sem);
 		assert_int_equal(fake.wake_calls, i);
 	}
-	post_and_steal(&sem); /* the second of those that were woken is counted on */
+	post_and_steal(sem); /* the second of those that were woken is counted on */
 	assert_int_equal(fake.wake_calls, 2);
 }
 
 static void one_whose_every_waiter_was_woken_is_not_rung(void **state)
 {
-	struct semaphore sem;
+	LONE(sem);
 
 	(void)state;
-	park_two(&sem, 2);
-	OK(semaphore_post(&sem, 2));
+	park_two(sem, 2);
+	OK(semaphore_post(sem, 2));
 	assert_int_equal(fake.wake_calls, 1);
-	FAILS(EAGAIN, sleep_once(&sem, NULL)); /* one of them finds the permits; the eventcount is armed */
-	OK(semaphore_post(&sem, 1));
+	FAILS(EAGAIN, sleep_once(sem, NULL)); /* one of them finds the permits; the eventcount is armed */
+	OK(semaphore_post(sem, 1));
 	assert_int_equal(fake.wake_calls, 1); /* three permits, two waiters, both awake */
 }
 
 static void wakes_are_forgotten_in_a_fork_s_child(void **state)
 {
-	struct semaphore sem;
+	LONE(sem);
 
 	(void)state;
-	park_two(&sem, 2);
-	post_and_steal(&sem);
-	assert_false(semaphore_after_fork(&sem, true)); /* the child has one of the two, not the one that was woken */
-	OK(semaphore_post(&sem, 1));
+	park_two(sem, 2);
+	post_and_steal(sem);
+	assert_false(semaphore_after_fork(sem, true)); /* the child has one of the two, not the one that was woken */
+	OK(semaphore_post(sem, 1));
 	assert_int_equal(fake.wake_calls, 1); /* nobody sleeps there */
-	OK(semaphore_take(&sem));
-	OK(sleep_once(&sem, NULL));
-	OK(semaphore_post(&sem, 1));
+	OK(semaphore_take(sem));
+	OK(sleep_once(sem, NULL));
+	OK(semaphore_post(sem, 1));
 	assert_int_equal(fake.wake_calls, 2);
 }
 

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 
 #include "base/rcu.h"
+#include "lone.h"
 #include "object/object.h"
 #include "object/reclaim.h"
 #include "os/membarrier.h"
@@ -64,7 +65,6 @@ static unsigned value_now(struct semaphore *sem)
 /* A semaphore of that value, which has become percpu. */
 static void make_percpu(struct semaphore *sem, uint32_t value)
 {
-	*sem = (struct semaphore){0};
 	semaphore_init(sem, value);
 	OK(semaphore_post(sem, 1));
 	for (int i = 0; i < 100000 && mode_of(sem) != WORD_PERCPU; i++) {
@@ -110,193 +110,193 @@ static void a_semaphore_that_is_used_much_by_id_becomes_percpu(void **state)
 
 static void a_semaphore_that_is_used_much_becomes_percpu_and_keeps_its_value(void **state)
 {
-	struct semaphore sem;
+	LONE(sem);
 
 	(void)state;
 	skip_without_sequences();
-	make_percpu(&sem, 5);
+	make_percpu(sem, 5);
 	for (unsigned i = 0; i < 5; i++)
-		OK(semaphore_take(&sem));
-	FAILS(EAGAIN, semaphore_take(&sem));
-	assert_int_equal(value_now(&sem), 0);
-	done_with(&sem);
+		OK(semaphore_take(sem));
+	FAILS(EAGAIN, semaphore_take(sem));
+	assert_int_equal(value_now(sem), 0);
+	done_with(sem);
 }
 
 static void posts_of_a_percpu_semaphore_go_to_the_slot_until_it_is_full(void **state)
 {
-	struct semaphore sem;
+	LONE(sem);
 	word_t before;
 
 	(void)state;
 	skip_without_sequences();
 	run_on(0);
-	make_percpu(&sem, 0);
-	before = semaphore_word(&sem);
-	for (unsigned i = 0; i < KSEM_INLINE_CELL_MAX; i++)
-		OK(semaphore_post(&sem, 1));
-	assert_true(semaphore_word(&sem) == before);
-	OK(semaphore_post(&sem, 1));
-	assert_int_equal(word_value(semaphore_word(&sem)), word_value(before) + 1);
-	assert_int_equal(value_now(&sem), KSEM_INLINE_CELL_MAX + 1);
-	done_with(&sem);
+	make_percpu(sem, 0);
+	before = semaphore_word(sem);
+	for (unsigned i = 0; i < KSEM_INLINE_SLOT_MAX; i++)
+		OK(semaphore_post(sem, 1));
+	assert_true(semaphore_word(sem) == before);
+	OK(semaphore_post(sem, 1));
+	assert_int_equal(word_value(semaphore_word(sem)), word_value(before) + 1);
+	assert_int_equal(value_now(sem), KSEM_INLINE_SLOT_MAX + 1);
+	done_with(sem);
 }
 
 static void a_permit_in_another_processor_s_slot_is_found(void **state)
 {
-	struct semaphore sem;
+	LONE(sem);
 
 	(void)state;
 	skip_without_sequences();
 	run_on(0);
-	make_percpu(&sem, 0);
-	OK(semaphore_post(&sem, 1));
+	make_percpu(sem, 0);
+	OK(semaphore_post(sem, 1));
 	run_on(1);
-	assert_int_equal(value_now(&sem), 1);
-	OK(semaphore_take(&sem));
-	FAILS(EAGAIN, semaphore_take(&sem));
-	assert_int_equal(mode_of(&sem), WORD_CENTRAL);
-	done_with(&sem);
+	assert_int_equal(value_now(sem), 1);
+	OK(semaphore_take(sem));
+	FAILS(EAGAIN, semaphore_take(sem));
+	assert_int_equal(mode_of(sem), WORD_CENTRAL);
+	done_with(sem);
 }
 
 static void several_are_taken_at_once_wherever_they_lie(void **state)
 {
-	struct semaphore sem;
+	LONE(sem);
 	uint32_t took = 0;
 
 	(void)state;
 	skip_without_sequences();
 	run_on(1);
 	run_on(0);
-	make_percpu(&sem, 0);
-	OK(semaphore_post(&sem, 1));
-	OK(semaphore_post(&sem, 1));
+	make_percpu(sem, 0);
+	OK(semaphore_post(sem, 1));
+	OK(semaphore_post(sem, 1));
 	run_on(1);
-	OK(semaphore_post(&sem, 1));
-	assert_int_equal(mode_of(&sem), WORD_PERCPU);
-	FAILS(EAGAIN, semaphore_take_some(&sem, 4, 4, &took));
-	assert_int_equal(value_now(&sem), 3);
-	OK(semaphore_take_some(&sem, 3, 3, &took));
+	OK(semaphore_post(sem, 1));
+	assert_int_equal(mode_of(sem), WORD_PERCPU);
+	FAILS(EAGAIN, semaphore_take_some(sem, 4, 4, &took));
+	assert_int_equal(value_now(sem), 3);
+	OK(semaphore_take_some(sem, 3, 3, &took));
 	assert_int_equal(took, 3);
-	assert_int_equal(value_now(&sem), 0);
-	done_with(&sem);
+	assert_int_equal(value_now(sem), 0);
+	done_with(sem);
 }
 
 static void up_to_several_are_as_many_as_lie_in_the_word_and_slots(void **state)
 {
-	struct semaphore sem;
+	LONE(sem);
 	uint32_t took = 0;
 
 	(void)state;
 	skip_without_sequences();
 	run_on(1);
 	run_on(0);
-	make_percpu(&sem, 0);
-	OK(semaphore_post(&sem, 1));
-	OK(semaphore_post_word(&sem, 2));
-	assert_int_equal(mode_of(&sem), WORD_PERCPU);
+	make_percpu(sem, 0);
+	OK(semaphore_post(sem, 1));
+	OK(semaphore_post_word(sem, 2));
+	assert_int_equal(mode_of(sem), WORD_PERCPU);
 	run_on(1);
-	OK(semaphore_take_some(&sem, 1, 5, &took));
+	OK(semaphore_take_some(sem, 1, 5, &took));
 	assert_int_equal(took, 3);
-	assert_int_equal(value_now(&sem), 0);
-	done_with(&sem);
+	assert_int_equal(value_now(sem), 0);
+	done_with(sem);
 }
 
 /* Else a slot that kept what was brought to the word would give it again. */
 static void slots_are_empty_after_a_revocation(void **state)
 {
-	struct semaphore sem;
+	LONE(sem);
 
 	(void)state;
 	skip_without_sequences();
 	for (unsigned processor = 0; processor < 2; processor++) {
 		run_on(processor);
-		make_percpu(&sem, 0);
-		OK(semaphore_post(&sem, 1));
-		OK(semaphore_post(&sem, 1));
+		make_percpu(sem, 0);
+		OK(semaphore_post(sem, 1));
+		OK(semaphore_post(sem, 1));
 		run_on(1 - processor);
-		OK(semaphore_take(&sem));
-		assert_int_equal(mode_of(&sem), WORD_CENTRAL);
+		OK(semaphore_take(sem));
+		assert_int_equal(mode_of(sem), WORD_CENTRAL);
 		for (unsigned i = 0; i < 2; i++)
-			assert_int_equal(slot_permits(load_acq(slots_of(i, load_acq(&sem.slots)))), 0);
-		for (int i = 0; i < 100000 && mode_of(&sem) != WORD_PERCPU; i++) {
-			OK(semaphore_take(&sem));
-			OK(semaphore_post(&sem, 1));
+			assert_int_equal(slot_permits(load_acq(slots_of(i, load_acq(&semaphore_cold(sem)->slots)))), 0);
+		for (int i = 0; i < 100000 && mode_of(sem) != WORD_PERCPU; i++) {
+			OK(semaphore_take(sem));
+			OK(semaphore_post(sem, 1));
 		}
-		assert_int_equal(mode_of(&sem), WORD_PERCPU);
-		assert_int_equal(value_now(&sem), 1);
-		done_with(&sem);
+		assert_int_equal(mode_of(sem), WORD_PERCPU);
+		assert_int_equal(value_now(sem), 1);
+		done_with(sem);
 	}
 }
 
 static void a_waiter_registers_only_when_every_slot_is_empty(void **state)
 {
-	struct semaphore sem;
+	LONE(sem);
 
 	(void)state;
 	skip_without_sequences();
 	run_on(0);
-	make_percpu(&sem, 0);
-	OK(semaphore_post(&sem, 1));
+	make_percpu(sem, 0);
+	OK(semaphore_post(sem, 1));
 	run_on(1);
-	OK(semaphore_take_or_register(&sem));
-	FAILS(EAGAIN, semaphore_take_or_register(&sem));
-	assert_int_equal(mode_of(&sem), WORD_CENTRAL);
-	assert_int_equal(word_waiters(semaphore_word(&sem)), 1);
-	OK(semaphore_post(&sem, 1));
-	assert_int_equal(word_value(semaphore_word(&sem)), 1); /* where the waiter looks */
-	done_with(&sem);
+	OK(semaphore_take_or_register(sem));
+	FAILS(EAGAIN, semaphore_take_or_register(sem));
+	assert_int_equal(mode_of(sem), WORD_CENTRAL);
+	assert_int_equal(word_waiters(semaphore_word(sem)), 1);
+	OK(semaphore_post(sem, 1));
+	assert_int_equal(word_value(semaphore_word(sem)), 1); /* where the waiter looks */
+	done_with(sem);
 }
 
 static void overflow_is_exact_with_permits_in_slots(void **state)
 {
-	struct semaphore sem;
+	LONE(sem);
 
 	(void)state;
 	skip_without_sequences();
 	run_on(0);
-	make_percpu(&sem, 0);
-	OK(semaphore_post(&sem, 1));
-	OK(semaphore_post(&sem, 1));
-	FAILS(EOVERFLOW, semaphore_post(&sem, UINT32_MAX));
-	FAILS(EOVERFLOW, semaphore_post(&sem, UINT32_MAX - 1));
-	OK(semaphore_post(&sem, UINT32_MAX - 2));
-	assert_true(value_now(&sem) == UINT32_MAX);
-	FAILS(EOVERFLOW, semaphore_post(&sem, 1));
-	OK(semaphore_take(&sem));
-	OK(semaphore_post(&sem, 1));
-	FAILS(EOVERFLOW, semaphore_post(&sem, 1));
-	done_with(&sem);
+	make_percpu(sem, 0);
+	OK(semaphore_post(sem, 1));
+	OK(semaphore_post(sem, 1));
+	FAILS(EOVERFLOW, semaphore_post(sem, UINT32_MAX));
+	FAILS(EOVERFLOW, semaphore_post(sem, UINT32_MAX - 1));
+	OK(semaphore_post(sem, UINT32_MAX - 2));
+	assert_true(value_now(sem) == UINT32_MAX);
+	FAILS(EOVERFLOW, semaphore_post(sem, 1));
+	OK(semaphore_take(sem));
+	OK(semaphore_post(sem, 1));
+	FAILS(EOVERFLOW, semaphore_post(sem, 1));
+	done_with(sem);
 }
 
 static void a_semaphore_near_the_maximum_stays_central(void **state)
 {
-	struct semaphore sem = {0};
+	LONE(sem);
 
 	(void)state;
 	skip_without_sequences();
-	semaphore_init(&sem, UINT32_MAX);
+	semaphore_init(sem, UINT32_MAX);
 	for (int i = 0; i < 10000; i++) {
-		OK(semaphore_take(&sem));
-		OK(semaphore_post(&sem, 1));
-		assert_int_equal(mode_of(&sem), WORD_CENTRAL);
+		OK(semaphore_take(sem));
+		OK(semaphore_post(sem, 1));
+		assert_int_equal(mode_of(sem), WORD_CENTRAL);
 	}
-	done_with(&sem);
+	done_with(sem);
 }
 
 static void a_dead_semaphore_refuses_though_slots_hold_permits(void **state)
 {
-	struct semaphore sem;
+	LONE(sem);
 	uint32_t value;
 
 	(void)state;
 	skip_without_sequences();
-	make_percpu(&sem, 0);
-	OK(semaphore_post(&sem, 1));
-	OK(semaphore_kill(&sem));
-	FAILS(EINVAL, semaphore_post(&sem, 1));
-	FAILS(EINVAL, semaphore_take(&sem));
-	FAILS(EINVAL, semaphore_value(&sem, &value));
-	done_with(&sem);
+	make_percpu(sem, 0);
+	OK(semaphore_post(sem, 1));
+	OK(semaphore_kill(sem));
+	FAILS(EINVAL, semaphore_post(sem, 1));
+	FAILS(EINVAL, semaphore_take(sem));
+	FAILS(EINVAL, semaphore_value(sem, &value));
+	done_with(sem);
 }
 
 static bool refuse(void)
@@ -316,55 +316,57 @@ int sched_setaffinity(pid_t thread, size_t size, const cpu_set_t *set)
 static void permits_are_found_where_the_kernel_refuses_membarrier(void **state)
 {
 	const struct membarrier_ops saved = membarrier_ops;
-	struct semaphore sem;
+	LONE(sem);
 	cpu_set_t before, after;
 
 	(void)state;
 	skip_without_sequences();
 	run_on(0);
-	make_percpu(&sem, 0);
-	OK(semaphore_post(&sem, 1));
+	make_percpu(sem, 0);
+	OK(semaphore_post(sem, 1));
 	run_on(1);
 	membarrier_ops.restart_sequences = refuse;
 	atomic_store(&moves, 0);
 	OK(sched_getaffinity(0, sizeof(before), &before));
-	OK(semaphore_take(&sem));
-	FAILS(EAGAIN, semaphore_take(&sem));
+	OK(semaphore_take(sem));
+	FAILS(EAGAIN, semaphore_take(sem));
 	OK(sched_getaffinity(0, sizeof(after), &after));
 	membarrier_ops = saved;
 	assert_true(atomic_load(&moves) > rseq_processors); /* each, and back */
 	assert_true(CPU_EQUAL(&before, &after));
-	done_with(&sem);
+	done_with(sem);
 }
 
 static void more_semaphores_than_slots_all_work(void **state)
 {
 	enum { MANY = 40000 };
-	struct semaphore *sems;
+	struct lone *lones;
 	unsigned with = 0;
 
 	(void)state;
 	skip_without_sequences();
-	sems = calloc(MANY, sizeof(*sems));
+	lones = aligned_alloc(_Alignof(struct lone), MANY * sizeof(*lones));
+	assert_non_null(lones);
 	for (int round = 0; round < 2; round++) {
 		with = 0;
 		for (int i = 0; i < MANY; i++) {
-			sems[i] = (struct semaphore){0};
-			semaphore_init(&sems[i], 1);
+			struct semaphore *sem = lone_semaphore(&lones[i]);
+
+			semaphore_init(sem, 1);
 			for (int j = 0; j < 200; j++) {
-				OK(semaphore_take(&sems[i]));
-				OK(semaphore_post(&sems[i], 1));
+				OK(semaphore_take(sem));
+				OK(semaphore_post(sem, 1));
 			}
-			with += load_rlx(&sems[i].slots) > 0;
+			with += load_rlx(&semaphore_cold(sem)->slots) > 0;
 		}
 		assert_int_equal(with, SLOTS_PER_CHUNK - 1); /* all of them; in the second round, again */
 		for (int i = 0; i < MANY; i++) {
-			OK(semaphore_take(&sems[i]));
-			FAILS(EAGAIN, semaphore_take(&sems[i]));
-			done_with(&sems[i]);
+			OK(semaphore_take(&lones[i].unit.sem));
+			FAILS(EAGAIN, semaphore_take(&lones[i].unit.sem));
+			done_with(&lones[i].unit.sem);
 		}
 	}
-	free(sems);
+	free(lones);
 }
 
 /* What the next epoch does (object/reclaim.c). */
@@ -381,7 +383,7 @@ static void give_lost_slots(void)
 static void lose_slots(struct semaphore *sem)
 {
 	make_percpu(sem, 0);
-	for (int i = 0; i < 10000000 && load_rlx(&sem->slots) > 0; i++) {
+	for (int i = 0; i < 10000000 && load_rlx(&semaphore_cold(sem)->slots) > 0; i++) {
 		OK(semaphore_post(sem, 1));
 		if (mode_of(sem) == WORD_PERCPU) {
 			run_on(i % 2);
@@ -391,70 +393,70 @@ static void lose_slots(struct semaphore *sem)
 			OK(semaphore_take(sem));
 		}
 	}
-	assert_true(load_rlx(&sem->slots) <= SLOTS_LOST);
+	assert_true(load_rlx(&semaphore_cold(sem)->slots) <= SLOTS_LOST);
 	assert_int_equal(mode_of(sem), WORD_CENTRAL);
 }
 
 static void a_semaphore_that_does_not_profit_loses_its_slots(void **state)
 {
-	struct semaphore sem;
+	LONE(sem);
 
 	(void)state;
 	skip_without_sequences();
 	run_on(0);
-	lose_slots(&sem);
+	lose_slots(sem);
 	for (int i = 0; i < 10000; i++) {
-		OK(semaphore_post(&sem, 1));
-		assert_int_equal(value_now(&sem), 1);
-		OK(semaphore_take(&sem));
+		OK(semaphore_post(sem, 1));
+		assert_int_equal(value_now(sem), 1);
+		OK(semaphore_take(sem));
 	}
-	FAILS(EAGAIN, semaphore_take(&sem));
-	assert_true(load_rlx(&sem.slots) <= SLOTS_LOST); /* for as long as no epoch passes */
+	FAILS(EAGAIN, semaphore_take(sem));
+	assert_true(load_rlx(&semaphore_cold(sem)->slots) <= SLOTS_LOST); /* for as long as no epoch passes */
 	give_lost_slots();
-	done_with(&sem);
+	done_with(sem);
 }
 
 static void lost_slots_come_back_after_an_epoch(void **state)
 {
-	struct semaphore sem;
+	LONE(sem);
 
 	(void)state;
 	skip_without_sequences();
 	run_on(0);
-	lose_slots(&sem);
+	lose_slots(sem);
 	rcu_wait_epoch();
 	rcu_wait_epoch();
 	give_lost_slots();
-	OK(semaphore_post(&sem, 1));
-	for (int i = 0; i < 1000 && mode_of(&sem) != WORD_PERCPU; i++) {
-		OK(semaphore_post(&sem, 1));
-		OK(semaphore_take(&sem));
+	OK(semaphore_post(sem, 1));
+	for (int i = 0; i < 1000 && mode_of(sem) != WORD_PERCPU; i++) {
+		OK(semaphore_post(sem, 1));
+		OK(semaphore_take(sem));
 	}
-	assert_int_equal(mode_of(&sem), WORD_PERCPU);
-	assert_int_equal(value_now(&sem), 1);
-	done_with(&sem);
+	assert_int_equal(mode_of(sem), WORD_PERCPU);
+	assert_int_equal(value_now(sem), 1);
+	done_with(sem);
 }
 
 /* After a revocation that came at once: the takes until a semaphore with so many permits is percpu again. */
 static unsigned takes_until_percpu_again(uint32_t permits)
 {
-	struct semaphore sem;
+	LONE(sem);
 	unsigned takes = 0;
 
 	run_on(0);
-	make_percpu(&sem, 0);
-	OK(semaphore_post(&sem, 1));
+	make_percpu(sem, 0);
+	OK(semaphore_post(sem, 1));
 	run_on(1);
-	OK(semaphore_take(&sem));
-	FAILS(EAGAIN, semaphore_take(&sem));
-	OK(semaphore_post(&sem, permits));
-	for (; takes < 1000000 && mode_of(&sem) != WORD_PERCPU; takes++) {
-		OK(semaphore_take(&sem));
-		OK(semaphore_post(&sem, 1));
+	OK(semaphore_take(sem));
+	FAILS(EAGAIN, semaphore_take(sem));
+	OK(semaphore_post(sem, permits));
+	for (; takes < 1000000 && mode_of(sem) != WORD_PERCPU; takes++) {
+		OK(semaphore_take(sem));
+		OK(semaphore_post(sem, 1));
 	}
-	assert_int_equal(mode_of(&sem), WORD_PERCPU);
-	assert_int_equal(value_now(&sem), permits);
-	done_with(&sem);
+	assert_int_equal(mode_of(sem), WORD_PERCPU);
+	assert_int_equal(value_now(sem), permits);
+	done_with(sem);
 	return takes;
 }
 
@@ -467,26 +469,26 @@ static void after_a_revocation_one_permit_needs_more_takes_than_two(void **state
 
 static void a_fork_s_child_has_the_permits_in_slots(void **state)
 {
-	struct semaphore sem;
+	LONE(sem);
 	pid_t child;
 	int status;
 
 	(void)state;
 	skip_without_sequences();
 	run_on(0);
-	make_percpu(&sem, 0);
-	OK(semaphore_post(&sem, 1));
-	OK(semaphore_post(&sem, 1));
+	make_percpu(sem, 0);
+	OK(semaphore_post(sem, 1));
+	OK(semaphore_post(sem, 1));
 	child = fork();
 	if (child == 0) {
 		run_on(1);
-		semaphore_after_fork(&sem, false);
-		_exit(semaphore_take(&sem) || semaphore_take(&sem) || semaphore_take(&sem) != EAGAIN);
+		semaphore_after_fork(sem, false);
+		_exit(semaphore_take(sem) || semaphore_take(sem) || semaphore_take(sem) != EAGAIN);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
-	assert_int_equal(value_now(&sem), 2);
-	done_with(&sem);
+	assert_int_equal(value_now(sem), 2);
+	done_with(sem);
 }
 
 /* ---- What happens while the kernel restarts sequences. ---- */
@@ -523,19 +525,19 @@ static bool look_at_mode(void)
 
 static void a_revocation_restarts_sequences_before_slots_are_summed(void **state)
 {
-	struct semaphore sem;
+	LONE(sem);
 
 	(void)state;
 	skip_without_sequences();
 	run_on(0);
-	make_percpu(&sem, 0);
-	OK(semaphore_post(&sem, 1));
+	make_percpu(sem, 0);
+	OK(semaphore_post(sem, 1));
 	run_on(1);
-	meanwhile.sem = &sem;
+	meanwhile.sem = sem;
 	play_kernel(look_at_mode);
-	OK(semaphore_take(&sem));
+	OK(semaphore_take(sem));
 	assert_int_equal(meanwhile.calls, 1);
-	done_with(&sem);
+	done_with(sem);
 }
 
 static bool keep_visitor(void)
@@ -561,37 +563,38 @@ static void *take_elsewhere(void *arg)
  */
 static void while_a_visitor_is_stopped_it_does_not_become_percpu_again(void **state)
 {
-	static struct semaphore sem; /* which the visitor uses even where the test fails */
+	static struct lone lone; /* which the visitor uses even where the test fails */
+	struct semaphore *sem = lone_semaphore(&lone);
 	pthread_t visitor;
 
 	(void)state;
 	skip_without_sequences();
 	run_on(1);
 	run_on(0);
-	make_percpu(&sem, 0);
-	OK(semaphore_post(&sem, 1));
+	make_percpu(sem, 0);
+	OK(semaphore_post(sem, 1));
 	atomic_store(&meanwhile.may_go, false);
 	play_kernel(keep_visitor);
-	visitor = start(take_elsewhere, &sem);
+	visitor = start(take_elsewhere, sem);
 	for (int ms = 0; ms < 5000 && !atomic_load(&meanwhile.kept); ms++)
 		sleep_ms(1);
 	assert_true(atomic_load(&meanwhile.kept));
-	OK(semaphore_post(&sem, 1));
+	OK(semaphore_post(sem, 1));
 	for (int i = 0; i < 10000; i++) {
-		OK(semaphore_take(&sem));
-		OK(semaphore_take(&sem));
-		OK(semaphore_post(&sem, 2));
-		assert_int_not_equal(mode_of(&sem), WORD_PERCPU);
+		OK(semaphore_take(sem));
+		OK(semaphore_take(sem));
+		OK(semaphore_post(sem, 2));
+		assert_int_not_equal(mode_of(sem), WORD_PERCPU);
 	}
 	atomic_store(&meanwhile.may_go, true);
 	finish(visitor);
-	for (int i = 0; i < 10000 && mode_of(&sem) != WORD_PERCPU; i++) {
-		OK(semaphore_take(&sem));
-		OK(semaphore_post(&sem, 1));
+	for (int i = 0; i < 10000 && mode_of(sem) != WORD_PERCPU; i++) {
+		OK(semaphore_take(sem));
+		OK(semaphore_post(sem, 1));
 	}
-	assert_int_equal(mode_of(&sem), WORD_PERCPU);
-	assert_int_equal(value_now(&sem), 1);
-	done_with(&sem);
+	assert_int_equal(mode_of(sem), WORD_PERCPU);
+	assert_int_equal(value_now(sem), 1);
+	done_with(sem);
 }
 
 static void slots_come_back_after_an_epoch(void **state)
@@ -666,26 +669,26 @@ static void a_value_is_what_the_slots_held_at_one_instant(void **state)
 {
 	const struct sigaction move = {.sa_handler = move_the_permit};
 	struct sigaction before;
-	struct semaphore sem;
+	LONE(sem);
 	unsigned value;
 
 	(void)state;
 	skip_without_sequences();
 	run_on(1);
 	run_on(0);
-	make_percpu(&sem, 0);
-	counted.slots = load_rlx(&sem.slots);
+	make_percpu(sem, 0);
+	counted.slots = load_rlx(&semaphore_cold(sem)->slots);
 	counted.moves = 0;
 	fetch_add_rlx(slots_of(0, counted.slots), 1);
-	assert_int_equal(mode_of(&sem), WORD_PERCPU);
+	assert_int_equal(mode_of(sem), WORD_PERCPU);
 	OK(sigaction(SIGSEGV, &move, &before));
 	set_access(PROT_NONE);
-	value = value_now(&sem);
+	value = value_now(sem);
 	set_access(PROT_READ | PROT_WRITE);
 	OK(sigaction(SIGSEGV, &before, NULL));
 	assert_int_equal(counted.moves, 1);
 	assert_int_equal(value, 1);
-	done_with(&sem);
+	done_with(sem);
 }
 
 /* ---- Threads that move between processors. ---- */
@@ -693,7 +696,8 @@ static void a_value_is_what_the_slots_held_at_one_instant(void **state)
 #define PERMITS 6
 
 static struct crowd {
-	struct semaphore sem;
+	struct lone lone;
+	struct semaphore *sem;
 	atomic_int held;
 	atomic_bool stop;
 	unsigned sleepless; /* threads at most that hold at once: with fewer than PERMITS, a take must never fail */
@@ -710,16 +714,16 @@ static void *move_take_and_post(void *arg)
 		if (what < 4) {
 			run_on(random_below(&random, rseq_processors));
 		} else if (what < 6) {
-			MUST(value_now(&crowd.sem) <= PERMITS);
+			MUST(value_now(crowd.sem) <= PERMITS);
 		} else {
-			error = semaphore_take(&crowd.sem);
+			error = semaphore_take(crowd.sem);
 			MUST(error == 0 || (error == EAGAIN && crowd.sleepless >= PERMITS));
 			if (error == 0) {
 				MUST(atomic_fetch_add(&crowd.held, 1) < PERMITS);
 				if (what < 10)
 					sched_yield();
 				atomic_fetch_sub(&crowd.held, 1);
-				MUST(semaphore_post(&crowd.sem, 1) == 0);
+				MUST(semaphore_post(crowd.sem, 1) == 0);
 			}
 		}
 	}
@@ -732,7 +736,8 @@ static void crowd_of(unsigned threads)
 	struct random random = random_new();
 	pthread_t thread[16];
 
-	make_percpu(&crowd.sem, PERMITS);
+	crowd.sem = lone_semaphore(&crowd.lone);
+	make_percpu(crowd.sem, PERMITS);
 	crowd.sleepless = threads - 1;
 	atomic_store(&crowd.held, 0);
 	atomic_store(&crowd.stop, false);
@@ -742,8 +747,8 @@ static void crowd_of(unsigned threads)
 	atomic_store(&crowd.stop, true);
 	for (unsigned i = 0; i < threads; i++)
 		finish(thread[i]);
-	assert_int_equal(value_now(&crowd.sem), PERMITS);
-	done_with(&crowd.sem);
+	assert_int_equal(value_now(crowd.sem), PERMITS);
+	done_with(crowd.sem);
 }
 
 static void a_take_never_fails_where_there_are_more_permits_than_takers(void **state)

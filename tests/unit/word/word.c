@@ -305,13 +305,30 @@ static void a_mode_changes_nothing_else(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
 		for (size_t j = 0; j < sizeof(modes) / sizeof(*modes); j++) {
-			word_t c = word_with_mode(words[i] | WORD_MODES, modes[j]);
+			word_t c = word_with_mode(words[i], modes[j]);
 
 			assert_int_equal(word_mode(c), modes[j]);
 			assert_true((c & ~WORD_MODES) == (words[i] & ~WORD_MODES));
 		}
 	}
 	assert_int_equal(word_with_mode(word_new(9), WORD_PERCPU) >> 56, KSEM_INLINE_PERCPU);
+}
+
+/* Sequences may have seen percpu, and read the place while it is revoked. */
+static void a_place_stays_until_a_revocation_has_ended(void **state)
+{
+	word_t c = word_with_place(word_with_mode(word_new(9), WORD_PREPARING), 32767);
+
+	(void)state;
+	assert_int_equal(word_mode(c), WORD_PERCPU);
+	assert_int_equal(c >> 32 & 0xFFFF, 32767);
+	assert_int_equal(word_waiters(c), 0);
+	assert_int_equal(word_waiters(c | WORD_DEAD), 0);
+	c = word_with_mode(c, WORD_REVOKING);
+	assert_int_equal(c >> 32 & 0xFFFF, 32767);
+	assert_int_equal(word_waiters(c), 0);
+	c = word_with_mode(c, WORD_EMPTYING);
+	assert_true(c == word_with_mode(word_new(9), WORD_EMPTYING));
 }
 
 static void a_take_of_several_is_all_or_nothing_or_as_many_as_there_are(void **state)
@@ -425,6 +442,7 @@ int main(void)
 		cmocka_unit_test(registering_is_only_where_there_is_no_permit),
 		cmocka_unit_test(nobody_registers_where_permits_may_be_elsewhere),
 		cmocka_unit_test(a_mode_changes_nothing_else),
+		cmocka_unit_test(a_place_stays_until_a_revocation_has_ended),
 		cmocka_unit_test(leaving_takes_a_permit_or_finds_none),
 		cmocka_unit_test(end_is_refused_or_left_to_the_last_waiter),
 		cmocka_unit_test(a_forks_child_counts_off_the_waiters_it_has_not),
