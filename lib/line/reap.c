@@ -126,25 +126,38 @@ void line_look(struct line_view *view)
 		line_reap(view);
 }
 
-void line_after_fork(struct line_view *view, uint32_t own)
+/* An entry of a thread that the child hasn't got, before anybody is served: nothing may be granted to it. */
+static void forget(struct line_view *view, uint32_t slot)
 {
-	uint32_t used = load_rlx(&view->line->used); /* relaxed: the child has one thread */
+	struct line_entry *entry = entry_at(view, slot);
 	uint64_t x;
 
-	line_settle(view);
-	for (uint32_t slot = LINE_LISTS; slot < used + LINE_LISTS; slot++) {
-		struct line_entry *entry = entry_at(view, slot);
+	if (!entry)
+		return;
+	x = load_rlx(&entry->state); /* relaxed: the child has one thread */
+	if (state_of(x) == ENTRY_GRANTED)
+		entry_free(view, slot, x); /* its permits stay taken, as if the thread had them */
+	else if (state_of(x) == ENTRY_WAIT)
+		store_rlx(&entry->state, state_with(x, ENTRY_GONE)); /* relaxed: as above */
+}
 
-		if (!entry || slot == own)
-			continue;
-		x = load_rlx(&entry->state); /* relaxed: as above */
-		if (state_of(x) == ENTRY_FREE)
-			continue;
-		if (state_of(x) == ENTRY_GRANTED) { /* its permits stay taken, as if the thread still had them */
-			entry_free(view, slot, x);
-			continue;
-		}
-		while (!reap_step(view, slot, x))
+void line_after_fork(struct line_view *view, uint32_t slot)
+{
+	uint32_t used = load_rlx(&view->line->used); /* relaxed: the child has one thread */
+	struct line_word w = line_word(view->line);
+	struct line_op op = word_op(w);
+
+	if (w.low & LINE_BUSY)
+		line_help(view, &op);
+	for (uint32_t other = LINE_LISTS; other < used + LINE_LISTS; other++) {
+		if (other != slot)
+			forget(view, other);
+	}
+	for (uint32_t other = LINE_LISTS; other < used + LINE_LISTS; other++) {
+		struct line_entry *entry = other == slot ? NULL : entry_at(view, other);
+		uint64_t x = entry ? load_rlx(&entry->state) : 0; /* relaxed: as above */
+
+		while (state_of(x) != ENTRY_FREE && !reap_step(view, other, x))
 			;
 	}
 	store_rlx(&view->line->at_door, 0); /* relaxed: as above */

@@ -735,6 +735,24 @@ static void a_fork_s_child_has_only_its_own_waiter(void **state)
 	ended(view);
 }
 
+/* Not even for a moment is a permit granted to a thread that the child hasn't got. */
+static void a_fork_s_child_keeps_what_was_there(void **state)
+{
+	struct fixture f;
+	struct line_view *view = line_of(&f, 2, 9, LINE_FIFO);
+	uint32_t a = enter(view, 3), b = enter(view, 1), own = enter(view, 4);
+
+	(void)state;
+	(void)a;
+	(void)b;
+	line_after_fork(view, own);
+	assert_int_equal(value_now(view), 2);
+	assert_int_equal(line_waiters(view), 1);
+	OK(line_post(view, 2));
+	was_granted(view, own);
+	ended(view);
+}
+
 /* ---- Whoever comes finishes what is under way. ---- */
 
 /* An operation of each kind, begun by somebody who then stopped; a post, or a try, or another's wait finishes it. */
@@ -912,6 +930,7 @@ int main(void)
 		cmocka_unit_test(a_queue_that_died_leaves_nothing),
 		cmocka_unit_test(a_post_goes_on_to_the_next_if_the_first_is_dead),
 		cmocka_unit_test(a_fork_s_child_has_only_its_own_waiter),
+		cmocka_unit_test(a_fork_s_child_keeps_what_was_there),
 		cmocka_unit_test(whoever_comes_finishes_an_operation),
 		cmocka_unit_test(a_late_step_changes_no_link),
 		cmocka_unit_test(a_grant_of_one_that_gave_up_takes_nothing),
