@@ -647,6 +647,7 @@ static bool increment_memory(struct run *run, const struct step *step, unsigned 
 	const struct operand *at = &step->operands[0];
 	uint64_t value = load(run, at, width, step->instruction->order, -1);
 
+	set_flags(run, low(value + 1, width), 0, width);
 	return store(run, at, low(value + 1, width), width, RELEASE);
 }
 

@@ -126,13 +126,15 @@
 #define KSEM_INLINE_WORD_TAKE_COUNTED                \
 	KSEM_INLINE_WORD_TAKE                        \
 	"movq %[takes], %%r8\n\t"                    \
-	"movl %%fs:(%%r8), %%r9d\n\t"                \
-	"incl %%r9d\n\t"                             \
-	"testl %[to_sample], %%r9d\n\t"              \
+	"movl %%fs:(%%r8), %%r8d\n\t"                \
+	"incl %%r8d\n\t"                             \
+	"testl %[to_sample], %%r8d\n\t"              \
 	"je %l[refused]\n\t"
 
+/* Behind the exchange, and covered: nothing here changes flags. */
 #define KSEM_INLINE_COUNT                            \
-	"incl %%fs:(%%r8)\n\t"
+	"movq %[takes], %%rax\n\t"                   \
+	"movl %%r8d, %%fs:(%%rax)\n\t"
 
 #define KSEM_INLINE_SERVED                           \
 	"movl %%fs:4(%[area]), %%eax\n\t"            \
