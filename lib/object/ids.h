@@ -63,6 +63,12 @@ struct ids {
 
 #define IDS_NUMBER_SHIFT 4 /* a number's place in an id: how far it is from number 0, in bytes */
 
+/* A number of so many bits, its lowest ones where tables look for places, and its highest below that. */
+static inline uint64_t ids_turned(uint64_t number, unsigned bits)
+{
+	return (number << IDS_NUMBER_SHIFT | number >> (bits - IDS_NUMBER_SHIFT)) & UINT64_MAX >> (64 - bits);
+}
+
 /*
  * Entries that a table's home has at least. In a sequence the tag alone says whether an entry of the table is of the
  * id. So that no other id leads to an entry whose tag is its own semaphore's id + holder, a process's number is no

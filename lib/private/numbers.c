@@ -6,8 +6,9 @@
  * halves; a chunk's part of both is made writable when its first number is taken. The rest of the range can be read,
  * and is 0. Other chunks are allocated.
  *
- * Of each block the first unit isn't a number, but says where the cold half is. The others are handed out four apart,
- * so that few semaphores share a cache line.
+ * Of each block the first unit isn't a number, but says where the cold half is. The others are handed out in steps that
+ * are longer than a cache line, so that few semaphores share one. The step is odd, so numbers handed out in turn differ
+ * in their low bits, and have places of their own in an id table.
  *
  * Free numbers form a stack. They are pushed without a lock, by whoever waited for their epoch; only one thread at a
  * time pops, with the namespace's lock. So the first that it saw can't have been popped and pushed again meanwhile.
@@ -22,20 +23,14 @@
 #ifndef NUMBERS_BITS_LEAST
 #define NUMBERS_BITS_LEAST 20 /* of an id for the number, so that those that aren't free yet don't matter */
 #endif
-#define BITS_RANGE   24 /* of them, for numbers in the range */
-#define BLOCK_USED   (BLOCK_UNITS - 1)
-#define LINE_UNITS   (KSEM_CACHE_LINE / (int)sizeof(struct semaphore_unit))
-#define FIRST_OF_ALL (BLOCK_UNITS / LINE_UNITS - 1) /* of a block, in lines of their own: all but the header's line */
+#define BITS_RANGE 24 /* of them, for numbers in the range */
+#define BLOCK_USED (BLOCK_UNITS - 1)
+#define STEP       5 /* odd, and more than a cache line holds */
 
 /* The n-th number that is handed out. */
 static uint64_t numbers_nth(uint64_t n)
 {
-	uint64_t block = n / BLOCK_USED, i = n % BLOCK_USED;
-	uint64_t unit = i < FIRST_OF_ALL ? LINE_UNITS * (i + 1) :
-					   LINE_UNITS * ((i - FIRST_OF_ALL) % (FIRST_OF_ALL + 1)) +
-						   (i - FIRST_OF_ALL) / (FIRST_OF_ALL + 1) + 1;
-
-	return block * BLOCK_UNITS + unit;
+	return n / BLOCK_USED * BLOCK_UNITS + (n % BLOCK_USED + 1) * STEP % BLOCK_UNITS;
 }
 
 /* In which chunk a number stands; chunks after the first begin at a power of two. */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "object/ids.h"
 #include "os/descriptor.h"
 #include "shared/page.h"
 
@@ -96,18 +97,17 @@ static bool is_a_page(const struct statx *status)
 /*
  * The id: the time when the file was made, in milliseconds, and the low bits of the file's number. Only the kernel
  * writes these, so nobody can give a file the id of another. tmpfs numbers its files in turn, so two files of one
- * millisecond never share those bits.
- *
- * Without a birth time (tmpfs of Linux before 6.0) the number alone is the id.
+ * millisecond never share those bits. Without a birth time (tmpfs of Linux before 6.0) the number alone is the id.
+ * The number's lowest bits stand where id tables look for places (IDS_NUMBER_SHIFT), its highest below that.
  */
 static ksem_id_t id_of(const struct statx *status)
 {
 	uint64_t milliseconds;
 
 	if (!(status->stx_mask & STATX_BTIME))
-		return status->stx_ino;
+		return ids_turned(status->stx_ino, 64);
 	milliseconds = (uint64_t)status->stx_btime.tv_sec * 1000 + status->stx_btime.tv_nsec / 1000000;
-	return milliseconds << 24 | (status->stx_ino & 0xFFFFFF);
+	return milliseconds << 24 | ids_turned(status->stx_ino & 0xFFFFFF, 24);
 }
 
 static void describe(struct file *file, const struct statx *status)

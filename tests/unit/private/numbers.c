@@ -224,15 +224,34 @@ static void an_id_leads_to_where_its_semaphore_stands(void **state)
 static void the_first_stand_in_cache_lines_of_their_own(void **state)
 {
 	struct numbers *numbers = numbers_for(100);
-	struct ksem *sems[15];
+	struct ksem *sems[12];
 
 	(void)state;
-	for (unsigned i = 0; i < 15; i++) {
+	for (unsigned i = 0; i < 12; i++) {
 		sems[i] = take(numbers);
 		for (unsigned j = 0; j < i; j++)
 			assert_true((uintptr_t)sems[i] / KSEM_CACHE_LINE != (uintptr_t)sems[j] / KSEM_CACHE_LINE);
 	}
-	for (unsigned i = 0; i < 15; i++)
+	for (unsigned i = 0; i < 12; i++)
+		give(numbers, sems[i]);
+	numbers_drop(numbers);
+}
+
+/* So each has a place of its own in a table of 8. */
+static void eight_in_turn_differ_in_their_low_bits(void **state)
+{
+	struct numbers *numbers = numbers_for(100);
+	struct ksem *sems[56];
+
+	(void)state;
+	for (unsigned i = 0; i < 56; i++) {
+		sems[i] = take(numbers);
+		for (unsigned j = i < 7 ? 0 : i - 7; j < i; j++)
+			assert_true((number_of(numbers, object_id(sems[i])) ^ number_of(numbers, object_id(sems[j]))) %
+					    8 !=
+				    0);
+	}
+	for (unsigned i = 0; i < 56; i++)
 		give(numbers, sems[i]);
 	numbers_drop(numbers);
 }
@@ -534,6 +553,7 @@ int main(void)
 		counted_test(ids_of_those_that_live_are_dense_in_their_low_bits),
 		counted_test(an_id_leads_to_where_its_semaphore_stands),
 		counted_test(the_first_stand_in_cache_lines_of_their_own),
+		counted_test(eight_in_turn_differ_in_their_low_bits),
 		counted_test(visits_go_to_listed_ones_only),
 		counted_test(a_holder_is_found_by_no_id_and_finds_nothing_where_it_stands),
 		counted_test(a_process_s_own_tag_finds_a_semaphore_until_it_is_disowned),
