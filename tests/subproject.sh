@@ -46,7 +46,7 @@ installs_just() { # BUILD LIBRARY...
 	shift
 	(cd "$work/$build.installed/usr/local" && find . ! -type d) | sort >"$work/files"
 	{
-		printf './%s\n' bin/consumer-{c,cc} include/ksem/{inline,ksem,version}.h lib/pkgconfig/ksem.pc
+		printf './%s\n' bin/consumer-{c,cc} include/ksem/{inline,ksem,version}.h include/ksem/arch/{aarch64,none,x86_64}.h lib/pkgconfig/ksem.pc
 		printf './lib/%s\n' "$@"
 	} | sort | diff - "$work/files"
 }
