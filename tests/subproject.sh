@@ -46,7 +46,8 @@ installs_just() { # BUILD LIBRARY...
 	shift
 	(cd "$work/$build.installed/usr/local" && find . ! -type d) | sort >"$work/files"
 	{
-		printf './%s\n' bin/consumer-{c,cc} include/ksem/{inline,ksem,version}.h include/ksem/arch/{aarch64,none,x86_64}.h lib/pkgconfig/ksem.pc
+		printf './%s\n' bin/consumer-{c,cc} lib/pkgconfig/ksem.pc
+		printf './include/ksem/%s.h\n' {inline,ksem,version} arch/{aarch64,none,x86_64}
 		printf './lib/%s\n' "$@"
 	} | sort | diff - "$work/files"
 }
