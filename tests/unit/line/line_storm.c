@@ -156,8 +156,6 @@ static void a_limit_that_changes_loses_nothing(void **state)
 	struct member members[THREADS + 1];
 
 	(void)state;
-	if (!getenv("KSEM_TEST_LIMIT_STORM")) /* no call uses the line yet */
-		SKIP("a known fault: changes of the limit under load can go round for ever");
 	for (uint32_t order = LINE_BARGING; order <= LINE_LIFO; order++) {
 		new_line(PERMITS, PERMITS, order);
 		run(members, THREADS, crowd_body, ROUNDS(5000));
