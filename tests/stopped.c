@@ -244,7 +244,7 @@ static void stop_at_each_instruction(void)
 			missed++;
 		to_the_end();
 	}
-	if (missed > run.steps / 3) /* some thirty in each call, which a short call must not fail for */
+	if (missed > run.steps / 4)
 		wrong("it was not stopped at many of its instructions");
 }
 

@@ -25,7 +25,8 @@ static uint64_t next_state(enum line_kind kind, uint64_t x)
 			return state_with(x, kind == LINE_GRANT ? ENTRY_GRANTED : ENTRY_TURNED);
 		return x;
 	case ENTRY_GONE:
-		return kind == LINE_GIVE || kind == LINE_MOVE ? x : state_with(x, ENTRY_OUT); /* a moved one isn't out */
+		return kind == LINE_GIVE || kind == LINE_MOVE ? x :
+								state_with(x, ENTRY_OUT); /* a moved one isn't out */
 	case ENTRY_GRANTED:
 		return kind == LINE_GIVE ? state_with(x, ENTRY_GIVEN) : x;
 	default:
