@@ -835,6 +835,30 @@ static void a_grant_of_one_that_gave_up_takes_nothing(void **state)
 	ended(view);
 }
 
+/* One that gives up while it is moved is dropped from where it was moved to, wherever helpers saw it wait. */
+static void one_that_gave_up_while_it_was_moved_is_out(void **state)
+{
+	for (unsigned begun = 0; begun < 2; begun++) {
+		struct fixture f;
+		struct line_view *view = line_of(&f, 0, 9, LINE_FIFO);
+		uint32_t a = enter(view, 3), b = enter(view, 1);
+		struct line_word w = line_word(view->line);
+		struct line_op op;
+
+		(void)state;
+		assert_true(line_announce(view, w, LINE_MOVE, a, &op));
+		if (begun) { /* a helper, which saw it wait, is stopped on the way */
+			assert_true(take_out(view, &op));
+			assert_true(relink(view, &op, &entry_at(view, a)->node.next, LINE_MAIN, op_second(&op)));
+		}
+		gives_up(view, a);
+		is_whole(view);
+		OK(line_post(view, 1));
+		was_granted(view, b);
+		ended(view);
+	}
+}
+
 /* ---- Threads. ---- */
 
 struct sleeper {
@@ -934,6 +958,7 @@ int main(void)
 		cmocka_unit_test(whoever_comes_finishes_an_operation),
 		cmocka_unit_test(a_late_step_changes_no_link),
 		cmocka_unit_test(a_grant_of_one_that_gave_up_takes_nothing),
+		cmocka_unit_test(one_that_gave_up_while_it_was_moved_is_out),
 		cmocka_unit_test(sleepers_are_woken_in_order),
 		cmocka_unit_test(a_sleeper_times_out_or_is_turned_away),
 	};
