@@ -98,7 +98,7 @@ static bool is_a_page(const struct statx *status)
  * The id: the time when the file was made, in milliseconds, and the low bits of the file's number. Only the kernel
  * writes these, so nobody can give a file the id of another. tmpfs numbers its files in turn, so two files of one
  * millisecond never share those bits. Without a birth time (tmpfs of Linux before 6.0) the number alone is the id.
- * The number's lowest bits stand where id tables look for places (IDS_NUMBER_SHIFT), its highest below that.
+ * The number is turned left by IDS_NUMBER_SHIFT bits, so that its lowest bits are where id tables look for a home.
  */
 static ksem_id_t id_of(const struct statx *status)
 {
