@@ -16,9 +16,9 @@
  * Threads: any thread may make any call at any time; threads need not register. Only calls that say so may be made from
  * a signal handler. No call is a cancellation point. After fork() the child may use all that the parent had.
  *
- * Ordering: a post happens before the wait, trywait or clockwait that takes its permit, and before every getvalue whose
- * result includes it. A thread that took a permit may destroy the semaphore at once, even while the post of that permit
- * is still returning.
+ * Ordering: a post happens before the return of each call that takes one of its permits, whichever call that is, and of
+ * every getvalue whose result includes it. A thread that took a permit may destroy the semaphore at once, even while
+ * the post of that permit is still returning.
  */
 #ifndef KSEM_KSEM_H
 #define KSEM_KSEM_H
@@ -63,7 +63,7 @@ extern "C" {
 #define KSEM_VALUE_MAX UINT32_MAX /* the highest value of a semaphore */
 #define KSEM_NAME_MAX  255        /* the highest max_name: bytes of a name, its '/' included */
 
-typedef uint64_t ksem_id_t; /* never 0; an id is never used again for another semaphore */
+typedef uint64_t ksem_id_t; /* never 0; never used again for another semaphore of its namespace (but see ksem(7)) */
 
 struct ksem_ns;   /* a namespace */
 struct ksem_proc; /* a process: holds references to semaphores */
@@ -264,7 +264,10 @@ int ksem_pin(struct ksem_proc *proc, ksem_id_t id, struct ksem **sem) KSEM_NOTHR
 /* Ends a pin. NULL: does nothing. May block; not from a signal handler. */
 void ksem_unpin(struct ksem *sem) KSEM_NOTHROW;
 
-/* As the calls by id, also in a signal handler. EINVAL: the semaphore was destroyed. */
+/*
+ * As the calls by id. Post, trywait_many and trywait_upto may be called from a signal handler, the others not. EINVAL:
+ * the semaphore was destroyed.
+ */
 int ksem_pinned_post(struct ksem *sem) KSEM_NOTHROW;
 int ksem_pinned_post_many(struct ksem *sem, unsigned int count) KSEM_NOTHROW;
 int ksem_pinned_wait(struct ksem *sem) KSEM_NOTHROW KSEM_RESULT;
