@@ -18,7 +18,8 @@
 
 static struct plain dead = {.word = WORD_DEAD}; /* constant */
 
-struct object_elsewhere ids_nothing = {.cold = ids_nothing.unit[0].bytes, .ksem.sem.word = WORD_DEAD, .sem = &dead};
+struct object_elsewhere ids_nothing = {
+	.block.cold = ids_nothing.unit[0].bytes, .ksem.sem.word = WORD_DEAD, .sem = &dead};
 
 static struct ids_table ids_none = {.home = {{.ksem = &ids_nothing.ksem}}}; /* constant */
 

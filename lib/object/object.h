@@ -93,8 +93,10 @@ static inline bool object_is_named(const struct ksem *ksem)
  * Its address tells it from others: there the bit KSEM_INLINE_PRIVATE is clear, as it is in NULL.
  */
 struct object_elsewhere {
-	_Alignas(BLOCK_BYTES) struct retired retired; /* under the namespace's lock, from the semaphore's end on */
-	char *cold;                                   /* with `retired`, a struct semaphore_block */
+	_Alignas(BLOCK_BYTES) union {
+		struct retired retired; /* under the namespace's lock, from the semaphore's end on */
+		struct semaphore_block block;
+	};
 	uint64_t apart;
 	uint64_t tag;
 	struct ksem ksem;
@@ -105,7 +107,7 @@ struct object_elsewhere {
 	} unit[3]; /* the cold half of the block's; the third is this one's */
 };
 
-_Static_assert(offsetof(struct object_elsewhere, cold) == offsetof(struct semaphore_block, cold), "it begins a block");
+_Static_assert(sizeof(struct retired) <= offsetof(struct semaphore_block, cold), "a reader still finds the cold half");
 _Static_assert(offsetof(struct object_elsewhere, ksem) - offsetof(struct object_elsewhere, tag) ==
 		       offsetof(struct semaphore_unit, sem),
 	       "the tag is before the word");
@@ -175,7 +177,7 @@ static inline void object_init(struct ksem *ksem, const struct ksem_cred *owner,
 static inline void object_elsewhere_init(struct object_elsewhere *object, struct ksem_ns *ns,
 					 const struct ksem_cred *owner, bool named, mode_t mode, ksem_id_t id)
 {
-	object->cold = object->unit[0].bytes;
+	object->block.cold = object->unit[0].bytes;
 	object->unit[0].home.ns = ns;
 	object_init(&object->ksem, owner, named, mode, 0);
 	object_cold(&object->ksem)->id = id;
