@@ -7,9 +7,10 @@
  * This program's own malloc and so on, and pthread_create, stand before libc's.
  */
 #include "support.h"
-#include "failing_call.h"
 
 #if !SANITIZED
+
+#include "failing_call.h"
 
 #include <dlfcn.h>
 

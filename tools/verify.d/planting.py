@@ -53,7 +53,7 @@ class Relaxation:
         return f"{what}_{'rel' if self.end == 'acquire' else 'acq'}"
 
     def plant(self, root, were):
-        tree = csource.Tree(root)
+        tree = parsed(root, stamp(root))
         operations = atomics.operations(tree)
         missing = set()
         for name, source in tree.sources("lib/**/*.[ch]").items():
@@ -74,6 +74,16 @@ class Relaxation:
             more = [form for form in forms if re.match(r"#define (\w+)", form)[1] in missing - set(operations)]
             if more:
                 rewrite(f"{root}/{header}", text.rpartition("#endif")[0] + "\n".join(more) + "\n#endif\n", were)
+
+
+def stamp(root):
+    """What the sources are. Parsing them takes seconds, and most relaxations meet the same."""
+    return tuple(text_of(path) for path in sources(root))
+
+
+@functools.lru_cache(maxsize=2)
+def parsed(root, _stamp):
+    return csource.Tree(root)
 
 
 # What the library has no use for, and a relaxation has; for the library, and for the model checker.
