@@ -2,9 +2,9 @@
 /*
  * The id table of a process: see ids.h.
  *
- * Sizes. home has at least as many places as there are entries, and at most eight times as many; spill at least twice
- * as many as there are entries in it, removed ones included. A table that doesn't meet this for one entry more is
- * replaced, by one with room for as many again; so an insertion costs constant time on average. Removals leave
+ * Sizes. There are at least as many homes as entries, and at most eight times as many. spill has room for at least
+ * twice as many entries as are in it, removed ones included. If a table has no room for one entry more, it is replaced
+ * by one with room for half as many again, or more; so an insertion costs constant time on average. Removals leave
  * `ids_absent` in spill, so that a probe goes on past them.
  *
  * An empty process has the table ids_none, which has no room and is never written. So emptying a process can't fail.
@@ -25,7 +25,7 @@ static struct ids_table ids_none = {.home = {{.ksem = &ids_nothing.ksem}}}; /* c
 
 void ids_init(struct ids *ids)
 {
-	*ids = (struct ids){.base = (char *)ids_absent, .holder = 1}; /* which is in no tag */
+	*ids = (struct ids){.base = (char *)ids_absent, .holder = 1}; /* no tag is an id + 1 */
 	store_rlx(&ids->table, &ids_none);                            /* relaxed: nobody sees the process yet */
 }
 
@@ -43,7 +43,7 @@ void ids_own(const struct ids *ids, struct ksem *ksem, ksem_id_t id)
 	store_rel(object_tag(ksem), ids->mask ? id + ids->holder : id); /* KSEM_ORD_2 release */
 }
 
-/* Is the tag the one by which this process alone finds it? */
+/* Is the tag that of this process, which alone has references? */
 static bool owns(const struct ids *ids, const struct ksem *ksem)
 {
 	/* relaxed: this process set it */
@@ -52,7 +52,7 @@ static bool owns(const struct ids *ids, const struct ksem *ksem)
 
 void ids_disown(struct ksem *ksem)
 {
-	store_rlx(object_tag(ksem), object_id(ksem)); /* relaxed: who must not find it knows what was done */
+	store_rlx(object_tag(ksem), object_id(ksem)); /* relaxed: a thread that must not find it knows of this call */
 }
 
 static size_t spill_hash(ksem_id_t id)
@@ -173,7 +173,7 @@ static void insert(struct ids_table *table, struct ksem *ksem, uint32_t refs)
 }
 
 /*
- * How many entries would find their place in `home` taken, in a table with that many. SIZE_MAX: no memory to find out.
+ * How many entries would find their home taken, in a table with so many homes. SIZE_MAX: no memory to find out.
  */
 static size_t count_collisions(const struct ids_table *table, size_t homes)
 {

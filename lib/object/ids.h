@@ -1,31 +1,41 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a process holds by id: which semaphores it has references to, and how many to each; and how it finds them.
+ * The semaphores that a process has references to, and how it finds them by id.
  *
- * Most semaphores are found without a table. The low bits of an id are the semaphore's number in its namespace, which
- * says where it stands (private/numbers.h). What stands there has a tag. A process has a number too, from the same
- * numbers, and `holder` is that number's offset, taken from 0. The tag of a semaphore is
+ * Most look-ups need no table. The low bits of an id are the semaphore's number in its namespace, which says where the
+ * semaphore is (private/numbers.h). Beside its word is a tag, which says who finds it there. Each process has a number
+ * of its own from the same namespace, and its holder offset is minus that number's offset in the range (`holder`). The
+ * tag of a semaphore is
  *
- *   its id + holder    while one process holds it: the one that made it. Set before the semaphore is published
- *   its id             from when another process comes to hold it, too, or that one drops its last reference
+ *   its id + holder    while only the process that made it has references. Set before the semaphore is published
+ *   its id             once another process has references, too, or the maker dropped its last one. This stays so
  *
- * So the tag is what a process expects, by an id and its own holder, only where it holds the semaphore of this very
- * id: two processes' holders differ in the bits that tell places, so one that expects another's tag asked by an id
- * that leads to another place. A tag that is 0 belongs to nothing; who expects it asked for the place of its own
- * process's number, where no semaphore is. Wherever a tag isn't the one expected, the table decides.
+ * A process computes from an id where the semaphore is, and compares the tag there with the id plus its own holder
+ * offset. Equal: it has a reference. Otherwise it looks in its table.
  *
- * The table holds every reference. A look-up there is wait-free, too: one cache line of the table, then the semaphore.
- * An entry's `home` is addressed by the id's low bits, which the namespace keeps dense, so nearly every entry stands in
- * its home. One that finds its home taken goes to `spill`, which is addressed by a hash, probed in order, and at most
- * half full; where it is empty a look-up doesn't go there.
+ * For example, where 25 bits of an id are for the number, a process has the number 5, which is at offset 0x50. It makes
+ * a semaphore, which gets the number 10, at offset 0xA0. This is the first use of that number, so the id is 0x20000A0,
+ * and the tag 0x20000A0 - 0x50 = 0x2000050. A process with the number 15, at offset 0xF0, expects 0x1FFFFB0 there.
  *
- * A post or take as it is most often is a look-up and the change of a slot, or of the word, in one restartable sequence
- * (ids_put, ids_take), which is its own read section.
+ * Why no process mistakes a semaphore: suppose that a process looks for the id x, and finds the tag y + h there, with
+ * the holder offset h of some process. x leads to this semaphore, so x and its id y have the same number bits. If x
+ * plus its own offset is y + h, the two offsets have the same number bits, too. Two processes have different numbers,
+ * so it is the same process, and x is y. A tag that is an id alone, or 0 where no semaphore ever was, misleads no
+ * process either: no holder offset has number bits of 0, and at a process's own number there is a tag.
+ *
+ * The table has an entry for each semaphore that the process has references to. A look-up there is wait-free, too. It
+ * reads two cache lines of the table, the head and the entry. Then a sequence reads the semaphore's tag, and other
+ * look-ups its id, which is in the cold part. The low bits of an id say which entry is its home. The namespace keeps
+ * these bits dense, so nearly every entry is at home. An entry that finds its home taken goes to `spill`, a hash table
+ * with linear probing that is at most half full. If it is empty, no look-up goes there.
+ *
+ * A post or take is mostly one restartable sequence: it looks the id up, and changes a slot or the word (ids_put,
+ * ids_take). The sequence is its own read section.
  *
  * Changes are made under the process's lock. Other readers need an RCU read section around the look-up and the use of
- * what it found. A table that is too small, too large or too scattered is replaced whole (KSEM_ORD_2 publishes tables
- * and entries); the old one is retired to the caller's list. A reader that found an old table, or an old tag, may
- * find a reference that was dropped since it began, which is as if it had come before the drop.
+ * what it found. A table that is too small, too large or too scattered is replaced by a new one, and the old one goes
+ * to the caller's list (KSEM_ORD_2 publishes tables and entries). A reader that found an old table, or an old tag, may
+ * find a reference that was dropped after the reader began. That is as if it had come before the drop.
  */
 #ifndef KSEM_OBJECT_IDS_H
 #define KSEM_OBJECT_IDS_H
@@ -37,14 +47,14 @@ extern struct object_elsewhere ids_nothing; /* constant; its id is 0, and it is 
 #define ids_absent (&ids_nothing.ksem)
 
 struct ids_entry {
-	atomic(struct ksem *) ksem; /* RCU-published. ids_absent: none; in spill NULL where there was none ever */
+	atomic(struct ksem *) ksem; /* RCU-published. ids_absent: none; in spill also NULL: there never was one */
 	uint32_t refs;              /* under the process's lock: references */
 	uint32_t unused;
 };
 
 struct ids_table {
 	struct retired retired;
-	size_t mask;             /* constant, as are spill_mask and spill: what the places of home take of an id */
+	size_t mask;             /* constant, as are spill_mask and spill: the bits of an id that say its home */
 	size_t spill_mask;       /* entries of spill - 1 */
 	struct ids_entry *spill; /* it follows home */
 	atomic(size_t) spilled;  /* entries of spill that aren't free; changed under the lock */
@@ -54,35 +64,35 @@ struct ids_table {
 
 struct ids {
 	char *base;                       /* constant, as are mask and holder: the word of the namespace's number 0 */
-	uint64_t mask;                    /* what of an id tells how far from there it is */
-	uint64_t holder;                  /* never 0 */
+	uint64_t mask;                    /* the bits of an id that say how far from there its semaphore is */
+	uint64_t holder;                  /* the holder offset; never 0 */
 	atomic(struct ids_table *) table; /* RCU-published */
-	char apart[24];                   /* what is read seldom, and changes, from what is read much */
+	char apart[24];                   /* keeps what changes out of the cache line that look-ups read */
 	size_t count;                     /* under the process's lock: entries */
 };
 
-#define IDS_NUMBER_SHIFT 4 /* a number's place in an id: how far it is from number 0, in bytes */
+#define IDS_NUMBER_SHIFT 4 /* an id has the number above this bit: so its low bits are an offset in bytes */
 
-/* A number of so many bits, its lowest ones where tables look for places, and its highest below that. */
+/* A number of so many bits, turned left, so that its lowest bits are those that say the home of an id. */
 static inline uint64_t ids_turned(uint64_t number, unsigned bits)
 {
 	return (number << IDS_NUMBER_SHIFT | number >> (bits - IDS_NUMBER_SHIFT)) & UINT64_MAX >> (64 - bits);
 }
 
 /*
- * Entries that a table's home has at least. In a sequence the tag alone says whether an entry of the table is of the
- * id. So that no other id leads to an entry whose tag is its own semaphore's id + holder, a process's number is no
- * multiple of this.
+ * A table has at least so many homes, and no process has a number that is a multiple of this. A sequence that finds an
+ * entry in the home of an id compares only its tag with the id. That tag may be another id plus a holder offset. The
+ * other id has the same low bits, since it has the same home. The offset changes them, so the tag isn't the id.
  */
 #define IDS_HOMES_LEAST 8
 
 /* Of a process that has no number: it finds everything by the table. */
 void ids_init(struct ids *ids);
 
-/* Of one that has that number, whose semaphores stand from `base` on. */
+/* Of a process that has that number, in a namespace whose number 0 has its word at `base`. */
 void ids_init_holder(struct ids *ids, char *base, uint64_t mask, uint64_t number);
 
-/* The miss path of ids_find_listed. */
+/* The rest of ids_find_listed: the entry isn't at home. */
 struct ksem *ids_find_spilled(const struct ids_table *table, ksem_id_t id);
 
 static inline struct ids_entry *ids_home(const struct ids_table *table, ksem_id_t id)
@@ -101,7 +111,7 @@ static inline struct ksem *ids_find_listed(const struct ids *ids, ksem_id_t id)
 	return ids_find_spilled(table, id);
 }
 
-/* The same, without the table where it isn't needed. It may be one that is dead and was none. In a read section. */
+/* The same, by the tag if that suffices. The semaphore may be dead by then. In a read section. */
 static inline struct ksem *ids_find(const struct ids *ids, ksem_id_t id)
 {
 	struct ksem *ksem = (struct ksem *)(void *)(ids->base + (id & ids->mask));
@@ -112,8 +122,8 @@ static inline struct ksem *ids_find(const struct ids *ids, ksem_id_t id)
 }
 
 /*
- * One permit into, or out of, the semaphore of that id: by this processor's slot, or by the word. False: look it up,
- * and do it otherwise. Of a private namespace's process.
+ * Put one permit into the semaphore of that id, or take one: in this processor's slot, or in the word. For a process of
+ * a private namespace. False: nothing was done, and the caller must look the id up.
  */
 static ALWAYS_INLINE bool ids_put(const struct ids *ids, ksem_id_t id)
 {
@@ -149,7 +159,7 @@ refused:
 	return false;
 }
 
-/* The same of a shared namespace's process, all of whose semaphores are elsewhere (object.h). */
+/* The same for a process of a shared namespace, whose semaphores are all elsewhere (object.h). */
 #define IDS_SHARED_INPUTS(ids, id)                                                               \
 	RSEQ_INPUTS, [usual] "i"(KSEM_INLINE_USUAL), KSEM_INLINE_TABLE_INPUTS((ids)->table, id), \
 		[elsewhere_at] "i"(offsetof(struct object_elsewhere, sem) - offsetof(struct object_elsewhere, ksem))
@@ -193,7 +203,7 @@ void ids_add(struct ids *ids, struct ksem *ksem);
 /* Before a semaphore is published that this process alone will hold: its id and its tag. */
 void ids_own(const struct ids *ids, struct ksem *ksem, ksem_id_t id);
 
-/* Of a semaphore that this process drops, or that others hold too, from now on: only the table has it. */
+/* Call it when this process drops its last reference, or another process gets one. From now on only tables find it. */
 void ids_disown(struct ksem *ksem);
 
 /* Takes one reference of a semaphore out. What becomes of the reference is the caller's business. */

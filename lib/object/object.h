@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * struct ksem: a semaphore, and what surrounds it. The hot part is its word and its tag, 16 bytes (word/state.h); the
- * rest stands in the cold half of its block. The tag says who finds it by id (ids.h).
+ * struct ksem: a semaphore, and what surrounds it. Its hot part is 16 bytes, the word and the tag (word/state.h). The
+ * tag says who finds it by id (ids.h). Its cold part is a struct object_cold, elsewhere in its block.
  *
- * Its life: a namespace takes a number for it (private/numbers.h), which is where it stands; object_init; published by
- * its tag, in a process's id table, perhaps under a name; taken out of them as it loses its last reference, name, pin
- * and waiter; retired; after an epoch the number is free again. A reader that found it may use `sem`, `life` and `id`
- * until it leaves its read section, whatever happens to it meanwhile.
+ * Its life: a namespace takes a number for it, which says where it is in memory (private/numbers.h). object_init fills
+ * it in. It is published by its tag, in a process's id table, and perhaps under a name. It is taken out of them when it
+ * loses its last reference, name, pin and waiter. Then it is retired, and after an epoch the number is free again. A
+ * reader that found it may use `sem`, `life` and `id` until it leaves its read section, whatever happens meanwhile.
  */
 #ifndef KSEM_OBJECT_OBJECT_H
 #define KSEM_OBJECT_OBJECT_H
@@ -35,19 +35,19 @@ struct object_cold {
 	union {
 		struct ksem *next_retired; /* owner of the list only, from the semaphore's end on (reclaim.h) */
 		struct name *name;         /* under the namespace's lock, until then; NULL: anonymous, or unlinked */
-		uint64_t next_free;        /* private/numbers.h */
+		uint64_t next_free;        /* while its number is free: private/numbers.c */
 	};
 };
 
-/* What a block's first unit has in the place of a cold half: the same for all semaphores of the block. */
+/* The cold part of a block's first unit, which is no semaphore: the same for all semaphores of the block. */
 struct object_home {
 	struct ksem_ns *ns;                   /* constant, as is what follows */
-	void (*give_back)(struct ksem *ksem); /* after its end, and an epoch; NULL: it stands in memory of its own */
-	void *of;                             /* what give_back gives it back to */
+	void (*give_back)(struct ksem *ksem); /* called after its end and an epoch; NULL: its memory is its own */
+	void *of;                             /* the owner of the memory, for give_back */
 };
 
-_Static_assert(sizeof(struct object_cold) == COLD_BYTES, "a cold half");
-_Static_assert(sizeof(struct object_home) <= COLD_BYTES, "a cold half");
+_Static_assert(sizeof(struct object_cold) == COLD_BYTES, "a cold part");
+_Static_assert(sizeof(struct object_home) <= COLD_BYTES, "a cold part");
 
 static inline struct object_cold *object_cold(const struct ksem *ksem)
 {
@@ -74,14 +74,14 @@ static inline atomic(uint64_t) *object_tag(const struct ksem *ksem)
 	return (atomic(uint64_t) *)(uintptr_t)((uintptr_t)ksem - offsetof(struct semaphore_unit, sem));
 }
 
-/* Mode and kind stand in the bytes that the semaphore leaves; mode is constant after creation. */
+/* Mode and kind are in the bytes that struct semaphore_cold leaves to its owner. The mode is constant once made. */
 static inline mode_t object_mode(const struct ksem *ksem)
 {
 	return object_cold(ksem)->sem.owners;
 }
 
 #define OBJECT_NAMED  1 /* constant: made by open, not by init */
-#define OBJECT_LISTED 2 /* under the namespace's lock: it counts for the limit, and is to be seen (private/numbers.h) */
+#define OBJECT_LISTED 2 /* under the namespace's lock: it counts for the limit, and foreach visits it */
 
 static inline bool object_is_named(const struct ksem *ksem)
 {
@@ -89,8 +89,8 @@ static inline bool object_is_named(const struct ksem *ksem)
 }
 
 /*
- * An object whose semaphore is elsewhere: in memory that OS processes share. Its own word is dead from the start.
- * Its address tells it from others: there the bit KSEM_INLINE_PRIVATE is clear, as it is in NULL.
+ * An object whose semaphore is elsewhere: in memory that OS processes share. Its own word is dead from the start. In
+ * its address the bit KSEM_INLINE_PRIVATE is clear, as it is in NULL. In that of a private semaphore the bit is set.
  */
 struct object_elsewhere {
 	_Alignas(BLOCK_BYTES) union {
@@ -104,10 +104,10 @@ struct object_elsewhere {
 	union {
 		struct object_home home;
 		char bytes[COLD_BYTES];
-	} unit[3]; /* the cold half of the block's; the third is this one's */
+	} unit[3]; /* the cold parts of the block; the third is this object's */
 };
 
-_Static_assert(sizeof(struct retired) <= offsetof(struct semaphore_block, cold), "a reader still finds the cold half");
+_Static_assert(sizeof(struct retired) <= offsetof(struct semaphore_block, cold), "a reader still finds the cold part");
 _Static_assert(offsetof(struct object_elsewhere, ksem) - offsetof(struct object_elsewhere, tag) ==
 		       offsetof(struct semaphore_unit, sem),
 	       "the tag is before the word");
@@ -130,7 +130,7 @@ static inline struct object_elsewhere *object_elsewhere_of(const struct ksem *ks
 	return (void *)((uintptr_t)ksem - offsetof(struct object_elsewhere, ksem));
 }
 
-/* That semaphore. */
+/* The semaphore that is elsewhere. */
 static inline struct plain *object_elsewhere(const struct ksem *ksem)
 {
 	return object_elsewhere_of(ksem)->sem;
@@ -143,14 +143,14 @@ static inline unsigned object_order(const struct ksem *ksem)
 	return 0;
 }
 
-/* The common case of a take by the word, wherever that is. False: nothing was done. */
+/* The common case of a take, in the word, whichever memory that is in. False: nothing was done. */
 static inline bool object_take_one(struct ksem *ksem)
 {
 	return unlikely(object_is_elsewhere(ksem)) ? plain_take_one(object_elsewhere(ksem)) :
 						     semaphore_take_one(&ksem->sem);
 }
 
-/* Where a thread spins that waits for it, wherever that is. */
+/* Tells a thread that is about to spin which word to look at, and where its budget is. */
 static inline void object_spin_at(struct ksem *ksem, struct spin *spin)
 {
 	bool elsewhere = object_is_elsewhere(ksem);
@@ -159,7 +159,7 @@ static inline void object_spin_at(struct ksem *ksem, struct spin *spin)
 	spin->hint = elsewhere ? &object_elsewhere(ksem)->spin : &semaphore_cold(&ksem->sem)->spin;
 }
 
-/* All but id, name and tag, of one with one reference that nobody sees yet. */
+/* Fills in all but id, name and tag. The semaphore has one reference, and nobody sees it yet. */
 static inline void object_init(struct ksem *ksem, const struct ksem_cred *owner, bool named, mode_t mode,
 			       uint32_t value)
 {
@@ -173,7 +173,7 @@ static inline void object_init(struct ksem *ksem, const struct ksem_cred *owner,
 	store_rlx(&cold->sem.owners_byte, named ? OBJECT_NAMED : 0); /* relaxed: as above */
 }
 
-/* The same of one whose semaphore is elsewhere. The block is all 0. */
+/* The same for an object whose semaphore is elsewhere, with id and tag. Its memory is all 0. */
 static inline void object_elsewhere_init(struct object_elsewhere *object, struct ksem_ns *ns,
 					 const struct ksem_cred *owner, bool named, mode_t mode, ksem_id_t id)
 {
@@ -185,7 +185,7 @@ static inline void object_elsewhere_init(struct object_elsewhere *object, struct
 	semaphore_kill(&object->ksem.sem);
 }
 
-/* A keep for who found the semaphore in a read section. EINVAL: it is being ended. */
+/* Takes a keep for a pin, in the read section in which the semaphore was found. EINVAL: it is being ended. */
 static inline int object_pin(struct ksem *ksem, struct ksem **pinned)
 {
 	int error = life_take(&object_cold(ksem)->life, life_keep());

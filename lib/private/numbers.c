@@ -2,16 +2,16 @@
 /*
  * The numbers of a namespace: see numbers.h.
  *
- * Units stand in chunks that never move, the cold half of each apart. In the range, all units come first, then the cold
- * halves; a chunk's part of both is made writable when its first number is taken. The rest of the range can be read,
- * and is 0. Other chunks are allocated.
+ * Units are in chunks that never move. In the range, all units come first, and then all cold parts. When the first
+ * number of a chunk is taken, its part of both is made writable. The rest of the range can only be read, and is 0. A
+ * chunk beyond the range is allocated.
  *
- * Of each block the first unit isn't a number, but says where the cold half is. The others are handed out in steps that
- * are longer than a cache line, so that few semaphores share one. The step is odd, so numbers handed out in turn differ
- * in their low bits, and have places of their own in an id table.
+ * The first unit of each block is no number, but says where the cold parts are. The other units of a block are handed
+ * out in steps longer than a cache line, so that semaphores made in turn don't share one. The step is odd, so numbers
+ * handed out in turn differ in their low bits, and have homes of their own in an id table.
  *
- * Free numbers form a stack. They are pushed without a lock, by whoever waited for their epoch; only one thread at a
- * time pops, with the namespace's lock. So the first that it saw can't have been popped and pushed again meanwhile.
+ * Free numbers form a stack. The thread that waited for their epoch pushes them, without a lock. Popping needs the
+ * namespace's lock. So the number on top can't be popped and pushed again while another thread pops (no ABA problem).
  */
 #include "private/numbers.h"
 
@@ -21,9 +21,9 @@
 #include "base/memory.h"
 
 #ifndef NUMBERS_BITS_LEAST
-#define NUMBERS_BITS_LEAST 20 /* of an id for the number, so that those that aren't free yet don't matter */
+#define NUMBERS_BITS_LEAST 20 /* bits of a number, so that there are enough while some wait for an epoch */
 #endif
-#define BITS_RANGE 24 /* of them, for numbers in the range */
+#define BITS_RANGE 24 /* bits of a number in the range, at most */
 #define BLOCK_USED (BLOCK_UNITS - 1)
 #define STEP       5 /* odd, and more than a cache line holds */
 
@@ -33,7 +33,7 @@ static uint64_t numbers_nth(uint64_t n)
 	return n / BLOCK_USED * BLOCK_UNITS + (n % BLOCK_USED + 1) * STEP % BLOCK_UNITS;
 }
 
-/* In which chunk a number stands; chunks after the first begin at a power of two. */
+/* Which chunk a number is in; chunks after the first begin at a power of two. */
 static unsigned chunk_of(uint64_t number)
 {
 	return number < NUMBERS_FIRST ? 0 : 64 - (unsigned)__builtin_clzll(number / NUMBERS_FIRST);
@@ -70,7 +70,7 @@ struct numbers *numbers_new(struct ksem_ns *ns, uint32_t max)
 {
 	struct numbers *numbers = memory_alloc(sizeof(*numbers), KSEM_CACHE_LINE);
 	unsigned bits =
-		65 - (unsigned)__builtin_clzll((max - 1) | 1); /* twice as many numbers, at least, as semaphores */
+		65 - (unsigned)__builtin_clzll((max - 1) | 1); /* at least twice as many numbers as semaphores */
 	uint64_t reserved;
 
 	if (!numbers)
@@ -109,7 +109,7 @@ void numbers_drop(struct numbers *numbers)
 		free_all(numbers);
 }
 
-/* After an epoch, without a lock: the number is free again, unless its uses are up. */
+/* Called after the epoch, without a lock: frees the number, unless its uses are up. */
 static void numbers_give_back(struct ksem *ksem)
 {
 	struct numbers *numbers = object_home(ksem)->of;
@@ -161,7 +161,7 @@ static int make_chunk(struct numbers *numbers, unsigned index)
 	return 0;
 }
 
-/* One that was given back; 0: none. */
+/* Takes a free number off the stack; 0: none. */
 static uint64_t pop(struct numbers *numbers)
 {
 	uint64_t head = load_acq(&numbers->free); /* KSEM_ORD_27 acquire */
@@ -175,7 +175,7 @@ static uint64_t pop(struct numbers *numbers)
 	return head;
 }
 
-/* Any number, and its next id. 0; ENFILE: every id there is was used; ENOMEM. */
+/* Takes any number, with its next id. 0; ENFILE: no number is free; ENOMEM. */
 static int take(struct numbers *numbers, struct ksem **ksem, ksem_id_t *id)
 {
 	uint64_t number = pop(numbers);
@@ -225,13 +225,13 @@ void numbers_untake(struct numbers *numbers, struct ksem *ksem)
 		numbers_give_back(ksem);
 		return;
 	}
-	memory_free(numbers->chunks[chunk].units); /* which were made for this number */
+	memory_free(numbers->chunks[chunk].units); /* they were made for this number */
 	numbers->chunks[chunk].units = NULL;
 	numbers->made--;
 	fetch_sub_rlx(&numbers->users, 1); /* relaxed: as in take */
 }
 
-/* A number for a process; the ones before it that won't do are given back. */
+/* Takes a number for a process: no multiple of IDS_HOMES_LEAST (object/ids.h). Gives those back that are. */
 static int take_fit(struct numbers *numbers, struct ksem **ksem, ksem_id_t *id)
 {
 	struct ksem *unfit = NULL;
@@ -284,7 +284,7 @@ static void set_listed(struct ksem *ksem, bool listed)
 	atomic(uint8_t) *kind = &object_cold(ksem)->sem.owners_byte;
 	uint8_t rest = load_rlx(kind) & (uint8_t)~OBJECT_LISTED; /* relaxed: under the lock */
 
-	store_rlx(kind, listed ? rest | OBJECT_LISTED : rest); /* relaxed: others look at the rest of it alone */
+	store_rlx(kind, listed ? rest | OBJECT_LISTED : rest); /* relaxed: without the lock, only other bits are read */
 }
 
 void numbers_list(struct ksem *ksem)

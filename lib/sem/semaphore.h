@@ -58,7 +58,7 @@ static inline bool semaphore_take_one(struct semaphore *sem)
 }
 
 /*
- * Where sequences work, calls by id have already tried the same in a sequence (sequence.h). If that failed because
+ * Where sequences work, calls by id have already tried the same in a sequence (object/ids.h). If that failed because
  * another processor changed the word, trying again at once would only take the cache line from it.
  */
 static inline bool semaphore_untried(void)

@@ -2,14 +2,13 @@
 /*
  * A shared semaphore in this OS process: a struct ksem, and the page that all processes share (page.h).
  *
- * The word of that struct ksem is dead from the start. So the sequences of <ksem/inline.h>, which look only at this
- * word, are refused. The sequences of ids.h first look whether the semaphore is elsewhere, and then use the page's
- * word.
+ * Callers tell such a semaphore from a private one by a bit of its address, or of its process's (KSEM_INLINE_PRIVATE).
+ * They look at that bit first, and then use the page's word. <ksem/inline.h> calls the library.
  *
- * The rest of that word counts the waiters of this process, and says whether anything but waiters keeps the semaphore
- * alive here (`orphan`). Both are in one word, so a waiter leaves by one atomic operation, without a lock, and a fork's
- * child finds no wait half counted. The last waiter of an orphan ends it, unless somebody opens the file again before
- * that.
+ * The word of the struct ksem itself is dead from the start. The rest of it counts the waiters of this process, and
+ * says whether anything but waiters keeps the semaphore alive here (`orphan`). Both are in one word, so a waiter leaves
+ * by one atomic operation, without a lock, and a fork's child finds no wait half counted. The last waiter of an orphan
+ * ends it, unless somebody opens the file again before that.
  */
 #ifndef KSEM_SHARED_SEMAPHORE_H
 #define KSEM_SHARED_SEMAPHORE_H

@@ -11,8 +11,8 @@
  * The clock is read by libc's function, which is the fastest way. Another library may replace that by a clock that
  * stands still (libfaketime). So the rounds are counted, too.
  *
- * The budget is a hint in the semaphore's cache line: threads that wait at the same time may overwrite each other's
- * changes.
+ * The budget is a hint, in the semaphore's cold part or, if it is shared, in its page. Threads that wait at the same
+ * time may overwrite each other's changes.
  */
 #include "wait/spin.h"
 

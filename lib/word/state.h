@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * struct semaphore: the word; and, apart from it, what only waits and changes of the mode need. See sem/semaphore.h for
- * what is done with them.
+ * The memory of a semaphore: struct semaphore is the word, and struct semaphore_cold what only waits and changes of the
+ * mode need. sem/semaphore.h says what is done with them.
  *
- * Semaphores stand in blocks. The hot part of a block is an array of units, 16 bytes each: a tag and a word, which are
- * all that a post or take by id reads. The cold half, COLD_BYTES for each unit, stands elsewhere; the block's first
- * unit, which is no semaphore, says where. Blocks are aligned to their size, so the address of a word leads to both.
+ * Semaphores are in blocks of 64 units. A unit is 16 bytes, the hot part of a semaphore: a tag and a word, which are
+ * all that a post or take by id reads. The cold parts of a block, COLD_BYTES for each unit, are elsewhere. The first
+ * unit of a block is no semaphore, but says where the cold parts are. Blocks are aligned to their size, so the address
+ * of a word leads to that unit, and with it to the cold part.
  */
 #ifndef KSEM_WORD_STATE_H
 #define KSEM_WORD_STATE_H
@@ -14,9 +15,9 @@
 #include "word/word.h"
 
 /*
- * Above 0: a semaphore's slots, by their number in a processor's chunk (percpu/slots.h). Otherwise it has none: below 0
- * it will be given some after so many samples (percpu/percpu.h); at SLOTS_LOST and below it has lost some, and first an
- * epoch must pass.
+ * Above 0: a slot number, the index of the semaphore's slots in the chunk of each processor (percpu/slots.h). Otherwise
+ * it has none. Below 0: it will be given some after so many samples (percpu/percpu.h). At SLOTS_LOST and below: it has
+ * lost some, and an epoch must pass first.
  */
 typedef int16_t slots_t;
 
@@ -31,7 +32,7 @@ struct semaphore_cold {
 	atomic(slots_t) slots;       /* atomic; which slots it has (percpu/slots.h) */
 	atomic(uint8_t) spin;        /* atomic: how long to spin before sleeping, in SPIN_UNITs (wait/spin.h) */
 	atomic(uint8_t) owners_byte; /* atomic; as `owners` below */
-	uint32_t owners;             /* whose semaphore this is in may use this; nothing here touches them */
+	uint32_t owners;             /* for the struct that this one is the first member of; nothing here touches it */
 };
 
 struct semaphore_unit {
@@ -41,12 +42,12 @@ struct semaphore_unit {
 
 #define BLOCK_UNITS 64
 #define BLOCK_BYTES (BLOCK_UNITS * sizeof(struct semaphore_unit))
-#define COLD_BYTES  48 /* a struct semaphore_cold, and what its owner adds */
+#define COLD_BYTES  48 /* a struct semaphore_cold, and what object/object.h adds */
 
 /* A block's first unit. */
 struct semaphore_block {
-	uint64_t no_tag; /* 0, which no process looks for here */
-	char *cold;      /* of the units, this one included */
+	uint64_t no_tag; /* 0; no process expects that here */
+	char *cold;      /* the cold parts of the units, of this one, too */
 };
 
 static inline char *semaphore_block_cold(const struct semaphore *sem)

@@ -56,7 +56,7 @@ void memory_release(void *range, size_t size)
 	memory_end(range);
 }
 
-/* Of what rests in turn, the word alone: the cold half is used in between. */
+/* Of what rests in turn, the word alone: the cold part is used in between. */
 void memory_rest(void *start, size_t size)
 {
 	(void)size;
