@@ -154,7 +154,7 @@ nothing_left() {
 	while read -r line; do
 		case $line in
 		/*) [ ! -e "$line" ] || wrong "$1: left $line" ;;
-		*) [ ! -e "/proc/$line" ] || wrong "$1: left process $line" ;;
+		*) ! grep -q '^State:.[^Z]' "/proc/$line/status" 2>"$work/ignored" || wrong "$1: left process $line" ;;
 		esac
 	done <"$RECORD"
 	[ "$(wc -l <"$RECORD")" -ge 3 ] || wrong "$1: the job didn't come so far"

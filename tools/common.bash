@@ -65,10 +65,14 @@ begin_work()
 	fi
 }
 
-# The processes of this run that are left. A process's environment is its initial one, so this shell isn't among them.
+# The processes of this run that are left. A process's environment is its initial one, so this shell isn't among them;
+# grep and sed would be.
 left_processes()
 {
-	grep -lzxF "$run_mark" /proc/[0-9]*/environ 2>/dev/null | sed 's|/proc/\([0-9]*\)/environ|\1|'
+	(
+		unset "${run_mark%%=*}"
+		grep -lzxF "$run_mark" /proc/[0-9]*/environ 2>/dev/null | sed 's|/proc/\([0-9]*\)/environ|\1|'
+	)
 }
 
 # end_work [STATUS]: by the trap on EXIT

@@ -122,20 +122,22 @@ static void join(struct member *members, unsigned n)
 		pthread_join(members[i].thread, NULL);
 }
 
+/* Until some of each kind of call found nothing: with few processors they may miss one another for long. */
 static void a_crowd_never_has_more_than_there_is(void **state)
 {
 	struct member members[THREADS];
 
 	(void)state;
-	for (uint32_t order = LINE_BARGING; order <= LINE_LIFO; order++) {
-		new_line(PERMITS, PERMITS, order);
-		run(members, THREADS, crowd_body, ROUNDS(20000));
-		join(members, THREADS);
-		assert_int_equal(value_now(), PERMITS);
-		is_empty(&view);
-		line_view_end(&view);
-	}
-	assert_true(atomic_load(&timeouts) > 0 && atomic_load(&refused) > 0);
+	do {
+		for (uint32_t order = LINE_BARGING; order <= LINE_LIFO; order++) {
+			new_line(PERMITS, PERMITS, order);
+			run(members, THREADS, crowd_body, ROUNDS(20000));
+			join(members, THREADS);
+			assert_int_equal(value_now(), PERMITS);
+			is_empty(&view);
+			line_view_end(&view);
+		}
+	} while (atomic_load(&timeouts) == 0 || atomic_load(&refused) == 0);
 }
 
 /* The limit goes up and down all the while; what is out may pass it, and is owed. */
