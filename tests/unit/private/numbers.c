@@ -42,6 +42,8 @@ static struct numbers *numbers_without_range(uint32_t max)
 
 	if (SANITIZED)
 		SKIP("the sanitizer's memory is over every limit");
+	if (EMULATED)
+		SKIP("qemu-user keeps no limit of addresses");
 	OK(getrlimit(RLIMIT_AS, &limit));
 	tight = limit;
 	tight.rlim_cur = 16 << 20;
