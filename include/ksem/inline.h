@@ -5,21 +5,22 @@
  *     #include <ksem/ksem.h>
  *     #include <ksem/inline.h>
  *
- * From there on, ksem_pinned_post, ksem_pinned_wait, ksem_pinned_trywait, ksem_post, ksem_wait and ksem_trywait are
- * compiled into the caller. They do the same and return the same as the library's functions. The inline part is the
- * common case: a restartable sequence that puts a permit into this processor's slot, or takes one out, or else does so
- * in the semaphore's word if nobody waits there. In all other cases, and for semaphores that OS processes share, it
- * calls the library. The address of such a function is that of the library's function, as before.
+ * After that, the compiler puts ksem_pinned_post, ksem_pinned_wait, ksem_pinned_trywait, ksem_post, ksem_wait and
+ * ksem_trywait into the caller. They do and return what the library's functions do and return. The inline part is the
+ * common case. A restartable sequence puts a permit into this processor's slot, or takes one from there. If the
+ * semaphore has no slots, the inline part changes the semaphore's word, unless threads wait. In all other cases, and
+ * for semaphores that OS processes share, it calls the library. The address of such a function is still that of the
+ * library's function.
  *
- * The inline part depends on the layout of the library's memory: this is layout 2. The library says in ksem_inline_2
- * where things are. A library with another layout doesn't have ksem_inline_2. Then every call goes to the library's
- * function. So it does where the header knows no sequences: on processors other than x86-64 and arm64, and under
+ * The inline part depends on the layout of the library's memory. This header knows layout 2. A library with that layout
+ * has the variable ksem_inline_2, which says where things are. With another library, every call goes to the library's
+ * function. So do all calls where the header has no sequences: on processors other than x86-64 and arm64, and under
  * ThreadSanitizer, which can't see what a sequence does.
  *
  * A plugin that includes this header can't be unloaded: see ksem_inline_stay_here.
  *
- * It needs gcc, or clang 11 or later, and C11 or C++11 or later. Names that begin with KSEM_INLINE_ or ksem_inline_ are
- * no interface.
+ * The header needs gcc, or clang 11 or later, and C11 or C++11 or later. Names that begin with KSEM_INLINE_ or
+ * ksem_inline_ are not part of the interface.
  */
 #ifndef KSEM_INLINE_H
 #define KSEM_INLINE_H
@@ -48,10 +49,10 @@
 
 /* Where the sequences find things. Constant from before the first semaphore is made. */
 struct ksem_inline {
-	char *slots;         /* the first processor's; the next one's are 1 << KSEM_INLINE_STRIDE bytes further */
-	ptrdiff_t area;      /* a thread's struct rseq, from the thread pointer on; always memory that may be written */
-	ptrdiff_t takes;     /* the same: how many takes from words the thread has counted, 32 bits */
-	uint32_t processors; /* that a sequence may run on; 0: none */
+	char *slots;         /* the first processor's; each next one's are 1 << KSEM_INLINE_STRIDE bytes further */
+	ptrdiff_t area;      /* offset of a thread's struct rseq from its thread pointer; always writable memory */
+	ptrdiff_t takes;     /* offset of a thread's count of takes from words, 32 bits */
+	uint32_t processors; /* how many processors sequences may run on; 0: none */
 };
 
 #ifdef __cplusplus
@@ -70,20 +71,20 @@ void ksem_inline_stay(const void *inside) __attribute__((weak));
 #define KSEM_INLINE_STRIDE   18
 #define KSEM_INLINE_SLOT_MAX 8         /* permits in a slot */
 #define KSEM_INLINE_PERCPU   8         /* the upper byte of a word whose permits are in slots */
-#define KSEM_INLINE_USUAL    INT32_MAX /* how far the short ways in the word go */
-#define KSEM_INLINE_PERIOD   16 /* takes from words to one that the library does, to see how a semaphore is used */
+#define KSEM_INLINE_USUAL    INT32_MAX /* the inline part changes words below this */
+#define KSEM_INLINE_PERIOD   16 /* of so many takes from words, the library does one, to see how a semaphore is used */
 
 /*
- * A struct ksem begins with its word; before that stands its tag. In the address of a semaphore in this OS process's
- * own memory this bit is set, and in that of a process with such semaphores. Then: where things are in a struct
- * ksem_proc, and in the table that it points to.
+ * A struct ksem begins with its word. Its tag is in the 8 bytes before that. The bit KSEM_INLINE_PRIVATE is set in the
+ * address of a semaphore in the memory of this OS process, and in that of a process with such semaphores. The other
+ * numbers are offsets in a struct ksem_proc, and in the table that it points to.
  */
 #define KSEM_INLINE_PRIVATE 8
 #define KSEM_INLINE_BASE    0
 #define KSEM_INLINE_MASK    8
 #define KSEM_INLINE_HOLDER  16
 #define KSEM_INLINE_TABLE   24
-#define KSEM_INLINE_HOMES   64 /* the table's mask stands KSEM_INLINE_MASK bytes from its start, too */
+#define KSEM_INLINE_HOMES   64 /* in the table, whose mask is at the offset KSEM_INLINE_MASK, too */
 
 #if !KSEM_INLINE_WORKS
 #include <ksem/arch/none.h>
@@ -98,33 +99,34 @@ void ksem_inline_stay(const void *inside) __attribute__((weak));
 /* clang-format off */
 
 /*
- * A restartable sequence ends with one store, or one instruction that changes memory. If the thread is preempted,
- * migrated or takes a signal before that, the kernel makes it go on at 4, and nothing has happened. So on one processor
- * sequences exclude each other without a locked instruction. A thread that must be sure that none is under way anywhere
- * asks the kernel (membarrier).
+ * A restartable sequence ends with one store, or with one instruction that changes memory. If the thread is preempted,
+ * migrated or interrupted by a signal before that, the kernel lets it continue at the label 4, and nothing has
+ * happened. So on one processor sequences exclude each other without a locked instruction. A thread that must be sure
+ * that no sequence is running anywhere asks the kernel (membarrier).
  *
- * A sequence announces itself, and makes sure that the thread is one whose sequences the kernel restarts: else the
- * number of its processor is negative. If anything isn't as it should be, it jumps to `refused`.
+ * A sequence announces itself by a store. It then checks that the kernel restarts this thread's sequences: if not, the
+ * thread's processor number is negative. Whenever a check fails, the sequence jumps to `refused`.
  *
- * KSEM_INLINE_PINNED_SEQUENCE: the semaphore's address is in `sem`. It checks that the word allows it, and changes the
- * processor's slot. The word says which slot: its number stands where the number of waiters would.
+ * KSEM_INLINE_PINNED_SEQUENCE: `sem` has the address of the semaphore. The sequence checks that the word is in the mode
+ * percpu, and changes the processor's slot. In that mode the word has the slot number where it otherwise has the number
+ * of waiters.
  *
- * KSEM_INLINE_BY_ID_SEQUENCE: finds the semaphore of an id, of a process that has KSEM_INLINE_PRIVATE set. The low bits
- * of the id tell where it is. What stands there is the process's semaphore of this id if its tag is the id plus the
- * process's `holder`: nobody else has that. A tag that is the id alone is that of a semaphore which several
- * processes hold, or none: then it is looked up in the table of those that this process holds (KSEM_INLINE_LISTED). A
- * sequence is a read section of its own: what it found becomes nothing else before a membarrier.
- *     It then changes the processor's slot, or else the word, where that is central, nobody waits, and nobody else
- * changes it just now. The change of the word isn't the end of what is announced. So who is interrupted behind it must
- * learn that it is done, which KSEM_INLINE_ABORTED_OR_DONE finds out: the processor's registers are as they were. A
- * take counts itself after that (`then`); one that the library is to do is refused.
+ * KSEM_INLINE_BY_ID_SEQUENCE: finds a semaphore by its id, for a process with KSEM_INLINE_PRIVATE in its address. The
+ * low bits of the id say where the semaphore is. Its tag must be the id plus the process's `holder`, which no other
+ * process expects there. If it isn't, several processes may have the semaphore, or none, and the sequence looks in the
+ * process's table (KSEM_INLINE_LISTED). A sequence is a read section of its own: the semaphore that it found isn't used
+ * for anything else before a membarrier.
+ *     It then changes the processor's slot. Or, if the mode is central, no thread waits, and no other thread changes
+ * the word at the same time, it changes the word. The kernel may still abort the sequence after the change of the word. So
+ * KSEM_INLINE_ABORTED_OR_DONE finds out from the registers, which an abort leaves as they were, whether the change was
+ * made. A take counts itself after the change (`then`). A take that the library must do is refused.
  *
- * KSEM_INLINE_SHARED_SEQUENCE: the same by the table alone, of a semaphore whose word is elsewhere. Only the library
- * uses it.
+ * KSEM_INLINE_SHARED_SEQUENCE: the same for a semaphore whose word is elsewhere. It always looks in the table. Only the
+ * library uses it.
  *
- * A slot is 64 bits. The lower half counts the permits that were put into it, the upper half those that were taken out;
- * it holds the difference. A put writes only the one half and a take the other. So a put needn't wait until the take
- * before it has reached memory, nor a take for a put.
+ * A slot is 64 bits. The lower half counts the permits that were put into it, and the upper half those that were taken;
+ * the slot has the difference. A put writes only the lower half, and a take the upper. So the processor can execute a
+ * put before the store of the take before it has reached memory, and the other way round.
  */
 #define KSEM_INLINE_PINNED_SEQUENCE(change)                        \
 	KSEM_INLINE_ANNOUNCE                                       \
@@ -213,7 +215,7 @@ extern "C" {
 		     : KSEM_INLINE_CLOBBERS                                                          \
 		     : refused, done)
 
-/* One permit into, or out of, the word of a pinned semaphore. 0: it can't be done so. */
+/* Put a permit into the word of a pinned semaphore, or take one. 0: nothing was done, and the library must. */
 static inline int ksem_inline_word_put(struct ksem *sem)
 {
 	uint64_t *word = (uint64_t *)(void *)sem;
@@ -299,12 +301,12 @@ refused:
 }
 
 /*
- * An object that contains sequences must not be unloaded. The kernel looks at the last sequence of a thread, which
- * stands in memory of the object, when it next puts the thread on a processor: that may be long after, if the thread
- * sleeps meanwhile, and if the memory is gone then the kernel ends the process. No call of a sequence may pay for that,
- * and no system call makes a sleeping thread forget. So a plugin that includes this header stays loaded: dlclose()
- * succeeds, runs no destructors and unmaps nothing. In a program this does nothing. One that was built with a header
- * before 0.2.0's release, or that runs on such a library, must not be unloaded.
+ * An object that contains sequences must not be unloaded. A sequence leaves a pointer into the object's memory in the
+ * thread's struct rseq. The kernel follows it when it next puts the thread on a processor, which may be long after if
+ * the thread sleeps. If the memory is unmapped by then, the kernel kills the process. To clear the pointer would cost
+ * each sequence an instruction, and no system call clears that of a sleeping thread. So a plugin that includes this
+ * header stays loaded: dlclose() succeeds, runs no destructors and unmaps nothing. In a program this does nothing. A
+ * plugin that was built with an older header, or that runs with an older library, must not be unloaded.
  */
 __attribute__((constructor)) static void ksem_inline_stay_here(void)
 {

@@ -2,8 +2,8 @@
 /*
  * Where memory comes from: see memory.h.
  *
- * The functions of jemalloc are weak references, so the library runs without it and pulls it in nowhere. The arena is
- * made before main. jemalloc's thread caches stay out of it: they would mix our blocks with the host's.
+ * The library refers to the functions of jemalloc weakly, so it runs without jemalloc and never links it in. The arena
+ * is made before main. jemalloc's thread caches aren't used: they would mix the library's blocks with the program's.
  */
 #include "base/memory.h"
 
@@ -22,7 +22,7 @@ static void *libc_alloc(size_t size, size_t align)
 		return calloc(1, size);
 	if (size > SIZE_MAX - align)
 		return NULL;
-	size = (size + align - 1) & ~(align - 1); /* aligned_alloc wants a multiple */
+	size = (size + align - 1) & ~(align - 1); /* aligned_alloc needs a multiple of align */
 	block = aligned_alloc(align, size);
 	return block ? memset(block, 0, size) : NULL;
 }
@@ -56,7 +56,7 @@ static void jemalloc_free(void *block)
 	dallocx(block, MALLOCX_TCACHE_NONE);
 }
 
-/* Before main, so that no thread ever sees one allocator's block go to the other. */
+/* Before main, so that no block of one allocator is ever freed by the other. */
 __attribute__((constructor(101))) static void choose_jemalloc(void)
 {
 	size_t size = sizeof(jemalloc_arena);
@@ -89,7 +89,7 @@ void memory_free(void *block)
 	errno = saved;
 }
 
-/* ---- Ranges. What can only be read takes no memory: the kernel has one page of zeros for all of it. ---- */
+/* ---- Ranges. The part that can only be read takes no memory: the kernel maps one page of zeros there. ---- */
 
 void *memory_reserve(size_t size)
 {

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Memory. Everything that the library allocates comes from memory_alloc() and goes back through memory_free().
+ * Memory. Everything that the library allocates comes from memory_alloc() and goes back through memory_free(), except
+ * ranges of addresses (below).
  *
- * Where the host has jemalloc, its non-standard API serves, from an arena of the library's own; else libc does. What
- * serves is settled once, before main. memory_ops is the seam: a test puts its own functions there, before the library
- * is used, to count, to fail or to age what is freed.
+ * If the program has jemalloc, the library allocates from a jemalloc arena of its own; otherwise it uses malloc. This
+ * is decided once, before main. All calls go through memory_ops. A test may put its own functions there before the
+ * library is used, to count allocations, to let them fail, or to see late uses of freed memory.
  *
- * Both calls leave errno alone.
+ * All calls leave errno alone.
  */
 #ifndef KSEM_BASE_MEMORY_H
 #define KSEM_BASE_MEMORY_H
@@ -19,9 +20,9 @@ struct memory_ops {
 	/* Zeroed memory at a multiple of align (a power of two), or NULL. */
 	void *(*alloc)(size_t size, size_t align);
 	void (*free)(void *block);
-	/* May so many bytes of a reserved range be used? NULL: yes. */
+	/* May so many bytes of a reserved range be made writable? NULL instead of a function: always. */
 	bool (*may_commit)(size_t size);
-	/* Is told what memory_rest is. NULL: nobody is. */
+	/* Called by memory_rest. NULL instead of a function: nothing is called. */
 	void (*rests)(const void *start);
 };
 
@@ -31,23 +32,23 @@ void *memory_alloc(size_t size, size_t align);
 void memory_free(void *block); /* NULL: nothing */
 
 /*
- * A range of addresses, a whole number of pages: all of it can be read, and is 0. It takes no memory, until parts of it
- * are made writable. NULL: there is none.
+ * Reserves a range of addresses. `size` is a whole number of pages. All of the range can be read, and is 0. It takes no
+ * memory until parts of it are made writable by memory_commit. NULL: the kernel refuses.
  */
 void *memory_reserve(size_t size);
-bool memory_commit(void *start, size_t size); /* false: no memory. What is on the same pages is committed, too */
+bool memory_commit(void *start, size_t size); /* makes the pages of these bytes writable; false: no memory */
 void memory_release(void *range, size_t size);
 
 /*
- * Of memory that stays, and is used again: nobody looks there until memory_use. AddressSanitizer is told so. Whole
- * words.
+ * Memory that isn't freed, but used again later: between memory_rest and memory_use nobody may look there, and
+ * AddressSanitizer reports threads that do. `start` and `size` are multiples of 8.
  */
 void memory_rest(void *start, size_t size);
 void memory_use(void *start, size_t size);
 
 /*
- * An array of `count` elements of that size with room for one more: itself, or a larger one in its place, of *room.
- * NULL: no memory, and it is as it was.
+ * Makes room for one element more in an array of `count` elements of `size` bytes that has room for *room. Returns the
+ * array, or a larger one that replaces it. NULL: no memory; the array is as it was.
  */
 static inline void *memory_grow(void *array, size_t count, size_t *room, size_t size)
 {

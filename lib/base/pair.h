@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Two words that one compare-and-swap changes together.
+ * A pair of 64-bit words that one compare-and-swap changes together.
  *
- * Each half is an atomic of its own too, and may be read or changed alone: processors that can swap both see to it that
- * such changes and those of the pair come one after another. Where the processor can't (PAIR_WORKS is 0), pair_cas
- * never succeeds; so nobody may begin to use a pair there.
+ * Each word is an atomic of its own, too, and may be read or changed alone. The processor orders such changes with
+ * those of the whole pair. A processor without a compare-and-swap of 16 bytes has PAIR_WORKS 0: pair_cas always fails
+ * there, and pairs must not be used.
  *
- * The pair is swapped by one instruction, or a short loop, in assembler. Compilers call a library for it, which may
- * take a lock; locks serve neither processes that may be killed nor signal handlers. ThreadSanitizer doesn't see what
- * assembler does, so it is told.
+ * The compare-and-swap is one instruction, or a short loop, in assembler. Compilers would call libatomic for it, which
+ * may take a lock, and a lock is wrong where processes may be killed or signal handlers run. ThreadSanitizer doesn't
+ * see what assembler does, so pair_cas tells it.
  */
 #ifndef KSEM_BASE_PAIR_H
 #define KSEM_BASE_PAIR_H
@@ -94,7 +94,7 @@ static inline bool pair_swap(struct pair *pair, uint64_t low, uint64_t high, uin
 
 #endif
 
-/* An acquire and a release, in one order with all of them on the pair. Never fails for no reason. */
+/* Acquire and release; all pair_cas of a pair are in one order. Fails only if the pair has other values. */
 static inline bool pair_cas(struct pair *pair, uint64_t low, uint64_t high, uint64_t next_low, uint64_t next_high)
 {
 	bool done;

@@ -2,8 +2,8 @@
 /*
  * Whether restartable sequences work here: see rseq.h.
  *
- * Until rseq_start a sequence that is called announces itself in `nowhere`, where the number of the processor is none
- * that is served.
+ * Until rseq_start, a sequence announces itself in `nowhere` instead of the thread's struct rseq. The processor number
+ * there is negative, so the sequence refuses.
  */
 #include "os/rseq.h"
 
@@ -40,7 +40,7 @@ static void say_where(char *slots, ptrdiff_t area, ptrdiff_t takes, uint32_t pro
 
 #if KSEM_INLINE_WORKS
 
-/* Laid out as a struct rseq: two numbers of the processor, and where the sequence is. */
+/* Laid out as a struct rseq: the processor number twice, and the address of the sequence. */
 static _Thread_local struct {
 	uint32_t start, processor;
 	uint64_t sequence;
@@ -74,7 +74,7 @@ void rseq_begin(void)
 #ifdef REGISTERED_BY_LIBC
 
 /*
- * The highest number of a processor that this machine can ever have: the last in a list such as "0-3,8-11". -1:
+ * The highest processor number that this machine can ever have: the last number in a list such as "0-3,8-11". -1:
  * unknown.
  */
 static int highest_possible(void)
@@ -98,8 +98,8 @@ static int highest_possible(void)
 }
 
 /*
- * May the thread run on a processor with a higher number? Then the list isn't the kernel's own, and sequences, which
- * look at no number but for its sign, would leave the slots.
+ * May the thread run on a processor with a higher number? Then the list was not the kernel's (a container may show
+ * another one). Sequences check only that the number isn't negative, so they would write beyond the slots.
  */
 static bool runs_beyond(int highest)
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Restartable sequences: changing a processor's own memory with plain loads and stores. What a sequence is, and what
- * one does, stands in <ksem/inline.h>, which this library's users may include too: the sequences are the same.
+ * Restartable sequences: they change memory of the processor that they run on by plain loads and stores.
+ * <ksem/inline.h> says what a sequence is, and has the sequences. The library and the programs that include that header
+ * run the same.
  *
- * Here is whether sequences work at all. glibc (2.35) registers each thread with the kernel. Where it didn't, or the
- * processor isn't known, or under a sanitizer, which can't see what a sequence does, no processor is served, and every
- * sequence that is called all the same is refused.
+ * This file says whether sequences work. glibc registers each thread with the kernel, from 2.35 on. If it didn't, or if
+ * the numbers of the processors are unknown, or under a sanitizer, which can't see what a sequence does, sequences
+ * serve no processor. Then each sequence that is called refuses.
  */
 #ifndef KSEM_OS_RSEQ_H
 #define KSEM_OS_RSEQ_H
@@ -15,14 +16,14 @@
 
 #include "base/compiler.h"
 
-/* What ksem_inline_2 has, for this library's own sequences. Constant after rseq_start. */
+/* The members of ksem_inline_2, for the library's own sequences. Constant after rseq_start. */
 extern HIDDEN ptrdiff_t rseq_area;
 extern HIDDEN uint32_t rseq_processors;
 extern HIDDEN char *rseq_slots;
 
 extern HIDDEN ptrdiff_t rseq_takes;
 
-/* Takes from words. Owner only, and its signal handlers: it needn't be exact. Sequences find it by rseq_takes. */
+/* Counts takes from words. Sequences find it by rseq_takes. Owner only, and its signal handlers; needn't be exact. */
 extern HIDDEN _Thread_local uint32_t percpu_takes;
 
 #define RSEQ_INPUTS KSEM_INLINE_SLOT_INPUTS(rseq_area, rseq_slots)
@@ -31,12 +32,12 @@ extern HIDDEN _Thread_local uint32_t percpu_takes;
 uint32_t rseq_possible(void);
 
 /*
- * Makes sequences that are called be refused, until rseq_start. Before main; and before there are semaphores, since
- * other constructors may make calls first.
+ * From now on, until rseq_start, each sequence that is called refuses. Called before main, and before the first
+ * semaphore is made, since other constructors may call the library earlier.
  */
 void rseq_begin(void);
 
-/* Lets sequences begin, with the first processor's chunk of slots. Before there are semaphores, by one thread. */
+/* From now on sequences work. `slots`: the chunk of the first processor. Before there are semaphores, by one thread. */
 void rseq_start(char *slots);
 
 #endif

@@ -2,7 +2,8 @@
 /*
  * The restartable sequences of <ksem/inline.h>, for arm64: see arch/x86_64.h.
  *
- * x12: where the semaphore is; x13: the tag that it then has, or the mark; w9: the processor.
+ * x12: the address of the semaphore; x13: the tag that is expected there, and later the id, as a mark that the word is
+ * about to change; w9: the processor.
  */
 #ifndef KSEM_ARCH_AARCH64_H
 #define KSEM_ARCH_AARCH64_H
@@ -31,7 +32,7 @@
 	"b %l[refused]\n\t"                          \
 	".popsection\n\t"
 
-/* w11 isn't 0 from the mark on, until the store has been done. */
+/* x13 is the id once the word is about to change. From then on w11 is 0 only if the exclusive store was made. */
 #define KSEM_INLINE_ABORTED_OR_DONE                  \
 	"cmp x13, %[id]\n\t"                         \
 	"b.ne %l[refused]\n\t"                       \
@@ -39,7 +40,10 @@
 	"b %l[done]\n\t"                             \
 	".popsection\n\t"
 
-/* The acquire orders the place of the slots after the mode; the releases, puts and takes for who reads the slots. */
+/*
+ * The load of the mode is an acquire, so the slot number is read after it. The store to a slot is a release, for
+ * threads that read the slots of other processors.
+ */
 #define KSEM_INLINE_IF_PERCPU(sem)                   \
 	"add x10, " sem ", 7\n\t"                    \
 	"ldarb w11, [x10]\n\t"                       \

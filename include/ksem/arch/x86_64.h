@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The restartable sequences of <ksem/inline.h>, for x86-64. That file says what they do, and in which order. The parts
- * are the same for each processor, and so are their names.
+ * The restartable sequences of <ksem/inline.h>, for x86-64. That file says what they do, and in which order. Each
+ * processor has the same parts, with the same names.
  *
- * Text and nothing else, for sequences are read as well as run (tests/interleave).
+ * They are string literals only, since the model checker reads them, too (tests/interleave).
  */
 #ifndef KSEM_ARCH_X86_64_H
 #define KSEM_ARCH_X86_64_H
@@ -33,7 +33,7 @@
 	"jmp %l[refused]\n\t"                        \
 	".popsection\n\t"
 
-/* Only between the mark and the end can r9 be the id, and only after the exchange is the last comparison equal. */
+/* r9 is the id only just before the exchange and after it. The flags say "equal" only if the exchange was made. */
 #define KSEM_INLINE_ABORTED_OR_DONE                  \
 	"jne %l[refused]\n\t"                        \
 	"cmpq %[id], %%r9\n\t"                       \
@@ -66,7 +66,7 @@
 
 #define KSEM_INLINE_FOUND "%%rcx"
 
-/* rcx: where the semaphore of the id is; r9: the tag that it then has. */
+/* rcx: the address where the semaphore of the id is; r9: the tag that is expected there. */
 #define KSEM_INLINE_WHERE                            \
 	"movq %[mask], %%rcx\n\t"                    \
 	"andq %[id], %%rcx\n\t"                      \
@@ -131,7 +131,7 @@
 	"testl %[to_sample], %%r8d\n\t"              \
 	"je %l[refused]\n\t"
 
-/* Behind the exchange, and covered: nothing here changes flags. */
+/* After the exchange, and still part of the sequence: no instruction here may change the flags. */
 #define KSEM_INLINE_COUNT                            \
 	"movq %[takes], %%rax\n\t"                   \
 	"movl %%r8d, %%fs:(%%rax)\n\t"
