@@ -16,7 +16,7 @@ const struct line_order *line_order(const struct line *line)
 	return orders[line->order < 3 ? line->order : 0];
 }
 
-/* What becomes of an entry by that operation; of one that is as it should be, itself. */
+/* The state of an entry after the operation; the same state if the operation has nothing to decide. */
 static uint64_t next_state(enum line_kind kind, uint64_t x)
 {
 	switch (state_of(x)) {
@@ -26,7 +26,7 @@ static uint64_t next_state(enum line_kind kind, uint64_t x)
 		return x;
 	case ENTRY_GONE:
 		return kind == LINE_GIVE || kind == LINE_MOVE ? x :
-								state_with(x, ENTRY_OUT); /* a moved one isn't out */
+								state_with(x, ENTRY_OUT); /* MOVE keeps it in line */
 	case ENTRY_GRANTED:
 		return kind == LINE_GIVE ? state_with(x, ENTRY_GIVEN) : x;
 	default:
@@ -34,7 +34,10 @@ static uint64_t next_state(enum line_kind kind, uint64_t x)
 	}
 }
 
-/* The entry's fate, once, between all who help, its owner, and who reaps it. False: the operation is over. */
+/*
+ * Decides what becomes of the entry. Helpers, the owner of the entry and a thread that reaps it may all try; the first
+ * compare-and-swap decides. False: the operation is over.
+ */
 static bool decide(const struct line_view *view, const struct line_op *op, struct line_entry *entry, uint64_t *x)
 {
 	for (;;) {
@@ -58,7 +61,10 @@ static atomic(uint32_t) *low_half(atomic(uint64_t) *word)
 	return (atomic(uint32_t) *)word + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
 }
 
-/* Wakes the owner of a decided entry. Who comes later needn't. True: it should sleep, and didn't. */
+/*
+ * Wakes the owner of a decided entry, and notes that, so that later helpers needn't. True: the entry says that its
+ * owner sleeps, but the kernel found no sleeper.
+ */
 static bool wake_owner(const struct line_view *view, struct line_entry *entry, uint64_t x)
 {
 	uint64_t woken = x & ~(uint64_t)ENTRY_SLEEPS;
@@ -71,7 +77,7 @@ static bool wake_owner(const struct line_view *view, struct line_entry *entry, u
 	return found == 0;
 }
 
-/* One waiter more or less. */
+/* Counts one waiter more (JOIN) or one less, once for each operation. False: the operation is over. */
 static bool tally(const struct line_view *view, const struct line_op *op)
 {
 	struct pair *tally = &view->line->tally;
@@ -90,7 +96,7 @@ static bool tally(const struct line_view *view, const struct line_op *op)
 	}
 }
 
-/* The word after the operation, whose entry is in that state then. */
+/* The word after the operation, if its entry is in the state x. */
 static struct line_word word_after(const struct line_view *view, const struct line_op *op, struct line_word w,
 				   uint64_t x)
 {
@@ -108,7 +114,7 @@ static struct line_word word_after(const struct line_view *view, const struct li
 	return w;
 }
 
-/* The end of the operation, if it isn't over. */
+/* Ends the operation, unless another thread has: takes its name out of the word, and changes the value if it must. */
 static void finish_op(const struct line_view *view, const struct line_op *op, uint64_t x)
 {
 	struct line_word w, after;
@@ -122,7 +128,7 @@ static void finish_op(const struct line_view *view, const struct line_op *op, ui
 	} while (!pair_cas(&view->line->word, w.low, w.high, after.low, after.high));
 }
 
-/* The entry's second list, if the operation has one. */
+/* Puts the entry at the end of another list, if the operation does that. False: the operation is over. */
 static bool append_to(const struct line_view *view, const struct line_op *op, struct line_entry *entry, uint64_t x)
 {
 	uint32_t ready = load_rlx(&entry->ready); /* relaxed: constant since before it was in line */
@@ -183,7 +189,7 @@ bool line_announce(const struct line_view *view, struct line_word w, enum line_k
 	return pair_cas(&view->line->word, w.low, w.high, next.low, next.high);
 }
 
-/* What is to be done of what the caller wishes. */
+/* The operation that the caller's wish still needs; LINE_NONE: none. */
 static struct line_act wished(const struct line_view *view, const struct line_wish *wish)
 {
 	const struct line_entry *entry = wish->kind == LINE_NONE ? NULL : entry_at(view, wish->slot);
@@ -207,7 +213,7 @@ static struct line_act wished(const struct line_view *view, const struct line_wi
 	return none;
 }
 
-/* Can there be anything to do for a line that looks so? */
+/* May a line with this word need operations that nobody has begun? */
 static bool may_need_service(struct line_word w)
 {
 	if (w.low & (LINE_SHUT | LINE_SWEEP))
@@ -222,7 +228,7 @@ static void clear_sweep(const struct line_view *view, struct line_word w)
 	pair_cas(&view->line->word, w.low, w.high, next.low & ~LINE_SWEEP, next.high);
 }
 
-/* An entry whose owner was to be woken, and didn't sleep: if its owner is dead, its permits go back. */
+/* After a wake call that found no sleeper: the wish to give the entry's permits back, if its owner is dead. */
 static struct line_wish wish_of_missed(const struct line_view *view, uint32_t slot)
 {
 	const struct line_entry *entry = entry_at(view, slot);

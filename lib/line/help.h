@@ -2,27 +2,27 @@
 /*
  * Operations on a line: whatever changes more than the value.
  *
- * An operation begins by a compare-and-swap on the word that names it: what it does, to which entry, and its
- * number. From there on it is everybody's. Each of its steps is a compare-and-swap that works once, whoever makes
- * it, and the last one takes the name out of the word and changes the value, if the operation does. A thread that
- * comes and finds an operation under way finishes it first. So a thread that is stopped or killed in the middle
- * holds nobody up, and a signal handler may do the same to the thread that it interrupts.
+ * An operation begins with a compare-and-swap that names it in the word: what it does, to which entry, and the number
+ * of the operation. From then on any thread may do its steps (helping). Each step is a compare-and-swap that succeeds
+ * once, whichever thread makes it. The last one takes the name out of the word, and changes the value if the operation
+ * does. A thread that finds an operation under way finishes it first. So a thread that is stopped or killed in the
+ * middle delays no other, and a signal handler can finish the operation of the thread that it interrupted.
  *
- *   JOIN   the entry to the end of a list; it waits
- *   GRANT  the entry is out, and has its permits. Begins only where they suffice, and while it is under way the value
- *          can't fall, since nobody takes beside it
- *   TURN   the entry is out, turned away, because the line is shut
- *   DROP   an entry that gave up is out. A GRANT or TURN of such a one is the same
- *   MOVE   from the line to those who want more than the limit, or back
- *   POP    an entry that is decided is off its queue's ready list
- *   GIVE   the permits of a dead owner's entry go back
+ *   JOIN   puts an entry at the end of the line; its owner waits
+ *   GRANT  takes an entry out of the line, and gives it its permits. It begins only if there are enough. While it is
+ *          under way the value can't fall, since no thread takes permits meanwhile
+ *   TURN   takes an entry out without permits, because the line is shut: its owner is turned away
+ *   DROP   takes an entry out whose owner gave up. A GRANT or TURN of such an entry does the same
+ *   MOVE   moves an entry to the list of those that want more than the limit, or back
+ *   POP    takes a decided entry off its queue's ready list
+ *   GIVE   gives the permits back that an entry was granted whose owner is dead
  *
- * Whoever has a decided entry in a queue's line puts it to the end of the queue's ready list with the same
- * operation. The owner of an entry is woken before the operation ends: so none sleeps on whose operation is over,
- * whoever stopped.
+ * If the entry belongs to a completion queue, GRANT, TURN and DROP also put it at the end of the queue's ready list.
+ * The owner of an entry is woken before the operation ends. So no owner stays asleep after its operation, whichever
+ * thread stopped on the way.
  *
- * KSEM_ORD_23 orders what operations do one after another; KSEM_ORD_24 an entry's fate before what its owner does
- * then.
+ * KSEM_ORD_23 orders operations one after another. KSEM_ORD_24 orders the decision about an entry before what its owner
+ * does next.
  */
 #ifndef KSEM_LINE_HELP_H
 #define KSEM_LINE_HELP_H
@@ -30,20 +30,20 @@
 #include "line/list.h"
 
 /*
- * Finishes it, or sees that it is over. True: it was a GRANT, and its owner didn't sleep where it said that it
- * may; so it is on its way, or dead.
+ * Finishes the operation, or sees that it is over. True: it was a GRANT, and its wake call found no sleeper, though the
+ * entry says that its owner sleeps. So the owner is awake, or dead.
  */
 bool line_help(const struct line_view *view, const struct line_op *op);
 
-/* Begins one, if the word is as it was. */
+/* Begins an operation, if the word is still w. */
 bool line_announce(const struct line_view *view, struct line_word w, enum line_kind kind, uint32_t slot,
 		   struct line_op *op);
 
 /*
- * What a caller wants done with an entry, in the round of that state:
- *   LINE_DROP  takes it out, if it is GONE
- *   LINE_GIVE  its owner is dead: gives its permits back, if it is GRANTED; takes it off its queue's ready list
- *   LINE_POP   it is the head of a ready list: takes the first off that, once
+ * What a caller wants done with an entry, if it is still in the round of `state`:
+ *   LINE_DROP  take it out of the line, if it is GONE
+ *   LINE_GIVE  its owner is dead: give its permits back, if it is GRANTED, and take it off its queue's ready list
+ *   LINE_POP   it is the head of a ready list: take the first entry off that list, once
  */
 struct line_wish {
 	enum line_kind kind; /* LINE_NONE: nothing */
@@ -52,8 +52,8 @@ struct line_wish {
 };
 
 /*
- * Finishes what is under way, does what is wished, and serves the line until nothing is left to do. Returns what was
- * popped; 0: nothing.
+ * Finishes the operation that is under way, does what is wished, and then makes further operations until the line needs
+ * none. Returns the entry that was popped; 0: none.
  */
 uint32_t line_settle_with(const struct line_view *view, struct line_wish wish);
 
