@@ -117,9 +117,9 @@ void ksem_inline_stay(const void *inside) __attribute__((weak));
  * process's table (KSEM_INLINE_LISTED). A sequence is a read section of its own: the semaphore that it found isn't used
  * for anything else before a membarrier.
  *     It then changes the processor's slot. Or, if the mode is central, no thread waits, and no other thread changes
- * the word at the same time, it changes the word. The kernel may still abort the sequence after the change of the word. So
- * KSEM_INLINE_ABORTED_OR_DONE finds out from the registers, which an abort leaves as they were, whether the change was
- * made. A take counts itself after the change (`then`). A take that the library must do is refused.
+ * the word at the same time, it changes the word. The kernel may still abort the sequence after the change of the word.
+ * So KSEM_INLINE_ABORTED_OR_DONE finds out from the registers, which an abort leaves as they were, whether the change
+ * was made. A take counts itself after the change (`then`). A take that the library must do is refused.
  *
  * KSEM_INLINE_SHARED_SEQUENCE: the same for a semaphore whose word is elsewhere. It always looks in the table. Only the
  * library uses it.
