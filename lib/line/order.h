@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Orders: who is granted next, and who may take without waiting. fifo.c has one order, classes.c two that are similar.
+ * Orders: which entry is granted next, and whether a thread may take without waiting. fifo.c has one order, classes.c
+ * two that are similar.
  */
 #ifndef KSEM_LINE_ORDER_H
 #define KSEM_LINE_ORDER_H
@@ -23,7 +24,7 @@ struct line_order {
 	/* The list for an entry that needs that many permits, for that word. */
 	uint32_t (*list)(struct line_word w, uint32_t need);
 
-	/* Must nobody take while somebody waits? */
+	/* Must no thread take while an entry waits? */
 	bool fair;
 };
 

@@ -5,10 +5,10 @@
  * The word is a pair (base/pair.h):
  *
  *   low    0-31   taken    permits that are taken: the limit less the value. More than the limit: the line owes them
- *          32     WAITED   somebody waits in the line. Of a first-in-first-out line: before whom nobody may take
+ *          32     WAITED   an entry waits in the line. In a first-in-first-out line no thread may take meanwhile
  *          33     BUSY     an operation is under way; high says which
- *          34     SHUT     nobody sleeps here any more
- *          35     SWEEP    the limit has changed, and nobody has looked yet who stands in the wrong list
+ *          34     SHUT     the line is shut down: no thread sleeps here any more
+ *          35     SWEEP    the limit has changed, and no thread has looked yet for entries in the wrong list
  *          36     DEAD     nothing can be posted or taken any more
  *          40-63  the low bits of the number of the last operation
  *   high   0-31   limit    the value never passes it
@@ -16,8 +16,8 @@
  *          50-53  kind     what it does (enum line_kind); else 0
  *          54-63  the high bits of its number
  *
- * So a post and a take change the low half alone, by one compare-and-swap of 8 bytes. They need no look at who changes
- * the limit: each change of the limit is an operation with a number of its own, which stands in the low half too.
+ * So a post and a take change the low half alone, by one compare-and-swap of 8 bytes. It fails if the limit changes at
+ * the same time: each change of the limit is an operation with a number of its own, which is in the low half, too.
  *
  * Nodes have numbers. Those below LINE_LISTS are the heads of lists, the others are entries. Lists are circular, and
  * pass through their heads. A link has the number of the node to which it leads, and that of the operation that wrote
@@ -25,22 +25,22 @@
  *
  * An entry's state:
  *
- *   low half, on which its owner sleeps:  0-2 state  3 SLEEPS: somebody may sleep on it  4-31 round
- *   high half:  need, how many permits it waits for; of HELD the holder; of GONE and OUT why it gave up
+ *   low half, on which its owner sleeps:  0-2 state  3 SLEEPS: its owner may sleep on it  4-31 round
+ *   high half:  need, how many permits it waits for; if HELD the holder; if GONE or OUT why it gave up
  *
- * The round counts the uses of the entry, so that a late thread finds another state than it expects.
+ * The round is the entry's generation: it counts the uses, so that a late thread finds another state than it expects.
  *
- *   FREE     anybody's
+ *   FREE     any waiter may claim it
  *   HELD     its owner prepares it, or a queue has it as the head of its ready list
  *   WAIT     in line, or prepared for that
  *   GRANTED  it has its permits, or gets them with the end of the operation that is under way
  *   TURNED   turned away: the line is shut
- *   GONE     gave up; stands in its list until an operation has taken it out
+ *   GONE     gave up; is in its list until an operation has taken it out
  *   OUT      gave up, and is out
  *   GIVEN    its owner died after the grant, and its permits went back
  *
- * Only its owner, and who reaps it if its owner is dead, makes an entry FREE, GONE, or HELD. Only an operation makes it
- * GRANTED, TURNED, OUT or GIVEN; its owner waits until that operation is over (or helps) before it leaves.
+ * Only its owner makes an entry FREE, GONE, or HELD, or a thread that reaps it if its owner is dead. Only an operation
+ * makes it GRANTED, TURNED, OUT or GIVEN; its owner waits until that operation is over, or helps, before it leaves.
  */
 #ifndef KSEM_LINE_STATE_H
 #define KSEM_LINE_STATE_H
@@ -95,8 +95,8 @@ enum entry_state {
 
 /* Heads. */
 #define LINE_LISTS 8
-#define LINE_MAIN  0 /* first in, first out: those who are in line */
-#define LINE_ASIDE 1 /* ... and those who want more than the limit in force */
+#define LINE_MAIN  0 /* first in, first out: entries that wait for their turn */
+#define LINE_ASIDE 1 /* first in, first out: entries that want more than the present limit */
 
 #define LINE_YIELDS 10 /* the most times that a thread yields before it sleeps */
 
@@ -112,7 +112,7 @@ struct line_node {
 struct line_entry {
 	_Alignas(KSEM_CACHE_LINE) struct line_node node;
 	atomic(uint64_t) state;
-	atomic(uint64_t) ticket; /* atomic, as are the rest, for who helps late; owner's until WAIT: which JOIN */
+	atomic(uint64_t) ticket; /* atomic, as are the rest, for late helpers; owner's until WAIT: which JOIN */
 	atomic(uint64_t) user;   /* owner's until WAIT: what its queue calls it; of a ready list: what its ring says */
 	atomic(uint32_t) holder; /* owner's until WAIT */
 	atomic(uint32_t) ready;  /* owner's until WAIT: its queue's ready list; 0: a thread's */
@@ -129,9 +129,9 @@ struct line {
 	struct line_node lists[LINE_LISTS];
 	atomic(uint64_t) free;    /* atomic: the newest free entry, and a tag */
 	atomic(uint32_t) used;    /* atomic: entries from there on were never used */
-	atomic(uint32_t) door;    /* atomic: bumped where an entry becomes free while somebody waits for one */
-	atomic(uint32_t) at_door; /* atomic: who does */
-	atomic(uint32_t) looked;  /* atomic: when somebody last looked for the dead, in seconds */
+	atomic(uint32_t) door;    /* atomic: incremented when an entry becomes free while threads wait for one */
+	atomic(uint32_t) at_door; /* atomic: how many threads do */
+	atomic(uint32_t) looked;  /* atomic: when a thread last looked for dead holders, in seconds */
 	uint32_t order;           /* constant */
 	uint32_t made;            /* constant: the limit that it was made with */
 	atomic(uint8_t) spin;     /* atomic: a hint: how often to yield before a sleep (wait.c) */

@@ -65,7 +65,7 @@ struct ksem *ids_find_spilled(const struct ids_table *table, ksem_id_t id)
 	size_t at = spill_hash(id);
 
 	if (load_rlx(&table->spilled) == 0 ||
-	    id == 0) /* relaxed: whoever must find an entry knows that it was counted */
+	    id == 0) /* relaxed: a thread that must find an entry knows that it was counted */
 		return NULL;
 	for (size_t probes = 0; probes <= table->spill_mask; probes++, at++) {
 		struct ksem *ksem = load_acq(&table->spill[at & table->spill_mask].ksem); /* KSEM_ORD_2 acquire */

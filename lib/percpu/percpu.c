@@ -24,7 +24,7 @@ static slots_t visit(struct semaphore *sem)
 
 	if (slots <= 0)
 		return 0;
-	/* KSEM_ORD_11 release, KSEM_ORD_11 acquire: who comes after a preparer's look sees its mode */
+	/* KSEM_ORD_11 release, KSEM_ORD_11 acquire: a thread that comes after a preparer's look sees its mode */
 	fetch_add_acq_rel(&slots_control(slots)->in_flight, 1);
 	return slots;
 }
@@ -268,7 +268,8 @@ static bool lose(struct semaphore *sem, slots_t slots)
 }
 
 /*
- * Gives slots to the semaphore. It may be ending at the same time: then whoever finds the slots there must take them.
+ * Gives slots to the semaphore. It may be ending at the same time: then the thread that finds the slots there must take
+ * them back.
  */
 static void give(struct semaphore *sem, slots_t have)
 {

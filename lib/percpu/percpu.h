@@ -13,10 +13,10 @@
  *   central    nobody; they are all 0. Only here can a thread register as a waiter.
  *   percpu     sequences, each its own processor's. Nobody waits. value <= WORD_PERCPU_MAX, so that no sequence can
  *              overflow.
- *   revoking   sequences that began in percpu may still be under way. Whoever comes makes a membarrier. After it the
- *              slots stand still, and one compare-and-swap adds all that they hold to the value: emptying.
- *   emptying   whoever comes makes each slot 0, by compare-and-swap, and then the mode central. What a slot still holds
- *              counts no more.
+ *   revoking   sequences that began in percpu may still be under way. Each thread that comes makes a membarrier. After
+ *              it the slots don't change, and one compare-and-swap adds all that they hold to the value: emptying.
+ *   emptying   each thread that comes makes each slot 0, by compare-and-swap, and then the mode central. The permits
+ *              that a slot still holds no longer count.
  *   preparing  nobody; they are all 0. The thread that will make it percpu looks whether any thread is in flight.
  *
  * From mode to mode, each by one compare-and-swap on the word:

@@ -2,8 +2,8 @@
 /*
  * Slots: memory for per-CPU permits. A semaphore gets 8 bytes in the chunk of each processor, from a pool.
  *
- * The number of a semaphore's slots is their place in each chunk. percpu.c keeps what belongs to all slots of a
- * semaphore in a struct slots_control.
+ * The slot number of a semaphore is the index of its slots in each chunk. A struct slots_control has what belongs to
+ * all slots of a semaphore together (percpu.c).
  *
  * The pool is two lock-free stacks. One has free slots. The other has slots that semaphores have lost, but at which
  * other threads may still be looking. A thread that waits for an epoch (object/reclaim.c) takes the lost ones before
@@ -31,7 +31,7 @@ struct slots_control {
 	atomic(uint32_t) let_pass; /* samples to let pass, weighed, before it may become percpu */
 	atomic(uint32_t) back_off; /* a power of two */
 	atomic(uint64_t) changes;  /* of all the slots, when it last became percpu */
-	atomic(slots_t) next;      /* in a stack, or of whoever took them off it */
+	atomic(slots_t) next;      /* the next in a stack, or in a chain of the thread that took them off it */
 };
 
 /* Gets ready, if this machine can. Once, under a lock of the caller's; costs nothing the second time. */
@@ -57,7 +57,7 @@ static inline uint32_t slot_changes(uint64_t slot)
 	return (uint32_t)slot + (uint32_t)(slot >> 32);
 }
 
-/* The same with all of them taken. */
+/* The slot with all its permits taken. */
 static inline uint64_t slot_emptied(uint64_t slot)
 {
 	return (uint32_t)slot | slot << 32;
@@ -66,19 +66,19 @@ static inline uint64_t slot_emptied(uint64_t slot)
 /* Slots for one semaphore, all of them 0; 0: none are left. */
 slots_t slots_take(void);
 
-/* Would that give some? A number to go by. */
+/* Would slots_take succeed? A hint. */
 bool slots_are_left(void);
 
 /* Gives back slots that nobody can see any more. */
 void slots_give(slots_t slots);
 
-/* Puts them with the lost ones. */
+/* Puts slots on the stack of lost ones. */
 void slots_lose(slots_t slots);
 
-/* Are so many lost that it's worth an epoch? */
+/* Are so many lost that freeing them is worth an epoch? */
 bool slots_many_lost(void);
 
-/* The lost ones, or others, chained; 0: the end. Whoever chains them owns them. */
+/* Takes all lost slots, as a chain; 0: the end. The thread that has a chain owns its slots. */
 slots_t slots_take_lost(void);
 void slots_set_next(slots_t slots, slots_t next);
 slots_t slots_next(slots_t slots);

@@ -2,13 +2,13 @@
 /*
  * Records: see records.h.
  *
- * Taking one looks for a free record first, which costs no system call. Then it asks for DEAD_TRIES records, from a
- * random place on, whether their process is dead. To ask for all would cost each new process thousands of system calls
- * where thousands live; and a file that has more dead records than living ones soon meets a dead one. Only where a
- * further page can't be had it asks for all.
+ * A process that needs a record first looks for a free one, which costs no system call. Then it asks the kernel about
+ * DEAD_TRIES records, from a random one on, whether their process is dead. To ask about all would cost each new process
+ * thousands of system calls if thousands live. And if a file has more dead records than living ones, a few questions
+ * find one. Only if the file can't get a further page, the process asks about all.
  *
- * The kernel writes to a further page before that counts as used (`more`). A system call that writes there answers
- * EFAULT where the file system is full; a store would end in SIGBUS.
+ * The kernel writes to a further page before that counts as used (`more`). If the file system is full, the system call
+ * that writes there returns EFAULT; a store would end in SIGBUS.
  */
 #include "shared/records.h"
 
@@ -27,8 +27,9 @@
 #define ALL_RECORDS UINT32_MAX
 
 /*
- * Each record that is in use costs a question to the kernel. Whoever may write a file may fill it with such records, so
- * who only looks at it asks that many. A joint liveness costs more: /proc is read for it.
+ * Each record that is in use costs a question to the kernel. A user who may write the file may fill it with records, so
+ * a process that only looks at it (foreach, ksem) asks so many questions at most. A joint liveness costs more, since
+ * /proc is read for it.
  */
 #define ASKS_OF_COPY 8192
 #define JOINT_ASKS   16

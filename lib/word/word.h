@@ -17,7 +17,7 @@
  * Dead, orphan and mode share one byte, the guard: a restartable sequence checks it by one comparison.
  *
  * Legal and illegal:
- *   value    If there are waiters, whoever raises the value must make as many of them (or all) look; otherwise one may
+ *   value    If there are waiters, a thread that raises the value must make as many of them (or all) look; else one may
  *            stay asleep while a permit is available. Raising it over KSEM_VALUE_MAX is illegal.
  *   waiters  Raising it while value > 0 is illegal: the thread would sleep while a permit is available. Only the thread
  *            that raised it may lower it (or a fork's child, which counts off the threads that it hasn't got). 22 bits
