@@ -302,6 +302,8 @@ static void a_sleeper_takes_the_permit_that_one_was_killed_on_the_way_to(void **
 	int status;
 
 	(void)state;
+	if (THREAD_SANITIZED)
+		SKIP("sleepers get up and lie down again, so that handlers run: who is first isn't known");
 	futex_ops = kernel;
 	setenv("KSEM_TEST_SHARED", "1", 1);
 	world = world_limited(0, 0);
