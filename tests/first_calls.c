@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * First calls of threads while there is no memory: liburcu would end the program where it can't have any for a reader.
+ * In a fork's child, too.
  */
 #include "support.h"
 
 #include <sys/resource.h>
 
-#define THREADS 100 /* liburcu has room for 8 at first */
+#define THREADS 150 /* more than half of what the library has for itself; liburcu has room for 8 at first */
 #define ENDS    2000
 
 static struct world world;
@@ -40,11 +41,14 @@ static void end_semaphores(void)
 	}
 }
 
-static void without_memory(void)
+/* Starts as many, which make their first call without memory. */
+static void start_without_memory(pthread_t *threads)
 {
 	struct rlimit before, none;
-	pthread_t threads[THREADS];
 
+	atomic_store(&go, false);
+	atomic_store(&stop, false);
+	atomic_store(&met, 0);
 	for (int i = 0; i < THREADS; i++)
 		threads[i] = start(call, NULL);
 	MUST(getrlimit(RLIMIT_AS, &before) == 0);
@@ -55,20 +59,33 @@ static void without_memory(void)
 		sched_yield();
 	MUST(setrlimit(RLIMIT_AS, &before) == 0);
 	end_semaphores(); /* whose grace periods wait for those readers too */
+}
+
+static void stop_threads(const pthread_t *threads)
+{
+	atomic_store(&stop, true);
+	for (int i = 0; i < THREADS; i++)
+		finish(threads[i]);
+	end_semaphores();
+}
+
+static void without_memory(void)
+{
+	pthread_t threads[THREADS];
+
+	start_without_memory(threads);
 	for (int i = 0; i < 3; i++) {
 		pid_t child = fork();
 
 		if (child == 0) {
 			alarm(60);
-			end_semaphores();
+			start_without_memory(threads);
+			stop_threads(threads);
 			_exit(0);
 		}
 		must_end_well(child);
 	}
-	atomic_store(&stop, true);
-	for (int i = 0; i < THREADS; i++)
-		finish(threads[i]);
-	end_semaphores();
+	stop_threads(threads);
 }
 
 static void a_threads_first_call_needs_no_memory(void **state)
@@ -84,12 +101,8 @@ static void a_threads_first_call_needs_no_memory(void **state)
 		alarm(120);
 		world = world_limited(0, 0);
 		MUST(ksem_init(world.proc, 0, &id) == 0);
-		for (int i = 0; i < 3; i++) { /* what was lent is given back: there isn't as much for all of them */
-			atomic_store(&go, false);
-			atomic_store(&stop, false);
-			atomic_store(&met, 0);
+		for (int i = 0; i < 3; i++) /* records are given back: there aren't as many for all of them */
 			without_memory();
-		}
 		MUST(ksem_destroy(world.proc, id) == 0);
 		world_end(&world);
 		_exit(0);

@@ -5,8 +5,9 @@
  * A reader's code between rcu_enter() and rcu_leave() is a read section: what it finds through a published pointer
  * stays allocated until it leaves. A writer takes an object out of every table, and then calls rcu_wait_epoch(), which
  * returns when every reader that may have found the object has left. Then the writer frees it. rcu_wait_epoch() must
- * not be called in a read section. Read sections nest. rcu_enter() and rcu_leave() never block, make no system call
- * (except the first rcu_enter() of a thread, which registers it with liburcu), and may be called from a signal handler.
+ * not be called in a read section. Read sections nest. rcu_enter() and rcu_leave() make no system call (except the
+ * first rcu_enter() of a thread, which registers it), and may be called from a signal handler. They never block; but a
+ * first rcu_enter() that finds no free record (readers.c) waits until a grace period that is under way has ended.
  *
  * Epochs are grace periods, numbered from 1. Threads that wait at the same time share an epoch that begins after they
  * came.
@@ -51,7 +52,7 @@ extern char rcu_tsan_readers; /* every read section releases it, every grace per
 #define rcu_unlock() _urcu_bp_read_unlock()
 #endif
 
-/* Registers the calling thread with liburcu, which may map memory. Leaves errno alone. */
+/* Registers the calling thread as a reader, which may map memory. Leaves errno alone. */
 void rcu_meet_thread(void);
 
 static inline void rcu_enter(void)

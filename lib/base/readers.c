@@ -2,106 +2,209 @@
 /*
  * The readers of RCU, and liburcu's locks around a fork: see rcu.h.
  *
- * liburcu has a record of each thread's read sections, and ends the program if it gets no memory for one. So if there
- * is no memory, a thread borrows a spare record until it ends. To find out, the thread maps memory and unmaps it at
- * once; another thread may take that memory just then. The first spare record is never lent. It is always in liburcu's
- * list of readers, and so shows where that list is.
+ * liburcu keeps a record of each thread that reads. It can make them itself, but then ends the program where it gets no
+ * memory. And it does so under a lock that it doesn't take around a fork (liburcu 0.13), and takes without blocking
+ * signals when a thread ends: in a fork's child, or in a handler, the next thread to register would wait for ever. So
+ * the records are ours. They are in liburcu's list all the time, whether a thread has one or not; a record that no
+ * thread has looks to liburcu like a thread that doesn't read. To register, a thread takes a free record off a stack.
+ * It puts the record back when it ends. Both are a compare-and-swap, without a lock and without memory, so a thread may
+ * register in a signal handler, and beside a fork.
  *
- * The records and the list are under liburcu's locks. A thread takes these by the functions that liburcu offers for
- * forks.
+ * When no record is free, the next chunk of them joins the list, under liburcu's locks, which liburcu offers for forks.
+ * The first chunks are part of the library, the later ones are mapped. Chunks stay. Only where a chunk can't be had,
+ * liburcu makes the record.
  */
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stddef.h>
 #include <sys/mman.h>
 
+#include "base/atomic.h"
 #include "base/cancel.h"
 #include "base/rcu.h"
+#include "base/watch.h"
 
-#define SPARE 256
+struct record {
+	struct urcu_bp_reader reader;
+	uint32_t number;       /* constant once it is in the list; from 1 */
+	atomic(uint32_t) next; /* number of the next free one, while this one is free; 0: none */
+};
 
-static struct urcu_bp_reader spare[SPARE]; /* under liburcu's locks; alloc: it is lent */
-static pthread_key_t spare_key;            /* constant once main runs */
-static bool lends;                         /* constant once main runs */
+#define CHUNKS        20 /* each has twice as many records as the one before it */
+#define FIRST_RECORDS 32
+#define OWN_CHUNKS    3 /* these are part of the library */
+#define OWN_RECORDS   ((FIRST_RECORDS << OWN_CHUNKS) - FIRST_RECORDS)
 
-#define PROBE ((size_t)1 << 20) /* more than liburcu asks for, with up to some thousand threads */
+static struct record own[OWN_RECORDS];
+static struct record *chunks[CHUNKS]; /* written under liburcu's locks, before a record of that chunk is free */
+static unsigned listed;               /* chunks in the list; under liburcu's locks */
+static atomic(uint64_t) free_records; /* atomic: low: number of the first free one; high: a count of changes */
+static pthread_key_t key;             /* constant once main runs, as is `lends` */
+static bool lends;
 
-static bool is_memory(void)
+static size_t records_before(unsigned chunk)
 {
-	void *probe = mmap(NULL, PROBE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	return probe != MAP_FAILED && munmap(probe, PROBE) == 0;
+	return ((size_t)FIRST_RECORDS << chunk) - FIRST_RECORDS;
 }
 
-/* With liburcu's locks. */
-static void lend(struct urcu_bp_reader *reader)
+static struct record *record_of(uint32_t number)
 {
-	reader->alloc = 1;
-	reader->tid = pthread_self();
-	cds_list_add(&reader->node, &spare[0].node);
-	URCU_TLS(urcu_bp_reader) = reader;
-	pthread_setspecific(spare_key, reader); /* if that fails, it stays lent for ever */
+	unsigned chunk = 0;
+
+	while (number > records_before(chunk + 1))
+		chunk++;
+	return &chunks[chunk][number - 1 - records_before(chunk)];
 }
 
-static void take_back(struct urcu_bp_reader *reader)
+static uint64_t with_first(uint64_t free, uint32_t number)
 {
-	cds_list_del(&reader->node);
-	reader->ctr = 0;
-	reader->alloc = 0;
+	return ((free >> 32) + 1) << 32 | number;
 }
 
-static void take_back_at_exit(void *reader)
+static void push(struct record *record)
 {
-	urcu_bp_before_fork(); /* takes liburcu's locks, and blocks signals */
-	take_back(reader);
-	URCU_TLS(urcu_bp_reader) = NULL;
-	urcu_bp_after_fork_parent();
+	uint64_t free = load_rlx(&free_records);
+
+	do
+		store_rlx(&record->next, (uint32_t)free);
+	while (!cas_rel(&free_records, &free, with_first(free, record->number)));
 }
 
-static bool borrow(void)
+/* NULL: none is free. */
+static struct record *pop(void)
 {
-	size_t i = 1;
+	uint64_t free = load_acq(&free_records);
+	struct record *record;
 
-	if (!lends)
+	do {
+		if ((uint32_t)free == 0)
+			return NULL;
+		record = record_of((uint32_t)free);
+	} while (!cas_acq_rel(&free_records, &free, with_first(free, load_rlx(&record->next))));
+	return record;
+}
+
+static struct record *new_chunk(unsigned chunk)
+{
+	size_t records = (size_t)FIRST_RECORDS << chunk;
+	void *memory;
+
+	if (chunk < OWN_CHUNKS)
+		return &own[records_before(chunk)];
+	if (chunk == CHUNKS)
+		return NULL;
+	memory =
+		mmap(NULL, records * sizeof(struct record), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+/* Lists one more chunk, behind that record of the list, and makes its records free. With liburcu's locks. */
+static bool list_chunk(struct cds_list_head *behind)
+{
+	struct record *chunk = new_chunk(listed);
+	size_t before = records_before(listed);
+
+	if (!chunk)
 		return false;
-	urcu_bp_before_fork(); /* as above */
-	if (!URCU_TLS(urcu_bp_reader)) {
-		while (i < SPARE && spare[i].alloc)
-			i++;
-		if (i < SPARE)
-			lend(&spare[i]);
+	chunks[listed] = chunk;
+	for (size_t i = 0; i < (size_t)FIRST_RECORDS << listed; i++) {
+		chunk[i].number = (uint32_t)(before + i + 1);
+		cds_list_add(&chunk[i].reader.node, behind);
+		push(&chunk[i]);
 	}
-	urcu_bp_after_fork_parent();
-	return i < SPARE;
+	listed++;
+	return true;
 }
 
-/* Owner only: this thread has liburcu's locks, because it is forking. Registering takes these locks, too. */
+/* Owner only: this thread has liburcu's locks, because it is forking. */
 static _Thread_local bool forking;
 
+/* False: there is no memory for more records. */
+static bool more_records(void)
+{
+	bool found = true;
+
+	if (likely(!forking))
+		urcu_bp_before_fork(); /* takes liburcu's locks */
+	rcu_tell_acquire(&own);
+	if ((uint32_t)load_acq(&free_records) == 0)
+		found = list_chunk(&own[0].reader.node);
+	rcu_tell_release(&own);
+	if (likely(!forking))
+		urcu_bp_after_fork_parent();
+	return found;
+}
+
+static void register_here(void)
+{
+	struct record *record;
+
+	do
+		record = pop();
+	while (!record && more_records());
+	if (!record)
+		return;
+	record->reader.tid = pthread_self();
+	URCU_TLS(urcu_bp_reader) = &record->reader;
+	pthread_setspecific(key, record); /* if that fails, it is never free again */
+}
+
+static void unregister_at_exit(void *record)
+{
+	sigset_t all, before;
+
+	watch_enter();
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	URCU_TLS(urcu_bp_reader) = NULL;
+	push(record);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	watch_leave();
+}
+
+/* With signals blocked: a handler that reads would register, too. */
 void rcu_meet_thread(void)
 {
 	int saved = errno;
 	struct cancel cancel = cancel_disable();
+	sigset_t all, before;
 
-	if (unlikely(forking))
-		urcu_bp_after_fork_parent();
-	if (likely(is_memory()) || !borrow()) {
-		urcu_bp_read_lock();
-		urcu_bp_read_unlock();
+	if (likely(lends)) {
+		sigfillset(&all);
+		pthread_sigmask(SIG_SETMASK, &all, &before);
+		if (!URCU_TLS(urcu_bp_reader))
+			register_here();
+		pthread_sigmask(SIG_SETMASK, &before, NULL);
 	}
-	if (unlikely(forking))
-		urcu_bp_before_fork();
+	if (unlikely(!URCU_TLS(urcu_bp_reader))) {
+		if (forking)
+			urcu_bp_after_fork_parent();
+		urcu_bp_read_lock(); /* registers */
+		urcu_bp_read_unlock();
+		if (forking)
+			urcu_bp_before_fork();
+	}
 	cancel_restore(cancel);
 	errno = saved;
 }
 
 /*
- * This thread's place in liburcu's list. Computed by the offset, since liburcu's records are less aligned than their
- * type says.
+ * liburcu registers the thread that loads the library, whose record shows where the list is. Computed by the offset,
+ * since liburcu's records are less aligned than their type says.
  */
-static struct cds_list_head *own_node(void)
+static struct cds_list_head *node_of_this_thread(void)
 {
 	return (void *)((char *)URCU_TLS(urcu_bp_reader) + offsetof(struct urcu_bp_reader, node));
+}
+
+/* liburcu ends the program where it has no memory for that record, and where it is loaded without any. */
+static bool is_memory(void)
+{
+	const size_t more_than_it_asks_for = (size_t)1 << 20;
+	void *probe = mmap(NULL, more_than_it_asks_for, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return probe != MAP_FAILED && munmap(probe, more_than_it_asks_for) == 0;
 }
 
 __attribute__((constructor(101))) static void begin_to_lend(void)
@@ -109,10 +212,10 @@ __attribute__((constructor(101))) static void begin_to_lend(void)
 	if (!is_memory())
 		return;
 	rcu_meet_thread();
-	if (!URCU_TLS(urcu_bp_reader) || pthread_key_create(&spare_key, take_back_at_exit) != 0)
+	if (!URCU_TLS(urcu_bp_reader) || pthread_key_create(&key, unregister_at_exit) != 0)
 		return;
 	urcu_bp_before_fork();
-	cds_list_add(&spare[0].node, own_node());
+	list_chunk(node_of_this_thread());
 	urcu_bp_after_fork_parent();
 	lends = true;
 }
@@ -137,12 +240,17 @@ bool rcu_forgo_membarrier(void)
 #endif
 }
 
-/* In a fork's child: takes back the records of threads that it hasn't got. */
-static void take_back_of_others(void)
+/* In a fork's child: makes all records free but this thread's. Others may have been about to take or free one. */
+static void free_those_of_others(void)
 {
-	for (size_t i = 1; i < SPARE; i++) {
-		if (spare[i].alloc && &spare[i] != URCU_TLS(urcu_bp_reader))
-			take_back(&spare[i]);
+	store_rlx(&free_records, with_first(load_rlx(&free_records), 0));
+	for (uint32_t number = 1; number <= records_before(listed); number++) {
+		struct record *record = record_of(number);
+
+		if (&record->reader == URCU_TLS(urcu_bp_reader))
+			continue;
+		record->reader.ctr = 0;
+		push(record);
 	}
 }
 
@@ -163,6 +271,6 @@ void rcu_after_fork_child(bool prepared)
 	if (!prepared)
 		urcu_bp_before_fork();
 	forking = false;
-	take_back_of_others();
+	free_those_of_others();
 	urcu_bp_after_fork_child();
 }
