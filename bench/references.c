@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * References: init + destroy; open + close of a name that exists (beside glibc's sem_open + sem_close); look-ups by id
- * among few and many semaphores.
+ * among few and many semaphores; post + trywait by id while one process has the semaphores, and when a second one has
+ * them, too.
  */
 #include <fcntl.h>
 #include <semaphore.h>
@@ -95,7 +96,7 @@ static ksem_id_t *make_many(struct ksem_proc *proc, size_t count)
  */
 static struct {
 	struct ksem_ns *ns;
-	struct ksem_proc *proc;
+	struct ksem_proc *proc, *other; /* other: it has them, too; NULL: nobody has */
 	ksem_id_t *ids;
 	size_t count;
 } many;
@@ -104,6 +105,8 @@ static void drop_many(void)
 {
 	if (!many.ns)
 		return;
+	if (many.other)
+		must(ksem_proc_exit(many.other), "ksem_proc_exit");
 	must(ksem_proc_exit(many.proc), "ksem_proc_exit");
 	must(ksem_ns_destroy(many.ns), "ksem_ns_destroy");
 	free(many.ids);
@@ -112,7 +115,7 @@ static void drop_many(void)
 
 static void have_many(size_t count)
 {
-	if (many.count == count)
+	if (many.count == count && !many.other)
 		return;
 	drop_many();
 	must(ksem_ns_create(NULL, &many.ns), "ksem_ns_create");
@@ -143,10 +146,43 @@ static void look_up(struct gbench *g, const void *arg)
 		gbench_fail(g, "ksem_getvalue failed");
 }
 
+struct pairs {
+	const char *name;
+	size_t count;
+	bool both; /* a second process has the semaphores, too */
+};
+
+static void pair_by_id(struct gbench *g, const void *arg)
+{
+	const struct pairs *pairs = arg;
+	size_t next = 0;
+	int error = 0;
+
+	have_many(pairs->count);
+	if (pairs->both)
+		must(ksem_proc_fork(many.proc, &many.other), "ksem_proc_fork");
+	GBENCH_LOOP(g) {
+		error |= ksem_post(many.proc, many.ids[next]);
+		error |= ksem_trywait(many.proc, many.ids[next]);
+		if (++next == pairs->count)
+			next = 0;
+	}
+	if (error)
+		gbench_fail(g, "ksem_post or ksem_trywait failed");
+}
+
 void add_references(void)
 {
 	static const size_t counts[] = {100, 1000, 10000, 100000, 1000000};
 	static char names[sizeof(counts) / sizeof(*counts)][32];
+	static const struct pairs pairs[] = {
+		{"pair_by_id/one_process/1", 1, false},
+		{"pair_by_id/two_processes/1", 1, true},
+		{"pair_by_id/one_process/1000", 1000, false},
+		{"pair_by_id/two_processes/1000", 1000, true},
+		{"pair_by_id/one_process/1000000", 1000000, false},
+		{"pair_by_id/two_processes/1000000", 1000000, true},
+	};
 
 	must(ksem_ns_create(NULL, &ns), "ksem_ns_create");
 	for (int i = 0; i < 2; i++)
@@ -159,6 +195,8 @@ void add_references(void)
 		snprintf(names[i], sizeof(names[i]), "look_up/%zu", counts[i]);
 		gbench_add(&(struct gbench_case){.name = names[i], .run = look_up, .arg = &counts[i]});
 	}
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++)
+		gbench_add(&(struct gbench_case){.name = pairs[i].name, .run = pair_by_id, .arg = &pairs[i]});
 }
 
 void drop_references(void)
