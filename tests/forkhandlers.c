@@ -260,6 +260,8 @@ static void a_child_of_Fork_may_use_it(void **state)
 
 	(void)state;
 	skip_where_the_page_is_not_wiped();
+	if (THREAD_SANITIZED && host.world.dir)
+		SKIP("for ThreadSanitizer the child has the sleeper, which uses descriptors that the child closes");
 	sleeper = start(sleep_by_id, NULL);
 	until_asleep(host.world.proc, host.asleep, 1);
 	for (int i = 0; i < FORKS; i++)

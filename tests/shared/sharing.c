@@ -364,7 +364,7 @@ static void a_scribbled_semaphore_confuses_nothing_else(void **state)
 	OK(ksem_open(world.proc, "/good", O_CREAT, 0600, 1, &good));
 	OK(ksem_open(world.proc, "/scribbled", O_CREAT, 0600, 1, &bad));
 	child = start_process(scribble);
-	for (int i = 0; i < 20000; i++) {
+	for (int i = 0; i < ROUNDS(20000); i++) {
 		unsigned value;
 
 		ksem_post(world.proc, bad);
