@@ -2,17 +2,19 @@
 /*
  * The readers of RCU, and liburcu's locks around a fork: see rcu.h.
  *
- * liburcu keeps a record of each thread that reads. It can make them itself, but then ends the program where it gets no
- * memory. And it does so under a lock that it doesn't take around a fork (liburcu 0.13), and takes without blocking
- * signals when a thread ends: in a fork's child, or in a handler, the next thread to register would wait for ever. So
- * the records are ours. They are in liburcu's list all the time, whether a thread has one or not; a record that no
- * thread has looks to liburcu like a thread that doesn't read. To register, a thread takes a free record off a stack.
- * It puts the record back when it ends. Both are a compare-and-swap, without a lock and without memory, so a thread may
- * register in a signal handler, and beside a fork.
+ * RCU needs a record of each thread that reads. liburcu can make the records, but ends the program if it gets no
+ * memory. It makes them under a lock that it doesn't take around a fork (liburcu 0.13). It also takes that lock,
+ * without blocking signals, when a thread ends. So the next thread to register, in a fork's child or in a signal
+ * handler, could wait for ever.
  *
- * When no record is free, the next chunk of them joins the list, under liburcu's locks, which liburcu offers for forks.
- * The first chunks are part of the library, the later ones are mapped. Chunks stay. Only where a chunk can't be had,
- * liburcu makes the record.
+ * Therefore the library has records of its own. They are always in liburcu's list. A record that no thread has looks to
+ * liburcu like a thread that doesn't read. To register, a thread takes a free record off a stack; it puts the record
+ * back when it ends. Both are a compare-and-swap, without a lock and without memory. So a thread may register in a
+ * signal handler, and while another thread forks.
+ *
+ * If no record is free, a thread adds a chunk of records to the list, under liburcu's locks, by the calls that liburcu
+ * offers for forks. The first chunks are part of the library, the later ones are mapped, and all stay. Only if a chunk
+ * can't be mapped, liburcu makes the record.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -147,7 +149,7 @@ static void register_here(void)
 		return;
 	record->reader.tid = pthread_self();
 	URCU_TLS(urcu_bp_reader) = &record->reader;
-	pthread_setspecific(key, record); /* if that fails, it is never free again */
+	pthread_setspecific(key, record); /* if this fails, the record is never free again */
 }
 
 static void unregister_at_exit(void *record)
@@ -190,15 +192,15 @@ void rcu_meet_thread(void)
 }
 
 /*
- * liburcu registers the thread that loads the library, whose record shows where the list is. Computed by the offset,
- * since liburcu's records are less aligned than their type says.
+ * The thread that loads the library is registered by liburcu, and its record is a way to the list. The node's address
+ * is computed by its offset, since liburcu's records are less aligned than their type says.
  */
 static struct cds_list_head *node_of_this_thread(void)
 {
 	return (void *)((char *)URCU_TLS(urcu_bp_reader) + offsetof(struct urcu_bp_reader, node));
 }
 
-/* liburcu ends the program where it has no memory for that record, and where it is loaded without any. */
+/* Is there memory? If there is none, liburcu would end the program when it registers this thread. */
 static bool is_memory(void)
 {
 	const size_t more_than_it_asks_for = (size_t)1 << 20;
