@@ -413,15 +413,15 @@ void records_count_off_dead(struct records *records, const struct directory *dir
 		return;
 	for (int i = 0; i < TRIES; i++) {
 		struct sum before, after;
-		word_t word;
+		struct plain_seen seen;
 
 		if (sum_up(records, directory, &before))
 			return;
-		word = load_seq(&sem->word); /* KSEM_ORD_17 release, KSEM_ORD_17 acquire */
+		seen = plain_see(sem);
 		if (sum_up(records, directory, &after))
 			return;
 		if (before.waiters == after.waiters && before.changes == after.changes &&
-		    plain_trim_waiters(sem, word, after.waiters))
+		    plain_trim_waiters(sem, &seen, after.waiters))
 			return;
 	}
 }

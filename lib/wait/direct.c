@@ -6,8 +6,11 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stddef.h>
+#include <string.h>
 
 #include "base/compiler.h"
+#include "base/pair.h"
 #include "os/clock.h"
 
 /* The half of the word on which waiters sleep. */
@@ -143,21 +146,50 @@ void plain_arm_shared(struct plain *sem, struct waiter *waiter, bool alone)
 	waiter->signal.look = (struct deadline){CLOCK_MONOTONIC, clock_after(&now, length)};
 }
 
-bool plain_trim_waiters(struct plain *sem, word_t was, uint32_t most)
+struct plain_seen plain_see(struct plain *sem)
 {
+	/* This first: if the word is trimmed in between, the number of trims is no longer this one. */
+	uint64_t rest = load_acq(&sem->rest); /* KSEM_ORD_17 acquire */
+
+	return (struct plain_seen){load_seq(&sem->word), rest}; /* KSEM_ORD_17 release, KSEM_ORD_17 acquire */
+}
+
+static uint64_t one_trim_more(uint64_t rest)
+{
+	char *at = (char *)&rest + (offsetof(struct plain, trims) - offsetof(struct plain, rest));
+	uint16_t trims;
+
+	memcpy(&trims, at, sizeof(trims));
+	trims++;
+	memcpy(at, &trims, sizeof(trims));
+	return rest;
+}
+
+/* Changes the word, if nobody has changed it, or has trimmed it and others made it the same again. */
+static bool trim(struct plain *sem, const struct plain_seen *seen, word_t next)
+{
+	word_t was = seen->word;
+
+	if (PAIR_WORKS)
+		return pair_cas((struct pair *)sem, was, seen->rest, next, one_trim_more(seen->rest));
+	return cas_rlx(&sem->word, &was, next); /* relaxed: orders nothing, since the waiters are dead */
+}
+
+bool plain_trim_waiters(struct plain *sem, const struct plain_seen *seen, uint32_t most)
+{
+	word_t was = seen->word;
 	uint32_t waiters = word_waiters(was);
+	word_t next = was - (waiters - most) * WORD_WAITER;
 
 	if (waiters == WORD_WAITERS_MAX) { /* a stuck count doesn't show whether a waiter has come meanwhile */
-		cas_rlx(&sem->word, &was, was - WORD_WAITER); /* relaxed: orders nothing, since the waiter is dead */
+		trim(sem, seen, was - WORD_WAITER);
 		return false;
 	}
-	if (waiters > most) {
-		word_t next = was - (waiters - most) * WORD_WAITER;
-
-		/* relaxed: as above */
-		if (cas_rlx(&sem->word, &was, most > 0 ? next : next & ~WORD_WARNED))
-			futex_wake_in(FUTEX_SHARED, value_half(sem), INT_MAX);
-	}
+	if (waiters <= most)
+		return true;
+	if (!trim(sem, seen, most > 0 ? next : next & ~WORD_WARNED))
+		return false;
+	futex_wake_in(FUTEX_SHARED, value_half(sem), INT_MAX);
 	return true;
 }
 

@@ -51,11 +51,27 @@ struct signal plain_signal(struct plain *sem, enum futex_scope scope);
 void plain_arm_shared(struct plain *sem, struct waiter *waiter, bool alone);
 
 /*
- * Lowers the count of waiters to `most`, if the word is still `was`, at which time at most that many were alive. Then
- * wakes all sleepers: a process that only seemed to be dead notices, and counts its waiters again. False: the count was
- * stuck, and is no longer; count the living again, and call again.
+ * Counting off waiters that have died, of a semaphore that is aligned to 16 bytes.
+ *
+ * A thread counts the living, and lowers the word's count to theirs. Between the two, another thread may do the same,
+ * and a new waiter may register. Then the word is as it was, but one more waiter is alive. So the semaphore counts how
+ * often it was trimmed (`trims`), and one compare-and-swap changes the word and this number together. Where the
+ * processor has no such instruction (base/pair.h), the word alone is swapped, and the case above loses a waiter.
  */
-bool plain_trim_waiters(struct plain *sem, word_t was, uint32_t most);
+struct plain_seen {
+	word_t word;
+	uint64_t rest;
+};
+
+/* The semaphore as it is now, for plain_trim_waiters. */
+struct plain_seen plain_see(struct plain *sem);
+
+/*
+ * Lowers the count of waiters to `most`, if the semaphore is still as it was seen, at which time at most that many were
+ * alive. Then wakes all sleepers: a process that only seemed to be dead notices, and counts its waiters again. False:
+ * the semaphore has changed, or the count was stuck, and is no longer; count the living again, and call again.
+ */
+bool plain_trim_waiters(struct plain *sem, const struct plain_seen *seen, uint32_t most);
 
 /*
  * Counts n waiters again that had been taken for dead, and wakes all sleepers to look: these waiters may have missed a

@@ -18,10 +18,19 @@
 #define PLAIN_SHARED 0x80 /* glibc's value, which removes FUTEX_PRIVATE_FLAG */
 
 struct plain {
-	atomic(word_t) word;  /* atomic; changed by read-modify-write only */
-	uint32_t shared;      /* constant after creation: 0, or PLAIN_SHARED; only lib/posix/ reads it */
-	atomic(uint8_t) spin; /* atomic: a hint (wait/spin.h) */
+	atomic(word_t) word; /* atomic; changed by read-modify-write only */
+	union {
+		struct {
+			uint32_t shared;      /* constant: 0, or PLAIN_SHARED; only lib/posix/ reads it */
+			atomic(uint8_t) spin; /* atomic: a hint (wait/spin.h) */
+			uint8_t unused;
+			uint16_t trims; /* counts when waiters are counted off; changes together with the word */
+		};
+		atomic(uint64_t) rest; /* atomic: all of these, as plain_trim_waiters swaps them (wait/direct.h) */
+	};
 };
+
+_Static_assert(sizeof(struct plain) == 16, "a pair (base/pair.h), if it is aligned as one");
 
 static inline word_t plain_word(const struct plain *sem)
 {

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <sys/prctl.h>
 
+#include "base/pair.h"
 #include "os/futex.h"
 #include "wait/direct.h"
 
@@ -49,7 +50,7 @@ static int fake_add(atomic(uint32_t) *word, uint32_t n, uint32_t wake)
 	return fake.add_answer;
 }
 
-static struct plain sem;
+static _Alignas(16) struct plain sem; /* as in a page */
 
 static int setup(void **state)
 {
@@ -258,14 +259,38 @@ static void a_count_of_waiters_that_is_full_is_stuck(void **state)
 static void a_stuck_count_is_trimmed_in_two_steps(void **state)
 {
 	const word_t full = WORD_WAITERS_MAX * WORD_WAITER;
+	struct plain_seen seen;
 
 	(void)state;
 	atomic_store(&sem.word, full);
-	assert_false(plain_trim_waiters(&sem, full, 0));
+	seen = plain_see(&sem);
+	assert_false(plain_trim_waiters(&sem, &seen, 0));
 	assert_true(plain_word(&sem) == full - WORD_WAITER);
-	assert_true(plain_trim_waiters(&sem, full - WORD_WAITER, 2));
+	seen = plain_see(&sem);
+	assert_true(plain_trim_waiters(&sem, &seen, 2));
 	assert_int_equal(word_waiters(plain_word(&sem)), 2);
 	assert_false(word_is_dead(plain_word(&sem)));
+}
+
+/* Two threads see two waiters, of which one lives. When both have counted the dead one off, another has come. */
+static void two_that_count_off_the_same_count_off_no_other(void **state)
+{
+	struct plain_seen seen, by_another;
+
+	(void)state;
+	if (!PAIR_WORKS)
+		skip(); /* there the second one can't know */
+	register_waiter(2);
+	seen = plain_see(&sem);
+	by_another = plain_see(&sem);
+	assert_true(plain_trim_waiters(&sem, &by_another, 1));
+	register_waiter(1);
+	assert_true(plain_word(&sem) == seen.word);
+	assert_false(plain_trim_waiters(&sem, &seen, 1));
+	assert_int_equal(word_waiters(plain_word(&sem)), 2);
+	seen = plain_see(&sem);
+	assert_true(plain_trim_waiters(&sem, &seen, 2));
+	assert_int_equal(word_waiters(plain_word(&sem)), 2);
 }
 
 /* ---- A sleeper that is killed when it was woken. ---- */
@@ -402,6 +427,7 @@ int main(void)
 		test(the_only_waiter_looks_if_it_was_warned),
 		test(a_count_of_waiters_that_is_full_is_stuck),
 		test(a_stuck_count_is_trimmed_in_two_steps),
+		test(two_that_count_off_the_same_count_off_no_other),
 		test(a_sleeper_takes_the_permit_that_one_was_killed_on_the_way_to),
 		test(a_sleeper_takes_the_permit_of_a_poster_that_was_killed),
 	};
