@@ -3,10 +3,11 @@
  * The line: a semaphore whose waiters are objects, in an order. It is in a process's own memory, or in memory that
  * processes share.
  *
- * What its user sees: first in first out, last in first out, or barging, each strictly; waits for several permits at
- * once; a limit that changes while permits are taken; shutdown; waits of threads, and of completion queues, which have
- * no thread. A thread may be stopped or killed at any instruction: no other thread waits for it. A stopped thread holds
- * only the permits that it was granted; those of a killed one are posted again (line_reap).
+ * What a kind of semaphore that uses it sees: first in first out, last in first out, or barging, each strictly; waits
+ * for several permits at once; a limit that changes while permits are taken; shutdown; waits of threads, and of
+ * completion queues, which have no thread. A thread may be stopped or killed at any instruction: no other thread waits
+ * for it. A stopped thread holds only the permits that it was granted; those of a killed one are posted again
+ * (line_reap).
  *
  * How it works: state.h says what a line is made of, help.h what changes it, order.h who is next. In short: posts and
  * takes change one word. Every change that concerns a waiter is an operation: the word names it, and any thread may
