@@ -146,7 +146,7 @@ static ptrdiff_t registered_area(void)
 
 #endif
 
-void rseq_start(char *slots)
+void rseq_start(char *slots, uint32_t processors)
 {
-	say_where(slots, registered_area(), of_thread(&percpu_takes), rseq_possible());
+	say_where(slots, registered_area(), of_thread(&percpu_takes), processors);
 }

@@ -37,7 +37,10 @@ uint32_t rseq_possible(void);
  */
 void rseq_begin(void);
 
-/* From now on sequences work. `slots`: the chunk of the first processor. Before there are semaphores, by one thread. */
-void rseq_start(char *slots);
+/*
+ * From now on sequences work. `slots`: the chunk of the first processor; `processors`: as rseq_possible said. Before
+ * there are semaphores, by one thread.
+ */
+void rseq_start(char *slots, uint32_t processors);
 
 #endif

@@ -126,6 +126,7 @@ bool slots_started(void)
 void slots_start(void)
 {
 	static bool tried;
+	uint32_t processors;
 	size_t chunks, size;
 	char *memory;
 
@@ -133,13 +134,14 @@ void slots_start(void)
 		return;
 	tried = true;
 	rseq_begin();
-	if (!rseq_possible() || !membarrier_start())
+	processors = rseq_possible(); /* once: a second look may find no descriptor free */
+	if (!processors || !membarrier_start())
 		return;
-	chunks = (size_t)rseq_possible() << KSEM_INLINE_STRIDE;
+	chunks = (size_t)processors << KSEM_INLINE_STRIDE;
 	size = chunks + SLOTS_PER_CHUNK * sizeof(struct slots_control);
 	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (memory == MAP_FAILED)
 		return;
 	controls = (void *)(memory + chunks);
-	rseq_start(memory);
+	rseq_start(memory, processors);
 }

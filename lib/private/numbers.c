@@ -103,7 +103,8 @@ static void free_all(struct numbers *numbers)
 	memory_free(numbers);
 }
 
-void numbers_drop(struct numbers *numbers)
+/* One user fewer. */
+static void drop(struct numbers *numbers)
 {
 	if (fetch_add_acq_rel(&numbers->users, -UINT64_C(1)) == 1) /* KSEM_ORD_27 release, KSEM_ORD_27 acquire */
 		free_all(numbers);
@@ -123,7 +124,18 @@ static void numbers_give_back(struct ksem *ksem)
 			object_cold(ksem)->next_free = head;
 		} while (!cas_rel(&numbers->free, &head, number_of(numbers, id))); /* KSEM_ORD_27 release */
 	}
-	numbers_drop(numbers);
+	drop(numbers);
+}
+
+void numbers_drop(struct numbers *numbers)
+{
+	struct ksem *unfit = numbers->unfit, *next;
+
+	for (; unfit; unfit = next) {
+		next = object_cold(unfit)->next_retired;
+		numbers_give_back(unfit);
+	}
+	drop(numbers);
 }
 
 static void make_blocks(struct numbers *numbers, struct numbers_chunk *chunk, uint64_t units)
@@ -206,7 +218,14 @@ int numbers_take(struct numbers *numbers, struct ksem **ksem, ksem_id_t *id)
 
 	if (numbers->live == numbers->max)
 		return ENFILE;
-	error = take(numbers, ksem, id);
+	if (numbers->unfit) {
+		*ksem = numbers->unfit;
+		*id = object_id(*ksem);
+		numbers->unfit = object_cold(*ksem)->next_retired;
+		error = 0;
+	} else {
+		error = take(numbers, ksem, id);
+	}
 	if (!error)
 		numbers->live++;
 	return error;
@@ -231,21 +250,14 @@ void numbers_untake(struct numbers *numbers, struct ksem *ksem)
 	fetch_sub_rlx(&numbers->users, 1); /* relaxed: as in take */
 }
 
-/* Takes a number for a process: no multiple of IDS_HOMES_LEAST (object/ids.h). Gives those back that are. */
+/* Takes a number for a process: no multiple of IDS_HOMES_LEAST (object/ids.h). Leaves those for semaphores. */
 static int take_fit(struct numbers *numbers, struct ksem **ksem, ksem_id_t *id)
 {
-	struct ksem *unfit = NULL;
 	int error;
 
 	while ((error = take(numbers, ksem, id)) == 0 && number_of(numbers, *id) % IDS_HOMES_LEAST == 0) {
-		object_cold(*ksem)->next_retired = unfit;
-		unfit = *ksem;
-	}
-	while (unfit) {
-		struct ksem *next = object_cold(unfit)->next_retired;
-
-		numbers_give_back(unfit);
-		unfit = next;
+		object_cold(*ksem)->next_retired = numbers->unfit;
+		numbers->unfit = *ksem;
 	}
 	return error;
 }

@@ -41,6 +41,7 @@ struct numbers {
 	unsigned bits;                /* of an id, below the uses */
 	uint32_t live;                /* semaphores that count for max */
 	uint64_t made;                /* how many numbers were ever taken; the next new one is numbers_nth(made) */
+	struct ksem *unfit;           /* taken for processes, which they don't fit: semaphores get them first */
 	struct numbers_chunk chunks[NUMBERS_CHUNKS]; /* made in turn */
 	atomic(uint64_t) free;                       /* atomic: top of the stack of free numbers; 0: none */
 	atomic(uint64_t) users;                      /* atomic: numbers that are taken, and 1 for the namespace */

@@ -174,11 +174,11 @@ void rseq_begin(void)
 {
 }
 
-void rseq_start(char *slots)
+void rseq_start(char *slots, uint32_t processors)
 {
 	rseq_slots = slots;
-	rseq_processors = PROCESSORS;
-	memory_of_slots(slots, (size_t)PROCESSORS << KSEM_INLINE_STRIDE);
+	rseq_processors = processors;
+	memory_of_slots(slots, (size_t)processors << KSEM_INLINE_STRIDE);
 }
 
 /* ---- Read sections ---- */

@@ -318,6 +318,35 @@ static void a_holder_is_found_by_no_id_and_finds_nothing_where_it_stands(void **
 	numbers_drop(numbers);
 }
 
+/* They are looked at once each, however many processes come. */
+static void numbers_that_no_process_fits_go_to_semaphores(void **state)
+{
+	enum { HOLDERS = 300 };
+	static struct ksem *taken[HOLDERS];
+	struct numbers *numbers = numbers_for(HOLDERS);
+	uint64_t made;
+
+	(void)state;
+	for (unsigned i = 0; i < HOLDERS; i++) {
+		struct ids ids;
+
+		ids_init(&ids);
+		OK(numbers_take_holder(numbers, &ids, &taken[i]));
+	}
+	made = numbers->made;
+	assert_true(made > HOLDERS + 2);
+	for (uint64_t i = HOLDERS; i < made - 2; i++) { /* two are left when the namespace ends */
+		struct ksem *ksem = take(numbers);
+
+		assert_int_equal(number_of(numbers, object_id(ksem)) % IDS_HOMES_LEAST, 0);
+		give(numbers, ksem);
+	}
+	assert_int_equal(numbers->made, made);
+	for (unsigned i = 0; i < HOLDERS; i++)
+		free_again(taken[i]);
+	numbers_drop(numbers);
+}
+
 static void a_process_s_own_tag_finds_a_semaphore_until_it_is_disowned(void **state)
 {
 	struct numbers *numbers = numbers_for(10);
@@ -558,6 +587,7 @@ int main(void)
 		counted_test(eight_in_turn_differ_in_their_low_bits),
 		counted_test(visits_go_to_listed_ones_only),
 		counted_test(a_holder_is_found_by_no_id_and_finds_nothing_where_it_stands),
+		counted_test(numbers_that_no_process_fits_go_to_semaphores),
 		counted_test(a_process_s_own_tag_finds_a_semaphore_until_it_is_disowned),
 		counted_test(a_number_whose_uses_are_up_is_never_used_again),
 		counted_test(when_every_id_was_used_there_is_none),

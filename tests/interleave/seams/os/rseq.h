@@ -22,7 +22,7 @@ extern _Thread_local uint32_t percpu_takes;
 
 uint32_t rseq_possible(void);
 void rseq_begin(void);
-void rseq_start(char *slots);
+void rseq_start(char *slots, uint32_t processors);
 
 /* Nonzero: the sequence did its change. `with`: the semaphore, the ids or where the table's address is. */
 enum sequence_way { SEQUENCE_PINNED, SEQUENCE_BY_ID, SEQUENCE_SHARED, SEQUENCE_WAYS };
