@@ -331,7 +331,7 @@ static bool worth_a_look(void)
 	return slots_are_left() || ++skipped % LOOK_PERIOD == 0;
 }
 
-static __attribute__((noinline)) void sample(struct semaphore *sem)
+void percpu_consider(struct semaphore *sem)
 {
 	slots_t slots;
 
@@ -344,12 +344,6 @@ static __attribute__((noinline)) void sample(struct semaphore *sem)
 	else
 		earn(sem, slots);
 	rcu_leave();
-}
-
-void percpu_sample(struct semaphore *sem)
-{
-	if (unlikely(++percpu_takes % PERCPU_SAMPLE_PERIOD == 0))
-		sample(sem);
 }
 
 /* ---- The end, and the child of a fork. ---- */

@@ -98,8 +98,15 @@ static inline bool percpu_is(const struct semaphore *sem)
 
 #define PERCPU_SAMPLE_PERIOD KSEM_INLINE_PERIOD /* every that many takes of a thread from words, one is a sample */
 
-/* Called before a take from the word: if it is a sample, considers making the semaphore percpu. */
-void percpu_sample(struct semaphore *sem);
+/* A sample: considers making the semaphore percpu. */
+void percpu_consider(struct semaphore *sem);
+
+/* Called before a take from the word, which may be a sample. */
+static inline void percpu_sample(struct semaphore *sem)
+{
+	if (unlikely(++percpu_takes % PERCPU_SAMPLE_PERIOD == 0))
+		percpu_consider(sem);
+}
 
 /* Counts a take. False: it is a sample. */
 static inline bool percpu_needs_no_sample(void)

@@ -69,22 +69,30 @@ static int take(struct semaphore *sem, enum word_taker taker)
 	return take_loop(sem, 1, 1, taker, &change);
 }
 
-int semaphore_take_word(struct semaphore *sem)
+static ALWAYS_INLINE int take_soon(struct semaphore *sem)
 {
-	int error;
-
 	percpu_sample(sem);
-	error = take(sem, WORD_TRIES);
-	if (likely(error != EAGAIN))
-		return error;
-	fence_seq(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
 	return take(sem, WORD_TRIES);
 }
 
 int semaphore_take_word_soon(struct semaphore *sem)
 {
-	percpu_sample(sem);
+	return take_soon(sem);
+}
+
+/* Apart, so that a take which finds a permit is short. */
+static __attribute__((noinline)) int take_after_fence(struct semaphore *sem)
+{
+	fence_seq(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
 	return take(sem, WORD_TRIES);
+}
+
+/* As one piece: its common case is that of a sample. */
+__attribute__((flatten)) int semaphore_take_word(struct semaphore *sem)
+{
+	int error = take_soon(sem);
+
+	return likely(error != EAGAIN) ? error : take_after_fence(sem);
 }
 
 int semaphore_take_or_register(struct semaphore *sem)

@@ -283,7 +283,7 @@ dropped:
 	through++
 }
 
-/* [code: sample, give, percpu_take_slots] */
+/* [code: percpu_consider, give, percpu_take_slots] */
 proctype giver() RUNS
 {
 	atomic { RCU_ENTER; if :: listed[0] :: else -> goto gave fi }

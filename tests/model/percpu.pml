@@ -549,7 +549,7 @@ inline earn()
 }
 #endif
 
-/* [code: percpu_sample, sample, consider] */
+/* [code: percpu_sample, percpu_consider, consider] */
 inline sample()
 {
 	if
