@@ -89,6 +89,16 @@ ANSWER(ksem_trywait_any, (struct ksem_proc * proc, const ksem_id_t *ids, unsigne
        (proc, ids, n, which))
 ANSWER(ksem_pinned_trywait_many, (struct ksem * sem, unsigned int count), (sem, count))
 ANSWER(ksem_pinned_trywait_upto, (struct ksem * sem, unsigned int count, unsigned int *got), (sem, count, got))
+ANSWER(ksem_wait_many,
+       (struct ksem_proc * proc, ksem_id_t id, unsigned int count, clockid_t clock, const struct timespec *deadline),
+       (proc, id, count, clock, deadline))
+ANSWER(ksem_pinned_wait_many, (struct ksem * sem, unsigned int count, clockid_t clock, const struct timespec *deadline),
+       (sem, count, clock, deadline))
+ANSWER(ksem_shutdown, (struct ksem_proc * proc, ksem_id_t id), (proc, id))
+ANSWER(ksem_pinned_shutdown, (struct ksem * sem), (sem))
+ANSWER(ksem_set_limit, (struct ksem_proc * proc, ksem_id_t id, unsigned int limit), (proc, id, limit))
+ANSWER(ksem_pinned_set_limit, (struct ksem * sem, unsigned int limit), (sem, limit))
+ANSWER(ksem_metrics, (struct ksem_proc * proc, ksem_id_t id, struct ksem_metrics *metrics), (proc, id, metrics))
 ANSWER(ksem_pinned_post, (struct ksem * sem), (sem))
 ANSWER(ksem_pinned_post_many, (struct ksem * sem, unsigned int count), (sem, count))
 ANSWER(ksem_pinned_wait, (struct ksem * sem), (sem))

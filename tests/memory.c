@@ -157,6 +157,55 @@ static void init_meets_failure(void **state)
 	all_differ(ids, SEMS);
 }
 
+static int make_init_attr(struct call *call)
+{
+	const struct ksem_attr attr = {.size = sizeof(attr), .order = KSEM_FIFO, .flags = KSEM_METRICS};
+
+	return ksem_init_attr(call->proc, &attr, 3, &call->id);
+}
+
+static void init_attr_meets_failure(void **state)
+{
+	struct world *world = *state;
+	struct call call = {.make = make_init_attr, .ns = world->ns, .proc = world->proc};
+
+	OK(make_init(&call));                             /* so that there are numbers */
+	assert_int_equal(fail_each_allocation(&call), 2); /* its line, and what measures */
+	assert_int_equal(value_of(world->proc, call.id), 3);
+}
+
+static void *wait_in_line(void *arg)
+{
+	struct call *call = arg;
+
+	MUST(ksem_wait(call->proc, call->id) == 0);
+	return NULL;
+}
+
+/* Not: a thread for which there is no place to wait, and which nobody wakes. */
+static void a_wait_that_finds_no_memory_ends_with_a_post(void **state)
+{
+	static const struct timespec past = {0, 0};
+	struct world *world = *state;
+	struct call call = {.proc = world->proc};
+	pthread_t thread;
+	unsigned failures;
+
+	OK(make_init_attr(&call));
+	OK(ksem_trywait_many(call.proc, call.id, 3));
+	failing_memory_fail_all(true);
+	FAILS(ETIMEDOUT, ksem_clockwait(call.proc, call.id, CLOCK_MONOTONIC, &past));
+	failures = failing_memory_failures();
+	assert_true(failures > 0);
+	thread = start(wait_in_line, &call);
+	while (failing_memory_failures() == failures)
+		sched_yield();
+	OK(ksem_post(call.proc, call.id));
+	finish(thread);
+	failing_memory_fail_all(false);
+	assert_int_equal(value_of(call.proc, call.id), 0);
+}
+
 static void open_that_makes_meets_failure(void **state)
 {
 	enum { SEMS = 600 };
@@ -662,6 +711,8 @@ int main(void)
 		counted_test(ns_create_meets_failure),
 		counted_test(proc_create_meets_failure),
 		counted_test(init_meets_failure),
+		counted_test(init_attr_meets_failure),
+		counted_test(a_wait_that_finds_no_memory_ends_with_a_post),
 		counted_test(open_that_makes_meets_failure),
 		counted_test(what_lies_retired_serves_who_finds_no_memory),
 		counted_test(open_that_finds_meets_failure),

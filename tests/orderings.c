@@ -10,6 +10,7 @@
 
 #include "base/atomic.h"
 #include "base/rcu.h"
+#include "object/namespace.h"
 #include "os/fork.h"
 #include "private/numbers.h"
 #include "registry/process.h"
@@ -400,10 +401,12 @@ static void drop_numbers(void)
 
 static void what_was_done_with_a_number_is_seen_by_its_next_user(void **state)
 {
+	static const struct namespace_ops no_ops;
+	static struct ksem_ns ns = {.ops = &no_ops};
 	ksem_id_t id;
 
 	(void)state;
-	numbers = numbers_new(NULL, 10);
+	numbers = numbers_new(&ns, 10);
 	assert_non_null(numbers);
 	OK(numbers_take(numbers, &number, &id));
 	pass(give_number_back, take_number);

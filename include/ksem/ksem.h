@@ -135,13 +135,15 @@ struct ksem_proc *ksem_private(void) KSEM_NOTHROW;
 /* ---- Semaphores and references to them. May block; not from a signal handler. ---- */
 
 /*
- * What a semaphore is made with. The first order is the default, and the fastest. This version of the library makes
- * semaphores with the default attributes only; others, if they are right, are ENOTSUP.
+ * What a semaphore is made with. The order says which thread gets a permit that is posted while others wait. A thread
+ * waits in this sense from the instant that fixes its place; one that only spins doesn't. In shared namespaces, this
+ * version of the library makes semaphores with the default attributes only; others, if they are right, are ENOTSUP
+ * there, and KSEM_UNDO is everywhere.
  */
 enum {
-	KSEM_BARGING = 0, /* whichever comes first gets a permit; a thread that never waited may overtake */
-	KSEM_FIFO = 1,    /* the thread that has waited longest gets it */
-	KSEM_LIFO = 2     /* of those for whom the permits suffice, the thread that has waited shortest */
+	KSEM_BARGING = 0, /* whichever comes first; a thread that never waited may overtake */
+	KSEM_FIFO = 1,    /* the one that has waited longest. Nobody overtakes: while anyone waits, trywait is EAGAIN */
+	KSEM_LIFO = 2     /* of those for whom the permits suffice, the one that has waited shortest */
 };
 #define KSEM_UNDO     1u     /* a flag: permits come back when the process that took them ends */
 #define KSEM_METRICS  2u     /* a flag: waits are measured */
@@ -207,7 +209,7 @@ int ksem_post(struct ksem_proc *proc, ksem_id_t id) KSEM_NOTHROW;
  */
 int ksem_post_many(struct ksem_proc *proc, ksem_id_t id, unsigned int count) KSEM_NOTHROW;
 
-/* Blocks while the value is 0; then takes 1 from it. EINTR: a signal handler without SA_RESTART ran. */
+/* Blocks while the value is 0; then takes 1 from it. ESHUTDOWN. EINTR: a signal handler without SA_RESTART ran. */
 int ksem_wait(struct ksem_proc *proc, ksem_id_t id) KSEM_NOTHROW KSEM_RESULT;
 
 /* The same, but never blocks. EAGAIN: the value was 0 at some instant of the call. */
@@ -237,9 +239,37 @@ int ksem_trywait_any(struct ksem_proc *proc, const ksem_id_t *ids, unsigned int 
 		     unsigned int *which) KSEM_NOTHROW KSEM_RESULT;
 
 /*
+ * Takes count permits at one instant; waits until they are there, or until the deadline, a time as for ksem_clockwait.
+ * NULL deadline: waits as long as it takes, and ignores the clock. Takes available permits even after the deadline.
+ * Count 0 takes nothing and succeeds. With KSEM_FIFO permits are available to a call only if nobody waits before it. A
+ * thread that gives up leaves what it couldn't use to those behind it. EINVAL also: another clock, or tv_nsec not from
+ * 0 to 999999999; count is over both the limit now and the limit that the semaphore was made with. ENOTSUP: it would
+ * wait for more than one permit of a semaphore with default attributes, or in a shared namespace. ESHUTDOWN. ETIMEDOUT.
+ * EINTR: as ksem_wait; a wait that goes on after a handler with SA_RESTART keeps its place.
+ */
+int ksem_wait_many(struct ksem_proc *proc, ksem_id_t id, unsigned int count, clockid_t clock,
+		   const struct timespec *deadline) KSEM_NOTHROW KSEM_RESULT;
+
+/*
+ * Shuts the semaphore down, for ever: threads that wait end with the error of that name, and so do later waits that
+ * find too few permits. Permits that are there can still be taken, posts work, and trywait answers as ever. Again: 0.
+ * Never blocks. May be called from a signal handler. What was done before it, the waits that it ends see. ENOTSUP: the
+ * semaphore has default attributes, or is in a shared namespace.
+ */
+int ksem_shutdown(struct ksem_proc *proc, ksem_id_t id) KSEM_NOTHROW;
+
+/*
+ * Changes the limit of a semaphore that was made with one, and moves the value by as much. Permits that are taken stay
+ * taken. If the value would fall below 0, it becomes 0, and later posts pay the rest first. Threads that can go on
+ * then, go on. EINVAL also: the semaphore was made without a limit; the limit is higher than its order allows. Never
+ * blocks; not from a signal handler.
+ */
+int ksem_set_limit(struct ksem_proc *proc, ksem_id_t id, unsigned int limit) KSEM_NOTHROW;
+
+/*
  * As ksem_wait, but at most until the deadline, an absolute time of CLOCK_REALTIME or CLOCK_MONOTONIC. Takes an
- * available permit even after the deadline. EINVAL: another clock, or tv_nsec not from 0 to 999999999. ETIMEDOUT.
- * EINTR.
+ * available permit even after the deadline. EINVAL: another clock, or tv_nsec not from 0 to 999999999. ESHUTDOWN.
+ * ETIMEDOUT. EINTR.
  */
 int ksem_clockwait(struct ksem_proc *proc, ksem_id_t id, clockid_t clock,
 		   const struct timespec *deadline) KSEM_NOTHROW KSEM_RESULT;
@@ -275,6 +305,10 @@ int ksem_pinned_trywait(struct ksem *sem) KSEM_NOTHROW KSEM_RESULT;
 int ksem_pinned_trywait_many(struct ksem *sem, unsigned int count) KSEM_NOTHROW KSEM_RESULT;
 int ksem_pinned_trywait_upto(struct ksem *sem, unsigned int count, unsigned int *got) KSEM_NOTHROW KSEM_RESULT;
 int ksem_pinned_clockwait(struct ksem *sem, clockid_t clock, const struct timespec *deadline) KSEM_NOTHROW KSEM_RESULT;
+int ksem_pinned_wait_many(struct ksem *sem, unsigned int count, clockid_t clock,
+			  const struct timespec *deadline) KSEM_NOTHROW KSEM_RESULT;
+int ksem_pinned_shutdown(struct ksem *sem) KSEM_NOTHROW;
+int ksem_pinned_set_limit(struct ksem *sem, unsigned int limit) KSEM_NOTHROW;
 int ksem_pinned_getvalue(struct ksem *sem, unsigned int *value) KSEM_NOTHROW;
 
 /* ---- For tools. May block; not from a signal handler. ---- */
@@ -303,6 +337,32 @@ int ksem_stat(struct ksem_proc *proc, ksem_id_t id, struct ksem_info *info) KSEM
  * namespace.
  */
 int ksem_ns_foreach(struct ksem_ns *ns, int (*visit)(const struct ksem_info *info, void *arg), void *arg);
+
+/* What the waits on a semaphore with KSEM_METRICS have been like. A wait that got its permit at once isn't counted. */
+struct ksem_metrics {
+	size_t size;       /* set by the caller: sizeof(struct ksem_metrics); see struct ksem_ns_options */
+	uint64_t waits;    /* waits that have ended, but for those that got their permits at once */
+	uint64_t timeouts; /* how those ended that got no permit: these four */
+	uint64_t interrupts;
+	uint64_t cancels;
+	uint64_t shutdowns;
+	uint64_t wait_ns; /* nanoseconds of all of those waits */
+	uint64_t wait_max_ns;
+	uint64_t undone;      /* permits that ended holders had */
+	uint32_t waiters_max; /* most waiters at a time */
+	uint32_t reserved;
+	uint64_t histogram[64]; /* [i]: waits of 2^i to 2^(i+1) - 1 nanoseconds; [0] shorter too */
+};
+
+/* EINVAL: no reference, or size. ENOTSUP: the semaphore was made without KSEM_METRICS. */
+#ifdef __cplusplus
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow" /* a function and a struct of one name */
+#endif
+int ksem_metrics(struct ksem_proc *proc, ksem_id_t id, struct ksem_metrics *metrics) KSEM_NOTHROW;
+#ifdef __cplusplus
+#pragma GCC diagnostic pop
+#endif
 
 /* ---- The library. ---- */
 

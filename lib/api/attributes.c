@@ -13,18 +13,13 @@ static const size_t ends[] = {
 	SIZED_END(struct ksem_attr, flags), SIZED_END(struct ksem_attr, reserved),
 };
 
-static uint32_t highest(uint32_t order)
-{
-	return order == KSEM_BARGING ? KSEM_VALUE_MAX : ATTRIBUTES_ORDERED_MAX;
-}
-
 static bool are_right(const struct ksem_attr *attr, uint32_t value)
 {
-	uint32_t limit = attr->limit ? attr->limit : highest(attr->order);
+	uint32_t limit = attr->limit ? attr->limit : attributes_highest(attr->order);
 
 	if (attr->order > KSEM_LIFO || attr->flags & ~(KSEM_UNDO | KSEM_METRICS) || attr->reserved != 0)
 		return false;
-	if (attr->limit > highest(attr->order) || value > limit)
+	if (attr->limit > attributes_highest(attr->order) || value > limit)
 		return false;
 	return !(attr->flags & KSEM_UNDO) || (attr->limit != 0 && value == attr->limit);
 }
@@ -37,7 +32,7 @@ int attributes_read(const struct ksem_attr *theirs, uint32_t value, struct attri
 		return EINVAL;
 	if (!are_right(&attr, value))
 		return EINVAL;
-	attributes->limit = attr.limit ? attr.limit : highest(attr.order);
+	attributes->limit = attr.limit ? attr.limit : attributes_highest(attr.order);
 	attributes->order = attr.order;
 	attributes->flags = attr.flags;
 	attributes->limited = attr.limit != 0;

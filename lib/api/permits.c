@@ -43,10 +43,14 @@ static __attribute__((noinline)) int wait_found(struct ksem_proc *proc, ksem_id_
 
 	rcu_enter();
 	ksem = process_find(proc, id);
-	if (unlikely(!ksem || !object_take_one(ksem)))
-		return waiting_found(proc, id, ksem, NULL);
+	if (likely(ksem)) {
+		if (unlikely(!object_take_one(ksem)))
+			return waiting_found(proc, id, ksem, NULL);
+		rcu_leave();
+		return 0;
+	}
 	rcu_leave();
-	return 0;
+	return EINVAL;
 }
 
 PLAIN int ksem_wait(struct ksem_proc *proc, ksem_id_t id)
@@ -84,6 +88,7 @@ PLAIN int ksem_trywait(struct ksem_proc *proc, ksem_id_t id)
 PLAIN int ksem_clockwait(struct ksem_proc *proc, ksem_id_t id, clockid_t clock, const struct timespec *deadline)
 {
 	struct deadline until;
+	struct ksem *ksem;
 
 	if (unlikely(!proc))
 		return EINVAL;
@@ -92,7 +97,11 @@ PLAIN int ksem_clockwait(struct ksem_proc *proc, ksem_id_t id, clockid_t clock, 
 	if (unlikely(check_deadline(clock, deadline, &until)))
 		return EINVAL; /* the same error as for an unknown id */
 	rcu_enter();
-	return waiting_found(proc, id, process_find(proc, id), &until);
+	ksem = process_find(proc, id);
+	if (likely(ksem))
+		return waiting_found(proc, id, ksem, &until);
+	rcu_leave();
+	return EINVAL;
 }
 
 PLAIN int ksem_getvalue(struct ksem_proc *proc, ksem_id_t id, unsigned int *value)

@@ -8,6 +8,8 @@
 
 #include "api/common.h"
 #include "api/permits.h"
+#include "base/sized.h"
+#include "registry/waiting.h"
 
 /* As many permits as there are, from `least` to `most`. In a read section, or pinned. */
 static int take_some(struct ksem *ksem, unsigned int least, unsigned int most, unsigned int *took)
@@ -101,4 +103,128 @@ PLAIN int ksem_trywait_any(struct ksem_proc *proc, const ksem_id_t *ids, unsigne
 	}
 	rcu_leave();
 	return error;
+}
+
+/* ---- Waits for several permits. ---- */
+
+/* A deadline, or none. EINVAL. */
+static int read_deadline(clockid_t clock, const struct timespec *time, struct deadline *storage,
+			 const struct deadline **deadline)
+{
+	*deadline = time ? storage : NULL;
+	return time ? check_deadline(clock, time, storage) : 0;
+}
+
+/* Of default semaphores, which have no place for it: says so before it would have to sleep. */
+static bool can_wait_many(const struct ksem *ksem)
+{
+	return semaphore_ops(ksem)->waits_for_many;
+}
+
+PLAIN int ksem_wait_many(struct ksem_proc *proc, ksem_id_t id, unsigned int count, clockid_t clock,
+			 const struct timespec *deadline)
+{
+	const struct deadline *until;
+	struct deadline storage;
+	struct ksem *ksem;
+	unsigned int took;
+	int error;
+
+	if (unlikely(!proc || read_deadline(clock, deadline, &storage, &until)))
+		return EINVAL;
+	rcu_enter();
+	ksem = process_find(proc, id);
+	error = likely(ksem != NULL) ? take_some(ksem, count, count, &took) : EINVAL;
+	if (likely(error != EAGAIN)) {
+		rcu_leave();
+		return error;
+	}
+	if (can_wait_many(ksem))
+		return waiting_many_found(proc, id, ksem, count, until);
+	if (count == 1)
+		return waiting_found(proc, id, ksem, until);
+	rcu_leave();
+	return ENOTSUP;
+}
+
+PLAIN int ksem_pinned_wait_many(struct ksem *sem, unsigned int count, clockid_t clock, const struct timespec *deadline)
+{
+	const struct deadline *until;
+	struct deadline storage;
+	unsigned int took;
+	int error;
+
+	if (unlikely(!sem || read_deadline(clock, deadline, &storage, &until)))
+		return EINVAL;
+	error = take_some(sem, count, count, &took);
+	if (likely(error != EAGAIN))
+		return error;
+	if (can_wait_many(sem))
+		return waiting_many_pinned(sem, count, until);
+	return count == 1 ? waiting_pinned(sem, until) : ENOTSUP;
+}
+
+/* ---- Shutdown, limit, metrics. ---- */
+
+static int shut_down(struct ksem *ksem)
+{
+	return semaphore_ops(ksem)->shut_down ? semaphore_ops(ksem)->shut_down(ksem) : ENOTSUP;
+}
+
+PLAIN int ksem_shutdown(struct ksem_proc *proc, ksem_id_t id)
+{
+	if (!proc)
+		return EINVAL;
+	return WITH_SEMAPHORE(proc, id, shut_down(ksem));
+}
+
+PLAIN int ksem_pinned_shutdown(struct ksem *sem)
+{
+	return sem ? shut_down(sem) : EINVAL;
+}
+
+/* Those that can't were made without a limit. */
+static int set_limit(struct ksem *ksem, unsigned int limit)
+{
+	return semaphore_ops(ksem)->set_limit ? semaphore_ops(ksem)->set_limit(ksem, limit) : EINVAL;
+}
+
+PUBLIC int ksem_set_limit(struct ksem_proc *proc, ksem_id_t id, unsigned int limit)
+{
+	if (!proc)
+		return EINVAL;
+	return WITH_SEMAPHORE(proc, id, set_limit(ksem, limit));
+}
+
+PUBLIC int ksem_pinned_set_limit(struct ksem *sem, unsigned int limit)
+{
+	return sem ? set_limit(sem, limit) : EINVAL;
+}
+
+static const size_t metrics_ends[] = {
+	SIZED_END(struct ksem_metrics, size),     SIZED_END(struct ksem_metrics, waits),
+	SIZED_END(struct ksem_metrics, timeouts), SIZED_END(struct ksem_metrics, interrupts),
+	SIZED_END(struct ksem_metrics, cancels),  SIZED_END(struct ksem_metrics, shutdowns),
+	SIZED_END(struct ksem_metrics, wait_ns),  SIZED_END(struct ksem_metrics, wait_max_ns),
+	SIZED_END(struct ksem_metrics, undone),   SIZED_END(struct ksem_metrics, waiters_max),
+	SIZED_END(struct ksem_metrics, reserved), SIZED_END(struct ksem_metrics, histogram),
+};
+
+static int metrics_of(struct ksem *ksem, struct ksem_metrics *metrics)
+{
+	struct ksem_metrics now;
+	int error = semaphore_ops(ksem)->metrics ? semaphore_ops(ksem)->metrics(ksem, &now) : ENOTSUP;
+
+	return error ? error : sized_write(SIZED(metrics_ends), metrics, &now);
+}
+
+PUBLIC int ksem_metrics(struct ksem_proc *proc, ksem_id_t id, struct ksem_metrics *metrics)
+{
+	if (!proc)
+		return EINVAL;
+	if (!metrics)
+		return EFAULT;
+	if (metrics->size < sizeof(metrics->size) || metrics->size > SIZED_MAX)
+		return EINVAL;
+	return WITH_SEMAPHORE(proc, id, metrics_of(ksem, metrics));
 }

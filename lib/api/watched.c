@@ -13,6 +13,7 @@
 #define KSEM_WATCHED_BOTH
 #include "api/watched.h"
 
+#include <errno.h>
 #include <stdint.h>
 
 #include "base/watch.h"
@@ -75,7 +76,7 @@ static const void *mark_pinned(const struct ksem *sem)
 		watch_enter();                                   \
 		error = plain_##call(__VA_ARGS__);               \
 		watch_leave();                                   \
-		if (error == 0)                                  \
+		if (error == 0 || error == ESHUTDOWN)            \
 			watch_acquire(mark);                     \
 		return error;                                    \
 	}                                                        \
@@ -135,6 +136,12 @@ TAKES(ksem_pinned_wait, mark_pinned(sem), (struct ksem *sem), sem);
 TAKES(ksem_pinned_trywait, mark_pinned(sem), (struct ksem *sem), sem);
 TAKES(ksem_pinned_clockwait, mark_pinned(sem), (struct ksem *sem, CLOCKWAIT_TIME), sem, clock, deadline);
 SEES(ksem_pinned_getvalue, mark_pinned(sem), (struct ksem *sem, unsigned int *value), sem);
+TAKES(ksem_wait_many, mark_by_id(proc, id), (struct ksem_proc *proc, ksem_id_t id, unsigned int n, CLOCKWAIT_TIME),
+      proc, id, n, clock, deadline);
+TAKES(ksem_pinned_wait_many, mark_pinned(sem), (struct ksem *sem, unsigned int n, CLOCKWAIT_TIME), sem, n, clock,
+      deadline);
+POSTS(ksem_shutdown, mark_by_id(proc, id), (struct ksem_proc *proc, ksem_id_t id), proc, id);
+POSTS(ksem_pinned_shutdown, mark_pinned(sem), (struct ksem *sem), sem);
 TAKES(ksem_trywait_many, mark_by_id(proc, id), (struct ksem_proc *proc, ksem_id_t id, unsigned int n), proc, id, n);
 TAKES_SOME(ksem_trywait_upto, mark_by_id(proc, id),
 	   (struct ksem_proc *proc, ksem_id_t id, unsigned int n, unsigned int *got), proc, id, n);

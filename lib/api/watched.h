@@ -35,6 +35,10 @@ extern PLAIN __typeof__(ksem_trywait_upto) plain_ksem_trywait_upto;
 extern PLAIN __typeof__(ksem_pinned_trywait_many) plain_ksem_pinned_trywait_many;
 extern PLAIN __typeof__(ksem_pinned_trywait_upto) plain_ksem_pinned_trywait_upto;
 extern PLAIN __typeof__(ksem_trywait_any) plain_ksem_trywait_any;
+extern PLAIN __typeof__(ksem_wait_many) plain_ksem_wait_many;
+extern PLAIN __typeof__(ksem_pinned_wait_many) plain_ksem_pinned_wait_many;
+extern PLAIN __typeof__(ksem_shutdown) plain_ksem_shutdown;
+extern PLAIN __typeof__(ksem_pinned_shutdown) plain_ksem_pinned_shutdown;
 
 #ifndef KSEM_WATCHED_BOTH /* api/watched.c uses both variants */
 #define ksem_post                plain_ksem_post
@@ -54,6 +58,10 @@ extern PLAIN __typeof__(ksem_trywait_any) plain_ksem_trywait_any;
 #define ksem_pinned_trywait_many plain_ksem_pinned_trywait_many
 #define ksem_pinned_trywait_upto plain_ksem_pinned_trywait_upto
 #define ksem_trywait_any         plain_ksem_trywait_any
+#define ksem_wait_many           plain_ksem_wait_many
+#define ksem_pinned_wait_many    plain_ksem_pinned_wait_many
+#define ksem_shutdown            plain_ksem_shutdown
+#define ksem_pinned_shutdown     plain_ksem_pinned_shutdown
 #endif
 
 #else

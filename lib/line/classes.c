@@ -46,7 +46,7 @@ static struct line_act find_in_class(const struct line_view *view, uint32_t list
 static struct line_act choose_of_classes(const struct line_view *view, struct line_word w, bool newest)
 {
 	struct line_act best = {LINE_NONE, 0};
-	int64_t value = word_value(w);
+	int64_t value = word_left(w);
 	uint64_t best_ticket = 0;
 
 	for (uint32_t list = 0; list < LINE_LISTS && (list == 0 || most[list - 1] < value); list++) {

@@ -49,7 +49,7 @@ static struct line_act fifo_choose(const struct line_view *view, struct line_wor
 	act.slot = list_first(view, LINE_MAIN);
 	entry = act.slot ? entry_at(view, act.slot) : NULL;
 	if (entry)
-		act.kind = entry_act(entry, word_value(w));
+		act.kind = entry_act(entry, word_left(w));
 	if (act.kind == LINE_NONE && (w.low & LINE_SHUT)) {
 		act = turn_first(view, LINE_MAIN);
 		if (act.kind == LINE_NONE)

@@ -218,7 +218,7 @@ static bool may_need_service(struct line_word w)
 {
 	if (w.low & (LINE_SHUT | LINE_SWEEP))
 		return true;
-	return (w.low & LINE_WAITED) && word_value(w) > 0;
+	return (w.low & LINE_WAITED) && word_left(w) > 0;
 }
 
 static void clear_sweep(const struct line_view *view, struct line_word w)

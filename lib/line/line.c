@@ -91,7 +91,7 @@ int line_try_upto(struct line_view *view, uint32_t n, uint32_t *got)
 
 	for (;;) {
 		struct line_word w = settled_word(view, fair);
-		int64_t value = word_value(w);
+		int64_t value = word_left(w);
 
 		if (w.low & LINE_DEAD)
 			return EINVAL;
@@ -116,7 +116,7 @@ int line_try(struct line_view *view, uint32_t n)
 			return EINVAL;
 		if (n == 0)
 			return 0;
-		if ((fair && (w.low & LINE_WAITED)) || word_value(w) < n)
+		if ((fair && (w.low & LINE_WAITED)) || word_left(w) < n)
 			return EAGAIN;
 		if (cas_acq(&view->line->word.low, &w.low, w.low + n)) /* KSEM_ORD_1 acquire */
 			return 0;
@@ -130,7 +130,7 @@ int line_value(const struct line_view *view, uint32_t *value)
 
 	if (w.low & LINE_DEAD)
 		return EINVAL;
-	*value = word_value(w) > 0 ? (uint32_t)word_value(w) : 0;
+	*value = word_left(w) > 0 ? (uint32_t)word_left(w) : 0;
 	return 0;
 }
 

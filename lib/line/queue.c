@@ -49,7 +49,7 @@ static int join_queue(struct line_view *view, uint32_t n, uint32_t slot)
 		line_help(view, &op);
 		return EAGAIN;
 	}
-	if ((w.low & LINE_SHUT) && word_value(w) < n)
+	if ((w.low & LINE_SHUT) && word_left(w) < n)
 		return ESHUTDOWN;
 	line_prepare(view, slot, w, n);
 	if (!line_announce(view, w, LINE_JOIN, slot, &op))

@@ -177,7 +177,7 @@ static inline uint32_t word_limit(struct line_word w)
 	return (uint32_t)w.high;
 }
 
-static inline int64_t word_value(struct line_word w)
+static inline int64_t word_left(struct line_word w)
 {
 	return (int64_t)word_limit(w) - (int64_t)word_taken(w);
 }

@@ -23,8 +23,9 @@
 #include "line/prepare.h"
 #include "os/clock.h"
 
-#define WAITS_A_TRIAL 64                  /* waits without a budget, before one that yields */
-#define LOOK          INT64_C(1000000000) /* ns, the average time between looks of a sleeper */
+#define WAITS_A_TRIAL   64                  /* waits without a budget, before one that yields */
+#define LOOK            INT64_C(1000000000) /* ns, the average time between looks of a sleeper */
+#define LOOK_FOR_MEMORY INT64_C(5000000)    /* the same of one that has no place to wait: nobody wakes it */
 
 bool line_prepare(const struct line_view *view, uint32_t slot, struct line_word w, uint32_t n)
 {
@@ -58,7 +59,7 @@ static enum next next_of(const struct line_view *view, struct line_word w, uint3
 		line_help(view, &op);
 		return LOOK_AGAIN;
 	}
-	if (!waited && word_value(w) >= n)
+	if (!waited && word_left(w) >= n)
 		return TAKE;
 	if (!(w.low & LINE_SHUT))
 		return JOIN;
@@ -152,13 +153,13 @@ static atomic(uint32_t) *low_half(atomic(uint64_t) *word)
 	return (atomic(uint32_t) *)word + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
 }
 
-/* A random time, from half of LOOK to one and a half, so that not all sleepers look at once. */
-static struct deadline next_look(uint32_t slot)
+/* A random time, from half of `every` to one and a half, so that not all sleepers look at once. */
+static struct deadline next_look(int64_t every, uint32_t slot)
 {
 	struct deadline look = {CLOCK_MONOTONIC, clock_now(CLOCK_MONOTONIC)};
 	uint64_t mixed = ((uint64_t)look.time.tv_nsec + slot) * UINT64_C(0x9E3779B97F4A7C15);
 
-	look.time = clock_after(&look.time, LOOK / 2 + (int64_t)((mixed >> 32) * LOOK >> 32));
+	look.time = clock_after(&look.time, every / 2 + (int64_t)((mixed >> 32) * (uint64_t)every >> 32));
 	return look;
 }
 
@@ -174,20 +175,26 @@ static bool is_sooner(const struct deadline *deadline, const struct deadline *lo
 	return clock_between(&then, &deadline->time, 2 * LOOK) <= left;
 }
 
-/* Sleeps on a word of the line. EAGAIN: a sleeper of a shared line must look. */
-static int sleep_on(struct line_view *view, atomic(uint32_t) *word, uint32_t expected, uint32_t slot,
+/* Sleeps on a word of the line. EAGAIN: it is time to look, which is so every that many nanoseconds (0: never). */
+static int sleep_on(struct line_view *view, atomic(uint32_t) *word, uint32_t expected, uint32_t slot, int64_t every,
 		    const struct deadline *deadline)
 {
 	struct deadline look;
 	int error;
 
-	if (view->scope == FUTEX_PRIVATE)
+	if (every == 0)
 		return futex_wait_in(view->scope, word, expected, deadline);
-	look = next_look(slot);
+	look = next_look(every, slot);
 	if (is_sooner(deadline, &look))
 		return futex_wait_in(view->scope, word, expected, deadline);
 	error = futex_wait_in(view->scope, word, expected, &look);
 	return error == ETIMEDOUT ? EAGAIN : error;
+}
+
+/* How often sleepers look for what killed processes left undone: where there are other processes. */
+static int64_t looks(const struct line_view *view)
+{
+	return view->scope == FUTEX_SHARED ? LOOK : 0;
 }
 
 int line_sleep(struct line_view *view, uint32_t slot, const struct deadline *deadline)
@@ -203,7 +210,7 @@ int line_sleep(struct line_view *view, uint32_t slot, const struct deadline *dea
 			return 0;
 		x |= ENTRY_SLEEPS;
 	}
-	error = sleep_on(view, low_half(&entry->state), (uint32_t)x, slot, deadline);
+	error = sleep_on(view, low_half(&entry->state), (uint32_t)x, slot, looks(view), deadline);
 	if (error == EAGAIN && view->scope == FUTEX_SHARED)
 		line_look(view);
 	return error;
@@ -253,7 +260,7 @@ int line_sleep_at_door(struct line_view *view, const struct deadline *deadline)
 	if (slot != 0)
 		let_go(view, slot);
 	else
-		error = sleep_on(view, &line->door, door, 0, deadline);
+		error = sleep_on(view, &line->door, door, 0, no_memory ? LOOK_FOR_MEMORY : looks(view), deadline);
 	fetch_sub_seq(&line->at_door, 1); /* KSEM_ORD_25 release, KSEM_ORD_25 acquire */
 	if (error == EAGAIN && view->scope == FUTEX_SHARED)
 		line_look(view);

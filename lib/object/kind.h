@@ -41,6 +41,14 @@ struct semaphore_ops {
 	 */
 	const struct wait_policy *policy;
 
+	/* Can a waiter want more than one permit? */
+	bool waits_for_many;
+
+	/* As the calls of the contract. NULL: this kind can't. */
+	int (*shut_down)(struct ksem *ksem);
+	int (*set_limit)(struct ksem *ksem, uint32_t limit);
+	int (*metrics)(struct ksem *ksem, struct ksem_metrics *metrics);
+
 	/* How many threads wait. */
 	uint32_t (*waiters)(struct ksem *ksem);
 
@@ -49,12 +57,6 @@ struct semaphore_ops {
 	 * a thread waits; ENOMEM. Inside the fork gate, under the process's lock.
 	 */
 	int (*kill)(struct ksem *ksem);
-};
-
-/* Which waiter gets a permit. A semaphore's is constant (object.h: object_order). */
-enum object_order {
-	OBJECT_BARGING, /* any thread may take it */
-	OBJECT_ORDERS
 };
 
 /*

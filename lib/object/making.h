@@ -20,6 +20,14 @@ struct attributes {
 	bool limited; /* made with a limit, whatever it was */
 };
 
+/* The highest limit of an order other than barging: sums of a limit, a value and a count never pass 32 bits. */
+#define ATTRIBUTES_ORDERED_MAX (UINT32_C(1) << 30)
+
+static inline uint32_t attributes_highest(uint32_t order)
+{
+	return order == KSEM_BARGING ? KSEM_VALUE_MAX : ATTRIBUTES_ORDERED_MAX;
+}
+
 struct making {
 	const struct ksem_cred *owner;
 	const char *name; /* NULL: anonymous */

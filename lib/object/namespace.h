@@ -38,7 +38,9 @@ struct ksem_ns {
 /* What the semaphore's kind does. */
 static inline const struct semaphore_ops *semaphore_ops(const struct ksem *ksem)
 {
-	return object_ns(ksem)->ops->semaphores[object_order(ksem)];
+	const struct object_home *home = object_home(ksem);
+
+	return unlikely(object_has_line(ksem)) ? home->semaphores[OBJECT_LINE] : home->semaphores[OBJECT_BARGING];
 }
 
 /* Initializes a new namespace, except for what its kind adds. Defaults have been filled into the options. */

@@ -11,6 +11,7 @@
 #ifndef KSEM_OBJECT_OBJECT_H
 #define KSEM_OBJECT_OBJECT_H
 
+#include <errno.h>
 #include <sys/types.h>
 
 #include "base/compiler.h"
@@ -22,6 +23,7 @@
 #include "word/plain.h"
 
 struct name;
+struct semaphore_ops;
 
 struct ksem {
 	struct semaphore sem; /* atomic */
@@ -39,9 +41,17 @@ struct object_cold {
 	};
 };
 
+/* Where its waiters are, and so which of them gets a permit. A semaphore's is constant. */
+enum object_order {
+	OBJECT_BARGING, /* on an eventcount: whichever comes first. Those of default attributes */
+	OBJECT_LINE,    /* in a line: those of all others */
+	OBJECT_ORDERS
+};
+
 /* The cold part of a block's first unit, which is no semaphore: the same for all semaphores of the block. */
 struct object_home {
-	struct ksem_ns *ns;                   /* constant, as is what follows */
+	struct ksem_ns *ns;                                    /* constant, as is what follows */
+	const struct semaphore_ops *semaphores[OBJECT_ORDERS]; /* what each does, by its order */
 	void (*give_back)(struct ksem *ksem); /* called after its end and an epoch; NULL: its memory is its own */
 	void *of;                             /* the owner of the memory, for give_back */
 };
@@ -80,8 +90,9 @@ static inline mode_t object_mode(const struct ksem *ksem)
 	return object_cold(ksem)->sem.owners;
 }
 
-#define OBJECT_NAMED  1 /* constant: made by open, not by init */
-#define OBJECT_LISTED 2 /* under the namespace's lock: it counts for the limit, and foreach visits it */
+#define OBJECT_NAMED    1 /* constant: made by open, not by init */
+#define OBJECT_LISTED   2 /* under the namespace's lock: it counts for the limit, and foreach visits it */
+#define OBJECT_HAS_LINE 4 /* constant: it has a line (line/line.h), which `instead` leads to; its own word is dead */
 
 static inline bool object_is_named(const struct ksem *ksem)
 {
@@ -136,11 +147,13 @@ static inline struct plain *object_elsewhere(const struct ksem *ksem)
 	return object_elsewhere_of(ksem)->sem;
 }
 
-/* Which waiter gets a permit (enum object_order, kind.h): there is one order yet. */
-static inline unsigned object_order(const struct ksem *ksem)
+/* The word of most isn't dead, and then the cold part needn't be read. */
+static inline bool object_has_line(const struct ksem *ksem)
 {
-	(void)ksem;
-	return 0;
+	word_t word = load_rlx(&ksem->sem.word); /* relaxed: of one that has a line it was dead from the start */
+
+	return unlikely(word_is_dead(word)) &&
+	       load_rlx(&object_cold(ksem)->sem.owners_byte) & OBJECT_HAS_LINE; /* relaxed: constant */
 }
 
 /* The common case of a take, in the word, whichever memory that is in. False: nothing was done. */
@@ -175,14 +188,51 @@ static inline void object_init(struct ksem *ksem, const struct ksem_cred *owner,
 
 /* The same for an object whose semaphore is elsewhere, with id and tag. Its memory is all 0. */
 static inline void object_elsewhere_init(struct object_elsewhere *object, struct ksem_ns *ns,
-					 const struct ksem_cred *owner, bool named, mode_t mode, ksem_id_t id)
+					 const struct semaphore_ops *ops, const struct ksem_cred *owner, bool named,
+					 mode_t mode, ksem_id_t id)
 {
 	object->block.cold = object->unit[0].bytes;
 	object->unit[0].home.ns = ns;
+	object->unit[0].home.semaphores[OBJECT_BARGING] = ops;
 	object_init(&object->ksem, owner, named, mode, 0);
 	object_cold(&object->ksem)->id = id;
 	object->tag = id;
 	semaphore_kill(&object->ksem.sem);
+}
+
+/*
+ * Of an object whose own word is dead, since the semaphore is elsewhere or has a line: that word counts the threads of
+ * this process that wait, and says whether anything but them keeps the object (orphan). So a waiter leaves by one
+ * atomic operation, without a lock, and a fork's child finds no wait half counted.
+ *
+ * Enter: EINVAL: it is being ended. Leave is true where nothing else keeps the object: the caller ends it. So is
+ * abandon, where no waiter is left; under the namespace's lock.
+ */
+static inline int object_enter(struct ksem *ksem)
+{
+	word_t c = load_rlx(&ksem->sem.word); /* relaxed: the compare-and-swap checks it */
+
+	do {
+		if (word_is_orphan(c))
+			return EINVAL;
+	} while (!cas_rlx(&ksem->sem.word, &c, c + WORD_WAITER)); /* relaxed: one word decides who was first */
+	return 0;
+}
+
+static inline bool object_leave(struct ksem *ksem)
+{
+	word_t was = fetch_add_acq_rel(&ksem->sem.word, -WORD_WAITER); /* KSEM_ORD_3 release, KSEM_ORD_3 acquire */
+
+	return word_is_orphan(was) && word_waiters(was) == 1;
+}
+
+static inline bool object_abandon(struct ksem *ksem)
+{
+	word_t c = load_rlx(&ksem->sem.word); /* relaxed: the compare-and-swap checks it */
+
+	while (!cas_acq(&ksem->sem.word, &c, c | WORD_ORPHAN)) /* KSEM_ORD_3 acquire */
+		;
+	return word_waiters(c) == 0;
 }
 
 /* Takes a keep for a pin, in the read section in which the semaphore was found. EINVAL: it is being ended. */

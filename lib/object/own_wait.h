@@ -15,6 +15,8 @@
 
 struct own_wait {
 	struct ksem *ksem; /* in whose word it is registered, or which it must end; NULL: none */
+	uint32_t slot;     /* of a semaphore with a line: its entry there; 0: none */
+	int64_t begun;     /* of one whose waits are measured: when, in nanoseconds */
 	bool registered;   /* of a semaphore that is elsewhere: it is registered in the word there, too */
 };
 

@@ -34,12 +34,12 @@ void reclaim_add(struct reclaim *list, struct retired *retired, size_t bytes)
 	list->bytes += bytes;
 }
 
-void reclaim_add_ended(struct reclaim *list, struct ksem *ksem)
+void reclaim_add_ended(struct reclaim *list, struct ksem *ksem, size_t bytes)
 {
 	object_cold(ksem)->next_retired = list->ended;
 	list->ended = ksem;
 	list->blocks++;
-	list->bytes += sizeof(struct semaphore_unit) + COLD_BYTES;
+	list->bytes += sizeof(struct semaphore_unit) + COLD_BYTES + bytes;
 }
 
 void reclaim_join(struct reclaim *list, struct reclaim *from)

@@ -50,8 +50,8 @@ struct reclaim {
 /* Adds a block of that size, whose first member is *retired, to a list. */
 void reclaim_add(struct reclaim *list, struct retired *retired, size_t bytes);
 
-/* Adds a semaphore that has ended, in its namespace's memory: its number is to be free again. */
-void reclaim_add_ended(struct reclaim *list, struct ksem *ksem);
+/* Adds a semaphore that has ended, in its namespace's memory: its number is to be free again, and so many bytes. */
+void reclaim_add_ended(struct reclaim *list, struct ksem *ksem, size_t bytes);
 
 /* Moves all of one list to another. */
 void reclaim_join(struct reclaim *list, struct reclaim *from);

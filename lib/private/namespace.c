@@ -15,6 +15,7 @@
 #include "object/names.h"
 #include "object/own_wait.h"
 #include "os/fork.h"
+#include "private/lined.h"
 #include "private/semaphore.h"
 
 static struct numbers *numbers_of(struct ksem_ns *ns)
@@ -46,6 +47,7 @@ static bool name_exists(const struct ksem_ns *ns, const char *name, size_t lengt
 static int make_locked(struct ksem_ns *ns, const struct making *making, struct ids *ids, struct ksem **made,
 		       struct reclaim *garbage)
 {
+	struct lined *lined = NULL;
 	struct name *name = NULL;
 	struct ksem *ksem;
 	ksem_id_t id;
@@ -61,9 +63,16 @@ static int make_locked(struct ksem_ns *ns, const struct making *making, struct i
 		if (!name)
 			goto no_name;
 	}
+	if (!attributes_are_default(making->attributes)) {
+		lined = lined_new(making);
+		if (!lined)
+			goto no_line;
+	}
 	if (ids_reserve(ids, garbage))
 		goto no_room;
 	object_init(ksem, making->owner, making->name, making->mode, making->value);
+	if (lined)
+		lined_give(lined, ksem);
 	if (name)
 		life_take(&object_cold(ksem)->life, life_keep());
 	object_cold(ksem)->name = name;
@@ -76,6 +85,9 @@ static int make_locked(struct ksem_ns *ns, const struct making *making, struct i
 	return 0;
 
 no_room:
+	if (lined)
+		lined_free(lined);
+no_line:
 	memory_free(name);
 no_name:
 	numbers_untake(numbers_of(ns), ksem);
@@ -87,7 +99,7 @@ static int make(struct ksem_ns *ns, const struct making *making, struct ids *ids
 {
 	int error;
 
-	if (!attributes_are_default(making->attributes))
+	if (!attributes_are_default(making->attributes) && (making->attributes->flags & KSEM_UNDO || !line_works()))
 		return ENOTSUP;
 	pthread_mutex_lock(&ns->lock);
 	error = make_locked(ns, making, ids, made, garbage);
@@ -191,7 +203,10 @@ static bool describe(struct ksem *ksem, struct ksem_info *info)
 	const struct object_cold *cold = object_cold(ksem);
 
 	memset(info, 0, sizeof(*info));
-	if (semaphore_snapshot(&ksem->sem, &info->value, &info->waiters) != 0)
+	info->limit = KSEM_VALUE_MAX;
+	info->order = KSEM_BARGING;
+	if (object_has_line(ksem) ? lined_describe(ksem, info) :
+				    semaphore_snapshot(&ksem->sem, &info->value, &info->waiters))
 		return false;
 	info->id = cold->id;
 	if (cold->name)
@@ -200,8 +215,6 @@ static bool describe(struct ksem *ksem, struct ksem_info *info)
 	info->uid = cold->owner.uid;
 	info->gid = cold->owner.gid;
 	info->mode = object_mode(ksem);
-	info->limit = KSEM_VALUE_MAX;
-	info->order = KSEM_BARGING;
 	return true;
 }
 
@@ -243,7 +256,9 @@ static int foreach(struct ksem_ns *ns, int (*visit)(const struct ksem_info *info
 static bool drop(struct ksem_ns *ns, struct ksem *ksem, life_t less)
 {
 	(void)ns;
-	return life_drop(&object_cold(ksem)->life, less) && semaphore_abandon(&ksem->sem);
+	if (!life_drop(&object_cold(ksem)->life, less))
+		return false;
+	return object_has_line(ksem) ? object_abandon(ksem) : semaphore_abandon(&ksem->sem);
 }
 
 static void forget(struct ksem_ns *ns, struct ksem *ksem)
@@ -256,7 +271,7 @@ static void forget(struct ksem_ns *ns, struct ksem *ksem)
 static void end(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
 {
 	numbers_unlist(numbers_of(ns), ksem);
-	reclaim_add_ended(garbage, ksem);
+	reclaim_add_ended(garbage, ksem, object_has_line(ksem) ? sizeof(struct lined) : 0);
 }
 
 static void free_all(struct ksem_ns *ns)
@@ -274,13 +289,16 @@ static void child_after_fork(struct ksem_ns *ns, bool prepared, struct reclaim *
 
 	(void)prepared;
 	while ((ksem = numbers_next(numbers_of(ns), &cursor))) {
-		if (semaphore_after_fork(&ksem->sem, ksem == own_wait.ksem) && namespace_end(ns, ksem, garbage))
+		bool ends = object_has_line(ksem) ? lined_after_fork(ksem) :
+						    semaphore_after_fork(&ksem->sem, ksem == own_wait.ksem);
+
+		if (ends && namespace_end(ns, ksem, garbage))
 			return;
 	}
 }
 
 static const struct namespace_ops private_namespace_ops = {
-	.semaphores = {[OBJECT_BARGING] = &private_semaphore_ops},
+	.semaphores = {[OBJECT_BARGING] = &private_semaphore_ops, [OBJECT_LINE] = &lined_semaphore_ops},
 	.enter = enter,
 	.make = make,
 	.find = find,

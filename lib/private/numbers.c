@@ -19,6 +19,8 @@
 
 #include "base/compiler.h"
 #include "base/memory.h"
+#include "object/namespace.h"
+#include "private/lined.h"
 
 #ifndef NUMBERS_BITS_LEAST
 #define NUMBERS_BITS_LEAST 20 /* bits of a number, so that there are enough while some wait for an epoch */
@@ -117,6 +119,10 @@ static void numbers_give_back(struct ksem *ksem)
 	ksem_id_t id = object_id(ksem);
 	uint64_t head = load_rlx(&numbers->free); /* relaxed: the compare-and-swap checks it */
 
+	if (object_has_line(ksem)) {
+		lined_free(lined_of(ksem));
+		store_rlx(&object_cold(ksem)->sem.owners_byte, 0); /* relaxed: nobody sees it any more */
+	}
 	memory_rest(&ksem->sem, sizeof(ksem->sem));
 	memory_rest(&object_cold(ksem)->life, sizeof(life_t));
 	if (id >> numbers->bits < UINT64_MAX >> numbers->bits) {
@@ -140,12 +146,18 @@ void numbers_drop(struct numbers *numbers)
 
 static void make_blocks(struct numbers *numbers, struct numbers_chunk *chunk, uint64_t units)
 {
+	const struct semaphore_ops *const *ops = numbers->ns->ops->semaphores;
+
 	for (uint64_t first = 0; first < units; first += BLOCK_UNITS) {
 		struct semaphore_block *block = (void *)&chunk->units[first];
 
 		block->cold = chunk->cold + first * COLD_BYTES;
-		*(struct object_home *)(void *)block->cold =
-			(struct object_home){.ns = numbers->ns, .give_back = numbers_give_back, .of = numbers};
+		*(struct object_home *)(void *)block->cold = (struct object_home){
+			.ns = numbers->ns,
+			.semaphores = {ops[OBJECT_BARGING], ops[OBJECT_LINE]},
+			.give_back = numbers_give_back,
+			.of = numbers,
+		};
 	}
 }
 

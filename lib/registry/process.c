@@ -104,7 +104,7 @@ static void process_retire(struct ksem_proc *proc, struct reclaim *garbage)
 {
 	pthread_mutex_destroy(&proc->lock);
 	if (proc->number)
-		reclaim_add_ended(garbage, proc->number);
+		reclaim_add_ended(garbage, proc->number, 0);
 	reclaim_add(garbage, block_of(proc), PROCESS_BYTES);
 }
 

@@ -45,9 +45,9 @@ static int spin_and_take(struct spin *spin, struct ksem *ksem, enum spin_next *n
 }
 
 /* Waits. Ends the read section in which it begins. */
-static int wait(struct ksem *ksem, const struct deadline *deadline)
+static int wait(struct ksem *ksem, uint32_t want, const struct deadline *deadline)
 {
-	struct waiter waiter = {.policy = semaphore_ops(ksem)->policy, .sem = ksem, .want = 1, .deadline = deadline};
+	struct waiter waiter = {.policy = semaphore_ops(ksem)->policy, .sem = ksem, .want = want, .deadline = deadline};
 	int error = waiter.policy->enter(&waiter);
 
 	rcu_leave();
@@ -55,6 +55,18 @@ static int wait(struct ksem *ksem, const struct deadline *deadline)
 		error = waiter_wait(&waiter);
 	if (unlikely(waiter.last))
 		own_wait_end_orphan(ksem);
+	return error;
+}
+
+int waiting_many_pinned(struct ksem *ksem, uint32_t count, const struct deadline *deadline)
+{
+	struct cancel cancel = cancel_disable();
+	int error;
+
+	fork_settle();
+	rcu_enter();
+	error = wait(ksem, count, deadline);
+	cancel_restore(cancel);
 	return error;
 }
 
@@ -66,6 +78,8 @@ static __attribute__((noinline)) int spin_or_wait_pinned(struct ksem *ksem, cons
 	struct cancel cancel;
 	int error;
 
+	if (object_has_line(ksem)) /* which spins by itself */
+		return waiting_many_pinned(ksem, 1, deadline);
 	while ((error = spin_and_take(&spin, ksem, &next)) == EAGAIN && next == SPIN_REST)
 		spin_rest();
 	if (error != EAGAIN)
@@ -73,7 +87,7 @@ static __attribute__((noinline)) int spin_or_wait_pinned(struct ksem *ksem, cons
 	cancel = cancel_disable();
 	fork_settle();
 	rcu_enter();
-	error = wait(ksem, deadline);
+	error = wait(ksem, 1, deadline);
 	cancel_restore(cancel);
 	return error;
 }
@@ -103,19 +117,34 @@ static void end_wait(struct ksem_proc *proc)
 }
 
 /* In the read section in which the semaphore was found; ends it. EINVAL: exec or exit of the process is in progress. */
-static int wait_by_id(struct ksem_proc *proc, struct ksem *ksem, const struct deadline *deadline)
+static int wait_by_id(struct ksem_proc *proc, struct ksem *ksem, uint32_t want, const struct deadline *deadline)
 {
 	struct cancel cancel = cancel_disable();
 	int error = EINVAL;
 
 	if (begin_wait(proc)) {
-		error = wait(ksem, deadline);
+		error = wait(ksem, want, deadline);
 		end_wait(proc);
 	} else {
 		rcu_leave();
 	}
 	cancel_restore(cancel);
 	return error;
+}
+
+int waiting_many_found(struct ksem_proc *proc, ksem_id_t id, struct ksem *ksem, uint32_t count,
+		       const struct deadline *deadline)
+{
+	if (unlikely(fork_is_new_child())) {
+		rcu_leave();
+		fork_settle();
+		rcu_enter();
+		ksem = process_find(proc, id);
+	}
+	if (likely(ksem))
+		return wait_by_id(proc, ksem, count, deadline);
+	rcu_leave();
+	return EINVAL;
 }
 
 /* After EAGAIN, in that read section. */
@@ -126,9 +155,11 @@ static __attribute__((noinline)) int spin_or_wait(struct ksem_proc *proc, ksem_i
 	enum spin_next next;
 	int error;
 
+	if (object_has_line(ksem))
+		return waiting_many_found(proc, id, ksem, 1, deadline);
 	while ((error = spin_and_take(&spin, ksem, &next)) == EAGAIN) {
 		if (likely(!fork_is_new_child()) && next == SPIN_SLEEP)
-			return wait_by_id(proc, ksem, deadline);
+			return wait_by_id(proc, ksem, 1, deadline);
 		rcu_leave(); /* it mustn't delay epochs while others run; the id may be closed meanwhile */
 		fork_settle();
 		if (next == SPIN_REST)
@@ -146,7 +177,7 @@ static __attribute__((noinline)) int spin_or_wait(struct ksem_proc *proc, ksem_i
 
 int waiting_found(struct ksem_proc *proc, ksem_id_t id, struct ksem *ksem, const struct deadline *deadline)
 {
-	int error = likely(ksem) ? semaphore_ops(ksem)->take_soon(ksem) : EINVAL;
+	int error = semaphore_ops(ksem)->take_soon(ksem);
 
 	if (unlikely(error == EAGAIN))
 		return spin_or_wait(proc, id, ksem, deadline);

@@ -84,7 +84,7 @@ bool held_drop(struct ksem_ns *ns, struct ksem *ksem, life_t less)
 	bool last;
 
 	pthread_mutex_lock(&ns->lock);
-	last = life_drop(&object_cold(ksem)->life, less) && shared_abandon(ksem);
+	last = life_drop(&object_cold(ksem)->life, less) && object_abandon(ksem);
 	if (!last)
 		shared_tell_refs(ksem);
 	pthread_mutex_unlock(&ns->lock);

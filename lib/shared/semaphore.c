@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "object/namespace.h"
 #include "shared/census.h"
 #include "shared/liveness.h"
 
@@ -17,7 +18,8 @@ int shared_new(struct ksem_ns *ns, struct directory *directory, const struct fil
 
 	if (!shared)
 		return ENOMEM;
-	object_elsewhere_init(&shared->object, ns, &file->owner, named, file->mode, file->id);
+	object_elsewhere_init(&shared->object, ns, ns->ops->semaphores[OBJECT_BARGING], &file->owner, named, file->mode,
+			      file->id);
 	shared->page = file->page;
 	shared->object.sem = &file->page->sem;
 	shared->device = file->device;
@@ -224,33 +226,6 @@ int shared_deregister(struct ksem *ksem, bool give_up, bool seen)
 	if (error != EAGAIN)
 		holder_end_wait(shared->record.holder);
 	return error;
-}
-
-int shared_enter(struct ksem *ksem)
-{
-	word_t c = load_rlx(&ksem->sem.word); /* relaxed: the compare-and-swap checks it */
-
-	do {
-		if (word_is_orphan(c))
-			return EINVAL;
-	} while (!cas_rlx(&ksem->sem.word, &c, c + WORD_WAITER)); /* relaxed: one word decides who was first */
-	return 0;
-}
-
-bool shared_leave(struct ksem *ksem)
-{
-	word_t was = fetch_add_acq_rel(&ksem->sem.word, -WORD_WAITER); /* KSEM_ORD_3 release, KSEM_ORD_3 acquire */
-
-	return word_is_orphan(was) && word_waiters(was) == 1;
-}
-
-bool shared_abandon(struct ksem *ksem)
-{
-	word_t c = load_rlx(&ksem->sem.word); /* relaxed: the compare-and-swap checks it */
-
-	while (!cas_acq(&ksem->sem.word, &c, c | WORD_ORPHAN)) /* KSEM_ORD_3 acquire */
-		;
-	return word_waiters(c) == 0;
 }
 
 int shared_take_back(struct ksem *ksem)

@@ -88,13 +88,6 @@ int shared_snapshot(struct ksem *ksem, uint32_t *value, uint32_t *waiters);
 uint32_t shared_waiters(struct ksem *ksem);
 
 /*
- * Around a wait of one thread, after it has spun. Enter: 0; EINVAL: the semaphore is being ended. Leave: true if
- * nothing else keeps the semaphore alive; the caller ends it.
- */
-int shared_enter(struct ksem *ksem);
-bool shared_leave(struct ksem *ksem);
-
-/*
  * The wait itself, as plain_take_or_register, plain_arm_shared and plain_leave. This process's record counts the
  * thread while it is registered. shared_deregister is EINVAL if the semaphore is dead nevertheless.
  *
@@ -104,12 +97,6 @@ bool shared_leave(struct ksem *ksem);
 int shared_take_or_register(struct ksem *ksem);
 int shared_arm(struct ksem *ksem, struct waiter *waiter, bool seen);
 int shared_deregister(struct ksem *ksem, bool give_up, bool seen);
-
-/*
- * Call it when nothing but waiters keeps the semaphore alive any more. True: there are no waiters, and the caller ends
- * it. Under the namespace's lock.
- */
-bool shared_abandon(struct ksem *ksem);
 
 /* Takes one reference to an orphan. EINVAL: it is being ended. Under the namespace's lock. */
 int shared_take_back(struct ksem *ksem);

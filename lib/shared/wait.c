@@ -22,14 +22,14 @@
 /* One fewer keeps the semaphore in this process. In a read section. */
 static void leave_object(struct waiter *waiter)
 {
-	waiter->last = shared_leave(waiter->sem);
+	waiter->last = object_leave(waiter->sem);
 	if (!waiter->last)
 		own_wait.ksem = NULL;
 }
 
 static int enter(struct waiter *waiter)
 {
-	int error = shared_enter(waiter->sem);
+	int error = object_enter(waiter->sem);
 
 	if (error)
 		return error;

@@ -26,9 +26,15 @@ struct semaphore {
 };
 
 struct semaphore_cold {
-	atomic(uint32_t) eventcount; /* atomic: what waiters sleep on (wait/eventcount.h) */
-	atomic(int32_t)
-		woken; /* atomic: sleepers that were woken and haven't looked yet, or less (wait/eventcount.h) */
+	union {
+		struct {
+			atomic(uint32_t) eventcount; /* atomic: what waiters sleep on (wait/eventcount.h) */
+
+			/* atomic: sleepers that were woken and haven't looked yet, or less (wait/eventcount.h) */
+			atomic(int32_t) woken;
+		};
+		void *instead; /* constant: of one whose word is dead from the start, what its owner has instead */
+	};
 	atomic(slots_t) slots;       /* atomic; which slots it has (percpu/slots.h) */
 	atomic(uint8_t) spin;        /* atomic: how long to spin before sleeping, in SPIN_UNITs (wait/spin.h) */
 	atomic(uint8_t) owners_byte; /* atomic; as `owners` below */

@@ -206,17 +206,47 @@ static void attributes_count_for_the_maker_but_are_checked_for_all(void **state)
 }
 
 /* Said in the manual pages, for as long as it is so. */
-static void attributes_that_are_right_but_not_default_are_ENOTSUP(void **state)
+static void what_can_not_be_made_yet_is_ENOTSUP(void **state)
 {
 	struct world *world = *state;
+	int in_directory = world->dir ? ENOTSUP : 0;
 
-	both_answer(ENOTSUP, world, ATTR(.limit = 3), 3);
-	both_answer(ENOTSUP, world, ATTR(.limit = KSEM_VALUE_MAX), 3);
-	both_answer(ENOTSUP, world, ATTR(.order = KSEM_FIFO), 4000000);
-	both_answer(ENOTSUP, world, ATTR(.order = KSEM_LIFO, .limit = 4000000), 4000000);
-	both_answer(ENOTSUP, world, ATTR(.flags = KSEM_METRICS), 3);
 	both_answer(ENOTSUP, world, ATTR(.flags = KSEM_UNDO, .limit = 3), 3);
+	both_answer(in_directory, world, ATTR(.limit = 3), 3);
+	both_answer(in_directory, world, ATTR(.limit = KSEM_VALUE_MAX), 3);
+	both_answer(in_directory, world, ATTR(.order = KSEM_FIFO), 4000000);
+	both_answer(in_directory, world, ATTR(.order = KSEM_LIFO, .limit = 4000000), 4000000);
+	both_answer(in_directory, world, ATTR(.flags = KSEM_METRICS), 3);
 	assert_int_equal(semaphores_in(world->ns), 0);
+}
+
+/* The same of calls on semaphores with default attributes, which can't keep several wants apart, nor be shut. */
+static void calls_that_default_attributes_do_not_allow_are_ENOTSUP(void **state)
+{
+	const struct timespec past = {0, 0};
+	struct world *world = *state;
+	struct ksem_metrics metrics = {.size = sizeof(metrics)};
+	struct ksem *pin;
+	ksem_id_t id;
+
+	OK(ksem_init(world->proc, 5, &id));
+	OK(ksem_pin(world->proc, id, &pin));
+	OK(ksem_wait_many(world->proc, id, 2, CLOCK_MONOTONIC, NULL));
+	OK(ksem_pinned_wait_many(pin, 2, CLOCK_MONOTONIC, &past));
+	FAILS(ENOTSUP, ksem_wait_many(world->proc, id, 2, CLOCK_MONOTONIC, &past));
+	FAILS(ENOTSUP, ksem_pinned_wait_many(pin, 2, CLOCK_MONOTONIC, NULL));
+	assert_int_equal(value_of(world->proc, id), 1);
+	OK(ksem_wait_many(world->proc, id, 1, CLOCK_MONOTONIC, NULL));
+	FAILS(ETIMEDOUT, ksem_wait_many(world->proc, id, 1, CLOCK_MONOTONIC, &past));
+	FAILS(ETIMEDOUT, ksem_pinned_wait_many(pin, 1, CLOCK_MONOTONIC, &past));
+	OK(ksem_wait_many(world->proc, id, 0, CLOCK_MONOTONIC, NULL));
+	FAILS(ENOTSUP, ksem_shutdown(world->proc, id));
+	FAILS(ENOTSUP, ksem_pinned_shutdown(pin));
+	FAILS(ENOTSUP, ksem_metrics(world->proc, id, &metrics));
+	FAILS(EINVAL, ksem_set_limit(world->proc, id, 5)); /* made without a limit */
+	FAILS(EINVAL, ksem_pinned_set_limit(pin, 5));
+	ksem_unpin(pin);
+	OK(ksem_destroy(world->proc, id));
 }
 
 int main(void)
@@ -231,7 +261,8 @@ int main(void)
 		world_test(limits_and_values_that_cannot_be_are_EINVAL),
 		world_test(null_comes_before_attributes_and_these_before_all_else),
 		world_test(attributes_count_for_the_maker_but_are_checked_for_all),
-		world_test(attributes_that_are_right_but_not_default_are_ENOTSUP),
+		world_test(what_can_not_be_made_yet_is_ENOTSUP),
+		world_test(calls_that_default_attributes_do_not_allow_are_ENOTSUP),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

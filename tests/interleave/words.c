@@ -30,7 +30,7 @@ static void enter(unsigned which)
 	struct shared *shared = memory_alloc(sizeof(*shared), _Alignof(struct shared));
 	struct reclaim old = RECLAIM_NONE;
 
-	object_elsewhere_init(&shared->object, NULL, &(struct ksem_cred){0, 0}, false, 0600, id_of(which));
+	object_elsewhere_init(&shared->object, NULL, NULL, &(struct ksem_cred){0, 0}, false, 0600, id_of(which));
 	shared->page = pages[which];
 	shared->object.sem = &pages[which]->sem;
 	if (ids_reserve(&ids, &old))

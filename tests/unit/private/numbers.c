@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "failing_memory.h"
+#include "object/namespace.h"
 #include "private/numbers.h"
 
 static int counted(void **state)
@@ -26,9 +27,12 @@ static int all_given_back(void **state)
 	return 0;
 }
 
+static const struct namespace_ops no_ops;
+static struct ksem_ns ns = {.ops = &no_ops};
+
 static struct numbers *numbers_for(uint32_t max)
 {
-	struct numbers *numbers = numbers_new(NULL, max);
+	struct numbers *numbers = numbers_new(&ns, max);
 
 	assert_non_null(numbers);
 	return numbers;
@@ -213,7 +217,7 @@ static void an_id_leads_to_where_its_semaphore_stands(void **state)
 
 		assert_ptr_equal(first + (object_id(ksem) & ((numbers->reserved - 1) << IDS_NUMBER_SHIFT)), ksem);
 		assert_true(object_is_private(ksem));
-		assert_null(object_ns(ksem));
+		assert_ptr_equal(object_ns(ksem), &ns);
 	}
 	/* All of it can be read, and beyond what is used there is nothing. */
 	assert_true(load_rlx(&numbers->range[numbers->reserved - 1].tag) == 0);
