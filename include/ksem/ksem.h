@@ -204,15 +204,15 @@ int ksem_unlink(struct ksem_proc *proc, const char *name) KSEM_NOTHROW;
 int ksem_post(struct ksem_proc *proc, ksem_id_t id) KSEM_NOTHROW;
 
 /*
- * Adds count to the value, or nothing, and wakes as many waiters as can go on. Never blocks. Count 0 does nothing.
- * EOVERFLOW: the value would pass KSEM_VALUE_MAX.
+ * Adds count to the value, or nothing, and wakes as many waiters as can go on. Never blocks. May be called from a signal
+ * handler. Count 0 does nothing. EOVERFLOW: the value would pass KSEM_VALUE_MAX.
  */
 int ksem_post_many(struct ksem_proc *proc, ksem_id_t id, unsigned int count) KSEM_NOTHROW;
 
 /* Blocks while the value is 0; then takes 1 from it. ESHUTDOWN. EINTR: a signal handler without SA_RESTART ran. */
 int ksem_wait(struct ksem_proc *proc, ksem_id_t id) KSEM_NOTHROW KSEM_RESULT;
 
-/* The same, but never blocks. EAGAIN: the value was 0 at some instant of the call. */
+/* The same, but never blocks. May be called from a signal handler. EAGAIN: the value was 0 at some instant of the call. */
 int ksem_trywait(struct ksem_proc *proc, ksem_id_t id) KSEM_NOTHROW KSEM_RESULT;
 
 /*
@@ -295,8 +295,7 @@ int ksem_pin(struct ksem_proc *proc, ksem_id_t id, struct ksem **sem) KSEM_NOTHR
 void ksem_unpin(struct ksem *sem) KSEM_NOTHROW;
 
 /*
- * As the calls by id. Post, trywait_many and trywait_upto may be called from a signal handler, the others not. EINVAL:
- * the semaphore was destroyed.
+ * As the calls by id, and may be called from a signal handler where these may. EINVAL: the semaphore was destroyed.
  */
 int ksem_pinned_post(struct ksem *sem) KSEM_NOTHROW;
 int ksem_pinned_post_many(struct ksem *sem, unsigned int count) KSEM_NOTHROW;
