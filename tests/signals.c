@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Signals: posts and tries from handlers that interrupt every instruction of other calls, and waits that handlers end or don't.
+ * Signals: posts and tries from handlers that interrupt every instruction of other calls, and waits that handlers end
+ * or don't.
  */
 #include "support.h"
 

@@ -204,15 +204,17 @@ int ksem_unlink(struct ksem_proc *proc, const char *name) KSEM_NOTHROW;
 int ksem_post(struct ksem_proc *proc, ksem_id_t id) KSEM_NOTHROW;
 
 /*
- * Adds count to the value, or nothing, and wakes as many waiters as can go on. Never blocks. May be called from a signal
- * handler. Count 0 does nothing. EOVERFLOW: the value would pass KSEM_VALUE_MAX.
+ * Adds count to the value, or nothing, and wakes as many waiters as can go on. Never blocks. May be called from a
+ * signal handler. Count 0 does nothing. EOVERFLOW: the value would pass KSEM_VALUE_MAX.
  */
 int ksem_post_many(struct ksem_proc *proc, ksem_id_t id, unsigned int count) KSEM_NOTHROW;
 
 /* Blocks while the value is 0; then takes 1 from it. ESHUTDOWN. EINTR: a signal handler without SA_RESTART ran. */
 int ksem_wait(struct ksem_proc *proc, ksem_id_t id) KSEM_NOTHROW KSEM_RESULT;
 
-/* The same, but never blocks. May be called from a signal handler. EAGAIN: the value was 0 at some instant of the call. */
+/*
+ * The same, but never blocks. May be called from a signal handler. EAGAIN: the value was 0 at some instant of the call.
+ */
 int ksem_trywait(struct ksem_proc *proc, ksem_id_t id) KSEM_NOTHROW KSEM_RESULT;
 
 /*
