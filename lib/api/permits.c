@@ -36,6 +36,20 @@ PLAIN int ksem_post_many(struct ksem_proc *proc, ksem_id_t id, unsigned int coun
 	return post_found(proc, id, count);
 }
 
+/* Takes by the sequence, or by `refused`, which is constant. */
+static ALWAYS_INLINE int take_by_id(struct ksem_proc *proc, ksem_id_t id, int (*refused)(struct ksem_proc *, ksem_id_t))
+{
+	if (unlikely(!process_is_private(proc))) {
+		if (unlikely(!proc))
+			return EINVAL;
+		if (likely(process_take_elsewhere(proc, id)))
+			return apart(0);
+	} else if (likely(process_take(proc, id))) {
+		return 0;
+	}
+	return refused(proc, id);
+}
+
 /* A wait that the sequence refused. It first tries the common case of the word again. */
 static __attribute__((noinline)) int wait_found(struct ksem_proc *proc, ksem_id_t id)
 {
@@ -55,15 +69,7 @@ static __attribute__((noinline)) int wait_found(struct ksem_proc *proc, ksem_id_
 
 PLAIN int ksem_wait(struct ksem_proc *proc, ksem_id_t id)
 {
-	if (unlikely(!process_is_private(proc))) {
-		if (unlikely(!proc))
-			return EINVAL;
-		if (likely(process_take_elsewhere(proc, id)))
-			return apart(0);
-	} else if (likely(process_take(proc, id))) {
-		return 0;
-	}
-	return wait_found(proc, id);
+	return take_by_id(proc, id, wait_found);
 }
 
 /* A take that the sequence refused. */
@@ -74,15 +80,7 @@ static __attribute__((noinline)) int take_found(struct ksem_proc *proc, ksem_id_
 
 PLAIN int ksem_trywait(struct ksem_proc *proc, ksem_id_t id)
 {
-	if (unlikely(!process_is_private(proc))) {
-		if (unlikely(!proc))
-			return EINVAL;
-		if (likely(process_take_elsewhere(proc, id)))
-			return apart(0);
-	} else if (likely(process_take(proc, id))) {
-		return 0;
-	}
-	return take_found(proc, id);
+	return take_by_id(proc, id, take_found);
 }
 
 PLAIN int ksem_clockwait(struct ksem_proc *proc, ksem_id_t id, clockid_t clock, const struct timespec *deadline)
