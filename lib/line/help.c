@@ -62,7 +62,8 @@ static atomic(uint32_t) *low_half(atomic(uint64_t) *word)
 }
 
 /*
- * Wakes the owner of a decided entry, and notes that, so that later helpers needn't. True: the entry says that its
+ * Wakes the owner of a decided entry, and notes that, so that later helpers needn't. The note is made before the
+ * operation ends, so no late helper changes the state while the owner frees the entry. True: the entry says that its
  * owner sleeps, but the kernel found no sleeper.
  */
 static bool wake_owner(const struct line_view *view, struct line_entry *entry, uint64_t x)
@@ -73,7 +74,10 @@ static bool wake_owner(const struct line_view *view, struct line_entry *entry, u
 	if (!(x & ENTRY_SLEEPS) || (state_of(x) != ENTRY_GRANTED && state_of(x) != ENTRY_TURNED))
 		return false;
 	found = futex_wake_in(view->scope, low_half(&entry->state), 1);
-	cas_acq_rel(&entry->state, &x, woken); /* KSEM_ORD_24 release, KSEM_ORD_24 acquire: a hint */
+	for (uint64_t is = x; is == x;) {
+		if (cas_acq_rel(&entry->state, &is, woken)) /* KSEM_ORD_24 release, KSEM_ORD_24 acquire */
+			break;
+	}
 	return found == 0;
 }
 
