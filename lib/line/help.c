@@ -112,7 +112,7 @@ static struct line_word word_after(const struct line_view *view, const struct li
 	if (op->kind == LINE_GRANT && state_of(x) == ENTRY_GRANTED)
 		taken += state_need(x);
 	else if (op->kind == LINE_GIVE && state_of(x) == ENTRY_GIVEN)
-		taken -= state_need(x);
+		taken -= state_need(x) < taken ? state_need(x) : taken; /* others may have posted in its stead */
 	w.low = (w.low & ~(LINE_BUSY | LINE_WAITED | UINT32_MAX)) | (waited ? LINE_WAITED : 0) | taken;
 	w.high &= ~((UINT64_C(1) << LINE_HIGH_SHIFT) - (UINT64_C(1) << 32));
 	return w;

@@ -651,6 +651,26 @@ static void permits_that_were_granted_to_the_dead_come_back_once(void **state)
 	ended(view);
 }
 
+/* Others may have posted the permits of a dead process before it was noticed. The value never passes the limit. */
+static void permits_that_came_back_already_are_not_made(void **state)
+{
+	struct fixture f;
+	struct line_view *view = line_of(&f, 3, 3, LINE_FIFO);
+
+	(void)state;
+	OK(line_try(view, 3));
+	enter_as(view, 2, 7);
+	OK(line_post(view, 2));
+	OK(line_post(view, 2));
+	assert_int_equal(value_now(view), 2);
+	dead[7] = true;
+	line_reap(view);
+	assert_int_equal(value_now(view), 3);
+	FAILS(EOVERFLOW, line_post(view, 1));
+	OK(line_try(view, 3));
+	ended(view);
+}
+
 static void one_that_died_before_it_was_in_line_is_let_go(void **state)
 {
 	struct fixture f;
@@ -950,6 +970,7 @@ int main(void)
 		cmocka_unit_test(threads_and_queues_wait_in_one_order),
 		cmocka_unit_test(what_the_dead_waited_for_goes_to_others),
 		cmocka_unit_test(permits_that_were_granted_to_the_dead_come_back_once),
+		cmocka_unit_test(permits_that_came_back_already_are_not_made),
 		cmocka_unit_test(one_that_died_before_it_was_in_line_is_let_go),
 		cmocka_unit_test(a_queue_that_died_leaves_nothing),
 		cmocka_unit_test(a_post_goes_on_to_the_next_if_the_first_is_dead),
