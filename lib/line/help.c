@@ -147,14 +147,20 @@ static bool append_to(const struct line_view *view, const struct line_op *op, st
 	return append(view, op, ready);
 }
 
-static void tell_queue(const struct line_view *view, const struct line_op *op, const struct line_entry *entry)
+/* False: the operation is over; then another helper has told it. What is read here may be of the entry's next use. */
+static bool tell_queue(const struct line_view *view, const struct line_op *op, const struct line_entry *entry)
 {
 	uint32_t ready = load_rlx(&entry->ready); /* relaxed: as above */
 	const struct line_entry *head = ready ? entry_at(view, ready) : NULL;
+	uint32_t holder = load_rlx(&entry->holder);       /* relaxed: as above */
+	uint64_t user = head ? load_rlx(&head->user) : 0; /* relaxed: as above */
 
-	if (!head || op->kind == LINE_POP || op->kind == LINE_GIVE || !view->hooks || !view->hooks->ring)
-		return;
-	view->hooks->ring(view->context, load_rlx(&entry->holder), load_rlx(&head->user)); /* relaxed: as above, both */
+	if (!head || !view->hooks || !view->hooks->ring)
+		return true;
+	if (!op_is_under_way(view, op))
+		return false;
+	view->hooks->ring(view->context, holder, user);
+	return true;
 }
 
 bool line_help(const struct line_view *view, const struct line_op *op)
@@ -176,8 +182,7 @@ bool line_help(const struct line_view *view, const struct line_op *op)
 	if (!take_out(view, op) || !append_to(view, op, entry, x))
 		return missed;
 	if (op->kind == LINE_GRANT || op->kind == LINE_TURN || op->kind == LINE_DROP) {
-		tell_queue(view, op, entry);
-		if (!tally(view, op))
+		if (!tell_queue(view, op, entry) || !tally(view, op))
 			return missed;
 	}
 	finish_op(view, op, x);
@@ -240,8 +245,10 @@ static struct line_wish wish_of_missed(const struct line_view *view, uint32_t sl
 
 	if (!entry || !view->hooks || !view->hooks->gone)
 		return (struct line_wish){LINE_NONE, 0, 0};
-	wish.state = load_acq(&entry->state);                            /* KSEM_ORD_24 acquire */
-	if (!view->hooks->gone(view->context, load_rlx(&entry->holder))) /* relaxed: constant while the state is */
+	wish.state = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
+	/* Of another state: the entry may be another's already, which hasn't said yet who it is. */
+	if (state_of(wish.state) != ENTRY_GRANTED ||
+	    !view->hooks->gone(view->context, load_rlx(&entry->holder))) /* relaxed: constant while the state is */
 		wish.kind = LINE_NONE;
 	return wish;
 }
