@@ -19,15 +19,19 @@ int line_open_ready(struct line_view *view, uint32_t holder, uint64_t user, uint
 	bool no_memory;
 	uint32_t slot = entry_claim(view, holder, &no_memory);
 	struct line_entry *entry;
+	uint64_t tag;
 
 	if (slot == 0)
 		return ENOMEM;
+	/* The same entry may have been the head of a ready list before: a late helper must see that it is another now. */
+	tag = word_number(line_word(view->line)) << 1;
 	entry = entry_at(view, slot);
-	store_rlx(&entry->node.next, link_make(slot, 0)); /* relaxed: published with the first wait, as are the rest */
-	store_rlx(&entry->node.prev, link_make(slot, 0)); /* relaxed: as above */
-	store_rlx(&entry->user, user);                    /* relaxed: as above */
-	store_rlx(&entry->holder, holder);                /* relaxed: as above */
-	store_rlx(&entry->ready, 0);                      /* relaxed: as above */
+	store_rlx(&entry->node.next,
+		  link_make(slot, tag)); /* relaxed: published with the first wait, as are the rest */
+	store_rlx(&entry->node.prev, link_make(slot, tag)); /* relaxed: as above */
+	store_rlx(&entry->user, user);                      /* relaxed: as above */
+	store_rlx(&entry->holder, holder);                  /* relaxed: as above */
+	store_rlx(&entry->ready, 0);                        /* relaxed: as above */
 	*head = slot;
 	return 0;
 }
