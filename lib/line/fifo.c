@@ -27,7 +27,7 @@ static struct line_act misplaced(const struct line_view *view, struct line_word 
 		if (state_of(x) == ENTRY_GONE)
 			return (struct line_act){LINE_DROP, slot};
 		if (state_of(x) == ENTRY_WAIT && fifo_list(w, state_need(x)) != list)
-			return (struct line_act){LINE_MOVE, slot};
+			return (struct line_act){list == LINE_MAIN ? LINE_AWAY : LINE_BACK, slot};
 		slot = link_read(&entry->node.next);
 		if (slot < LINE_LISTS)
 			break;

@@ -25,8 +25,9 @@ static uint64_t next_state(enum line_kind kind, uint64_t x)
 			return state_with(x, kind == LINE_GRANT ? ENTRY_GRANTED : ENTRY_TURNED);
 		return x;
 	case ENTRY_GONE:
-		return kind == LINE_GIVE || kind == LINE_MOVE ? x :
-								state_with(x, ENTRY_OUT); /* MOVE keeps it in line */
+		if (kind == LINE_AWAY || kind == LINE_BACK) /* a moved one isn't out */
+			return x;
+		return kind == LINE_GIVE ? x : state_with(x, ENTRY_OUT);
 	case ENTRY_GRANTED:
 		return kind == LINE_GIVE ? state_with(x, ENTRY_GIVEN) : x;
 	default:
@@ -132,16 +133,19 @@ static void finish_op(const struct line_view *view, const struct line_op *op, ui
 	} while (!pair_cas(&view->line->word, w.low, w.high, after.low, after.high));
 }
 
-/* Puts the entry at the end of another list, if the operation does that. False: the operation is over. */
-static bool append_to(const struct line_view *view, const struct line_op *op, struct line_entry *entry, uint64_t x)
+/*
+ * Puts the entry at the end of another list, if the operation does that. False: the operation is over.
+ *
+ * Helpers must agree on that list, and it must not be the one that the entry comes from: then a link could be changed
+ * by both halves, and a late helper of the first would change it back. So the operation names the list, not the entry,
+ * whose owner may give up meanwhile.
+ */
+static bool append_to(const struct line_view *view, const struct line_op *op, struct line_entry *entry)
 {
 	uint32_t ready = load_rlx(&entry->ready); /* relaxed: constant since before it was in line */
 
-	if (op->kind == LINE_MOVE) {
-		uint32_t limit = (uint32_t)op->high;
-
-		return append(view, op, state_need(x) > limit ? LINE_ASIDE : LINE_MAIN);
-	}
+	if (op->kind == LINE_AWAY || op->kind == LINE_BACK)
+		return append(view, op, op->kind == LINE_AWAY ? LINE_ASIDE : LINE_MAIN);
 	if (ready == 0 || op->kind == LINE_POP || op->kind == LINE_GIVE)
 		return true;
 	return append(view, op, ready);
@@ -179,7 +183,7 @@ bool line_help(const struct line_view *view, const struct line_op *op)
 	if (!decide(view, op, entry, &x))
 		return false;
 	missed = wake_owner(view, entry, x) && op->kind == LINE_GRANT;
-	if (!take_out(view, op) || !append_to(view, op, entry, x))
+	if (!take_out(view, op) || !append_to(view, op, entry))
 		return missed;
 	if (op->kind == LINE_GRANT || op->kind == LINE_TURN || op->kind == LINE_DROP) {
 		if (!tell_queue(view, op, entry) || !tally(view, op))

@@ -13,7 +13,8 @@
  *          under way the value can't fall, since no thread takes permits meanwhile
  *   TURN   takes an entry out without permits, because the line is shut: its owner is turned away
  *   DROP   takes an entry out whose owner gave up. A GRANT or TURN of such an entry does the same
- *   MOVE   moves an entry to the list of those that want more than the limit, or back
+ *   AWAY   moves an entry from the line to the list of those that want more than the limit
+ *   BACK   moves an entry from that list to the end of the line
  *   POP    takes a decided entry off its queue's ready list
  *   GIVE   gives the permits back that an entry was granted whose owner is dead
  *

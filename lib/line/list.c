@@ -71,7 +71,6 @@ bool append(const struct line_view *view, const struct line_op *op, uint32_t lis
 
 	if (!relink(view, op, &node->next, list, tag))
 		return false;
-	list = link_read(&node->next); /* another helper may have chosen: of a MOVE, it may have seen another state */
 	last = load_acq(&node_at(view, list)->prev); /* KSEM_ORD_23 acquire */
 	if (!op_is_under_way(view, op))
 		return false;

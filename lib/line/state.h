@@ -72,7 +72,8 @@ enum line_kind {
 	LINE_GRANT,
 	LINE_TURN,
 	LINE_DROP,
-	LINE_MOVE, /* to the other list of a first-in-first-out line */
+	LINE_AWAY, /* from the list of a first-in-first-out line to that of those who want more than the limit */
+	LINE_BACK, /* from there to the end of the line */
 	LINE_POP,  /* off a queue's ready list */
 	LINE_GIVE,
 	LINE_SWEPT, /* no operation of its own: SWEEP goes */

@@ -866,10 +866,10 @@ static void one_that_gave_up_while_it_was_moved_is_out(void **state)
 		struct line_op op;
 
 		(void)state;
-		assert_true(line_announce(view, w, LINE_MOVE, a, &op));
+		assert_true(line_announce(view, w, LINE_AWAY, a, &op));
 		if (begun) { /* a helper, which saw it wait, is stopped on the way */
 			assert_true(take_out(view, &op));
-			assert_true(relink(view, &op, &entry_at(view, a)->node.next, LINE_MAIN, op_second(&op)));
+			assert_true(relink(view, &op, &entry_at(view, a)->node.next, LINE_ASIDE, op_second(&op)));
 		}
 		gives_up(view, a);
 		is_whole(view);
