@@ -146,9 +146,7 @@ static bool append_to(const struct line_view *view, const struct line_op *op, st
 
 	if (op->kind == LINE_AWAY || op->kind == LINE_BACK)
 		return append(view, op, op->kind == LINE_AWAY ? LINE_ASIDE : LINE_MAIN);
-	if (ready == 0 || op->kind == LINE_POP || op->kind == LINE_GIVE)
-		return true;
-	return append(view, op, ready);
+	return ready == 0 || op->kind == LINE_POP || append(view, op, ready);
 }
 
 /* False: the operation is over; then another helper has told it. What is read here may be of the entry's next use. */
@@ -183,7 +181,7 @@ bool line_help(const struct line_view *view, const struct line_op *op)
 	if (!decide(view, op, entry, &x))
 		return false;
 	missed = wake_owner(view, entry, x) && op->kind == LINE_GRANT;
-	if (!take_out(view, op) || !append_to(view, op, entry))
+	if (op->kind != LINE_GIVE && (!take_out(view, op) || !append_to(view, op, entry)))
 		return missed;
 	if (op->kind == LINE_GRANT || op->kind == LINE_TURN || op->kind == LINE_DROP) {
 		if (!tell_queue(view, op, entry) || !tally(view, op))
@@ -200,6 +198,11 @@ bool line_announce(const struct line_view *view, struct line_word w, enum line_k
 
 	*op = word_op(next);
 	return pair_cas(&view->line->word, w.low, w.high, next.low, next.high);
+}
+
+static bool is_decided(uint64_t x)
+{
+	return state_of(x) == ENTRY_TURNED || state_of(x) == ENTRY_OUT || state_of(x) == ENTRY_GIVEN;
 }
 
 /* The operation that the caller's wish still needs; LINE_NONE: none. */
@@ -220,10 +223,8 @@ static struct line_act wished(const struct line_view *view, const struct line_wi
 		return none;
 	if (state_of(x) == (wish->kind == LINE_DROP ? ENTRY_GONE : ENTRY_GRANTED))
 		return act;
-	if (wish->kind == LINE_GIVE && (state_of(x) == ENTRY_TURNED || state_of(x) == ENTRY_OUT) &&
-	    stands_in_list(view, wish->slot))
-		return act;
-	return none;
+	act.kind = LINE_POP;
+	return wish->kind == LINE_GIVE && is_decided(x) && stands_in_list(view, wish->slot) ? act : none;
 }
 
 /* May a line with this word need operations that nobody has begun? */
@@ -286,7 +287,7 @@ uint32_t line_settle_with(const struct line_view *view, struct line_wish wish)
 		} else if (line_announce(view, w, act.kind, act.slot, &op)) {
 			if (line_help(view, &op))
 				dead = wish_of_missed(view, op.slot);
-			if (act.kind == LINE_POP)
+			if (wish.kind == LINE_POP)
 				return act.slot;
 		}
 	}

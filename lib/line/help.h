@@ -16,7 +16,7 @@
  *   AWAY   moves an entry from the line to the list of those that want more than the limit
  *   BACK   moves an entry from that list to the end of the line
  *   POP    takes a decided entry off its queue's ready list
- *   GIVE   gives the permits back that an entry was granted whose owner is dead
+ *   GIVE   gives the permits back that an entry was granted whose owner is dead. It changes no list
  *
  * If the entry belongs to a completion queue, GRANT, TURN and DROP also put it at the end of the queue's ready list.
  * The owner of an entry is woken before the operation ends. So no owner stays asleep after its operation, whichever
@@ -43,7 +43,7 @@ bool line_announce(const struct line_view *view, struct line_word w, enum line_k
 /*
  * What a caller wants done with an entry, if it is still in the round of `state`:
  *   LINE_DROP  take it out of the line, if it is GONE
- *   LINE_GIVE  its owner is dead: give its permits back, if it is GRANTED, and take it off its queue's ready list
+ *   LINE_GIVE  its owner is dead: give its permits back, if it is GRANTED; then take it off its queue's ready list
  *   LINE_POP   it is the head of a ready list: take the first entry off that list, once
  */
 struct line_wish {

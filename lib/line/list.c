@@ -31,7 +31,6 @@ bool take_out(const struct line_view *view, const struct line_op *op)
 	struct line_node *node = node_at(view, op->slot), *before, *after;
 	uint64_t prev = load_acq(&node->prev); /* KSEM_ORD_23 acquire */
 	uint64_t next = load_acq(&node->next); /* KSEM_ORD_23 acquire: after prev */
-	uint64_t x;
 
 	if (!op_is_under_way(view, op))
 		return false;
@@ -39,9 +38,6 @@ bool take_out(const struct line_view *view, const struct line_op *op)
 		return true; /* in the other list already, or on its way there */
 	before = node_at(view, LINK_TO(prev));
 	after = node_at(view, LINK_TO(next));
-	x = load_acq(&before->next); /* KSEM_ORD_23 acquire */
-	if (op->kind == LINE_GIVE && LINK_TO(x) != op->slot && LINK_TAG(x) != op_first(op))
-		return op_is_under_way(view, op); /* it stood in none */
 	return relink(view, op, &before->next, LINK_TO(next), op_first(op)) &&
 	       relink(view, op, &after->prev, LINK_TO(prev), op_first(op));
 }

@@ -58,7 +58,7 @@ static inline bool stands_in_list(const struct line_view *view, uint32_t slot)
 /* Makes a link lead to `to`. False: the operation is over. */
 bool relink(const struct line_view *view, const struct line_op *op, atomic(uint64_t) *link, uint32_t to, uint64_t tag);
 
-/* Takes the operation's entry out of its list, if it is in one. False: the operation is over. */
+/* Takes the operation's entry out of its list. False: the operation is over. */
 bool take_out(const struct line_view *view, const struct line_op *op);
 
 /* Puts the entry of a JOIN, whose links its owner has prepared, at the end of that list. */

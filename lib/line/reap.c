@@ -63,7 +63,11 @@ static bool reap_step(struct line_view *view, uint32_t slot, uint64_t round)
 		return false;
 	case ENTRY_TURNED:
 	case ENTRY_OUT:
-		line_settle_with(view, (struct line_wish){LINE_GIVE, slot, x}); /* off the ready list */
+	case ENTRY_GIVEN:
+		if (in_list) {
+			line_settle_with(view, (struct line_wish){LINE_GIVE, slot, x}); /* off the ready list */
+			return false;
+		}
 		break;
 	default:
 		break;
