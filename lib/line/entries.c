@@ -3,6 +3,10 @@
  * Entries: see entries.h.
  *
  * The stack's top has a tag that counts its changes, so that a compare-and-swap by somebody who slept meanwhile fails.
+ *
+ * Who frees an entry makes it free and then looks whether it is on the stack. Who pops one says that it is no longer
+ * there and then looks whether it is free. All four are sequentially consistent, so a free entry isn't lost between
+ * them. A push that comes late puts an entry on the stack that may be in use again by then, which is allowed.
  */
 #include "line/entries.h"
 
@@ -78,7 +82,7 @@ struct line_node *node_at(const struct line_view *view, uint32_t slot)
 /* Makes a free entry the holder's. */
 static bool take_free(struct line_entry *entry, uint32_t holder)
 {
-	uint64_t x = load_acq(&entry->state); /* KSEM_ORD_25 acquire */
+	uint64_t x = load_seq(&entry->state); /* KSEM_ORD_25 acquire */
 
 	while (state_of(x) == ENTRY_FREE) {
 		uint64_t held = (uint64_t)holder << 32 | ((uint32_t)x & ENTRY_ROUND_MASK) | ENTRY_HELD;
@@ -102,18 +106,27 @@ static uint32_t pop_free(struct line_view *view)
 			return 0;
 		next = load_rlx(&entry->free_next) & (TOP_TAG - 1); /* relaxed: the tag of the top tells */
 		next |= (top & ~(TOP_TAG - 1)) + TOP_TAG;
-		if (cas_acq_rel(&view->line->free, &top, next)) /* KSEM_ORD_25 acquire, KSEM_ORD_25 release */
+		if (cas_acq_rel(&view->line->free, &top, next)) { /* KSEM_ORD_25 acquire, KSEM_ORD_25 release */
+			store_seq(&entry->free_next, 0);          /* KSEM_ORD_25 release */
 			return slot;
+		}
 	}
 }
 
+/* Unless it is there, or another thread is about to do it. */
 static void push_free(struct line_view *view, struct line_entry *entry, uint32_t slot)
 {
 	uint64_t top = load_rlx(&view->line->free); /* relaxed: the compare-and-swap checks it */
+	uint32_t off = 0;
 	uint64_t next;
 
+	while (!cas_seq(&entry->free_next, &off, ENTRY_STACKED)) { /* KSEM_ORD_25 acquire, KSEM_ORD_25 release */
+		if (off != 0)
+			return;
+	}
 	do {
-		store_rlx(&entry->free_next, (uint32_t)(top & (TOP_TAG - 1))); /* relaxed: published with the top */
+		next = ENTRY_STACKED | (top & (TOP_TAG - 1));
+		store_rlx(&entry->free_next, (uint32_t)next); /* relaxed: published with the top */
 		next = ((top & ~(TOP_TAG - 1)) + TOP_TAG) | slot;
 	} while (!cas_acq_rel(&view->line->free, &top, next)); /* KSEM_ORD_25 acquire, KSEM_ORD_25 release */
 }
@@ -171,7 +184,7 @@ bool entry_free(struct line_view *view, uint32_t slot, uint64_t x)
 
 	next &= ENTRY_ROUND_MASK;
 	for (uint64_t found = x;
-	     !cas_acq_rel(&entry->state, &found, next);) { /* KSEM_ORD_25 release, KSEM_ORD_25 acquire */
+	     !cas_seq(&entry->state, &found, next);) { /* KSEM_ORD_25 release, KSEM_ORD_25 acquire */
 		if (found != x)
 			return false;
 	}

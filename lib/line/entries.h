@@ -9,6 +9,10 @@
  * A waiter claims an entry by one compare-and-swap that writes the holder. So if its process is killed, others can see
  * to whom the entry belongs. The stack of free entries only makes finding one fast. If a killed process has taken an
  * entry off the stack without claiming it, a search through all entries finds it when no other is left.
+ *
+ * So a search can claim an entry that is on the stack, or that another thread is about to push. An entry may therefore
+ * be on the stack while it is in use; whoever pops it there passes it over. It is never on the stack twice: its own
+ * link says whether it is there, and only the thread that changes that from no to yes pushes it.
  */
 #ifndef KSEM_LINE_ENTRIES_H
 #define KSEM_LINE_ENTRIES_H

@@ -90,6 +90,7 @@ enum entry_state {
 	ENTRY_GIVEN,
 };
 
+#define ENTRY_STACKED    (1u << 31) /* of free_next */
 #define ENTRY_SLEEPS     8u
 #define ENTRY_ROUND      16u
 #define ENTRY_ROUND_MASK 0xFFFFFFF0u
@@ -117,7 +118,8 @@ struct line_entry {
 	atomic(uint64_t) user;   /* owner's until WAIT: what its queue calls it; of a ready list: what its ring says */
 	atomic(uint32_t) holder; /* owner's until WAIT */
 	atomic(uint32_t) ready;  /* owner's until WAIT: its queue's ready list; 0: a thread's */
-	atomic(uint32_t) free_next; /* on the stack of free ones */
+	atomic(uint32_t)
+		free_next; /* atomic: 0: not on the stack of free ones; else ENTRY_STACKED, and the next there */
 };
 
 _Static_assert(sizeof(struct line_entry) == KSEM_CACHE_LINE, "an entry in one cache line");
