@@ -68,13 +68,15 @@ static struct line_act choose_of_classes(const struct line_view *view, struct li
 	return best;
 }
 
-static struct line_act lifo_choose(const struct line_view *view, struct line_word w)
+static struct line_act lifo_choose(const struct line_view *view, struct line_word w, struct line_place *place)
 {
+	(void)place;
 	return choose_of_classes(view, w, true);
 }
 
-static struct line_act barging_choose(const struct line_view *view, struct line_word w)
+static struct line_act barging_choose(const struct line_view *view, struct line_word w, struct line_place *place)
 {
+	(void)place;
 	return choose_of_classes(view, w, false);
 }
 

@@ -261,11 +261,13 @@ static struct line_wish wish_of_missed(const struct line_view *view, uint32_t sl
 uint32_t line_settle_with(const struct line_view *view, struct line_wish wish)
 {
 	struct line_wish dead = {LINE_NONE, 0, 0};
+	struct line_place place = LINE_NO_PLACE;
 
 	for (;;) {
 		struct line_word w = line_word(view->line);
 		struct line_op op = word_op(w);
 		struct line_act act;
+		bool wanted;
 
 		if (w.low & LINE_BUSY) {
 			line_help(view, &op);
@@ -274,17 +276,19 @@ uint32_t line_settle_with(const struct line_view *view, struct line_wish wish)
 		act = wished(view, &dead);
 		if (act.kind == LINE_NONE)
 			act = wished(view, &wish);
-		if (act.kind == LINE_NONE) {
-			if (wish.kind == LINE_POP || !may_need_service(w))
-				return 0;
-			act = line_order(view->line)->choose(view, w);
-		}
+		wanted = act.kind != LINE_NONE;
+		if (wish.kind == LINE_POP && !wanted)
+			return 0;
+		if (!wanted && may_need_service(w))
+			act = line_order(view->line)->choose(view, w, &place);
 		if (act.kind == LINE_NONE) {
 			if (line_is(view->line, w))
 				return 0;
 		} else if (act.kind == LINE_SWEPT) {
 			clear_sweep(view, w);
 		} else if (line_announce(view, w, act.kind, act.slot, &op)) {
+			if (!wanted)
+				place.number = op.number;
 			if (line_help(view, &op))
 				dead = wish_of_missed(view, op.slot);
 			if (wish.kind == LINE_POP)

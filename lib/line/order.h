@@ -8,6 +8,17 @@
 
 #include "line/list.h"
 
+/*
+ * How far a sweep has come: no entry up to `after` stands in the wrong list, if the word has that number. A thread that
+ * sweeps keeps it, so it need not begin anew after each entry that it moves. If another operation came between, it does.
+ */
+struct line_place {
+	uint64_t number;
+	uint32_t list, after;
+};
+
+#define LINE_NO_PLACE ((struct line_place){UINT64_MAX, LINE_MAIN, LINE_MAIN})
+
 /* What is to be done next; LINE_NONE: nothing. */
 struct line_act {
 	enum line_kind kind;
@@ -17,9 +28,10 @@ struct line_act {
 struct line_order {
 	/*
 	 * Chooses what to do next, for the word w. Lists and states may change while it reads them. The caller that
-	 * begins the operation finds out whether another operation came between.
+	 * begins the operation finds out whether another operation came between. `place` is where the caller's sweep
+	 * is, and is moved on.
 	 */
-	struct line_act (*choose)(const struct line_view *view, struct line_word w);
+	struct line_act (*choose)(const struct line_view *view, struct line_word w, struct line_place *place);
 
 	/* The list for an entry that needs that many permits, for that word. */
 	uint32_t (*list)(struct line_word w, uint32_t need);

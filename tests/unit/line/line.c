@@ -456,6 +456,44 @@ static void a_wait_for_more_than_the_limit_gives_way(void **state)
 	ended(view);
 }
 
+static double processor_time(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* Those who want little stand before those who give way. If each that gives way cost a walk past them, it would take
+ * some hundred times as long as they took to get in line. */
+static void a_lowered_limit_takes_time_by_the_length_of_the_line(void **state)
+{
+	const uint32_t many = ROUNDS(20000);
+	struct fixture f;
+	struct line_view *view = line_of(&f, 0, 10, LINE_FIFO);
+	struct line_handle handle;
+	struct line_result result;
+	double began = processor_time(), joined, lowered;
+	uint32_t head;
+
+	(void)state;
+	OK(line_open_ready(view, 1, 0, &head));
+	for (uint32_t i = 0; i < 2 * many; i++)
+		OK(line_submit(view, i < many ? 1 : 10, head, i, &handle));
+	joined = processor_time();
+	line_set_limit(view, 9);
+	lowered = processor_time();
+	is_whole(view);
+	assert_true(lowered - joined < 20 * (joined - began));
+	line_shutdown(view);
+	for (uint32_t i = 0; i < 2 * many; i++) {
+		OK(line_reap_ready(view, head, &result));
+		assert_int_equal(result.user, i);
+	}
+	line_close_ready(view, head);
+	ended(view);
+}
+
 static void destroy_is_refused_while_somebody_waits(void **state)
 {
 	struct fixture f;
@@ -962,6 +1000,7 @@ int main(void)
 		cmocka_unit_test(a_lowered_limit_is_owed_and_paid),
 		cmocka_unit_test(a_raised_limit_lets_waiters_go_on),
 		cmocka_unit_test(a_wait_for_more_than_the_limit_gives_way),
+		cmocka_unit_test(a_lowered_limit_takes_time_by_the_length_of_the_line),
 		cmocka_unit_test(destroy_is_refused_while_somebody_waits),
 		cmocka_unit_test(a_hundred_thousand_wait_in_any_order),
 		cmocka_unit_test(entries_come_back_behind_one_that_waits_for_ever),
