@@ -82,7 +82,7 @@ struct line_node *node_at(const struct line_view *view, uint32_t slot)
 /* Makes a free entry the holder's. */
 static bool take_free(struct line_entry *entry, uint32_t holder)
 {
-	uint64_t x = load_seq(&entry->state); /* KSEM_ORD_25 acquire */
+	uint64_t x = load_seq(&entry->state); /* KSEM_ORD_25 acquire, KSEM_ORD_25 release */
 
 	while (state_of(x) == ENTRY_FREE) {
 		uint64_t held = (uint64_t)holder << 32 | ((uint32_t)x & ENTRY_ROUND_MASK) | ENTRY_HELD;
@@ -107,7 +107,7 @@ static uint32_t pop_free(struct line_view *view)
 		next = load_rlx(&entry->free_next) & (TOP_TAG - 1); /* relaxed: the tag of the top tells */
 		next |= (top & ~(TOP_TAG - 1)) + TOP_TAG;
 		if (cas_acq_rel(&view->line->free, &top, next)) { /* KSEM_ORD_25 acquire, KSEM_ORD_25 release */
-			store_seq(&entry->free_next, 0);          /* KSEM_ORD_25 release */
+			store_seq(&entry->free_next, 0);          /* KSEM_ORD_25 acquire, KSEM_ORD_25 release */
 			return slot;
 		}
 	}
@@ -151,10 +151,12 @@ static uint32_t claim_new(struct line_view *view, uint32_t holder, bool *no_memo
 	return 0;
 }
 
-/* Whatever is free. */
+/* Whatever is free of those that were ever used. */
 static uint32_t claim_any(struct line_view *view, uint32_t holder)
 {
-	for (uint32_t slot = LINE_LISTS; slot < LINE_ENTRIES + LINE_LISTS; slot++) {
+	uint32_t used = load_acq(&view->line->used); /* KSEM_ORD_25 acquire */
+
+	for (uint32_t slot = LINE_LISTS; slot < used + LINE_LISTS; slot++) {
 		struct line_entry *entry = entry_at(view, slot);
 
 		if (entry && take_free(entry, holder))
@@ -173,14 +175,50 @@ uint32_t entry_claim(struct line_view *view, uint32_t holder, bool *no_memory)
 			return slot;
 	}
 	slot = claim_new(view, holder, no_memory);
-	return slot || *no_memory ? slot : claim_any(view, holder);
+	return slot ? slot : claim_any(view, holder);
+}
+
+bool entry_is_free(const struct line_view *view)
+{
+	uint32_t used = load_acq(&view->line->used); /* KSEM_ORD_25 acquire */
+
+	for (uint32_t slot = LINE_LISTS; slot < used + LINE_LISTS; slot++) {
+		const struct line_entry *entry = entry_at(view, slot);
+
+		if (entry &&
+		    state_of(load_seq(&entry->state)) == ENTRY_FREE) /* KSEM_ORD_25 acquire, KSEM_ORD_25 release */
+			return true;
+	}
+	return false;
+}
+
+/* A thread at the door reads `door` before it sees or sets DOOR; so if it missed this change, it won't sleep. */
+int entry_call_all(const struct line_view *view)
+{
+	struct line *line = view->line;
+	uint64_t low = load_rlx(&line->word.low); /* relaxed: the compare-and-swap checks it */
+
+	while (low & LINE_DOOR) {
+		if (!cas_seq(&line->word.low, &low, low & ~LINE_DOOR)) /* KSEM_ORD_25 acquire, KSEM_ORD_25 release */
+			continue;
+		fetch_add_seq(&line->door, 1); /* KSEM_ORD_25 acquire, KSEM_ORD_25 release */
+		return futex_wake_in(view->scope, &line->door, INT32_MAX);
+	}
+	return 0;
+}
+
+/* For a free entry. If nobody sleeps at the door any more, later callers needn't look. */
+static void call_one(const struct line_view *view)
+{
+	fetch_add_seq(&view->line->door, 1); /* KSEM_ORD_25 acquire, KSEM_ORD_25 release */
+	if (futex_wake_in(view->scope, &view->line->door, 1) == 0)
+		entry_call_all(view);
 }
 
 bool entry_free(struct line_view *view, uint32_t slot, uint64_t x)
 {
 	struct line_entry *entry = entry_at(view, slot);
 	uint64_t next = ((uint32_t)x & ENTRY_ROUND_MASK) + ENTRY_ROUND;
-	struct line *line = view->line;
 
 	next &= ENTRY_ROUND_MASK;
 	for (uint64_t found = x;
@@ -189,9 +227,7 @@ bool entry_free(struct line_view *view, uint32_t slot, uint64_t x)
 			return false;
 	}
 	push_free(view, entry, slot);
-	if (unlikely(load_seq(&line->at_door) > 0)) { /* KSEM_ORD_25 release, KSEM_ORD_25 acquire */
-		fetch_add_seq(&line->door, 1);        /* KSEM_ORD_25 release, KSEM_ORD_25 acquire */
-		futex_wake_in(view->scope, &line->door, 1);
-	}
+	if (unlikely(load_seq(&view->line->word.low) & LINE_DOOR)) /* KSEM_ORD_25 acquire, KSEM_ORD_25 release */
+		call_one(view);
 	return true;
 }

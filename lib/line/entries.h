@@ -39,7 +39,13 @@ struct line_node *node_at(const struct line_view *view, uint32_t slot);
  */
 uint32_t entry_claim(struct line_view *view, uint32_t holder, bool *no_memory);
 
-/* Makes it free, if its state is still x. */
+/* Makes it free, if its state is still x, and wakes a thread at the door. */
 bool entry_free(struct line_view *view, uint32_t slot, uint64_t x);
+
+/* Is there a free entry? One that was never used doesn't count. */
+bool entry_is_free(const struct line_view *view);
+
+/* Wakes all threads at the door, and takes DOOR out of the word. Returns how many it woke. */
+int entry_call_all(const struct line_view *view);
 
 #endif

@@ -227,6 +227,15 @@ static struct line_act wished(const struct line_view *view, const struct line_wi
 	return wish->kind == LINE_GIVE && is_decided(x) && stands_in_list(view, wish->slot) ? act : none;
 }
 
+/* Wakes the threads at the door if one of them can take a permit, or must not wait any longer. */
+static void serve_door(const struct line_view *view, struct line_word w)
+{
+	bool waited = line_order(view->line)->fair && (w.low & LINE_WAITED);
+
+	if (unlikely(w.low & LINE_DOOR) && ((w.low & (LINE_SHUT | LINE_DEAD)) || (!waited && word_left(w) > 0)))
+		entry_call_all(view);
+}
+
 /* May a line with this word need operations that nobody has begun? */
 static bool may_need_service(struct line_word w)
 {
@@ -258,6 +267,15 @@ static struct line_wish wish_of_missed(const struct line_view *view, uint32_t sl
 	return wish;
 }
 
+/* Nothing is left to do for the line. False: look again, the word has changed. */
+static bool is_settled(const struct line_view *view, struct line_word w)
+{
+	if (!line_is(view->line, w))
+		return false;
+	serve_door(view, w);
+	return true;
+}
+
 uint32_t line_settle_with(const struct line_view *view, struct line_wish wish)
 {
 	struct line_wish dead = {LINE_NONE, 0, 0};
@@ -282,7 +300,7 @@ uint32_t line_settle_with(const struct line_view *view, struct line_wish wish)
 		if (!wanted && may_need_service(w))
 			act = line_order(view->line)->choose(view, w, &place);
 		if (act.kind == LINE_NONE) {
-			if (line_is(view->line, w))
+			if (is_settled(view, w))
 				return 0;
 		} else if (act.kind == LINE_SWEPT) {
 			clear_sweep(view, w);

@@ -58,7 +58,7 @@ int line_post(struct line_view *view, uint32_t n)
 		backoff(&pauses);
 		low = load_rlx(&line->word.low); /* relaxed: as above */
 	}
-	if (unlikely(low & (LINE_WAITED | LINE_BUSY)))
+	if (unlikely(low & (LINE_WAITED | LINE_BUSY | LINE_DOOR)))
 		line_settle(view);
 	return 0;
 }
@@ -198,6 +198,11 @@ int line_kill(struct line_view *view)
 		}
 		if (line_waiters(view) > 0) {
 			if (line_is(view->line, w))
+				return EBUSY;
+			continue;
+		}
+		if (w.low & LINE_DOOR) { /* does anybody sleep there? */
+			if (entry_call_all(view) > 0)
 				return EBUSY;
 			continue;
 		}

@@ -132,8 +132,11 @@ int line_sleep(struct line_view *view, uint32_t slot, const struct deadline *dea
  */
 int line_leave(struct line_view *view, uint32_t slot, bool give_up);
 
-/* Sleeps while no entry is free: 0, ETIMEDOUT, EINTR. */
-int line_sleep_at_door(struct line_view *view, const struct deadline *deadline);
+/*
+ * Sleeps at the door: while no entry is free, and a wait for n could neither take nor would be refused. 0: enter again;
+ * ETIMEDOUT, EINTR.
+ */
+int line_sleep_at_door(struct line_view *view, uint32_t n, const struct deadline *deadline);
 
 /* A whole wait, by the calls above. deadline NULL: none. 0, ESHUTDOWN, ETIMEDOUT, EINTR, EINVAL: dead, ENOMEM. */
 int line_wait(struct line_view *view, uint32_t n, uint32_t holder, const struct deadline *deadline);

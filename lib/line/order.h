@@ -10,7 +10,7 @@
 
 /*
  * How far a sweep has come: no entry up to `after` stands in the wrong list, if the word has that number. A thread that
- * sweeps keeps it, so it need not begin anew after each entry that it moves. If another operation came between, it does.
+ * sweeps keeps it, so it need not begin anew after each entry that it moves, unless another operation came between.
  */
 struct line_place {
 	uint64_t number;

@@ -23,7 +23,7 @@ int line_open_ready(struct line_view *view, uint32_t holder, uint64_t user, uint
 
 	if (slot == 0)
 		return ENOMEM;
-	/* The same entry may have been the head of a ready list before: a late helper must see that it is another now. */
+	/* The same entry may have been the head of another list before: a late helper must see the difference. */
 	tag = word_number(line_word(view->line)) << 1;
 	entry = entry_at(view, slot);
 	store_rlx(&entry->node.next,

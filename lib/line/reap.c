@@ -164,5 +164,4 @@ void line_after_fork(struct line_view *view, uint32_t slot)
 		while (state_of(x) != ENTRY_FREE && !reap_step(view, other, x))
 			;
 	}
-	store_rlx(&view->line->at_door, 0); /* relaxed: as above */
 }

@@ -10,6 +10,7 @@
  *          34     SHUT     the line is shut down: no thread sleeps here any more
  *          35     SWEEP    the limit has changed, and no thread has looked yet for entries in the wrong list
  *          36     DEAD     nothing can be posted or taken any more
+ *          37     DOOR     threads sleep at the door, or did: they found no free entry
  *          40-63  the low bits of the number of the last operation
  *   high   0-31   limit    the value never passes it
  *          32-49  slot     of the operation under way: which entry it is about; else 0
@@ -57,6 +58,7 @@
 #define LINE_SHUT   (UINT64_C(1) << 34)
 #define LINE_SWEEP  (UINT64_C(1) << 35)
 #define LINE_DEAD   (UINT64_C(1) << 36)
+#define LINE_DOOR   (UINT64_C(1) << 37)
 #define LINE_FLAGS  (UINT64_C(0xFF) << 32)
 
 #define LINE_NUMBER_SHIFT 40 /* in low */
@@ -102,8 +104,10 @@ enum entry_state {
 
 #define LINE_YIELDS 10 /* the most times that a thread yields before it sleeps */
 
-#define LINE_CHUNKS  13
-#define LINE_FIRST   16 /* entries of the first chunk; each later one has twice as many */
+#ifndef LINE_CHUNKS
+#define LINE_CHUNKS 13
+#define LINE_FIRST  16 /* entries of the first chunk; each later one has twice as many */
+#endif
 #define LINE_ENTRIES ((UINT32_C(1) << LINE_CHUNKS) * LINE_FIRST - LINE_FIRST)
 #define LINE_BYTES   ((size_t)LINE_ENTRIES * sizeof(struct line_entry))
 
@@ -118,8 +122,7 @@ struct line_entry {
 	atomic(uint64_t) user;   /* owner's until WAIT: what its queue calls it; of a ready list: what its ring says */
 	atomic(uint32_t) holder; /* owner's until WAIT */
 	atomic(uint32_t) ready;  /* owner's until WAIT: its queue's ready list; 0: a thread's */
-	atomic(uint32_t)
-		free_next; /* atomic: 0: not on the stack of free ones; else ENTRY_STACKED, and the next there */
+	atomic(uint32_t) free_next; /* 0: it isn't on the stack of free ones; else ENTRY_STACKED, and the next there */
 };
 
 _Static_assert(sizeof(struct line_entry) == KSEM_CACHE_LINE, "an entry in one cache line");
@@ -130,14 +133,13 @@ struct line {
 	/* low: 0-23 waiters, then the number of the operation that wrote it; high: how many joined, ever */
 	struct pair tally;
 	struct line_node lists[LINE_LISTS];
-	atomic(uint64_t) free;    /* atomic: the newest free entry, and a tag */
-	atomic(uint32_t) used;    /* atomic: entries from there on were never used */
-	atomic(uint32_t) door;    /* atomic: incremented when an entry becomes free while threads wait for one */
-	atomic(uint32_t) at_door; /* atomic: how many threads do */
-	atomic(uint32_t) looked;  /* atomic: when a thread last looked for dead holders, in seconds */
-	uint32_t order;           /* constant */
-	uint32_t made;            /* constant: the limit that it was made with */
-	atomic(uint8_t) spin;     /* atomic: a hint: how often to yield before a sleep (wait.c) */
+	atomic(uint64_t) free;   /* atomic: the newest free entry, and a tag */
+	atomic(uint32_t) used;   /* atomic: entries from there on were never used */
+	atomic(uint32_t) door;   /* atomic: incremented before threads that sleep at the door are woken */
+	atomic(uint32_t) looked; /* atomic: when a thread last looked for dead holders, in seconds */
+	uint32_t order;          /* constant */
+	uint32_t made;           /* constant: the limit that it was made with */
+	atomic(uint8_t) spin;    /* atomic: a hint: how often to yield before a sleep (wait.c) */
 };
 
 /* Functions of the line's owner. All may be called from signal handlers. */

@@ -10,6 +10,10 @@
  * before it run then, and its turn may come without a sleep and a wake call. How often it yields adapts: as often as
  * that pays, down to never, with a trial now and then.
  *
+ * A thread that finds no free entry sleeps at the door. It says so by DOOR in the word, in the same compare-and-swap
+ * that checks that it can't take. Whoever changes the word so that it can sees DOOR, and wakes all who are there;
+ * whoever frees an entry wakes one.
+ *
  * A sleeper of a shared line wakes now and then to look for unfinished work: a poster may have been killed after it
  * added its permits and before it granted them, and so may the thread that was woken first.
  */
@@ -246,22 +250,23 @@ int line_leave(struct line_view *view, uint32_t slot, bool give_up)
 	return state_of(x) == ENTRY_GRANTED ? 0 : state_of(x) == ENTRY_TURNED ? ESHUTDOWN : ECANCELED;
 }
 
-int line_sleep_at_door(struct line_view *view, const struct deadline *deadline)
+int line_sleep_at_door(struct line_view *view, uint32_t n, const struct deadline *deadline)
 {
 	struct line *line = view->line;
-	uint32_t door;
+	uint32_t door = load_seq(&line->door); /* KSEM_ORD_25 acquire, KSEM_ORD_25 release: before the word */
+	struct line_word w = line_word(line);
 	bool no_memory;
-	uint32_t slot;
-	int error = 0;
+	int error;
 
-	fetch_add_seq(&line->at_door, 1); /* KSEM_ORD_25 release, KSEM_ORD_25 acquire */
-	door = load_seq(&line->door);     /* KSEM_ORD_25 release, KSEM_ORD_25 acquire */
-	slot = entry_claim(view, 0, &no_memory);
-	if (slot != 0)
-		let_go(view, slot);
-	else
-		error = sleep_on(view, &line->door, door, 0, no_memory ? LOOK_FOR_MEMORY : looks(view), deadline);
-	fetch_sub_seq(&line->at_door, 1); /* KSEM_ORD_25 release, KSEM_ORD_25 acquire */
+	if ((w.low & LINE_DEAD) || next_of(view, w, n) != JOIN)
+		return 0;
+	if (!(w.low & LINE_DOOR) &&
+	    !cas_seq(&line->word.low, &w.low, w.low | LINE_DOOR)) /* KSEM_ORD_25 acquire, KSEM_ORD_25 release */
+		return 0;
+	if (entry_is_free(view))
+		return 0;
+	no_memory = load_rlx(&line->used) < LINE_ENTRIES; /* relaxed: it only grows */
+	error = sleep_on(view, &line->door, door, 0, no_memory ? LOOK_FOR_MEMORY : looks(view), deadline);
 	if (error == EAGAIN && view->scope == FUTEX_SHARED)
 		line_look(view);
 	return error == EAGAIN ? 0 : error;
@@ -276,7 +281,7 @@ int line_wait(struct line_view *view, uint32_t n, uint32_t holder, const struct 
 	if (n == 1 && line_take_one(view))
 		return 0;
 	while ((error = line_enter(view, n, holder, &slot, &full)) == ENOMEM && full) {
-		error = line_sleep_at_door(view, deadline);
+		error = line_sleep_at_door(view, n, deadline);
 		if (error)
 			return error;
 	}

@@ -188,7 +188,7 @@ static int sleep_in_line(struct waiter *waiter)
 	struct line_view *view = &lined_of(waiter->sem)->view;
 
 	return own_wait.slot ? line_sleep(view, own_wait.slot, waiter->deadline) :
-			       line_sleep_at_door(view, waiter->deadline);
+			       line_sleep_at_door(view, waiter->want, waiter->deadline);
 }
 
 /* Nobody but the thread itself serves it there. */

@@ -576,10 +576,10 @@ static void a_line_with_no_entry_left_says_so(void **state)
 		slots[i] = enter(view, 1);
 	FAILS(ENOMEM, line_enter(view, 1, 1, &slot, &full));
 	assert_true(full);
-	FAILS(ETIMEDOUT, line_sleep_at_door(view, &past));
+	FAILS(ETIMEDOUT, line_sleep_at_door(view, 1, &past));
 	FAILS(ETIMEDOUT, line_wait(view, 1, 1, &past));
 	gives_up(view, slots[1000]);
-	OK(line_sleep_at_door(view, &past));
+	OK(line_sleep_at_door(view, 1, &past));
 	slots[1000] = enter(view, 1);
 	for (uint32_t i = 0; i < LINE_ENTRIES; i++)
 		gives_up(view, slots[i]);
@@ -981,6 +981,46 @@ static void a_sleeper_times_out_or_is_turned_away(void **state)
 	ended(view);
 }
 
+static void wait_for_the_door(struct line_view *view)
+{
+	while ((line_word(view->line).low & LINE_DOOR) == 0)
+		sched_yield();
+}
+
+/* A thread that found no free entry goes on with permits, is turned away, and gets in line if an entry becomes free. */
+static void a_sleeper_at_the_door_is_woken(void **state)
+{
+	enum { POST, LIMIT, SHUT, ENTRY, WAYS };
+
+	(void)state;
+	for (unsigned way = 0; way < WAYS; way++) {
+		struct fixture f;
+		struct line_view *view = line_of(&f, 0, 9, LINE_FIFO);
+		struct sleeper sleeper = {.view = view, .need = 1, .error = -1};
+		bool no_memory;
+
+		for (uint32_t i = 0; i < LINE_ENTRIES; i++)
+			assert_true(entry_claim(view, 1, &no_memory) != 0);
+		pthread_create(&sleeper.thread, NULL, sleep_in_line, &sleeper);
+		wait_for_the_door(view);
+		if (way == POST) {
+			OK(line_post(view, 1));
+		} else if (way == LIMIT) {
+			line_set_limit(view, 10);
+		} else if (way == SHUT) {
+			line_shutdown(view);
+		} else {
+			entry_free(view, 5000, load_rlx(&entry_at(view, 5000)->state)); /* relaxed: one thread */
+			wait_for_waiters(view, 1);
+			OK(line_post(view, 1));
+		}
+		pthread_join(sleeper.thread, NULL);
+		FAILS(way == SHUT ? ESHUTDOWN : 0, sleeper.error);
+		assert_int_equal(value_now(view), 0);
+		ended(view);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1021,6 +1061,7 @@ int main(void)
 		cmocka_unit_test(one_that_gave_up_while_it_was_moved_is_out),
 		cmocka_unit_test(sleepers_are_woken_in_order),
 		cmocka_unit_test(a_sleeper_times_out_or_is_turned_away),
+		cmocka_unit_test(a_sleeper_at_the_door_is_woken),
 	};
 
 	if (!line_works()) {

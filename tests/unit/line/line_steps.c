@@ -1,0 +1,904 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The line, step by step: a few threads, and all orders in which their atomic operations can come, with a few changes
+ * of thread at any of them. So each helper of an operation is late at each of its steps, and each thread is killed at
+ * each.
+ *
+ * lib/line/ is compiled a second time for it, with the headers of seams/ before its own: there is a point before each
+ * atomic operation. Threads are fibers. At a point the thread goes on, or another does, as long as the run has changes
+ * left; where a thread sleeps or ends, any other goes on for nothing. A run is the list of those choices. All lists are
+ * gone through, depth first. Memory is in order: orderings are the business of line_storm under ThreadSanitizer.
+ *
+ * A line has four entries here. What must hold after each run: lists are whole, and have those who wait; no entry is
+ * lost, or twice on the stack of free ones; no permit is lost or made; nothing is left to do for the line.
+ *
+ *	line_steps                    all scenarios
+ *	line_steps SCENARIO CHOICES   one run of one, as a failure prints it
+ */
+#include "support.h"
+
+#include <ucontext.h>
+
+#include "base/memory.h"
+#include "line/entries.h"
+#include "line/help.h"
+#include "line/line.h"
+#include "line/order.h"
+
+#define THREADS 4
+#define STACK   (64 * 1024)
+#define CHOICES 8192
+#define STEPS   6000 /* of a run: more, and a thread goes round and round */
+#define DRIVER  THREADS
+
+/* ---- Choices ---- */
+
+static struct {
+	uint8_t chosen, n;
+} choices[CHOICES];
+static unsigned made, given;
+static const char *scenario_name;
+
+static _Noreturn void bad(const char *what)
+{
+	printf("line_steps '%s' ", scenario_name);
+	for (unsigned i = 0; i < made; i++) {
+		if (choices[i].chosen)
+			printf("%u:%u,", i, choices[i].chosen);
+	}
+	printf("\n  FAILS: %s\n", what);
+	fflush(stdout);
+	_exit(1);
+}
+
+static unsigned choose(unsigned n)
+{
+	if (n < 2)
+		return 0;
+	if (made == CHOICES)
+		bad("too many choices");
+	if (made >= given)
+		choices[made].chosen = 0;
+	choices[made].n = (uint8_t)n;
+	return choices[made++].chosen;
+}
+
+static bool next_run(void)
+{
+	while (made > 0 && choices[made - 1].chosen + 1 == choices[made - 1].n)
+		made--;
+	if (made == 0)
+		return false;
+	choices[made - 1].chosen++;
+	given = made;
+	return true;
+}
+
+/* ---- Threads ---- */
+
+enum state {
+	READY,
+	ASLEEP,
+	LURKS, /* until the mortal one is dead or through */
+	OVER,
+	DEAD,
+};
+
+static struct thread {
+	ucontext_t context;
+	enum state state;
+	const void *word; /* where it sleeps */
+	void (*body)(void);
+} threads[THREADS + 1];
+
+static char stacks[THREADS][STACK];
+static unsigned current = DRIVER, steps, changes, mortal = DRIVER;
+static bool kills;     /* one may still be killed */
+static unsigned whole; /* bit mask: threads whose steps no other parts, and that come where one sleeps or ends */
+
+static void switch_to(unsigned thread)
+{
+	unsigned from = current;
+
+	if (thread == from)
+		return;
+	current = thread;
+	swapcontext(&threads[from].context, &threads[thread].context);
+}
+
+static bool can_go_on(unsigned thread)
+{
+	if (threads[thread].state == LURKS)
+		return threads[mortal].state == DEAD || threads[mortal].state == OVER;
+	return threads[thread].body && threads[thread].state == READY;
+}
+
+/* Any thread but this one; the driver, if there is none. */
+static void leave_to_others(void)
+{
+	unsigned others[THREADS], n = 0;
+
+	for (unsigned thread = 0; thread < THREADS; thread++) {
+		if (thread != current && can_go_on(thread))
+			others[n++] = thread;
+	}
+	switch_to(n == 0 ? DRIVER : others[choose(n)]);
+}
+
+void point(void)
+{
+	unsigned others[THREADS], n = 0, chosen;
+
+	if (current == DRIVER)
+		return;
+	if (++steps > STEPS)
+		bad("a thread goes round and round");
+	if (whole >> current & 1)
+		return;
+	for (unsigned thread = 0; changes > 0 && thread < THREADS; thread++) {
+		if (thread != current && can_go_on(thread) && (whole >> thread & 1) == 0)
+			others[n++] = thread;
+	}
+	chosen = choose(1 + n + (kills && current == mortal));
+	if (chosen == 0)
+		return;
+	if (chosen <= n) {
+		changes--;
+		switch_to(others[chosen - 1]);
+		return;
+	}
+	kills = false;
+	threads[current].state = DEAD;
+	leave_to_others();
+}
+
+/* Any other may go first, for nothing. */
+static void let_others(void)
+{
+	unsigned others[THREADS + 1] = {current}, n = 1;
+
+	for (unsigned thread = 0; thread < THREADS; thread++) {
+		if (thread != current && can_go_on(thread))
+			others[n++] = thread;
+	}
+	switch_to(others[choose(n)]);
+}
+
+static void run_body(void)
+{
+	threads[current].body();
+	threads[current].state = OVER;
+	leave_to_others();
+}
+
+static void lurk(void)
+{
+	threads[current].state = LURKS;
+	if (!can_go_on(current))
+		leave_to_others();
+	threads[current].state = READY;
+}
+
+/* ---- What lib/line/ stands on ---- */
+
+static _Alignas(KSEM_CACHE_LINE) char memory[LINE_FIRST * sizeof(struct line_entry)];
+
+void *memory_alloc(size_t size, size_t align)
+{
+	(void)align;
+	assert_true(size <= sizeof(memory));
+	return memory;
+}
+
+void memory_free(void *block)
+{
+	(void)block;
+}
+
+static int sleep_on(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline)
+{
+	(void)deadline;
+	point();
+	if (*word != expected)
+		return EAGAIN;
+	threads[current].state = ASLEEP;
+	threads[current].word = word;
+	leave_to_others();
+	return 0;
+}
+
+static int wake(atomic(uint32_t) *word, uint32_t n)
+{
+	int woken = 0;
+
+	point();
+	for (unsigned thread = 0; thread < THREADS && n > 0; thread++) {
+		if (threads[thread].state != ASLEEP || threads[thread].word != word)
+			continue;
+		threads[thread].state = READY;
+		woken++;
+		n--;
+	}
+	return woken;
+}
+
+struct futex_ops futex_ops = {sleep_on, wake, sleep_on, wake, NULL};
+
+/* ---- The line, and what its users know ---- */
+
+static struct line line;
+static struct line_view view;
+static struct {
+	int64_t all;      /* value and what is held, owed for: by the limit and posts */
+	int64_t taken;    /* by threads that are alive */
+	int64_t risk;     /* what the dead one may have taken with it */
+	unsigned entries; /* that are in use though their threads are through */
+	unsigned through; /* threads that waited at the door */
+} due;
+static uint32_t slots[THREADS];
+
+#define QUEUE  UINT64_C(4711)
+#define HOLDER 7 /* of the mortal thread; others have 1 */
+
+static bool gone(void *context, uint32_t holder)
+{
+	(void)context;
+	return holder == HOLDER && (mortal == DRIVER || threads[mortal].state == DEAD);
+}
+
+static void ring(void *context, uint32_t holder, uint64_t user)
+{
+	(void)context;
+	if (user != QUEUE || (holder != 1 && holder != HOLDER))
+		bad("another is rung for");
+}
+
+static const struct line_hooks hooks = {gone, ring};
+
+static uint32_t holder_now(void)
+{
+	return current == mortal && current != DRIVER ? HOLDER : 1;
+}
+
+static void took(uint32_t n)
+{
+	due.taken += n;
+}
+
+/* In line; or took, or was refused: 0. */
+static uint32_t enter_as(uint32_t n, uint32_t holder)
+{
+	uint32_t slot;
+	bool full;
+	int error = line_enter(&view, n, holder, &slot, &full);
+
+	if (error == EAGAIN)
+		return slot;
+	if (error == 0)
+		took(n);
+	return 0;
+}
+
+static void leave(uint32_t slot, uint32_t n, bool give_up)
+{
+	int error;
+
+	while ((error = line_leave(&view, slot, give_up)) == EAGAIN)
+		line_sleep(&view, slot, NULL);
+	if (error == 0)
+		took(n);
+}
+
+static void wait_for(uint32_t n)
+{
+	uint32_t slot = enter_as(n, holder_now());
+
+	if (slot)
+		leave(slot, n, false);
+}
+
+static void try_waiting(uint32_t n)
+{
+	uint32_t slot = enter_as(n, holder_now());
+
+	if (slot)
+		leave(slot, n, true);
+}
+
+static void post(uint32_t n)
+{
+	if (line_post(&view, n) != 0)
+		bad("a post failed");
+	due.all += n;
+}
+
+static void set_limit(uint32_t limit)
+{
+	due.all += (int64_t)limit - line_limit(&view);
+	line_set_limit(&view, limit);
+}
+
+/* ---- The judge ---- */
+
+static void judge_list(uint32_t head, uint32_t *members)
+{
+	uint32_t at = head, next, length = 0;
+
+	do {
+		next = link_read(&node_at(&view, at)->next);
+		if (link_read(&node_at(&view, next)->prev) != at)
+			bad("a list isn't whole");
+		if (++length > LINE_ENTRIES + 1)
+			bad("a list goes round and round");
+		at = next;
+	} while (next != head);
+	*members += length - 1;
+}
+
+static void judge_stack(void)
+{
+	uint32_t slot = (uint32_t)line.free & ((1u << LINE_SLOT_BITS) - 1), length = 0, free = 0;
+
+	for (; slot != 0; slot = (uint32_t)entry_at(&view, slot)->free_next & ((1u << LINE_SLOT_BITS) - 1)) {
+		if (++length > LINE_ENTRIES)
+			bad("an entry is twice on the stack of free ones");
+		free += state_of(entry_at(&view, slot)->state) == ENTRY_FREE;
+	}
+	for (slot = LINE_LISTS; slot < LINE_LISTS + line.used; slot++)
+		free -= state_of(entry_at(&view, slot)->state) == ENTRY_FREE;
+	if (free != 0 && threads[mortal].state != DEAD)
+		bad("a free entry isn't on the stack");
+}
+
+static void judge(void)
+{
+	struct line_word w = line_word(&line);
+	struct line_place place = LINE_NO_PLACE;
+	uint32_t members = 0, used = 0, asleep = 0;
+	int64_t value = (int64_t)word_limit(w) - word_taken(w);
+	bool killed = mortal != DRIVER && threads[mortal].state == DEAD;
+
+	for (unsigned thread = 0; thread < THREADS; thread++)
+		asleep += threads[thread].state == ASLEEP;
+	if (w.low & LINE_BUSY)
+		bad("an operation isn't over");
+	for (uint32_t list = 0; list < LINE_LISTS; list++)
+		judge_list(list, &members);
+	if (members != line_waiters(&view))
+		bad("others wait than are in the lists");
+	judge_stack();
+	for (uint32_t slot = LINE_LISTS; slot < LINE_LISTS + line.used; slot++)
+		used += state_of(entry_at(&view, slot)->state) != ENTRY_FREE;
+	if (used != members + due.entries)
+		bad(used > members ? "an entry is lost" : "an entry that waits is free");
+	if (value + due.taken > due.all || value + due.taken < due.all - (killed ? due.risk : 0))
+		bad(value + due.taken > due.all ? "a permit was made" : "a permit was lost");
+	if (line_order(&line)->choose(&view, w, &place).kind != LINE_NONE &&
+	    (value > 0 || (w.low & (LINE_SHUT | LINE_SWEEP))))
+		bad("there is something left to do");
+	(void)asleep;
+}
+
+/* ---- Scenarios ---- */
+
+struct scenario {
+	const char *name;
+	uint32_t order, value, limit;
+	void (*begin)(void); /* by the driver */
+	void (*bodies[THREADS])(void);
+	unsigned changes;
+	bool kills; /* the first thread is killed, at any point */
+	unsigned whole;
+	unsigned through;
+};
+
+static void begin(const struct scenario *now)
+{
+	memset((void *)&line, 0, sizeof(line));
+	memset(memory, 0, sizeof(memory));
+	memset(&due, 0, sizeof(due));
+	memset(slots, 0, sizeof(slots));
+	line_init(&line, now->value, now->limit, now->order);
+	line_view_init(&view, &line, FUTEX_PRIVATE, &hooks, NULL);
+	store_rlx(&line.spin, 0);
+	due.all = now->value;
+	made = 0;
+	steps = 0;
+	changes = now->changes;
+	kills = now->kills;
+	due.risk = now->kills;
+	whole = now->whole;
+	mortal = DRIVER;
+	current = DRIVER;
+	for (unsigned thread = 0; thread < THREADS; thread++) {
+		threads[thread].body = now->bodies[thread];
+		threads[thread].state = READY;
+		if (!threads[thread].body)
+			continue;
+		getcontext(&threads[thread].context);
+		threads[thread].context.uc_stack.ss_sp = stacks[thread];
+		threads[thread].context.uc_stack.ss_size = STACK;
+		threads[thread].context.uc_link = NULL;
+		makecontext(&threads[thread].context, run_body, 0);
+	}
+	if (now->begin)
+		now->begin();
+	mortal = now->kills ? 0 : DRIVER;
+}
+
+static void run(const struct scenario *now)
+{
+	scenario_name = now->name;
+	begin(now);
+	leave_to_others(); /* comes back when no thread can go on */
+	judge();
+	if (due.through != now->through)
+		bad("a thread sleeps at the door");
+}
+
+/* Those who are in line when the threads begin. */
+
+static void one_wants_more_than_the_limit(void)
+{
+	slots[1] = enter_as(10, 1);
+}
+
+static struct line_op begun;
+
+/* It is to be moved back to the line, and no helper has come yet. */
+static void one_is_to_be_moved(void)
+{
+	struct line_place place = LINE_NO_PLACE;
+	struct line_word w, next;
+	struct line_act act;
+
+	one_wants_more_than_the_limit();
+	w = line_word(&line);
+	next = word_next(w, LINE_NONE, 0);
+	next.high = (next.high & ~(uint64_t)UINT32_MAX) | 20;
+	if (!pair_cas(&line.word, w.low, w.high, next.low | LINE_SWEEP, next.high))
+		bad("a limit isn't raised");
+	due.all += 15;
+	w = line_word(&line);
+	act = line_order(&line)->choose(&view, w, &place);
+	if (act.slot != slots[1] || !line_announce(&view, w, act.kind, act.slot, &begun))
+		bad("it isn't to be moved");
+}
+
+static void help(void)
+{
+	line_help(&view, &begun);
+}
+
+static void raise_limit(void)
+{
+	set_limit(20);
+}
+
+static void first_gives_up(void)
+{
+	leave(slots[1], 10, true);
+}
+
+/* As line_leave, whose thread others leave behind in the middle. */
+static void first_gives_up_in_two_steps(void)
+{
+	struct line_entry *entry = entry_at(&view, slots[1]);
+	uint64_t x = load_acq(&entry->state);
+	uint64_t gone = (uint64_t)ECANCELED << 32 | ((uint32_t)x & ENTRY_ROUND_MASK) | ENTRY_GONE;
+
+	if (state_of(x) == ENTRY_WAIT && cas_acq_rel(&entry->state, &x, gone)) {
+		help();
+		let_others();
+		line_settle_with(&view, (struct line_wish){LINE_DROP, slots[1], gone});
+	}
+	first_gives_up();
+}
+
+static void limit_goes_up_and_down(void)
+{
+	set_limit(20);
+	set_limit(5);
+}
+
+/* One was granted and is dead; the one before it has left since. */
+static void one_is_dead_with_its_permit(void)
+{
+	uint32_t b;
+
+	slots[2] = enter_as(1, 1);
+	b = enter_as(1, 1);
+	enter_as(1, HOLDER);
+	post(1);
+	leave(b, 1, true);
+}
+
+static void reap(void)
+{
+	line_reap(&view);
+}
+
+static void third_waits(void)
+{
+	leave(slots[2], 1, false);
+}
+
+static void reap_the_dead(void)
+{
+	lurk();
+	line_reap(&view);
+}
+
+static void wait_one(void)
+{
+	wait_for(1);
+}
+
+static void join_for_thirty(void)
+{
+	enter_as(30, 1);
+}
+
+static void wait_two(void)
+{
+	wait_for(2);
+}
+
+static void try_one(void)
+{
+	try_waiting(1);
+}
+
+static void try_one_twice(void)
+{
+	try_waiting(1);
+	try_waiting(1);
+}
+
+static void post_one(void)
+{
+	post(1);
+}
+
+static void post_two(void)
+{
+	post(2);
+}
+
+static void post_three(void)
+{
+	post(3);
+}
+
+static void settle(void)
+{
+	line_settle(&view);
+}
+
+static void use_all_entries(void)
+{
+	struct line_handle handle;
+	uint32_t head;
+
+	line_open_ready(&view, 1, QUEUE, &head);
+	while (line_submit(&view, 5, head, 1, &handle) == 0)
+		;
+	due.entries = 1;
+}
+
+/* A thread that finds no entry sleeps at the door. Here it must come through. */
+static void wait_at_door(void)
+{
+	uint32_t slot;
+	bool full;
+	int error;
+
+	while ((error = line_enter(&view, 1, 1, &slot, &full)) == ENOMEM)
+		line_sleep_at_door(&view, 1, NULL);
+	if (error == EAGAIN)
+		leave(slot, 1, false);
+	else if (error == 0)
+		took(1);
+	due.through++;
+}
+
+static void shut_down(void)
+{
+	line_shutdown(&view);
+	due.entries = LINE_ENTRIES; /* what was turned away stands ready */
+}
+
+static void raise_limit_by_one(void)
+{
+	set_limit(6);
+}
+
+static void use_all_entries_without_waiting(void)
+{
+	bool no_memory;
+
+	while (line.used < LINE_ENTRIES)
+		entry_claim(&view, 1, &no_memory);
+	due.entries = LINE_ENTRIES;
+}
+
+/* If somebody sleeps at the door, it is refused. */
+static void kill_or_post(void)
+{
+	if (line_kill(&view) == EBUSY)
+		post(1);
+}
+
+/* All entries but one are in use. */
+static void one_entry_is_left(void)
+{
+	bool no_memory;
+
+	while (line.used < LINE_ENTRIES) {
+		entry_claim(&view, 1, &no_memory);
+		due.entries++;
+	}
+	entry_free(&view, LINE_LISTS, entry_at(&view, LINE_LISTS)->state);
+	due.entries--;
+}
+
+static void use_a_ready_list(void)
+{
+	struct line_handle handle;
+	struct line_result result;
+	uint32_t head;
+
+	if (line_open_ready(&view, holder_now(), QUEUE, &head))
+		return;
+	if (line_submit(&view, 1, head, 1, &handle) == 0) {
+		if (line_reap_ready(&view, head, &result) != 0) {
+			line_cancel(&view, handle, ECANCELED);
+			if (line_reap_ready(&view, head, &result) != 0)
+				bad("what was canceled isn't ready");
+		}
+		took(result.need);
+	}
+	line_close_ready(&view, head);
+}
+
+static void use_two_ready_lists(void)
+{
+	use_a_ready_list();
+	use_a_ready_list();
+}
+
+static uint32_t heads[2];
+
+/* A GRANT of a queue's wait is under way, and no helper has come yet. */
+static void one_of_a_queue_is_to_be_granted(void)
+{
+	struct line_handle handle;
+	struct line_word w;
+
+	line_open_ready(&view, 1, QUEUE, &heads[1]);
+	line_open_ready(&view, 1, QUEUE, &heads[0]);
+	line_submit(&view, 1, heads[0], 1, &handle);
+	due.entries = 1;
+	due.all = 1;
+	line.word.low--; /* a post that goes no further */
+	w = line_word(&line);
+	if (!line_announce(&view, w, LINE_GRANT, handle.slot, &begun))
+		bad("it isn't to be granted");
+}
+
+static void reap_and_close(void)
+{
+	struct line_result result;
+
+	if (line_reap_ready(&view, heads[0], &result) != 0)
+		bad("what was granted isn't ready");
+	took(result.need);
+	line_close_ready(&view, heads[0]);
+}
+
+static void reap_and_use_another_list(void)
+{
+	reap_and_close();
+	use_a_ready_list();
+}
+
+/* The entry of the list's head becomes a wait of the other list. */
+static void reap_and_wait_in_the_other_list(void)
+{
+	struct line_handle handle;
+	struct line_result result;
+
+	reap_and_close();
+	if (line_submit(&view, 1, heads[1], 1, &handle) != 0 || !line_cancel(&view, handle, ECANCELED) ||
+	    line_reap_ready(&view, heads[1], &result) != 0)
+		bad("a wait in the other list failed");
+}
+
+static const struct scenario scenarios[] = {
+	/* An entry that is moved between the lists of the limit. */
+	{"a limit is raised, and one gives up",
+	 LINE_FIFO,
+	 0,
+	 5,
+	 one_wants_more_than_the_limit,
+	 {raise_limit, first_gives_up},
+	 .changes = 2},
+	{"a limit is raised, one gives up, one posts",
+	 LINE_FIFO,
+	 0,
+	 5,
+	 one_wants_more_than_the_limit,
+	 {raise_limit, first_gives_up, post_one},
+	 .changes = 2},
+	{"a limit goes up and down, one comes, one gives up",
+	 LINE_FIFO,
+	 0,
+	 5,
+	 one_wants_more_than_the_limit,
+	 {limit_goes_up_and_down, first_gives_up, wait_one},
+	 .changes = 2},
+	{"one gives up while it is moved, and one comes",
+	 LINE_FIFO,
+	 0,
+	 5,
+	 one_is_to_be_moved,
+	 {help, first_gives_up_in_two_steps, join_for_thirty},
+	 .changes = 3,
+	 .whole = 1 << 2},
+	/* Permits of the dead. */
+	{"the dead one's permit goes back, and one comes",
+	 LINE_LIFO,
+	 0,
+	 5,
+	 one_is_dead_with_its_permit,
+	 {reap, wait_one, third_waits},
+	 .changes = 2,
+	 .whole = 1 << 2},
+	{"two give the dead one's permit back, and one comes",
+	 LINE_FIFO,
+	 0,
+	 5,
+	 one_is_dead_with_its_permit,
+	 {reap, wait_one, third_waits, reap},
+	 .changes = 1,
+	 .whole = 1 << 2},
+	{"one is killed that waits",
+	 LINE_FIFO,
+	 0,
+	 5,
+	 NULL,
+	 {wait_one, post_one, reap_the_dead, try_one},
+	 .changes = 1,
+	 .whole = 1 << 3,
+	 .kills = true},
+	{"one is killed that has a queue",
+	 LINE_FIFO,
+	 0,
+	 5,
+	 NULL,
+	 {use_a_ready_list, post_one, reap_the_dead},
+	 .changes = 1,
+	 .kills = true},
+	/* Few entries. */
+	{"three for one entry", LINE_BARGING, 0, 5, one_entry_is_left, {try_one, try_one_twice, try_one}, .changes = 2},
+	{"two for one entry", LINE_BARGING, 0, 5, one_entry_is_left, {try_one_twice, try_one_twice}, .changes = 2},
+	/* The door. */
+	{"one waits at the door, one posts",
+	 LINE_BARGING,
+	 0,
+	 5,
+	 use_all_entries,
+	 {wait_at_door, post_one},
+	 .changes = 3,
+	 .through = 1},
+	{"two wait at the door, two are posted",
+	 LINE_LIFO,
+	 0,
+	 5,
+	 use_all_entries,
+	 {wait_at_door, wait_at_door, post_two},
+	 .changes = 2,
+	 .through = 2},
+	{"one waits at the door of a line that is shut down",
+	 LINE_BARGING,
+	 0,
+	 5,
+	 use_all_entries,
+	 {wait_at_door, shut_down},
+	 .changes = 2,
+	 .through = 1},
+	{"one waits at the door of a line whose limit is raised",
+	 LINE_LIFO,
+	 0,
+	 5,
+	 use_all_entries,
+	 {wait_at_door, raise_limit_by_one},
+	 .changes = 3,
+	 .through = 1},
+	{"one waits at the door of a line that is killed",
+	 LINE_BARGING,
+	 0,
+	 5,
+	 use_all_entries_without_waiting,
+	 {wait_at_door, kill_or_post},
+	 .changes = 3,
+	 .through = 1},
+	{"two wait at the door for one entry",
+	 LINE_FIFO,
+	 0,
+	 5,
+	 one_entry_is_left,
+	 {try_one, wait_at_door, wait_at_door, post_three},
+	 .changes = 1,
+	 .through = 2},
+	{"one goes through the door that others left",
+	 LINE_FIFO,
+	 0,
+	 5,
+	 one_entry_is_left,
+	 {try_one, wait_at_door, post_two},
+	 .changes = 2,
+	 .through = 1},
+	/* Waits, of threads and of queues. */
+	{"a post and a wait", LINE_FIFO, 0, 5, NULL, {wait_one, post_one, settle}, .changes = 2},
+	{"two waits and a post", LINE_LIFO, 0, 5, NULL, {wait_one, wait_two, post_two}, .changes = 2},
+	{"waits in a row", LINE_BARGING, 0, 5, NULL, {try_one_twice, post_one, try_one}, .changes = 2},
+	{"a queue of which helpers are late",
+	 LINE_FIFO,
+	 0,
+	 5,
+	 NULL,
+	 {use_two_ready_lists, post_two, settle},
+	 .changes = 2},
+	{"a ready list at the same place",
+	 LINE_FIFO,
+	 0,
+	 5,
+	 one_of_a_queue_is_to_be_granted,
+	 {help, reap_and_use_another_list},
+	 .changes = 2},
+	{"a ready list's entry becomes a wait",
+	 LINE_FIFO,
+	 0,
+	 5,
+	 one_of_a_queue_is_to_be_granted,
+	 {help, reap_and_wait_in_the_other_list},
+	 .changes = 2},
+};
+
+static void read_choices(const char *text)
+{
+	unsigned at, chosen;
+	int length;
+
+	while (sscanf(text, "%u:%u,%n", &at, &chosen, &length) == 2) {
+		choices[at].chosen = (uint8_t)chosen;
+		given = at + 1;
+		text += length;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	(void)argc;
+	for (unsigned i = 0; i < sizeof(scenarios) / sizeof(*scenarios); i++) {
+		unsigned long runs = 0;
+		const char *only = argv[1];
+		if (only && strcmp(only, scenarios[i].name) != 0)
+			continue;
+
+		given = 0;
+		if (only && argv[2]) {
+			read_choices(argv[2]);
+			run(&scenarios[i]);
+			continue;
+		}
+		do {
+			run(&scenarios[i]);
+			runs++;
+		} while (next_run());
+		printf("%-55s %u changes: %lu runs\n", scenarios[i].name, scenarios[i].changes, runs);
+		fflush(stdout);
+	}
+	return 0;
+}
