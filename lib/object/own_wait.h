@@ -18,6 +18,7 @@ struct own_wait {
 	uint32_t slot;     /* of a semaphore with a line: its entry there; 0: none */
 	int64_t begun;     /* of one whose waits are measured: when, in nanoseconds */
 	bool registered;   /* of a semaphore that is elsewhere: it is registered in the word there, too */
+	uint32_t counted;  /* the same: in which record of this OS process (shared/own_record.h); 0: in none */
 };
 
 extern _Thread_local struct own_wait own_wait; /* owner only, and its signal handlers */

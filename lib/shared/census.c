@@ -51,7 +51,7 @@ static bool set(int fd, short type, ino_t number)
 /* A process without a liveness may share its description with another process. */
 bool census_add(const struct directory *directory, ino_t number)
 {
-	return directory->liveness != 0 && set(directory_fd(directory), F_RDLCK, number);
+	return directory_liveness(directory) != 0 && set(directory_fd(directory), F_RDLCK, number);
 }
 
 bool census_add_heir(const struct directory *directory, ino_t number)
@@ -61,7 +61,7 @@ bool census_add_heir(const struct directory *directory, ino_t number)
 
 void census_remove(const struct directory *directory, ino_t number)
 {
-	if (directory->liveness != 0)
+	if (directory_liveness(directory) != 0)
 		set(directory_fd(directory), F_UNLCK, number);
 }
 

@@ -52,7 +52,7 @@ static void disown(int fd)
 	pthread_mutex_lock(&directories_lock);
 	for (struct directory *other = directories; other; other = other->next) {
 		if (directory_fd_unchecked(other) == fd)
-			store_rlx(&other->fd, -1); /* relaxed: as above */
+			store_rlx(&other->fd, -1); /* relaxed: a number, which is checked before each use */
 		if (other->spare == fd)
 			other->spare = -1;
 	}
@@ -124,7 +124,7 @@ bool directory_has_fd(const struct directory *directory, int fd)
 void directory_set_fd(struct directory *directory, int fd)
 {
 	directory_close_fd(directory, directory_fd_unchecked(directory));
-	store_rlx(&directory->fd, fd); /* relaxed: as in directory_fd_unchecked */
+	store_rlx(&directory->fd, fd); /* relaxed: a number, which is checked before each use */
 }
 
 int directory_refresh(struct directory *directory, bool *again)
@@ -140,7 +140,8 @@ int directory_refresh(struct directory *directory, bool *again)
 	if (fd < 0) {
 		error = EBADF;
 	} else {
-		store_rlx(&directory->fd, fd); /* relaxed: as in directory_fd_unchecked */
+		store_rlx(&directory->away, true); /* relaxed: the next store publishes it */
+		store_rel(&directory->fd, fd);     /* KSEM_ORD_22 release */
 		*again = true;
 	}
 	errno = saved;
@@ -190,7 +191,7 @@ static int open_kept(struct directory *directory, const char *path)
 
 	if (fd < 0)
 		return errno;
-	store_rlx(&directory->fd, fd); /* relaxed: as in directory_fd_unchecked */
+	store_rlx(&directory->fd, fd); /* relaxed: a number, which is checked before each use */
 	if (fstat(fd, &status) != 0)
 		return errno;
 	directory->device = status.st_dev;
@@ -224,7 +225,8 @@ int directory_open(struct directory *directory, const char *path)
 
 	directory->heir = 0;
 	directory->spare = -1;
-	store_rlx(&directory->fd, -1); /* relaxed: nobody else has it yet */
+	store_rlx(&directory->fd, -1);      /* relaxed: nobody else has it yet */
+	store_rlx(&directory->away, false); /* relaxed: as above */
 	if (!error)
 		error = open_kept(directory, path);
 	if (!error)

@@ -23,10 +23,12 @@
 
 struct directory {
 	atomic(int) fd;    /* atomic: stays open; negative: lost */
+	atomic(bool) away; /* atomic: it was opened again; place.c hasn't taken all locks and records again yet */
 	int spare;         /* another description of it, which stays open; negative: none */
-	uint64_t liveness; /* liveness.h: this OS process's; 0: none, in a fork's child that couldn't get one */
-	uint64_t heir;     /* the child's, from before a fork to after it; 0: none */
-	char *path;        /* constant, as are the next two: absolute; NULL: unknown */
+	atomic(uint64_t)
+		liveness; /* atomic; liveness.h: this OS process's; 0: none, in a child that couldn't get one */
+	uint64_t heir;    /* the child's, from before a fork to after it; 0: none */
+	char *path;       /* constant, as are the next two: absolute; NULL: unknown */
 	dev_t device;
 	ino_t number;
 	struct directory *next;  /* under directories_lock: the list of all directories */
@@ -42,7 +44,19 @@ int directory_fd(const struct directory *directory);
 /* Its number, whatever stands under it now. */
 static inline int directory_fd_unchecked(const struct directory *directory)
 {
-	return load_rlx(&directory->fd); /* relaxed: a number; before each use the thread checks which file it is for */
+	return load_acq(
+		&directory->fd); /* KSEM_ORD_22 acquire; before each use the thread checks which file it is for */
+}
+
+/* Has this OS process its locks on it, so that others see that it lives? */
+static inline bool directory_is_present(const struct directory *directory)
+{
+	return directory_fd(directory) >= 0 && !load_acq(&directory->away); /* KSEM_ORD_22 acquire */
+}
+
+static inline uint64_t directory_liveness(const struct directory *directory)
+{
+	return load_rlx(&directory->liveness); /* relaxed: a number; what was done before it is in no other's memory */
 }
 
 /* Is that a descriptor of the directory, and ours? Closes one if it is. */

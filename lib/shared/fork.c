@@ -17,10 +17,12 @@
 #include "shared/held.h"
 #include "shared/census.h"
 #include "shared/liveness.h"
+#include "shared/place.h"
 #include "shared/semaphore.h"
 
 void shared_ns_before_fork(struct ksem_ns *ns)
 {
+	place_refresh_locked(ns); /* with the gate shut, it needs no lock */
 	for (struct directory *at = shared_ns_directory(shared_ns_of(ns)); at; at = at->older)
 		liveness_before_fork(at);
 	for (struct shared *shared = shared_ns_of(ns)->all; shared; shared = shared->next)
@@ -51,7 +53,8 @@ static bool lose(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
 static void come_into_census(struct shared_ns *shared_ns, struct shared *shared, bool prepared)
 {
 	if (!shared->counted || (prepared && shared->heir_counted) ||
-	    (!liveness_is_joint(shared->directory->liveness) && census_add(shared->directory, shared->number)))
+	    (!liveness_is_joint(directory_liveness(shared->directory)) &&
+	     census_add(shared->directory, shared->number)))
 		return; /* with a shared description, the parent's drop would take the lock away */
 	shared->counted = false;
 	shared_ns->counted--;

@@ -9,6 +9,7 @@
 #include "base/rcu.h"
 #include "shared/census.h"
 #include "shared/doubt.h"
+#include "shared/place.h"
 
 void held_drop_name(struct ksem *ksem, struct reclaim *garbage)
 {
@@ -79,6 +80,25 @@ void held_leave_census(struct ksem_ns *ns, struct shared *shared)
 	shared_ns_of(ns)->counted--;
 }
 
+/* Under the lock. In the usual case it makes no system call. */
+static void tell_refs(struct ksem_ns *ns, struct ksem *ksem)
+{
+	if (unlikely(!own_record_is_there(&shared_of(ksem)->record)))
+		place_need_record(ns, ksem);
+	shared_tell_refs(ksem);
+}
+
+int held_take(struct ksem_ns *ns, struct ksem *ksem)
+{
+	int error = life_take(&object_cold(ksem)->life, life_refs(1));
+
+	if (error == EINVAL)
+		error = shared_take_back(ksem);
+	if (!error)
+		tell_refs(ns, ksem);
+	return error;
+}
+
 bool held_drop(struct ksem_ns *ns, struct ksem *ksem, life_t less)
 {
 	bool last;
@@ -86,7 +106,7 @@ bool held_drop(struct ksem_ns *ns, struct ksem *ksem, life_t less)
 	pthread_mutex_lock(&ns->lock);
 	last = life_drop(&object_cold(ksem)->life, less) && object_abandon(ksem);
 	if (!last)
-		shared_tell_refs(ksem);
+		tell_refs(ns, ksem);
 	pthread_mutex_unlock(&ns->lock);
 	return last;
 }
@@ -94,6 +114,6 @@ bool held_drop(struct ksem_ns *ns, struct ksem *ksem, life_t less)
 void held_tell_refs(struct ksem_ns *ns, struct ksem *ksem)
 {
 	pthread_mutex_lock(&ns->lock);
-	shared_tell_refs(ksem);
+	tell_refs(ns, ksem);
 	pthread_mutex_unlock(&ns->lock);
 }

@@ -30,6 +30,9 @@ void held_forget(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
 /* Drops the census lock of a semaphore that this process has no longer (census.h). */
 void held_leave_census(struct ksem_ns *ns, struct shared *shared);
 
+/* Takes a further reference. EINVAL: it is being ended; ... */
+int held_take(struct ksem_ns *ns, struct ksem *ksem);
+
 /* As the operations drop and tell_refs. They take the lock themselves. */
 bool held_drop(struct ksem_ns *ns, struct ksem *ksem, life_t less);
 void held_tell_refs(struct ksem_ns *ns, struct ksem *ksem);

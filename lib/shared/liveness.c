@@ -52,14 +52,21 @@ static uint64_t lock_a_joint_place(int fd)
 	return namespace ? lock_place(fd, (random_place() & ~UINT64_C(0x1FFFF)) | (uint64_t) namespace << 1) : 0;
 }
 
+static void set_liveness(struct directory *directory, uint64_t liveness)
+{
+	store_rlx(&directory->liveness, liveness); /* relaxed: as in directory_liveness */
+}
+
 int liveness_begin(struct directory *directory)
 {
 	int saved = errno;
 	int error = 0;
+	uint64_t place = lock_a_place(directory_fd_unchecked(directory));
 
-	directory->liveness = lock_a_place(directory_fd_unchecked(directory));
-	if (!directory->liveness)
+	if (!place)
 		error = errno;
+	else
+		set_liveness(directory, place);
 	errno = saved;
 	return error;
 }
@@ -69,7 +76,7 @@ int liveness_ensure(struct directory *directory)
 	int saved = errno;
 	int own, error = 0;
 
-	if (directory->liveness)
+	if (directory_liveness(directory))
 		return 0;
 	own = directory_open_again(directory);
 	if (own < 0) {
@@ -82,24 +89,14 @@ int liveness_ensure(struct directory *directory)
 	return error;
 }
 
-int liveness_again(struct directory *directory)
-{
-	int saved = errno;
-	int error = 0;
-
-	if (directory->liveness && !lock_place(directory_fd_unchecked(directory), directory->liveness))
-		error = errno;
-	errno = saved;
-	return error;
-}
-
 /* The kernel's answer counts only if the descriptor is still the directory's. */
 bool liveness_is_held(const struct directory *directory, uint64_t liveness)
 {
 	struct flock lock = byte_lock(F_WRLCK, liveness);
 	int saved = errno;
-	bool is = liveness == directory->liveness ||
-		  (liveness_is_joint(liveness) && liveness_is_joint(directory->liveness)) || /* ours isn't reported */
+	uint64_t own = directory_liveness(directory);
+	bool is = liveness == own ||
+		  (liveness_is_joint(liveness) && liveness_is_joint(own)) || /* ours isn't reported */
 		  fcntl(directory_fd_unchecked(directory), F_OFD_GETLK, &lock) != 0 || lock.l_type != F_UNLCK ||
 		  directory_fd(directory) < 0;
 
@@ -112,7 +109,7 @@ bool liveness_is_held(const struct directory *directory, uint64_t liveness)
 /* Takes a liveness for a child that will share this process's description. 0: it couldn't. */
 static uint64_t share_description(struct directory *directory)
 {
-	uint64_t own = directory->liveness;
+	uint64_t own = directory_liveness(directory);
 
 	if (!own || directory_fd(directory) < 0)
 		return 0;
@@ -120,7 +117,7 @@ static uint64_t share_description(struct directory *directory)
 		own = lock_a_joint_place(directory_fd_unchecked(directory));
 	if (!own)
 		return 0;
-	directory->liveness = own;
+	set_liveness(directory, own);
 	return lock_a_joint_place(directory_fd_unchecked(directory));
 }
 
@@ -152,13 +149,14 @@ void liveness_child_after_fork(struct directory *directory, bool prepared)
 	int saved = errno;
 	int spare = directory->spare;
 
-	directory->liveness = 0;
+	set_liveness(directory, 0);
+	store_rlx(&directory->away, false); /* relaxed: the child has one thread */
 	directory->spare = -1;
 	if (prepared && directory->heir && liveness_is_joint(directory->heir)) {
-		directory->liveness = directory->heir;
+		set_liveness(directory, directory->heir);
 	} else if (prepared && directory->heir && directory_has_fd(directory, spare)) {
 		directory_set_fd(directory, spare);
-		directory->liveness = directory->heir;
+		set_liveness(directory, directory->heir);
 	} else {
 		liveness_ensure(directory);
 		directory_close_fd(directory, spare); /* the parent's */

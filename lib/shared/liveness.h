@@ -18,11 +18,14 @@
 
 #include "shared/directory.h"
 
-/* Takes a liveness, in a directory that was just opened. 0, or the kernel's error. */
+/*
+ * Takes a liveness, in a directory that was just opened, or opened again. 0, or the kernel's error: the process still
+ * has the one before, if it had one.
+ *
+ * It never takes the same one twice. So a newcomer that has seen that the former one is gone, and only then takes a
+ * record of that, takes none that counts.
+ */
 int liveness_begin(struct directory *directory);
-
-/* Takes the same liveness as before, by a descriptor that was opened again. 0, or the kernel's error. */
-int liveness_again(struct directory *directory);
 
 /* Before a fork, and after it in the parent. */
 void liveness_before_fork(struct directory *directory);

@@ -167,17 +167,6 @@ int shared_ns_make(struct ksem_ns *ns, const struct making *making, struct ids *
 
 /* ---- Finding. ---- */
 
-static int take_reference(struct ksem *ksem)
-{
-	int error = life_take(&object_cold(ksem)->life, life_refs(1));
-
-	if (error == EINVAL)
-		error = shared_take_back(ksem);
-	if (!error)
-		shared_tell_refs(ksem);
-	return error;
-}
-
 /* The semaphore of an opened file: the one that this process has already, or a new one. */
 static int meet(struct ksem_ns *ns, const struct making *making, struct file *file, struct ksem **found,
 		struct reclaim *garbage)
@@ -188,7 +177,7 @@ static int meet(struct ksem_ns *ns, const struct making *making, struct file *fi
 
 	if (ksem) {
 		if (shared_of(ksem)->device == file->device && shared_of(ksem)->number == file->number)
-			error = take_reference(ksem);
+			error = held_take(ns, ksem);
 		else
 			return EINVAL; /* another file has the same id */
 	}
@@ -248,7 +237,7 @@ int shared_ns_find(struct ksem_ns *ns, const struct making *making, bool exclusi
 	else if (ksem && !namespace_permits(&object_cold(ksem)->owner, object_mode(ksem), making->owner))
 		error = EPERM;
 	else if (ksem)
-		error = take_reference(ksem);
+		error = held_take(ns, ksem);
 	if (!error)
 		*found = ksem;
 	else if (error == EINVAL)

@@ -41,24 +41,19 @@ void place_close(struct shared_ns *shared_ns)
 	}
 }
 
-/* The process has its liveness again. Meanwhile others may have taken it for dead. */
-static int come_back(struct ksem_ns *ns, const struct directory *directory)
+/* The process has a liveness again, another one. Meanwhile others may have taken it for dead. */
+static void come_back(struct ksem_ns *ns, struct directory *directory)
 {
-	int first = 0;
-
 	for (struct shared *shared = shared_ns_of(ns)->all; shared; shared = shared->next) {
-		int error;
-
 		if (shared->directory != directory)
 			continue;
 		if (shared->counted && !census_add(directory, shared->number)) {
 			shared->counted = false;
 			shared_ns_of(ns)->counted--;
 		}
-		error = shared_come_back(&shared->object.ksem);
-		first = first ? first : error;
+		shared_come_back(&shared->object.ksem);
 	}
-	return first;
+	store_rel(&directory->away, false); /* KSEM_ORD_22 release */
 }
 
 static int refresh(struct ksem_ns *ns, struct directory *directory)
@@ -68,10 +63,12 @@ static int refresh(struct ksem_ns *ns, struct directory *directory)
 
 	if (!again)
 		return error;
-	error = liveness_again(directory);
-	if (!error)
-		return come_back(ns, directory);
-	directory_set_fd(directory, -1); /* so that the next call tries again */
+	if (directory_liveness(directory))
+		error = liveness_begin(directory);
+	if (error)
+		directory_set_fd(directory, -1); /* so that the next call tries again */
+	else
+		come_back(ns, directory);
 	return error;
 }
 
@@ -95,4 +92,13 @@ int place_refresh(struct ksem_ns *ns)
 	error = place_refresh_locked(ns);
 	pthread_mutex_unlock(&ns->lock);
 	return error;
+}
+
+void place_need_record(struct ksem_ns *ns, struct ksem *ksem)
+{
+	if (shared_is_present(ksem))
+		return;
+	place_refresh_locked(ns);
+	if (directory_is_present(shared_of(ksem)->directory) && !shared_is_present(ksem))
+		shared_come_back(ksem); /* there was no room for its record */
 }

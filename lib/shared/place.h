@@ -30,4 +30,10 @@ void place_close(struct shared_ns *shared_ns);
 int place_refresh(struct ksem_ns *ns);
 int place_refresh_locked(struct ksem_ns *ns);
 
+/*
+ * Makes sure, if it can, that this process has a record of the semaphore, and that other processes see that it lives.
+ * Under the lock.
+ */
+void place_need_record(struct ksem_ns *ns, struct ksem *ksem);
+
 #endif

@@ -167,6 +167,17 @@ static bool holder_is_there(struct look *look, const struct holder *holder, cons
 	return is_there(look, holder, load_rlx(&holder->liveness), directory);
 }
 
+bool holder_change_liveness(struct holder *holder, uint64_t from, uint64_t to)
+{
+	uint64_t had = from;
+
+	while (!cas_seq(&holder->liveness, &had, to)) { /* KSEM_ORD_17 release, KSEM_ORD_17 acquire */
+		if (had != from)
+			return false;
+	}
+	return true;
+}
+
 /* ---- Taking a record. ---- */
 
 struct taking {
@@ -179,13 +190,10 @@ struct taking {
 /* Takes the record of a process that is gone, or (`had` 0) a free one. False: another was first. */
 static bool take(const struct taking *taking, struct holder *holder, uint64_t had)
 {
-	const uint64_t seen = had;
 	uint32_t begun;
 
-	while (!cas_seq(&holder->liveness, &had, taking->liveness)) { /* KSEM_ORD_17 release, KSEM_ORD_17 acquire */
-		if (had != seen)
-			return false;
-	}
+	if (!holder_change_liveness(holder, had, taking->liveness))
+		return false;
 	begun = load_rlx(&holder->begun);       /* relaxed: the dead one changes it no more */
 	store_rlx(&holder->ended, begun);       /* relaxed: too many waiters for a moment, never too few */
 	store_rlx(&holder->pid, 0);             /* relaxed: a number to show */
@@ -277,34 +285,17 @@ int records_enter(struct records *records, const struct directory *directory, ui
 	return look.page && take_dead(&taking, &look, ALL_RECORDS) ? 0 : error;
 }
 
-void records_say_process(const struct record *record, uint64_t liveness)
+void holder_say_process(struct holder *holder, uint64_t liveness)
 {
-	struct holder *holder = record->holder;
-
 	store_rlx(&holder->pid, (uint32_t)getpid()); /* relaxed: a number to show */
 	if (liveness_is_joint(liveness))
 		store_rlx(&holder->lifetime, lifetime_tag(liveness) | lifetime_own()); /* relaxed: as in has_ended */
 }
 
-void records_change_liveness(const struct record *record, uint64_t liveness)
-{
-	uint64_t had = load_rlx(&record->holder->liveness); /* relaxed: the compare-and-swap checks it */
-
-	while (had != liveness && !cas_seq(&record->holder->liveness, &had, liveness)) /* KSEM_ORD_17 release, */
-		;                                                                      /* KSEM_ORD_17 acquire */
-	records_say_process(record, liveness);
-}
-
-void records_leave(struct record *record)
-{
-	store_rlx(&record->holder->refs, 0);     /* relaxed: a number to show */
-	store_rel(&record->holder->liveness, 0); /* KSEM_ORD_17 release */
-}
-
 /* ---- Adding up. ---- */
 
-/* References of the living, but for those of one record, until there are `enough`. */
-static uint32_t add_up(struct look *look, const struct record *but, const struct directory *directory, uint64_t enough)
+/* References of the living, but for those of the record at that place, until there are `enough`. */
+static uint32_t add_up(struct look *look, uint32_t but, const struct directory *directory, uint64_t enough)
 {
 	uint32_t refs = 0;
 
@@ -312,7 +303,7 @@ static uint32_t add_up(struct look *look, const struct record *but, const struct
 		struct holder *holder = holder_at(look, place);
 		uint32_t more = load_seq(&holder->refs); /* KSEM_ORD_21 release, KSEM_ORD_21 acquire */
 
-		if (more > 0 && !(but && but->place == place) && holder_is_there(look, holder, directory))
+		if (more > 0 && place != but && holder_is_there(look, holder, directory))
 			refs += more;
 	}
 	return refs;
@@ -323,7 +314,7 @@ int records_refs(struct records *records, const struct directory *directory, uin
 	struct look look;
 	int error = begin_look(records, &look);
 
-	*refs = error ? 0 : add_up(&look, NULL, directory, UINT64_MAX);
+	*refs = error ? 0 : add_up(&look, UINT32_MAX, directory, UINT64_MAX);
 	return error;
 }
 
@@ -331,8 +322,7 @@ int records_refs(struct records *records, const struct directory *directory, uin
  * References may move while they are looked for: a process forks, and drops its own. The child's record was counted as
  * entered before, so a look during which no record was entered missed none.
  */
-int records_have_others(struct records *records, const struct record *own, const struct directory *directory,
-			bool *others)
+int records_have_others(struct records *records, uint32_t own, const struct directory *directory, bool *others)
 {
 	*others = true;
 	for (int i = 0; i < TRIES; i++) {

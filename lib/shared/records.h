@@ -63,23 +63,20 @@ int records_enter(struct records *records, const struct directory *directory, ui
 		  struct record *record);
 
 /* Writes into the record of that liveness that it is the calling process's. */
-void records_say_process(const struct record *record, uint64_t liveness);
+void holder_say_process(struct holder *holder, uint64_t liveness);
 
-/* Replaces the record's liveness by another one of the calling process. */
-void records_change_liveness(const struct record *record, uint64_t liveness);
-
-/* Frees a record in which nothing is counted any more. */
-void records_leave(struct record *record);
+/* Replaces the liveness of a record; 0 frees it. False: it has another one by now, which another process wrote. */
+bool holder_change_liveness(struct holder *holder, uint64_t from, uint64_t to);
 
 /* The references of all living processes. ENOMEM: further records can't be mapped. */
 int records_refs(struct records *records, const struct directory *directory, uint32_t *refs);
 
 /*
- * Has a living process a reference, apart from the caller's own record? ENOMEM, as above. If processes drop the last
- * references at the same time, each first writing that it has none, at least one of them sees that there are no others.
+ * Has a living process a reference, apart from the caller's own record, at that place? UINT32_MAX: it has none. ENOMEM,
+ * as above. If processes drop the last references at the same time, each first writing that it has none, at least one
+ * of them sees that there are no others.
  */
-int records_have_others(struct records *records, const struct record *own, const struct directory *directory,
-			bool *others);
+int records_have_others(struct records *records, uint32_t own, const struct directory *directory, bool *others);
 
 /* Visits the record of each living process that has references. ENOMEM, as above. */
 int records_for_all(struct records *records, const struct directory *directory,

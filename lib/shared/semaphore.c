@@ -7,13 +7,23 @@
 #include <errno.h>
 #include <time.h>
 
+#include "base/rcu.h"
 #include "object/namespace.h"
+#include "object/own_wait.h"
 #include "shared/census.h"
 #include "shared/liveness.h"
+
+/* The process has this record from now on. */
+static void enter_record(struct shared *shared, const struct record *record)
+{
+	holder_say_process(record->holder, directory_liveness(shared->directory));
+	own_record_set(&shared->record, record);
+}
 
 int shared_new(struct ksem_ns *ns, struct directory *directory, const struct file *file, bool named, struct ksem **made)
 {
 	struct shared *shared = memory_alloc(sizeof(*shared), _Alignof(struct shared));
+	struct record record;
 	int error;
 
 	if (!shared)
@@ -29,26 +39,27 @@ int shared_new(struct ksem_ns *ns, struct directory *directory, const struct fil
 	records_init(&shared->records, file->page, file->bytes);
 	error = liveness_ensure(directory);
 	if (!error)
-		error = records_enter(&shared->records, directory, directory->liveness, 1, &shared->record);
+		error = records_enter(&shared->records, directory, directory_liveness(directory), 1, &record);
 	if (error) {
 		memory_free(shared);
 		return error;
 	}
-	records_say_process(&shared->record, directory->liveness);
+	own_record_init(&shared->record, directory);
+	enter_record(shared, &record);
 	*made = &shared->object.ksem;
 	return 0;
 }
 
 void shared_discard(struct ksem *ksem)
 {
-	records_leave(&shared_of(ksem)->record);
+	own_record_leave(&shared_of(ksem)->record);
 	records_discard(&shared_of(ksem)->records);
 	memory_free(shared_of(ksem));
 }
 
 void shared_end(struct ksem *ksem)
 {
-	records_leave(&shared_of(ksem)->record);
+	own_record_leave(&shared_of(ksem)->record);
 }
 
 void shared_retire(struct ksem *ksem, struct reclaim *garbage)
@@ -66,7 +77,7 @@ void shared_tell_refs(struct ksem *ksem)
 	uint32_t refs =
 		life_count_refs(load_rlx(&object_cold(ksem)->life)); /* relaxed: changed under the namespace's lock */
 
-	store_seq(&shared_of(ksem)->record.holder->refs, refs); /* KSEM_ORD_21 release, KSEM_ORD_21 acquire */
+	own_record_tell_refs(&shared_of(ksem)->record, refs);
 }
 
 int shared_refs(struct ksem *ksem, uint32_t *refs)
@@ -87,8 +98,8 @@ int shared_kill(struct ksem *ksem)
 	bool others;
 	int error;
 
-	store_seq(&shared->record.holder->refs, 0); /* KSEM_ORD_21 release, KSEM_ORD_21 acquire */
-	error = records_have_others(&shared->records, &shared->record, shared->directory, &others);
+	own_record_tell_refs(&shared->record, 0);
+	error = records_have_others(&shared->records, own_record_place(&shared->record), shared->directory, &others);
 	if (!error && !others)
 		error = plain_kill(shared->object.sem);
 	if (error)
@@ -191,10 +202,10 @@ int shared_take_or_register(struct ksem *ksem)
 	struct shared *shared = shared_of(ksem);
 	int error;
 
-	holder_begin_wait(shared->record.holder);
+	own_wait.counted = own_record_begin_wait(&shared->record);
 	error = plain_take_or_register(shared->object.sem);
 	if (error != EAGAIN)
-		holder_end_wait(shared->record.holder);
+		own_record_end_wait(&shared->record, own_wait.counted);
 	return error;
 }
 
@@ -224,7 +235,7 @@ int shared_deregister(struct ksem *ksem, bool give_up, bool seen)
 
 	/* EINVAL: lost; or taken for dead; or overwritten */
 	if (error != EAGAIN)
-		holder_end_wait(shared->record.holder);
+		own_record_end_wait(&shared->record, own_wait.counted);
 	return error;
 }
 
@@ -241,42 +252,59 @@ int shared_take_back(struct ksem *ksem)
 	return 0;
 }
 
-/* Takes a new record, since another process has taken the old one. 0, ENOMEM, ENOSPC. */
-static int replace_record(struct shared *shared, uint32_t waiters)
+/* Takes a further record, since another process has taken the one before. False: there is no room. */
+static bool replace_record(struct shared *shared)
 {
-	uint64_t liveness = shared->directory->liveness;
 	uint32_t refs = life_count_refs(
 		load_rlx(&object_cold(&shared->object.ksem)->life)); /* relaxed: changed under the namespace's lock */
+	uint64_t liveness = directory_liveness(shared->directory);
 	struct record record;
-	int error = records_enter(&shared->records, shared->directory, liveness, refs, &record);
 
-	if (error)
-		return error;
-	for (; waiters > 0; waiters--)
-		holder_begin_wait(record.holder);
-	records_say_process(&record, liveness);
-	shared->record = record;
-	return 0;
+	if (records_enter(&shared->records, shared->directory, liveness, refs, &record) != 0)
+		return false;
+	enter_record(shared, &record);
+	return true;
 }
 
-/* If this counts waiters once too often, they are counted off at once: the records tell how many there are. */
-int shared_come_back(struct ksem *ksem)
+bool shared_is_present(struct ksem *ksem)
+{
+	const struct shared *shared = shared_of(ksem);
+
+	return directory_is_present(shared->directory) && own_record_is_there(&shared->record);
+}
+
+/*
+ * A record that is moved still counts the waiters, but others may have counted them off in the word. If the word then
+ * has too many, they are counted off at once: the records tell how many there are.
+ */
+void shared_come_back(struct ksem *ksem)
 {
 	struct shared *shared = shared_of(ksem);
-	uint64_t liveness = shared->directory->liveness;
 	uint32_t waiters = word_waiters(load_rlx(&ksem->sem.word)); /* relaxed: threads come and go */
-	int error = 0;
+	bool moved;
 
-	if (!liveness || shared_is_lost(ksem))
-		return 0;
-	/* relaxed: it was this process's record; another process wrote there before this one asked for the lock */
-	if (load_rlx(&shared->record.holder->liveness) != liveness)
-		error = replace_record(shared, waiters);
-	if (!error && waiters > 0) {
-		plain_count_again(shared->object.sem, waiters);
+	if (!directory_liveness(shared->directory) || shared_is_lost(ksem))
+		return;
+	moved = own_record_move(&shared->record);
+	if (!moved && !replace_record(shared))
+		own_record_set_none(&shared->record);
+	if (waiters > 0) {
+		plain_count_again(shared->object.sem, moved ? waiters : 0);
 		records_count_off_dead(&shared->records, shared->directory);
 	}
-	return error;
+}
+
+void shared_count_again(struct ksem *ksem)
+{
+	struct shared *shared = shared_of(ksem);
+
+	if (likely(own_record_counts(&shared->record, own_wait.counted)))
+		return;
+	rcu_enter(); /* a handler that forks finds it counted, or not (own_wait.h) */
+	own_wait.counted = own_record_begin_wait(&shared->record);
+	plain_add_waiter(shared->object.sem);
+	rcu_leave();
+	records_count_off_dead(&shared->records, shared->directory);
 }
 
 void shared_before_fork(struct ksem *ksem)
@@ -287,7 +315,7 @@ void shared_before_fork(struct ksem *ksem)
 		life_count_refs(load_rlx(&object_cold(ksem)->life)); /* relaxed: nobody changes it before the fork */
 
 	if (directory->heir && !shared_is_lost(ksem)) /* the liveness may have become joint */
-		records_change_liveness(&shared->record, directory->liveness);
+		(void)own_record_move(&shared->record);
 	shared->heir.holder = NULL;
 	if (!directory->heir || records_enter(&shared->records, directory, directory->heir, refs, &shared->heir) != 0)
 		shared->heir.holder = NULL;
@@ -299,25 +327,18 @@ void shared_after_fork(struct ksem *ksem)
 	shared_of(ksem)->heir.holder = NULL;
 }
 
-/* Makes the heir's record the child's. Without one, uses a record that nobody reads, and a dead word. */
+/* Makes the heir's record the child's. Without one, uses no record, and a dead word. */
 static void come_into_record(struct shared *shared)
 {
 	static struct plain dead = {.word = WORD_DEAD};
-	static struct holder nobody;
-	struct directory *directory = shared->directory;
-	uint32_t refs = life_count_refs(
-		load_rlx(&object_cold(&shared->object.ksem)->life)); /* relaxed: the child has one thread */
 
-	shared->record = shared->heir;
-	shared->heir.holder = NULL;
-	if (!shared->record.holder && directory->liveness &&
-	    records_enter(&shared->records, directory, directory->liveness, refs, &shared->record) != 0)
-		shared->record.holder = NULL;
-	if (!shared->record.holder) {
-		shared->record.holder = &nobody;
+	if (shared->heir.holder)
+		enter_record(shared, &shared->heir);
+	else if (!directory_liveness(shared->directory) || !replace_record(shared)) {
+		own_record_set_none(&shared->record);
 		shared->object.sem = &dead;
 	}
-	records_say_process(&shared->record, directory->liveness);
+	shared->heir.holder = NULL;
 }
 
 bool shared_is_lost(struct ksem *ksem)
@@ -339,7 +360,7 @@ bool shared_in_child(struct ksem *ksem, bool prepared, bool waiting, bool regist
 	if (word_is_orphan(word) && !waiting)
 		return true;
 	if (waiting && registered && !shared_is_lost(ksem)) {
-		holder_begin_wait(shared->record.holder);
+		own_wait.counted = own_record_begin_wait(&shared->record);
 		plain_add_waiter(shared->object.sem);
 	}
 	return false;

@@ -15,6 +15,7 @@
 
 #include "object/object.h"
 #include "shared/file.h"
+#include "shared/own_record.h"
 #include "shared/records.h"
 
 struct shared {
@@ -23,7 +24,7 @@ struct shared {
 	struct mapping wide_mapping;
 	struct page *page;           /* constant after creation, as are device, number and directory */
 	struct records records;      /* of the file */
-	struct record record;        /* this process's; constant, except in a fork's child */
+	struct own_record record;    /* this process's */
 	struct record heir;          /* the child's, from before a fork to after it; holder NULL: none */
 	bool heir_counted;           /* the child has a census lock, too */
 	struct shared *next, **prev; /* under the namespace's lock: all that haven't ended */
@@ -59,7 +60,7 @@ void shared_end(struct ksem *ksem);
 /* Puts its memory on the list, but not its page. */
 void shared_retire(struct ksem *ksem, struct reclaim *garbage);
 
-/* Writes into the record how many references this process has. Under the namespace's lock. */
+/* Writes into the record how many references this process has, if it has one. Under the namespace's lock. */
 void shared_tell_refs(struct ksem *ksem);
 
 /* References in all processes. ENOMEM. */
@@ -91,8 +92,9 @@ uint32_t shared_waiters(struct ksem *ksem);
  * The wait itself, as plain_take_or_register, plain_arm_shared and plain_leave. This process's record counts the
  * thread while it is registered. shared_deregister is EINVAL if the semaphore is dead nevertheless.
  *
- * `seen`: this process has its liveness lock. If not, other processes may count the thread off at any time. Then the
- * thread looks for permits by itself, and doesn't count itself off, since that could count off another waiter.
+ * `seen`: shared_is_present, and shared_count_again was called since. If not, other processes may count the thread off
+ * at any time. Then the thread looks for permits by itself, and doesn't count itself off, since that could count off
+ * another waiter.
  */
 int shared_take_or_register(struct ksem *ksem);
 int shared_arm(struct ksem *ksem, struct waiter *waiter, bool seen);
@@ -101,12 +103,18 @@ int shared_deregister(struct ksem *ksem, bool give_up, bool seen);
 /* Takes one reference to an orphan. EINVAL: it is being ended. Under the namespace's lock. */
 int shared_take_back(struct ksem *ksem);
 
+/* Does this process have its liveness lock, and a record? */
+bool shared_is_present(struct ksem *ksem);
+
 /*
- * Call it when this process has its liveness again, after it had lost it for a while. If others have taken its record
- * meanwhile and counted its waiters off, takes a new record and counts the waiters again. Under the namespace's lock.
- * ENOMEM, ENOSPC.
+ * Call it when this process has another liveness, after it had none for a while. If another process has taken its
+ * record meanwhile, takes a further one, and wakes its waiters, so that they count themselves again. If there is no
+ * room, the process has no record, until a later call finds room. Under the namespace's lock.
  */
-int shared_come_back(struct ksem *ksem);
+void shared_come_back(struct ksem *ksem);
+
+/* The calling thread is registered. Counts it again if it isn't counted in the record that the process has by now. */
+void shared_count_again(struct ksem *ksem);
 
 /*
  * Before a fork: makes a record for the child, with as many references as this process has. The child has them from

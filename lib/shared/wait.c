@@ -44,16 +44,21 @@ static int enter(struct waiter *waiter)
 /*
  * If the program closed the directory's descriptor, other processes take this one for dead, and count off its waiters.
  * So a thread opens the directory again before it sleeps, and when it wakes: a process that counts off waiters wakes
- * all sleepers. False: it couldn't open it.
+ * all sleepers. False: it couldn't open it, or there is no room for its record.
  */
 static bool be_present(struct ksem *ksem)
 {
-	if (likely(directory_fd(shared_of(ksem)->directory) >= 0))
-		return true;
-	fork_gate_enter();
-	place_refresh(object_ns(ksem));
-	fork_gate_leave();
-	return directory_fd(shared_of(ksem)->directory) >= 0;
+	if (unlikely(!shared_is_present(ksem))) {
+		fork_gate_enter();
+		pthread_mutex_lock(&object_ns(ksem)->lock);
+		place_need_record(object_ns(ksem), ksem);
+		pthread_mutex_unlock(&object_ns(ksem)->lock);
+		fork_gate_leave();
+		if (!shared_is_present(ksem))
+			return false;
+	}
+	shared_count_again(ksem);
+	return true;
 }
 
 static int arm(struct waiter *waiter)
@@ -84,7 +89,7 @@ static int kill_if_last(struct ksem *ksem)
 	int error;
 
 	pthread_mutex_lock(&object_ns(ksem)->lock);
-	place_refresh_locked(object_ns(ksem)); /* if that fails, other processes count as living */
+	place_need_record(object_ns(ksem), ksem); /* if that fails, other processes count as living */
 	error = shared_kill(ksem);
 	pthread_mutex_unlock(&object_ns(ksem)->lock);
 	return error;
