@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# The programs in the documents are right: the first one in README.md, and the EXAMPLE of each page of the manual.
-# Compiles each as C11 and as C++17, with warnings as errors, and runs it.
+# The programs in the documents are right: the first one in README.md, those in docs/cpp.md, and the EXAMPLE of each
+# page of the manual. Compiles each as C11 and as C++17, with warnings as errors, and runs it.
 #   tests/examples.sh BUILD SOURCE     BUILD: where libksem.so is; with the compilers CC and CXX
 set -u
 build=$(realpath "$1") source=$(realpath "$2")
@@ -61,6 +61,25 @@ for page in "$source"/man/man[37]/*.[37]; do
 		echo "FAILED: $name has no example"
 		failed=1
 	fi
+done
+
+# The programs of docs/cpp.md, each in a block of its own: with both compilers, if they are there, in C++17 and C++20.
+awk -v work="$work" '/^```cpp$/ { name = work "/cpp" ++n ".cpp"; next } /^```/ { name = "" } name { print > name }' \
+	"$source/docs/cpp.md"
+[ -e "$work/cpp1.cpp" ] || { echo "FAILED: no program in docs/cpp.md"; failed=1; }
+for program in "$work"/cpp*.cpp; do
+	for compiler in g++ clang++; do
+		command -v $compiler >/dev/null || continue
+		for standard in c++17 c++20; do
+			if works "$compiler -std=$standard" "$program" >"$work/log" 2>&1; then
+				echo "ok: docs/cpp.md: $(basename "$program"), $compiler, $standard"
+			else
+				echo "FAILED: docs/cpp.md: $(basename "$program"), $compiler, $standard"
+				cat "$program" "$work/log"
+				failed=1
+			fi
+		done
+	done
 done
 
 # It finds what is wrong: a result, a warning, and what is C alone.

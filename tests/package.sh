@@ -65,7 +65,7 @@ everything_is_there() {
 	for page in "$source"/man/man3/*.3; do
 		ls "$prefix/share/man/man3/$(basename "$page")"* || return 1
 	done
-	ls "$prefix"/share/man/man7/ksem.7* "$prefix"/include/ksem/{ksem,inline,version}.h || return 1
+	ls "$prefix"/share/man/man7/ksem.7* "$prefix"/include/ksem/{ksem.h,ksem.hpp,inline.h,version.h} || return 1
 	ls "$lib/libksem.so" "$lib/libksem.so.0" || return 1
 	[ "$libraries" = shared ] || ls "$lib/libksem.a"
 }
@@ -325,8 +325,37 @@ compiles() { # COMPILER LANGUAGE FILE OPTION...
 	$compiler -x "$language" $strict -Wshadow -Wundef -c -o "$work/header.o" -I"$prefix/include" "$@" "$work/$file"
 }
 
+# The header of C++, with the warnings that users may have on.
+cat >"$work/classes.cpp" <<'PROGRAM'
+#include <ksem/ksem.hpp>
+
+int main()
+{
+	ksem::counting_semaphore<8> s(1);
+	const ksem::permit held(s);
+
+	return s.try_acquire() || s.try_acquire_for(std::chrono::milliseconds(1)) ? 1 : 0;
+}
+PROGRAM
+
+classes() { # COMPILER OPTION...
+	local compiler=$1
+	shift
+	"$compiler" -fsyntax-only -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast \
+		-Wundef -Werror -I"$prefix/include" "$@" "$work/classes.cpp"
+}
+
 warns() {
 	! compiles "$@"
+}
+
+if command -v "${cxx%% *}" >/dev/null; then
+	check 'a C++17 program with ksem.hpp, shared' \
+		builds_and_runs classes "$cxx" "$work/classes.cpp" shared -std=c++17
+fi
+
+warns_of_classes() {
+	! classes "$@"
 }
 
 for compiler in gcc clang g++ clang++; do
@@ -341,6 +370,13 @@ for compiler in gcc clang g++ clang++; do
 				compiles $compiler $language header.c -std=$standard -D$calls
 		done
 	done
+	if [ $language = c++ ]; then
+		for standard in c++17 c++20 c++2b; do
+			check "ksem.hpp, $compiler -std=$standard" classes $compiler -std=$standard
+		done
+		check "ksem.hpp, $compiler, without exceptions" classes $compiler -std=c++17 -fno-exceptions -fno-rtti
+		check '... not in C++14' warns_of_classes $compiler -std=c++14
+	fi
 	for calls in CALLED INLINE; do
 		check "results may be dropped, $compiler, $calls" compiles $compiler $language drops.c -D$calls
 		check '... but that of a wait with KSEM_WARN_UNUSED' warns $compiler $language drops.c -D$calls -DWANTS

@@ -48,6 +48,7 @@ installs_just() { # BUILD LIBRARY...
 	{
 		printf './%s\n' bin/consumer-{c,cc} lib/pkgconfig/ksem.pc
 		printf './include/ksem/%s.h\n' {inline,ksem,version} arch/{aarch64,none,x86_64}
+		echo ./include/ksem/ksem.hpp
 		printf './lib/%s\n' "$@"
 	} | sort | diff - "$work/files"
 }
