@@ -230,7 +230,7 @@ int ksem_trywait_many(struct ksem_proc *proc, ksem_id_t id, unsigned int count) 
 int ksem_trywait_upto(struct ksem_proc *proc, ksem_id_t id, unsigned int count,
 		      unsigned int *got) KSEM_NOTHROW KSEM_RESULT;
 
-#define KSEM_ANY_MAX 64 /* the most semaphores that one call of ksem_trywait_any tries */
+#define KSEM_ANY_MAX 64 /* the most semaphores of one call of ksem_wait_any or ksem_trywait_any */
 
 /*
  * Takes one permit of the first semaphore in the list that has one, and stores that semaphore's index in *which. Never
@@ -239,6 +239,16 @@ int ksem_trywait_upto(struct ksem_proc *proc, ksem_id_t id, unsigned int count,
  */
 int ksem_trywait_any(struct ksem_proc *proc, const ksem_id_t *ids, unsigned int n,
 		     unsigned int *which) KSEM_NOTHROW KSEM_RESULT;
+
+/*
+ * The same, but if none has a permit, waits until one of them grants a permit, or until the deadline, a time as for
+ * ksem_clockwait. A NULL deadline means none, and the clock is then ignored. The thread waits in each semaphore's own
+ * order, as one waiter on each. If several grant it a permit at the same time, it gives all but one back before it
+ * returns. EINVAL also: another clock, or tv_nsec not from 0 to 999999999. ESHUTDOWN: none has a permit, and at least
+ * one is shut down; *which is the index of the first of those. ETIMEDOUT. EINTR, as for ksem_wait.
+ */
+int ksem_wait_any(struct ksem_proc *proc, const ksem_id_t *ids, unsigned int n, clockid_t clock,
+		  const struct timespec *deadline, unsigned int *which) KSEM_NOTHROW KSEM_RESULT;
 
 /*
  * Takes count permits at one instant; waits until they are there, or until the deadline, a time as for ksem_clockwait.

@@ -49,4 +49,12 @@ static inline int check_deadline(clockid_t clock, const struct timespec *time, s
 	return 0;
 }
 
+/* The same of a deadline that may be missing: then *deadline is NULL, and the clock is ignored. EINVAL. */
+static inline int read_deadline(clockid_t clock, const struct timespec *time, struct deadline *storage,
+				const struct deadline **deadline)
+{
+	*deadline = time ? storage : NULL;
+	return time ? check_deadline(clock, time, storage) : 0;
+}
+
 #endif

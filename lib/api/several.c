@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The public calls that take several permits at one instant, and a permit of one of several semaphores.
+ * The public calls that take several permits at one instant, and those that shut a semaphore down, change its limit and
+ * tell its metrics.
  *
  * Calls by id stand in an RCU read section. None of them blocks, and each may be made from a signal handler.
  */
@@ -57,63 +58,7 @@ PLAIN int ksem_pinned_trywait_upto(struct ksem *sem, unsigned int count, unsigne
 	return take_some(sem, 1, count, got);
 }
 
-/* Fills sems with the semaphores of all ids. In a read section. EINVAL: one isn't held. */
-static int find_all(struct ksem_proc *proc, const ksem_id_t *ids, unsigned int n, struct ksem **sems)
-{
-	for (unsigned int i = 0; i < n; i++) {
-		sems[i] = process_find(proc, ids[i]);
-		if (unlikely(!sems[i]))
-			return EINVAL;
-	}
-	return 0;
-}
-
-/* Takes from the first in the list that has a permit; EAGAIN: none had one when its turn came. In a read section. */
-static int take_any(struct ksem *const *sems, unsigned int n, unsigned int *which)
-{
-	for (unsigned int i = 0; i < n; i++) {
-		int error = semaphore_ops(sems[i])->take_soon(sems[i]);
-
-		if (error == 0)
-			*which = i;
-		if (error != EAGAIN)
-			return error;
-	}
-	return EAGAIN;
-}
-
-PLAIN int ksem_trywait_any(struct ksem_proc *proc, const ksem_id_t *ids, unsigned int n, unsigned int *which)
-{
-	struct ksem *sems[KSEM_ANY_MAX];
-	int error;
-
-	if (unlikely(!proc))
-		return EINVAL;
-	if (unlikely(!ids || !which))
-		return EFAULT;
-	if (unlikely(n == 0 || n > KSEM_ANY_MAX))
-		return EINVAL;
-	rcu_enter();
-	error = find_all(proc, ids, n, sems);
-	if (!error)
-		error = take_any(sems, n, which);
-	if (error == EAGAIN) {
-		fence_seq(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
-		error = take_any(sems, n, which);
-	}
-	rcu_leave();
-	return error;
-}
-
 /* ---- Waits for several permits. ---- */
-
-/* A deadline, or none. EINVAL. */
-static int read_deadline(clockid_t clock, const struct timespec *time, struct deadline *storage,
-			 const struct deadline **deadline)
-{
-	*deadline = time ? storage : NULL;
-	return time ? check_deadline(clock, time, storage) : 0;
-}
 
 /* Of default semaphores, which have no place for it: says so before it would have to sleep. */
 static bool can_wait_many(const struct ksem *ksem)

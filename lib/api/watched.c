@@ -167,3 +167,21 @@ static int watched_ksem_trywait_any(struct ksem_proc *proc, const ksem_id_t *ids
 	return error;
 }
 CHOOSE(ksem_trywait_any);
+
+static int watched_ksem_wait_any(struct ksem_proc *proc, const ksem_id_t *ids, unsigned int n, clockid_t clock,
+				 const struct timespec *deadline, unsigned int *which)
+{
+	unsigned int taken;
+	int error;
+
+	watch_enter();
+	error = plain_ksem_wait_any(proc, ids, n, clock, deadline, which ? &taken : NULL);
+	watch_leave();
+	if (error == 0 || error == ESHUTDOWN) {
+		watch_acquire(mark_by_id(proc, ids[taken]));
+		*which = taken;
+		watch_wrote(which, sizeof(*which));
+	}
+	return error;
+}
+CHOOSE(ksem_wait_any);

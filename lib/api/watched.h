@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Some calls have two variants in the shared library: a plain one (permits.c, pins.c, several.c), and one that informs
- * a tool that watches the program (api/watched.c; base/watch.h). The dynamic loader binds a program to one of them, so
- * the plain one needs no instruction for tools.
+ * Some calls have two variants in the shared library: a plain one (any.c, permits.c, pins.c, several.c), and one that
+ * informs a tool that watches the program (api/watched.c; base/watch.h). The dynamic loader binds a program to one of
+ * them, so the plain one needs no instruction for tools.
  *
  * These are the calls that post, take or see permits. In libksem.a, and where the loader can't choose (musl), there is
  * only the plain variant, and it has the public name.
@@ -35,6 +35,7 @@ extern PLAIN __typeof__(ksem_trywait_upto) plain_ksem_trywait_upto;
 extern PLAIN __typeof__(ksem_pinned_trywait_many) plain_ksem_pinned_trywait_many;
 extern PLAIN __typeof__(ksem_pinned_trywait_upto) plain_ksem_pinned_trywait_upto;
 extern PLAIN __typeof__(ksem_trywait_any) plain_ksem_trywait_any;
+extern PLAIN __typeof__(ksem_wait_any) plain_ksem_wait_any;
 extern PLAIN __typeof__(ksem_wait_many) plain_ksem_wait_many;
 extern PLAIN __typeof__(ksem_pinned_wait_many) plain_ksem_pinned_wait_many;
 extern PLAIN __typeof__(ksem_shutdown) plain_ksem_shutdown;
@@ -58,6 +59,7 @@ extern PLAIN __typeof__(ksem_pinned_shutdown) plain_ksem_pinned_shutdown;
 #define ksem_pinned_trywait_many plain_ksem_pinned_trywait_many
 #define ksem_pinned_trywait_upto plain_ksem_pinned_trywait_upto
 #define ksem_trywait_any         plain_ksem_trywait_any
+#define ksem_wait_any            plain_ksem_wait_any
 #define ksem_wait_many           plain_ksem_wait_many
 #define ksem_pinned_wait_many    plain_ksem_pinned_wait_many
 #define ksem_shutdown            plain_ksem_shutdown

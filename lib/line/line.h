@@ -33,7 +33,7 @@
 
 #include "base/compiler.h"
 #include "line/state.h"
-#include "os/futex.h"
+#include "os/several.h"
 
 #define LINE_LIMIT_MAX UINT32_MAX
 
@@ -127,10 +127,24 @@ bool line_spin(struct line_view *view, uint32_t slot);
 int line_sleep(struct line_view *view, uint32_t slot, const struct deadline *deadline);
 
 /*
+ * For a thread that sleeps on several words: says that it sleeps, and on which word of this line. False: don't sleep,
+ * but leave, or enter again. True of line_next_look: it must look (line_look) at that time, slot 0 being the door.
+ */
+bool line_bed(struct line_view *view, uint32_t slot, struct futex_place *place);
+bool line_bed_at_door(struct line_view *view, uint32_t n, struct futex_place *place);
+bool line_next_look(struct line_view *view, uint32_t slot, struct deadline *look);
+
+/*
  * 0: granted; ESHUTDOWN; ECANCELED: gave up, because `give_up` was set and the entry wasn't decided. After all of these
  * it is no longer in line. EAGAIN: it is still in line.
  */
 int line_leave(struct line_view *view, uint32_t slot, bool give_up);
+
+/*
+ * Leaves without permits, whatever was decided: those that it was granted go to others, at one instant. Slot 0: leaves
+ * the door, and others are called instead.
+ */
+void line_renounce(struct line_view *view, uint32_t slot);
 
 /*
  * Sleeps at the door: while no entry is free, and a wait for n could neither take nor would be refused. 0: enter again;

@@ -201,26 +201,53 @@ static int64_t looks(const struct line_view *view)
 	return view->scope == FUTEX_SHARED ? LOOK : 0;
 }
 
-int line_sleep(struct line_view *view, uint32_t slot, const struct deadline *deadline)
+static int64_t looks_at_door(const struct line_view *view)
+{
+	bool no_memory = load_rlx(&view->line->used) < LINE_ENTRIES; /* relaxed: it only grows */
+
+	return no_memory ? LOOK_FOR_MEMORY : looks(view);
+}
+
+bool line_bed(struct line_view *view, uint32_t slot, struct futex_place *place)
 {
 	struct line_entry *entry = entry_at(view, slot);
 	uint64_t x = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
-	int error;
 
 	if (state_of(x) != ENTRY_WAIT)
-		return 0;
+		return false;
 	if (!(x & ENTRY_SLEEPS)) {
 		if (!cas_acq_rel(&entry->state, &x, x | ENTRY_SLEEPS)) /* KSEM_ORD_24 acquire, KSEM_ORD_24 release */
-			return 0;
+			return false;
 		x |= ENTRY_SLEEPS;
 	}
-	error = sleep_on(view, low_half(&entry->state), (uint32_t)x, slot, looks(view), deadline);
+	*place = (struct futex_place){low_half(&entry->state), (uint32_t)x, view->scope};
+	return true;
+}
+
+bool line_next_look(struct line_view *view, uint32_t slot, struct deadline *look)
+{
+	int64_t every = slot ? looks(view) : looks_at_door(view);
+
+	if (every > 0)
+		*look = next_look(every, slot);
+	return every > 0;
+}
+
+int line_sleep(struct line_view *view, uint32_t slot, const struct deadline *deadline)
+{
+	struct futex_place place;
+	int error;
+
+	if (!line_bed(view, slot, &place))
+		return 0;
+	error = sleep_on(view, place.word, place.expected, slot, looks(view), deadline);
 	if (error == EAGAIN && view->scope == FUTEX_SHARED)
 		line_look(view);
 	return error;
 }
 
-int line_leave(struct line_view *view, uint32_t slot, bool give_up)
+/* The entry's state once it is decided, and the operation that decided is over. Without `give_up` it may still wait. */
+static uint64_t decided(struct line_view *view, uint32_t slot, bool give_up)
 {
 	struct line_entry *entry = entry_at(view, slot);
 	uint64_t x = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
@@ -230,13 +257,13 @@ int line_leave(struct line_view *view, uint32_t slot, bool give_up)
 		uint64_t gone = (uint64_t)ECANCELED << 32 | ((uint32_t)x & ENTRY_ROUND_MASK) | ENTRY_GONE;
 
 		if (!give_up)
-			return EAGAIN;
+			return x;
 		if (cas_acq_rel(&entry->state, &x, gone)) { /* KSEM_ORD_24 acquire, KSEM_ORD_24 release */
 			line_settle_with(view, (struct line_wish){LINE_DROP, slot, gone});
 			break;
 		}
 	}
-	for (;;) { /* until the operation that decided is over */
+	for (;;) {
 		struct line_op op;
 
 		w = line_word(view->line);
@@ -245,28 +272,59 @@ int line_leave(struct line_view *view, uint32_t slot, bool give_up)
 			break;
 		line_help(view, &op);
 	}
-	x = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
+	return load_acq(&entry->state); /* KSEM_ORD_24 acquire */
+}
+
+int line_leave(struct line_view *view, uint32_t slot, bool give_up)
+{
+	uint64_t x = decided(view, slot, give_up);
+
+	if (state_of(x) == ENTRY_WAIT)
+		return EAGAIN;
 	entry_free(view, slot, x);
 	return state_of(x) == ENTRY_GRANTED ? 0 : state_of(x) == ENTRY_TURNED ? ESHUTDOWN : ECANCELED;
 }
 
-int line_sleep_at_door(struct line_view *view, uint32_t n, const struct deadline *deadline)
+void line_renounce(struct line_view *view, uint32_t slot)
+{
+	uint64_t x;
+
+	if (slot == 0) {
+		if (line_word(view->line).low & LINE_DOOR)
+			entry_call_all(view); /* it may have been called for a free entry */
+		return;
+	}
+	x = decided(view, slot, true);
+	if (state_of(x) == ENTRY_GRANTED) {
+		line_settle_with(view, (struct line_wish){LINE_GIVE, slot, x});
+		x = load_acq(&entry_at(view, slot)->state); /* KSEM_ORD_24 acquire */
+	}
+	entry_free(view, slot, x);
+}
+
+bool line_bed_at_door(struct line_view *view, uint32_t n, struct futex_place *place)
 {
 	struct line *line = view->line;
 	uint32_t door = load_seq(&line->door); /* KSEM_ORD_25 acquire, KSEM_ORD_25 release: before the word */
 	struct line_word w = line_word(line);
-	bool no_memory;
-	int error;
 
 	if ((w.low & LINE_DEAD) || next_of(view, w, n) != JOIN)
-		return 0;
+		return false;
 	if (!(w.low & LINE_DOOR) &&
 	    !cas_seq(&line->word.low, &w.low, w.low | LINE_DOOR)) /* KSEM_ORD_25 acquire, KSEM_ORD_25 release */
+		return false;
+	*place = (struct futex_place){&line->door, door, view->scope};
+	return !entry_is_free(view);
+}
+
+int line_sleep_at_door(struct line_view *view, uint32_t n, const struct deadline *deadline)
+{
+	struct futex_place place;
+	int error;
+
+	if (!line_bed_at_door(view, n, &place))
 		return 0;
-	if (entry_is_free(view))
-		return 0;
-	no_memory = load_rlx(&line->used) < LINE_ENTRIES; /* relaxed: it only grows */
-	error = sleep_on(view, &line->door, door, 0, no_memory ? LOOK_FOR_MEMORY : looks(view), deadline);
+	error = sleep_on(view, place.word, place.expected, 0, looks_at_door(view), deadline);
 	if (error == EAGAIN && view->scope == FUTEX_SHARED)
 		line_look(view);
 	return error == EAGAIN ? 0 : error;

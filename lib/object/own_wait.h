@@ -23,6 +23,16 @@ struct own_wait {
 
 extern _Thread_local struct own_wait own_wait; /* owner only, and its signal handlers */
 
+/*
+ * A thread that waits for several semaphores has one struct for each. own_wait is that of the semaphore on which it
+ * works; those of the others are set aside, in an array on its stack. own_wait_swap swaps one in, or out.
+ */
+void own_wait_set_aside(struct own_wait *waits, unsigned count); /* NULL, 0: none any more */
+void own_wait_swap(struct own_wait *aside);
+
+/* What the calling thread has of that semaphore; NULL: it doesn't wait there. */
+const struct own_wait *own_wait_of(const struct ksem *ksem);
+
 /* For the last waiter of an orphan: ends the semaphore, inside the fork gate. */
 void own_wait_end_orphan(struct ksem *ksem);
 

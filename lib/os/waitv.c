@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Timed sleeps that go on after a handler with SA_RESTART: see timed.h.
+ * Timed sleeps that go on after a handler with SA_RESTART: see timed.h, waitv.h.
  *
  * Where futex_waitv doesn't work, the thread uses FUTEX_WAIT_BITSET, and every handler ends the sleep. Two test calls
  * find out whether it works. They never sleep, and have different correct answers, so a sandbox that refuses all calls
@@ -17,21 +17,7 @@
 
 #include "base/compiler.h"
 #include "os/timed.h"
-
-#ifndef SYS_futex_waitv
-#define SYS_futex_waitv 449
-struct futex_waitv {
-	uint64_t val;
-	uint64_t uaddr;
-	uint32_t flags;
-	uint32_t __reserved;
-};
-#define FUTEX_32 2
-#endif
-
-struct time_of_waitv {
-	int64_t seconds, nanoseconds;
-};
+#include "os/waitv.h"
 
 static int waitv(const atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline, int flag)
 {
@@ -50,26 +36,39 @@ static bool serves(void)
 	       syscall(SYS_futex_waitv, NULL, 0, 0, NULL, 0) == -1 && errno == EINVAL;
 }
 
-int futex_timed(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline, int flag)
+static atomic(int) known; /* 0: nothing yet; 1: it works; -1: it doesn't, and is never tried again */
+
+bool waitv_may_serve(void)
 {
-	static atomic(int) known;   /* 0: nothing yet; 1: it works; -1: it doesn't, and is never tried again */
 	int now = load_rlx(&known); /* relaxed: all threads find the same, and a stale value costs one refused call */
-	int error;
 
 	if (unlikely(now == 0)) {
 		now = serves() ? 1 : -1;
 		store_rlx(&known, now); /* relaxed: as above */
 	}
-	if (now < 0)
+	return now > 0;
+}
+
+bool waitv_serves_still(void)
+{
+	if (serves())
+		return true;
+	store_rlx(&known, -1); /* relaxed: as above */
+	return false;
+}
+
+int futex_timed(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline, int flag)
+{
+	int error;
+
+	if (!waitv_may_serve())
 		return futex_bitset(word, expected, deadline, flag);
 	do {
 		error = waitv(word, expected, deadline, flag);
 		if (likely(error != EINTR && futex_is_answer(error, word, expected, deadline)))
 			return error;
-		if (!serves()) {
-			store_rlx(&known, -1); /* relaxed: as above */
+		if (!waitv_serves_still())
 			return futex_bitset(word, expected, deadline, flag);
-		}
 	} while (error == EAGAIN || error == ETIMEDOUT); /* the word changed back, or the clock was set back */
 	return error;
 }

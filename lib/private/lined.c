@@ -178,8 +178,25 @@ static int enter_lined(struct waiter *waiter)
 	return error;
 }
 
+static int arm_one_of_several(struct waiter *waiter)
+{
+	struct line_view *view = &lined_of(waiter->sem)->view;
+	uint32_t slot = own_wait.slot;
+	struct futex_place place;
+
+	if (waiter->why == EAGAIN && view->scope == FUTEX_SHARED)
+		line_look(view);
+	if (slot ? !line_bed(view, slot, &place) : !line_bed_at_door(view, waiter->want, &place))
+		return EAGAIN;
+	waiter->signal = (struct signal){.word = place.word, .expected = place.expected, .scope = place.scope};
+	waiter->signal.looks = line_next_look(view, slot, &waiter->signal.look);
+	return 0;
+}
+
 static int arm_in_line(struct waiter *waiter)
 {
+	if (waiter->several)
+		return arm_one_of_several(waiter);
 	return own_wait.slot && line_spin(&lined_of(waiter->sem)->view, own_wait.slot) ? EAGAIN : 0;
 }
 
@@ -226,7 +243,7 @@ static int leave_lined_wait(struct waiter *waiter, bool give_up)
 	rcu_enter();
 	left = leave_line(waiter, give_up);
 	if (left != EAGAIN) {
-		if (unlikely(lined->metrics))
+		if (unlikely(lined->metrics) && !(waiter->several && left == ECANCELED)) /* then it counts elsewhere */
 			measure(lined->metrics, own_wait.begun, left == ECANCELED ? waiter->why : left);
 		leave_lined(waiter);
 	}
@@ -234,7 +251,16 @@ static int leave_lined_wait(struct waiter *waiter, bool give_up)
 	return left;
 }
 
-static const struct wait_policy policy = {enter_lined, arm_in_line, sleep_in_line, leave_lined_wait};
+static void renounce_line(struct waiter *waiter)
+{
+	rcu_enter();
+	line_renounce(&lined_of(waiter->sem)->view, own_wait.slot);
+	own_wait.slot = 0;
+	leave_lined(waiter);
+	rcu_leave();
+}
+
+static const struct wait_policy policy = {enter_lined, arm_in_line, sleep_in_line, leave_lined_wait, renounce_line};
 
 /* ---- The rest ---- */
 
@@ -309,12 +335,12 @@ int lined_describe(struct ksem *ksem, struct ksem_info *info)
 
 bool lined_after_fork(struct ksem *ksem)
 {
-	bool waiting = ksem == own_wait.ksem;
+	const struct own_wait *own = own_wait_of(ksem);
 	word_t word = load_rlx(&ksem->sem.word); /* relaxed: the child has one thread */
 
-	line_after_fork(&lined_of(ksem)->view, waiting ? own_wait.slot : 0);
-	store_rlx(&ksem->sem.word, word_after_fork(word, waiting)); /* relaxed: as above */
-	return word_is_orphan(word) && !waiting;
+	line_after_fork(&lined_of(ksem)->view, own ? own->slot : 0);
+	store_rlx(&ksem->sem.word, word_after_fork(word, own != NULL)); /* relaxed: as above */
+	return word_is_orphan(word) && !own;
 }
 
 const struct semaphore_ops lined_semaphore_ops = {

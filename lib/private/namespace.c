@@ -290,7 +290,7 @@ static void child_after_fork(struct ksem_ns *ns, bool prepared, struct reclaim *
 	(void)prepared;
 	while ((ksem = numbers_next(numbers_of(ns), &cursor))) {
 		bool ends = object_has_line(ksem) ? lined_after_fork(ksem) :
-						    semaphore_after_fork(&ksem->sem, ksem == own_wait.ksem);
+						    semaphore_after_fork(&ksem->sem, own_wait_of(ksem) != NULL);
 
 		if (ends && namespace_end(ns, ksem, garbage))
 			return;

@@ -42,16 +42,25 @@ static int enter(struct waiter *waiter)
 	struct ksem *ksem = waiter->sem;
 	int error = semaphore_take_or_register(&ksem->sem);
 
-	if (error == EAGAIN)
-		own_wait.ksem = ksem;
-	return error;
+	if (error != EAGAIN)
+		return error;
+	own_wait.ksem = ksem;
+	if (waiter->several)
+		semaphore_mark_several(&ksem->sem);
+	return EAGAIN;
 }
 
 static int arm(struct waiter *waiter)
 {
 	struct ksem *ksem = waiter->sem;
+	int error;
 
-	return spin_last_look(&ksem->sem.word) ? EAGAIN : eventcount_arm(&ksem->sem, &waiter->signal);
+	if (!waiter->several && spin_last_look(&ksem->sem.word))
+		return EAGAIN;
+	error = eventcount_arm(&ksem->sem, &waiter->signal);
+	if (waiter->several)
+		waiter->signal.scope = FUTEX_SHARED; /* apart from those whose wakes are counted (eventcount.h) */
+	return error;
 }
 
 static int leave(struct waiter *waiter, bool give_up)
@@ -59,7 +68,7 @@ static int leave(struct waiter *waiter, bool give_up)
 	struct ksem *ksem = waiter->sem;
 	int left;
 
-	if (waiter->why == 0)
+	if (waiter->why == 0 && !waiter->several)
 		eventcount_woke(&ksem->sem);
 	rcu_enter();
 	left = semaphore_leave(&ksem->sem, give_up, &waiter->last);
@@ -69,7 +78,18 @@ static int leave(struct waiter *waiter, bool give_up)
 	return left;
 }
 
-static const struct wait_policy policy = {enter, arm, signal_sleep, leave};
+static void renounce(struct waiter *waiter)
+{
+	struct ksem *ksem = waiter->sem;
+
+	rcu_enter();
+	semaphore_renounce(&ksem->sem, &waiter->last);
+	if (!waiter->last)
+		own_wait.ksem = NULL;
+	rcu_leave();
+}
+
+static const struct wait_policy policy = {enter, arm, signal_sleep, leave, renounce};
 
 static uint32_t waiters(struct ksem *ksem)
 {

@@ -99,8 +99,7 @@ int waiting_pinned(struct ksem *ksem, const struct deadline *deadline)
 	return likely(error != EAGAIN) ? error : spin_or_wait_pinned(ksem, deadline);
 }
 
-/* Counts the thread in the process. False: exec or exit of the process is in progress. In a read section. */
-static bool begin_wait(struct ksem_proc *proc)
+bool waiting_begin(struct ksem_proc *proc)
 {
 	if (!process_begin_wait(proc))
 		return false;
@@ -108,7 +107,7 @@ static bool begin_wait(struct ksem_proc *proc)
 	return true;
 }
 
-static void end_wait(struct ksem_proc *proc)
+void waiting_end(struct ksem_proc *proc)
 {
 	rcu_enter();
 	process_end_wait(proc);
@@ -122,9 +121,9 @@ static int wait_by_id(struct ksem_proc *proc, struct ksem *ksem, uint32_t want, 
 	struct cancel cancel = cancel_disable();
 	int error = EINVAL;
 
-	if (begin_wait(proc)) {
+	if (waiting_begin(proc)) {
 		error = wait(ksem, want, deadline);
-		end_wait(proc);
+		waiting_end(proc);
 	} else {
 		rcu_leave();
 	}

@@ -23,6 +23,13 @@ int waiting_many_found(struct ksem_proc *proc, ksem_id_t id, struct ksem *ksem, 
 		       const struct deadline *deadline);
 int waiting_many_pinned(struct ksem *ksem, uint32_t count, const struct deadline *deadline);
 
+/*
+ * Around a wait in the process. False: exec or exit of it is in progress. It begins in a read section, and ends outside
+ * of one.
+ */
+bool waiting_begin(struct ksem_proc *proc);
+void waiting_end(struct ksem_proc *proc);
+
 /* In a fork's child (os/fork.h): its one thread waits in one process, or in none. */
 void waiting_child_after_fork(bool prepared);
 

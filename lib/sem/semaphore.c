@@ -153,6 +153,32 @@ int semaphore_leave(struct semaphore *sem, bool give_up, bool *last)
 	return error;
 }
 
+/*
+ * Orders nothing: all is in one word. A post that comes before doesn't see the mark, but the thread then sees its
+ * permit when it looks, before it sleeps.
+ */
+void semaphore_mark_several(struct semaphore *sem)
+{
+	word_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
+
+	while (!(c & WORD_SEVERAL) && !cas_rlx(&sem->word, &c, c | WORD_SEVERAL)) /* relaxed: as above */
+		;
+}
+
+void semaphore_renounce(struct semaphore *sem, bool *last)
+{
+	word_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
+	word_t next;
+
+	do {
+		next = word_deregister(c);
+		/* as a post: KSEM_ORD_14 release, KSEM_ORD_14 acquire, KSEM_ORD_15 release, KSEM_ORD_15 acquire */
+	} while (!cas_seq(&sem->word, &c, next)); /* KSEM_ORD_3 release, KSEM_ORD_3 acquire */
+	*last = word_is_orphan(next) && word_is_dead(next);
+	if (word_value(next) > 0 && word_waiters(next) > 0)
+		eventcount_wake(sem, next);
+}
+
 int semaphore_kill(struct semaphore *sem)
 {
 	return word_kill_loop(&sem->word, WORD_OURS);

@@ -14,7 +14,8 @@
  * No wake is lost. A thread registers while the value is 0. Value and waiters are in one word, so each post comes
  * before that, and the thread finds its permit, or after it, and sees the waiter. A post that sees waiters makes sure,
  * after its permits can be taken, that as many threads will look for them (wait/eventcount.h). A waiter leaves without
- * a permit only while the value is 0. So if it got a wake, that was for a permit that another thread has taken.
+ * a permit only while the value is 0. So if it got a wake, that was for a permit that another thread has taken. A
+ * waiter that renounces leaves whatever the value is, and then wakes others, as a post does.
  *
  * Without waiters, a post doesn't touch the semaphore after its compare-and-swap. With waiters it runs in a read
  * section, which keeps the memory allocated until the post is done.
@@ -125,6 +126,13 @@ int semaphore_take_or_register(struct semaphore *sem);
  * ECANCELED the semaphore may already be freed.
  */
 int semaphore_leave(struct semaphore *sem, bool give_up, bool *last);
+
+/*
+ * For a thread that waits for one of several semaphores: after it registered, and before it arms; and instead of
+ * semaphore_leave, in a read section, if it doesn't want a permit any more.
+ */
+void semaphore_mark_several(struct semaphore *sem);
+void semaphore_renounce(struct semaphore *sem, bool *last);
 
 /* Makes the word dead, if no thread waits. 0, or EBUSY. */
 int semaphore_kill(struct semaphore *sem);

@@ -62,6 +62,7 @@ static void come_into_census(struct shared_ns *shared_ns, struct shared *shared,
 
 void shared_ns_child_after_fork(struct ksem_ns *ns, bool prepared, struct reclaim *garbage)
 {
+	const struct own_wait *own;
 	struct shared *next;
 
 	for (struct directory *at = shared_ns_directory(shared_ns_of(ns)); at; at = at->older)
@@ -71,7 +72,8 @@ void shared_ns_child_after_fork(struct ksem_ns *ns, bool prepared, struct reclai
 
 		next = shared->next;
 		come_into_census(shared_ns_of(ns), shared, prepared);
-		if (shared_in_child(ksem, prepared, ksem == own_wait.ksem, own_wait.registered) ?
+		own = own_wait_of(ksem);
+		if (shared_in_child(ksem, prepared, own, own && own->registered) ?
 			    namespace_end(ns, ksem, garbage) :
 			    shared_is_lost(ksem) && lose(ns, ksem, garbage))
 			return;

@@ -239,6 +239,15 @@ int shared_deregister(struct ksem *ksem, bool give_up, bool seen)
 	return error;
 }
 
+void shared_renounce(struct ksem *ksem, bool seen)
+{
+	struct shared *shared = shared_of(ksem);
+
+	if (likely(seen))
+		plain_renounce(shared->object.sem, FUTEX_SHARED);
+	holder_end_wait(shared->record.holder);
+}
+
 int shared_take_back(struct ksem *ksem)
 {
 	word_t c = load_rlx(&ksem->sem.word); /* relaxed: the compare-and-swap checks it */

@@ -100,6 +100,9 @@ int shared_take_or_register(struct ksem *ksem);
 int shared_arm(struct ksem *ksem, struct waiter *waiter, bool seen);
 int shared_deregister(struct ksem *ksem, bool give_up, bool seen);
 
+/* As plain_renounce. */
+void shared_renounce(struct ksem *ksem, bool seen);
+
 /* Takes one reference to an orphan. EINVAL: it is being ended. Under the namespace's lock. */
 int shared_take_back(struct ksem *ksem);
 

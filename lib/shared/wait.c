@@ -82,7 +82,20 @@ static int leave(struct waiter *waiter, bool give_up)
 	return left;
 }
 
-static const struct wait_policy policy = {enter, arm, signal_sleep, leave};
+static void renounce(struct waiter *waiter)
+{
+	bool seen;
+
+	fork_settle(); /* as above */
+	seen = be_present(waiter->sem);
+	rcu_enter();
+	shared_renounce(waiter->sem, seen);
+	own_wait.registered = false;
+	leave_object(waiter);
+	rcu_leave();
+}
+
+static const struct wait_policy policy = {enter, arm, signal_sleep, leave, renounce};
 
 static int kill_if_last(struct ksem *ksem)
 {

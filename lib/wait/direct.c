@@ -146,6 +146,20 @@ void plain_arm_shared(struct plain *sem, struct waiter *waiter, bool alone)
 	waiter->signal.look = (struct deadline){CLOCK_MONOTONIC, clock_after(&now, length)};
 }
 
+void plain_renounce(struct plain *sem, enum futex_scope scope)
+{
+	word_t was = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
+	word_t next;
+
+	do {
+		if (word_is_dead(was))
+			return;
+		next = word_deregister(was & WORD_OPEN);
+	} while (!cas_acq_rel(&sem->word, &was, next)); /* KSEM_ORD_3 release, KSEM_ORD_3 acquire */
+	if (word_value(next) > 0 && word_waiters(next) > 0)
+		futex_wake_in(scope, value_half(sem), word_to_wake(next, 0));
+}
+
 struct plain_seen plain_see(struct plain *sem)
 {
 	/* This first: if the word is trimmed in between, the number of trims is no longer this one. */

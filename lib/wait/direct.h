@@ -50,6 +50,9 @@ struct signal plain_signal(struct plain *sem, enum futex_scope scope);
  */
 void plain_arm_shared(struct plain *sem, struct waiter *waiter, bool alone);
 
+/* Deregisters without a permit, and wakes those that can go on. For a thread that has a permit of another semaphore. */
+void plain_renounce(struct plain *sem, enum futex_scope scope);
+
 /*
  * Counting off waiters that have died, of a semaphore that is aligned to 16 bytes.
  *

@@ -67,25 +67,38 @@ static bool all_are_woken(const struct semaphore *sem, struct semaphore_cold *co
 	return load_seq(&cold->woken) >= (int32_t)waiters; /* KSEM_ORD_15 release, KSEM_ORD_15 acquire */
 }
 
+/* Wakes as many of those that wait for one of several semaphores as can go on. Returns how many; *all: that was all. */
+static uint32_t wake_several(struct semaphore_cold *cold, word_t posted, bool *all)
+{
+	uint32_t more = posted & WORD_SEVERAL ? word_to_wake(posted, 0) : 0;
+	uint32_t found = more > 0 ? (uint32_t)futex_wake_in(FUTEX_SHARED, &cold->eventcount, more) : 0;
+
+	*all = more == 0 || found < more;
+	return found;
+}
+
 void eventcount_wake(struct semaphore *sem, word_t posted)
 {
 	struct semaphore_cold *cold = semaphore_cold(sem);
 	uint32_t eventcount = load_seq(&cold->eventcount); /* KSEM_ORD_14 release, KSEM_ORD_14 acquire */
-	uint32_t more;
+	uint32_t more, several;
+	bool all;
 	int found;
 
 	if ((eventcount & STATE) == STILL)
 		return;
 	more = word_to_wake(posted, load_seq(&cold->woken)); /* KSEM_ORD_15 release, KSEM_ORD_15 acquire */
-	if (more == 0)
+	if (more == 0 && !(posted & WORD_SEVERAL))
 		return;
 	eventcount = ring(cold, eventcount);
 	if ((eventcount & STATE) == STILL)
 		return;
-	found = futex_wake(&cold->eventcount, more);
+	several = wake_several(cold, posted, &all);
+	more = more > several ? more - several : 0;
+	found = more > 0 ? futex_wake(&cold->eventcount, more) : 0;
 	if (found > 0)
 		fetch_add_rlx(&cold->woken, found); /* relaxed: if it is late, others wake more waiters, never fewer */
-	if ((uint32_t)found < more || all_are_woken(sem, cold))
+	if (((uint32_t)found < more && all) || all_are_woken(sem, cold))
 		cas_rlx(&cold->eventcount, &eventcount,
 			with_state(eventcount,
 				   STILL)); /* relaxed: a thread that arms it again sees all that was before */

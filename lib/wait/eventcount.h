@@ -23,6 +23,13 @@
  * its permits can be taken (KSEM_ORD_15): so a sleeper on which a post counted sees the permits of that post. A post
  * adds the sleepers that it woke after it woke them. If it is stopped before that, others wake more than needed. So
  * `woken` may be too low, even below 0, but never too high.
+ *
+ * A thread that waits for one of several semaphores sleeps on several words at once. If two posts wake it before it
+ * runs, the kernel counts it as woken for both, but tells it of one. So it must not be in `woken`: it would stay there.
+ * Such threads sleep on the same word, but as on a shared one (FUTEX_SHARED). The kernel keeps shared sleepers apart
+ * from private ones, and a wake call reaches either these or those. The word of the semaphore says whether there may be
+ * such threads (WORD_SEVERAL). Then a post wakes of them as many as there are permits, and doesn't count them. Each of
+ * them looks at the semaphore, or, if it has a permit of another, passes the wake on when it deregisters.
  */
 #ifndef KSEM_WAIT_EVENTCOUNT_H
 #define KSEM_WAIT_EVENTCOUNT_H
@@ -36,7 +43,7 @@
  */
 int eventcount_arm(struct semaphore *sem, struct signal *signal);
 
-/* After a sleeper was woken, before it looks for a permit. */
+/* After a sleeper was woken that is counted in `woken`, before it looks for a permit. */
 void eventcount_woke(struct semaphore *sem);
 
 /* After a post that made the word `posted`, in the read section of that post: wakes the waiters that can go on. */

@@ -48,12 +48,19 @@ struct wait_policy {
 	 * EAGAIN: it is still a waiter; EINVAL: the semaphore is dead nevertheless.
 	 */
 	int (*leave)(struct waiter *waiter, bool give_up);
+
+	/*
+	 * Instead of leave, of a thread that waits for several semaphores and has a permit of another: it is no longer
+	 * a waiter. What it was granted or woken for here, others get. NULL: no thread waits so.
+	 */
+	void (*renounce)(struct waiter *waiter);
 };
 
 struct waiter {
 	const struct wait_policy *policy;
 	void *sem;                       /* the semaphore; its type depends on the policy */
 	uint32_t want;                   /* permits */
+	bool several;                    /* it waits for one of several: arm sets the signal, without spinning */
 	const struct deadline *deadline; /* NULL: none */
 	int why;                         /* why it woke. 0: a wake; EAGAIN: to look; ETIMEDOUT; EINTR */
 	struct signal signal;            /* the word on which it sleeps */

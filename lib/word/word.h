@@ -7,6 +7,8 @@
  *   32-53  waiters   threads that have registered, asleep or about to be; each keeps the semaphore alive.
  *          place     in the modes percpu and revoking, in which nobody waits: which slots it has (percpu/slots.h)
  *   54     warned    waiters look by themselves (wait/direct.h); 0 where nobody waits
+ *          several   where only this process writes, instead: a waiter waits for one of several semaphores, so it may
+ *                    sleep where no wake is counted (wait/eventcount.h); 0 where nobody waits
  *   55     -         unused; 0
  *   56     dead      nothing can be posted or taken any more
  *   57     orphan    no reference, name or pin is left: the last waiter ends the semaphore
@@ -27,6 +29,7 @@
  *            sequence that doesn't look for waiters.
  *   place    Changing it between becoming percpu and the membarrier that ends revoking is illegal: a sequence may have
  *            seen percpu and not yet the place.
+ *   several  Clearing it while such a waiter is left is illegal: posts wouldn't wake it. The last waiter clears it.
  *   dead     Setting it while waiters > 0 is illegal: nobody would wake them. Clearing it is illegal.
  *   orphan   Setting it while waiters = 0 is illegal: nobody would end the semaphore; set dead instead. For the same
  *            reason, the step of an orphan to waiters = 0 must set dead.
@@ -50,6 +53,7 @@ typedef uint64_t word_t;
 #define WORD_WAITER      (UINT64_C(1) << 32)
 #define WORD_WAITERS_MAX ((UINT64_C(1) << 22) - 1)
 #define WORD_WARNED      (UINT64_C(1) << 54)
+#define WORD_SEVERAL     WORD_WARNED
 #define WORD_DEAD        (UINT64_C(1) << 56)
 #define WORD_ORPHAN      (UINT64_C(1) << 57)
 #define WORD_MODE_SHIFT  58
@@ -271,6 +275,8 @@ static inline word_t word_after_fork(word_t c, uint32_t waiters)
 		return c;
 	c &= ~(WORD_WAITERS_MAX << 32);
 	c |= waiters * WORD_WAITER;
+	if (waiters == 0)
+		c &= ~WORD_SEVERAL;
 	if (word_is_orphan(c) && waiters == 0)
 		c |= WORD_DEAD;
 	return c;

@@ -156,7 +156,7 @@ inline sleep_and_leave()
 	fi
 }
 
-/* [code: waiting_found, spin_or_wait, wait_by_id, begin_wait, end_wait, wait, enter] */
+/* [code: waiting_found, spin_or_wait, wait_by_id, waiting_begin, waiting_end, wait, enter] */
 proctype waiter() RUNS
 {
 	bool last;
