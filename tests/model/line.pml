@@ -14,6 +14,7 @@
  *	LOWER, RAISE   there is a thread that changes the limit by so many: first down, then up
  *	STOP    one thread, any, stops for ever at any step. KILL: it is killed, and a reaper comes, after any while
  *	REAPERS how many come
+ *	DEAD    waiter 2 is dead already: it was granted, and waiter 1's entry stood before it then
  *	INITIAL permits at the beginning
  *
  * The word: value, LINE (somebody waits before whom nobody may take), SHUT, SWEEP, and the operation that is under way:
@@ -115,9 +116,10 @@
 #define GRANT 2
 #define TURN  3 /* turned away: the line is shut */
 #define DROP  4 /* of one that gave up */
-#define MOVE  5 /* between the line and ASIDE */
+#define AWAY  5 /* from the line to ASIDE */
 #define POP   6 /* off the ready list */
-#define GIVE  7 /* of one that was killed after its grant: the permits go back */
+#define GIVE  7 /* of one that was killed after its grant: the permits go back; no list is changed */
+#define BACK_TO_LINE 8 /* from ASIDE */
 
 /* States of an entry. */
 #define FREE    0
@@ -261,7 +263,11 @@ inline take_out()
 		:: else -> p = TO(prev[s]); n = TO(next[s])
 		fi;
 		if
+#ifdef GIVE_LISTED /* mistake: a GIVE takes the entry out of a list if it seems to be in one */
 		:: kd == GIVE && p != s && TO(next[p]) != s && TAG(next[p]) != FIRST -> p = s
+#else
+		:: kd == GIVE -> p = s
+#endif
 		:: else
 		fi
 	}
@@ -351,6 +357,7 @@ inline finish()
 			fi;
 			line = (TO(next[0]) != 0);
 			assert((TO(next[0]) != 0) == (TO(prev[0]) != 0));
+			assert((TO(next[ASIDE]) != ASIDE) == (TO(prev[ASIDE]) != ASIDE));
 			kind = 0;
 			slot = 0
 		:: else
@@ -371,7 +378,7 @@ inline help()
 	:: kd == JOIN && !stale -> append_joined()
 	:: kd != JOIN && !stale ->
 		if
-		:: kd != MOVE && kd != POP -> decide()
+		:: kd != AWAY && kd != BACK_TO_LINE && kd != POP -> decide()
 		:: else -> y = 0
 		fi;
 #ifndef WAKE_LAST
@@ -379,7 +386,12 @@ inline help()
 #endif
 		take_out();
 		if
-		:: !stale && kd == MOVE -> list = (need[s] > limit -> ASIDE : 0); append()
+#ifdef MOVE_BY_STATE /* mistake: the entry says where it is moved to, whose need is another when it gave up */
+		:: !stale && (kd == AWAY || kd == BACK_TO_LINE) ->
+			list = (need[s] > limit || STATE(state[s]) == GONE -> ASIDE : 0); append()
+#else
+		:: !stale && (kd == AWAY || kd == BACK_TO_LINE) -> list = (kd == AWAY -> ASIDE : 0); append()
+#endif
 		:: !stale && (kd == GRANT || kd == TURN || kd == DROP) ->
 			if
 			:: IS_QUEUED(s) -> list = READY; append()
@@ -408,6 +420,8 @@ inline choose()
 	if
 	:: own > 0 && STATE(state[own]) == GONE -> kd = DROP; s = own
 	:: own > 0 && give && STATE(state[own]) == GRANTED -> kd = GIVE; s = own
+	:: own > 0 && give && STATE(state[own]) != GRANTED && STATE(state[own]) >= TURNED &&
+	   TO(next[TO(prev[own])]) == own -> kd = POP; s = own
 	:: own > 0 && pop && TO(next[READY]) != READY -> kd = POP; s = TO(next[READY])
 	:: else ->
 #if SETTERS
@@ -432,7 +446,8 @@ inline choose()
 			fi;
 			if
 			:: x != 0 && x != ASIDE && STATE(state[x]) == GONE -> kd = DROP; s = x
-			:: x != 0 && x != ASIDE && STATE(state[x]) != GONE -> kd = MOVE; s = x
+			:: x != 0 && x != ASIDE && STATE(state[x]) != GONE ->
+				kd = (need[x] > limit -> AWAY : BACK_TO_LINE); s = x
 			:: else -> kd = 255
 			fi
 		:: else
@@ -904,12 +919,16 @@ proctype reaper()
 			:: else -> own = stopped; give = true; SETTLE(3); give = false; own = 0
 			fi
 		:: else ->
-			atomic {
-				if
-				:: n != 2 && state[stopped] == z -> state[stopped] = FREED(z)
-				:: else
-				fi
-			}
+			if
+			:: n == 1 -> own = stopped; give = true; SETTLE(5); give = false; own = 0
+			:: n != 1 ->
+				atomic {
+					if
+					:: n == 0 && state[stopped] == z -> state[stopped] = FREED(z)
+					:: else
+					fi
+				}
+			fi
 		fi;
 		atomic { z = 0; n = 0 }
 	   fi
@@ -924,6 +943,7 @@ settling:
 	SETTLING(2)
 	SETTLING(3)
 	SETTLING(4)
+	SETTLING(5)
 	fi;
 over:	skip
 }
@@ -1046,7 +1066,12 @@ init
 #if SETTERS
 		run setter();
 #endif
-#ifdef STOP
+#ifdef DEAD
+		state[2] = GRANTED; prev[2] = LINK(1, 0); next[2] = LINK(0, 0);
+		posted = need[2]; parked = need[2];
+		stopped = 2;
+#endif
+#if defined(STOP) && !defined(DEAD)
 		run stopper(THREADS);
 #endif
 #ifdef KILL
