@@ -224,6 +224,8 @@ static void check_after_fork(struct model m)
 		struct model want = m;
 
 		want.waiters = left;
+		if (m.waiters > 0 && left == 0)
+			want.spare &= ~WORD_SEVERAL;
 		if (want.orphan && left == 0)
 			want.dead = true;
 		assert_true(word_after_fork(word_of(m), left) == word_of(want));
