@@ -14,6 +14,21 @@
 using namespace std::chrono;
 using namespace std::chrono_literals;
 
+/* A clock of the program: it goes on by a quarter of a second in each wait, however long that was to be. */
+struct hand_clock {
+	using duration = milliseconds;
+	using rep = duration::rep;
+	using period = duration::period;
+	using time_point = std::chrono::time_point<hand_clock>;
+	static constexpr bool is_steady = false;
+	static inline rep hand = -1000;
+
+	static time_point now()
+	{
+		return time_point(duration(hand));
+	}
+};
+
 static clockid_t asked_clock;
 static timespec asked;
 static int calls;
@@ -24,6 +39,7 @@ extern "C" int __wrap_ksem_pinned_clockwait(struct ksem *, clockid_t clock, cons
 	asked_clock = clock;
 	asked = *deadline;
 	calls++;
+	hand_clock::hand += calls % 2 ? 0 : 250;
 	return calls % 2 ? EINTR : ETIMEDOUT; /* the second time, the same is asked */
 }
 
@@ -60,6 +76,16 @@ template <class Clock, class Duration> static bool until_is(clockid_t clock, Dur
 {
 	calls = 0;
 	return !none.try_acquire_until(time_point<Clock, Duration>(time)) && is(clock, sec, nsec);
+}
+
+/* The library waits again until the clock itself says that it is time. */
+static bool own_clock_is_asked(milliseconds time, int waits)
+{
+	const auto deadline = hand_clock::now() + time;
+
+	calls = 0;
+	return !none.try_acquire_until(deadline) && hand_clock::now() >= deadline && calls == 2 * waits &&
+	       asked_clock == CLOCK_MONOTONIC && asked.tv_sec == 0 && asked.tv_nsec == 0;
 }
 
 template <class Rep> using picos = duration<Rep, std::pico>;
@@ -102,5 +128,8 @@ int main()
 	CHECK(until_is<system_clock>(CLOCK_REALTIME, -1s, 0, 0));
 	CHECK(until_is<system_clock>(CLOCK_REALTIME, hours::max(), latest, 0));
 	CHECK(until_is<steady_clock>(CLOCK_MONOTONIC, duration<double>(0.5), 0, 500000000));
+
+	/* Another clock: 1 s and 0.75, 0.5, 0.25 s are left, then nothing. */
+	CHECK(own_clock_is_asked(1s, 5) && own_clock_is_asked(100ms, 2) && own_clock_is_asked(-1h, 1));
 	return 0;
 }

@@ -160,6 +160,16 @@ static void of_counting_semaphores()
 		}));
 }
 
+/* More than the namespace of ksem_private(3) can have at a time, one after the other. */
+static void counting_semaphores_end()
+{
+	for (int i = 0; i < (1 << 20) + 1; i++) {
+		ksem::binary_semaphore s(1);
+
+		CHECK(s.try_acquire());
+	}
+}
+
 static void it_waits()
 {
 	const ksem::semaphore s(0, limited);
@@ -183,6 +193,7 @@ int main()
 	it_may_be_empty();
 	it_tells_errors();
 	of_counting_semaphores();
+	counting_semaphores_end();
 	it_waits();
 	return 0;
 }

@@ -203,6 +203,7 @@ static void names(const ksem::process &proc)
 		CHECK(ksem::semaphore::open_or_create(proc, "/a", 9).value() == 1);
 	}
 	CHECK(ksem::semaphore::open(proc, "/a").value() == 1);
+	CHECK(ksem::semaphore::open(proc, "/a").stat().refs == 1); /* those before are closed */
 	CHECK(ksem::semaphore::open_or_create(proc, "/b", 9, {}, 0640, code).value() == 9 && !code);
 	CHECK((ksem::semaphore::open(proc, "/b").stat().mode & 0777) == 0640);
 	proc.unlink("/a");
@@ -255,6 +256,22 @@ static void namespaces_and_processes_move()
 	CHECK(s.stat().refs == 1); /* that of the child is gone */
 }
 
+/* In a namespace with room for two: each one ends with its object. */
+static void they_end_with_their_objects()
+{
+	const ksem::name_space small(nullptr, 2);
+	const ksem::process proc(small);
+
+	for (int i = 0; i < 10; i++) {
+		const ksem::semaphore a(proc, 1), b = ksem::semaphore::create(proc, "/b", 1);
+
+		CHECK(throws(ENFILE, [&] {
+			ksem::semaphore c(proc, 1);
+		}));
+		proc.unlink("/b");
+	}
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2)
@@ -268,5 +285,6 @@ int main(int argc, char **argv)
 	a_shutdown_ends_waits();
 	namespaces();
 	namespaces_and_processes_move();
+	they_end_with_their_objects();
 	return 0;
 }
