@@ -99,6 +99,15 @@ ANSWER(ksem_pinned_shutdown, (struct ksem * sem), (sem))
 ANSWER(ksem_set_limit, (struct ksem_proc * proc, ksem_id_t id, unsigned int limit), (proc, id, limit))
 ANSWER(ksem_pinned_set_limit, (struct ksem * sem, unsigned int limit), (sem, limit))
 ANSWER(ksem_metrics, (struct ksem_proc * proc, ksem_id_t id, struct ksem_metrics *metrics), (proc, id, metrics))
+ANSWER(ksem_cq_create, (struct ksem_proc * proc, struct ksem_cq **cq), (proc, cq))
+ANSWER(ksem_cq_destroy, (struct ksem_cq * cq), (cq))
+ANSWER(ksem_cq_submit,
+       (struct ksem_cq * cq, ksem_id_t id, uint32_t count, clockid_t clock, const struct timespec *deadline,
+	uint64_t user_data),
+       (cq, id, count, clock, deadline, user_data))
+ANSWER(ksem_cq_cancel, (struct ksem_cq * cq, uint64_t user_data), (cq, user_data))
+ANSWER(ksem_cq_reap, (struct ksem_cq * cq, struct ksem_completion *out, unsigned int room, unsigned int *n),
+       (cq, out, room, n))
 ANSWER(ksem_pinned_post, (struct ksem * sem), (sem))
 ANSWER(ksem_pinned_post_many, (struct ksem * sem, unsigned int count), (sem, count))
 ANSWER(ksem_pinned_wait, (struct ksem * sem), (sem))

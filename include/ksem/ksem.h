@@ -109,12 +109,12 @@ int ksem_proc_create(struct ksem_ns *ns, const struct ksem_cred *cred,
 /* Makes a process with the parent's credentials and a copy of each of its references. ENOMEM. */
 int ksem_proc_fork(struct ksem_proc *parent, struct ksem_proc **child) KSEM_NOTHROW KSEM_RESULT;
 
-/* Drops all references; the process stays. EBUSY: a thread waits by an id of the process. */
+/* Drops all references; the process stays. EBUSY: a thread waits by an id of the process, or it has a queue. */
 int ksem_proc_exec(struct ksem_proc *proc) KSEM_NOTHROW;
 
 /*
  * Drops all references and frees the process. EINVAL: it is that of ksem_self or ksem_private. EBUSY: a thread waits by
- * an id of the process.
+ * an id of the process, or it has a queue.
  */
 int ksem_proc_exit(struct ksem_proc *proc) KSEM_NOTHROW;
 
@@ -170,7 +170,7 @@ int ksem_init_attr(struct ksem_proc *proc, const struct ksem_attr *attr, unsigne
 
 /*
  * Drops the reference to an anonymous semaphore. Without references the semaphore ends. EINVAL: no reference, or named.
- * EBUSY: a thread waits on it.
+ * EBUSY: a thread, or a wait of a queue, waits on it.
  */
 int ksem_destroy(struct ksem_proc *proc, ksem_id_t id) KSEM_NOTHROW;
 
@@ -321,6 +321,61 @@ int ksem_pinned_wait_many(struct ksem *sem, unsigned int count, clockid_t clock,
 int ksem_pinned_shutdown(struct ksem *sem) KSEM_NOTHROW;
 int ksem_pinned_set_limit(struct ksem *sem, unsigned int limit) KSEM_NOTHROW;
 int ksem_pinned_getvalue(struct ksem *sem, unsigned int *value) KSEM_NOTHROW;
+
+/*
+ * ---- Completion queues: waits without a thread, for event loops. May block for a moment; not from a signal handler.
+ *
+ * Any thread may make any call on a queue at any time. After fork() the child's copy of a queue is dead: it has no
+ * waits, its calls answer EINVAL, and its descriptor is -1. Only ksem_cq_destroy works, and changes nothing in the
+ * parent. A NULL queue is EINVAL.
+ */
+
+struct ksem_cq; /* a completion queue */
+
+struct ksem_completion {
+	uint64_t user_data; /* as submitted, as are id and count */
+	ksem_id_t id;
+	uint32_t count;
+	int error; /* 0: the process has the permits; ETIMEDOUT, ECANCELED, ESHUTDOWN */
+};
+
+/*
+ * Makes a queue for waits of that process. Until the queue is destroyed, exec and exit of the process fail. Takes four
+ * descriptors. ENOMEM, EMFILE, ENFILE, ENOSPC.
+ */
+int ksem_cq_create(struct ksem_proc *proc, struct ksem_cq **cq) KSEM_NOTHROW KSEM_RESULT;
+
+/*
+ * Cancels all waits, posts the permits that were granted and not reaped, and frees the queue. It must be the last call
+ * on the queue.
+ */
+int ksem_cq_destroy(struct ksem_cq *cq) KSEM_NOTHROW;
+
+/*
+ * The queue's descriptor, which is readable while there is something to reap, and may be for a moment while there is
+ * nothing. For poll, epoll (edge-triggered too: after a reap that left nothing the next completion is an edge),
+ * io_uring and the like. It is close-on-exec. Never read, write or close it. -1: the queue is NULL or dead.
+ */
+int ksem_cq_fd(struct ksem_cq *cq) KSEM_NOTHROW;
+
+/*
+ * Begins a wait as ksem_wait_many does, in the semaphore's order among threads and other queues, and returns at once.
+ * For each call that returns 0 there will be one completion, even if the permits are there already. While it waits it
+ * is a waiter, as a thread is. EINVAL: as ksem_wait_many. ENOMEM. ENOTSUP: the semaphore has default attributes, or is
+ * in a shared namespace.
+ */
+int ksem_cq_submit(struct ksem_cq *cq, ksem_id_t id, uint32_t count, clockid_t clock, const struct timespec *deadline,
+		   uint64_t user_data) KSEM_NOTHROW KSEM_RESULT;
+
+/* Ends all waits with that user_data that weren't granted yet; they complete as canceled. ENOENT: there is none. */
+int ksem_cq_cancel(struct ksem_cq *cq, uint64_t user_data) KSEM_NOTHROW;
+
+/*
+ * Stores up to room completions in out, and how many in *n; 0 is no error. Never waits for one. Those of one semaphore
+ * come in the order in which they were decided.
+ */
+int ksem_cq_reap(struct ksem_cq *cq, struct ksem_completion *out, unsigned int room,
+		 unsigned int *n) KSEM_NOTHROW KSEM_RESULT;
 
 /* ---- For tools. May block; not from a signal handler. ---- */
 

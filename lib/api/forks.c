@@ -13,6 +13,7 @@
 #include "base/rcu.h"
 #include "object/namespace.h"
 #include "os/fork.h"
+#include "queue/queue.h"
 #include "registry/waiting.h"
 
 static const struct fork_step forks[] = {
@@ -28,6 +29,9 @@ static const struct fork_step forks[] = {
 	 * Last in the child: it ends semaphores that only those waiters kept, and waits for an epoch to free them.
 	 */
 	{namespaces_before_fork, namespaces_parent_after_fork, namespaces_child_after_fork},
+
+	/* In the child: completion queues are dead. Before the namespaces, whose lines lose the queues' waits. */
+	{NULL, NULL, queues_child_after_fork},
 
 	/* In the child: each process counts only the waits of the child's one thread. The parent changes nothing. */
 	{NULL, NULL, waiting_child_after_fork},

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/watch.h"
+#include "queue/queue.h"
 #include "registry/process.h"
 
 #define MARKS_SHIFT 13
@@ -185,3 +186,23 @@ static int watched_ksem_wait_any(struct ksem_proc *proc, const ksem_id_t *ids, u
 	return error;
 }
 CHOOSE(ksem_wait_any);
+
+/* So is of which semaphores they are here. */
+static int watched_ksem_cq_reap(struct ksem_cq *cq, struct ksem_completion *out, unsigned int room, unsigned int *n)
+{
+	unsigned int count;
+	int error;
+
+	watch_enter();
+	error = plain_ksem_cq_reap(cq, out, room, n ? &count : NULL);
+	watch_leave();
+	if (error == 0) {
+		for (unsigned int i = 0; i < count; i++)
+			watch_acquire(mark_by_id(cq->proc, out[i].id));
+		watch_wrote(out, count * sizeof(*out));
+		*n = count;
+		watch_wrote(n, sizeof(*n));
+	}
+	return error;
+}
+CHOOSE(ksem_cq_reap);

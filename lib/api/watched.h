@@ -40,6 +40,7 @@ extern PLAIN __typeof__(ksem_wait_many) plain_ksem_wait_many;
 extern PLAIN __typeof__(ksem_pinned_wait_many) plain_ksem_pinned_wait_many;
 extern PLAIN __typeof__(ksem_shutdown) plain_ksem_shutdown;
 extern PLAIN __typeof__(ksem_pinned_shutdown) plain_ksem_pinned_shutdown;
+extern PLAIN __typeof__(ksem_cq_reap) plain_ksem_cq_reap;
 
 #ifndef KSEM_WATCHED_BOTH /* api/watched.c uses both variants */
 #define ksem_post                plain_ksem_post
@@ -64,6 +65,7 @@ extern PLAIN __typeof__(ksem_pinned_shutdown) plain_ksem_pinned_shutdown;
 #define ksem_pinned_wait_many    plain_ksem_pinned_wait_many
 #define ksem_shutdown            plain_ksem_shutdown
 #define ksem_pinned_shutdown     plain_ksem_pinned_shutdown
+#define ksem_cq_reap             plain_ksem_cq_reap
 #endif
 
 #else

@@ -24,6 +24,8 @@
 #define cas_seq(p, expected, v) \
 	atomic_compare_exchange_weak_explicit((p), (expected), (v), memory_order_seq_cst, memory_order_seq_cst)
 #define fetch_add_seq(p, v) atomic_fetch_add_explicit((p), (v), memory_order_seq_cst)
+#define fetch_or_seq(p, v)  atomic_fetch_or_explicit((p), (v), memory_order_seq_cst)
+#define exchange_seq(p, v)  atomic_exchange_explicit((p), (v), memory_order_seq_cst)
 #define fetch_sub_seq(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_seq_cst)
 
 #define store_seq(p, v) atomic_store_explicit((p), (v), memory_order_seq_cst)

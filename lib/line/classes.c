@@ -30,12 +30,12 @@ static struct line_act find_in_class(const struct line_view *view, uint32_t list
 
 	for (uint32_t steps = 0; steps < LINE_ENTRIES; steps++) {
 		uint32_t slot = link_read(newest ? &node->prev : &node->next);
-		const struct line_entry *entry = slot < LINE_LISTS ? NULL : entry_at(view, slot);
+		struct line_entry *entry = slot < LINE_LISTS ? NULL : entry_at(view, slot);
 		enum line_kind kind;
 
 		if (!entry)
 			break;
-		kind = entry_act(entry, value);
+		kind = entry_act(entry, value, false);
 		if (kind != LINE_NONE)
 			return (struct line_act){kind, slot};
 		node = &entry->node;

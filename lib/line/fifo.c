@@ -41,14 +41,14 @@ static struct line_act misplaced(const struct line_view *view, struct line_word 
 static struct line_act fifo_choose(const struct line_view *view, struct line_word w, struct line_place *place)
 {
 	struct line_act act = {LINE_NONE, 0};
-	const struct line_entry *entry;
+	struct line_entry *entry;
 
 	if (w.low & LINE_SWEEP)
 		return misplaced(view, w, place);
 	act.slot = list_first(view, LINE_MAIN);
 	entry = act.slot ? entry_at(view, act.slot) : NULL;
 	if (entry)
-		act.kind = entry_act(entry, word_left(w));
+		act.kind = entry_act(entry, word_left(w), word_left(w) > 0);
 	if (act.kind == LINE_NONE && (w.low & LINE_SHUT)) {
 		act = turn_first(view, LINE_MAIN);
 		if (act.kind == LINE_NONE)

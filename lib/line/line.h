@@ -177,10 +177,28 @@ int line_open_ready(struct line_view *view, uint32_t holder, uint64_t user, uint
 void line_close_ready(struct line_view *view, uint32_t head);
 
 /*
- * Gets in line for a queue. The result goes to the queue's ready list, even if there are enough permits already. 0;
- * ENOMEM; EINVAL: dead; ESHUTDOWN: shut down, and too few permits.
+ * Gets in line for a queue, until that deadline (due.h; 0: none). The result goes to the queue's ready list, even if
+ * there are enough permits already. 0; ENOMEM; EINVAL: dead; ESHUTDOWN: shut down, and too few permits. The queue calls
+ * line_reap_ready for this list only when this call has returned.
  */
-int line_submit(struct line_view *view, uint32_t n, uint32_t head, uint64_t user, struct line_handle *handle);
+int line_submit(struct line_view *view, uint32_t n, uint32_t head, uint64_t user, uint64_t due,
+		struct line_handle *handle);
+
+/* Is it undecided? */
+bool line_pends(const struct line_view *view, struct line_handle handle);
+
+/* Is there something on its ready list? */
+bool line_has_ready(const struct line_view *view, uint32_t head);
+
+/*
+ * The queue must call line_cancel with ETIMEDOUT at the wait's deadline. If it is late, whoever posts, or waits behind
+ * that wait, ends it instead. Threads wake by themselves for that. A queue with waits behind those of other queues asks
+ * when it must call line_pass. False: never. `newest` is the last of its waits; `dues` of them have deadlines. `more`:
+ * it has asked before, and only those that joined since matter.
+ */
+bool line_must_pass(const struct line_view *view, uint32_t head, struct line_handle newest, uint32_t dues, bool more,
+		    struct deadline *look);
+void line_pass(struct line_view *view);
 
 /* Gives up; `why` is a positive error number for the result. False: it was decided before, or is over. */
 bool line_cancel(struct line_view *view, struct line_handle handle, int why);

@@ -6,6 +6,9 @@
 #ifndef KSEM_LINE_ORDER_H
 #define KSEM_LINE_ORDER_H
 
+#include <errno.h>
+
+#include "line/due.h"
 #include "line/list.h"
 
 /*
@@ -44,14 +47,26 @@ extern const struct line_order line_fifo, line_lifo, line_barging;
 
 const struct line_order *line_order(const struct line *line);
 
-/* LINE_DROP: the entry gave up; LINE_GRANT: the value suffices for it; LINE_NONE: neither. */
-static inline enum line_kind entry_act(const struct line_entry *entry, int64_t value)
+/*
+ * LINE_DROP: the entry gave up; LINE_GRANT: the value suffices for it; LINE_NONE: neither. A queue's wait that is past
+ * its deadline is made one that gave up: instead of a grant, or, if it is `first` in a fair line, instead of blocking
+ * those behind it.
+ */
+static inline enum line_kind entry_act(struct line_entry *entry, int64_t value, bool first)
 {
 	uint64_t x = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
 
-	if (state_of(x) == ENTRY_GONE)
-		return LINE_DROP;
-	return state_of(x) == ENTRY_WAIT && state_need(x) <= value ? LINE_GRANT : LINE_NONE;
+	while (state_of(x) == ENTRY_WAIT) {
+		bool enough = state_need(x) <= value;
+
+		if (likely(!enough && !first) ||
+		    likely(!due_has_passed(load_acq(&entry->due)))) /* KSEM_ORD_24 acquire */
+			return enough ? LINE_GRANT : LINE_NONE;
+		if (cas_acq_rel(&entry->state, &x,
+				state_gone(x, ETIMEDOUT))) /* KSEM_ORD_24 acquire, KSEM_ORD_24 release */
+			return LINE_DROP;
+	}
+	return state_of(x) == ENTRY_GONE ? LINE_DROP : LINE_NONE;
 }
 
 /* The first entry of a list; 0: the list is empty. */
@@ -66,11 +81,11 @@ static inline uint32_t list_first(const struct line_view *view, uint32_t list)
 static inline struct line_act turn_first(const struct line_view *view, uint32_t list)
 {
 	uint32_t slot = list_first(view, list);
-	const struct line_entry *entry = slot ? entry_at(view, slot) : NULL;
+	struct line_entry *entry = slot ? entry_at(view, slot) : NULL;
 
 	if (!entry)
 		return (struct line_act){LINE_NONE, 0};
-	return (struct line_act){entry_act(entry, -1) == LINE_DROP ? LINE_DROP : LINE_TURN, slot};
+	return (struct line_act){entry_act(entry, -1, false) == LINE_DROP ? LINE_DROP : LINE_TURN, slot};
 }
 
 #endif

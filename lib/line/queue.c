@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 
+#include "line/due.h"
 #include "line/entries.h"
 #include "line/help.h"
 #include "line/line.h"
@@ -63,7 +64,16 @@ static int join_queue(struct line_view *view, uint32_t n, uint32_t slot)
 	return 0;
 }
 
-int line_submit(struct line_view *view, uint32_t n, uint32_t head, uint64_t user, struct line_handle *handle)
+/* Frees the entry of a wait that is over. */
+static void free_wait(struct line_view *view, uint32_t slot, uint64_t x)
+{
+	if (load_rlx(&entry_at(view, slot)->due) != 0) /* relaxed: the caller's own */
+		fetch_sub_rlx(&view->line->dues, 1);   /* relaxed: a hint; it is counted for as long as it is in line */
+	entry_free(view, slot, x);
+}
+
+int line_submit(struct line_view *view, uint32_t n, uint32_t head, uint64_t user, uint64_t due,
+		struct line_handle *handle)
 {
 	uint32_t holder = load_rlx(&entry_at(view, head)->holder); /* relaxed: constant since the list was opened */
 	bool no_memory;
@@ -77,29 +87,71 @@ int line_submit(struct line_view *view, uint32_t n, uint32_t head, uint64_t user
 	store_rlx(&entry->holder, holder); /* relaxed: published with the state, as are the rest */
 	store_rlx(&entry->ready, head);    /* relaxed: as above */
 	store_rlx(&entry->user, user);     /* relaxed: as above */
+	if (due != 0)
+		fetch_add_rlx(&view->line->dues, 1);           /* relaxed: as above */
+	store_rlx(&entry->due, due != 0 ? LINE_DUE_COMES : 0); /* relaxed: as above */
 	handle->slot = slot;
 	handle->round = (uint32_t)load_rlx(&entry->state) & ENTRY_ROUND_MASK; /* relaxed: the caller's own */
 	while ((error = join_queue(view, n, slot)) == EAGAIN)
 		;
 	if (error)
-		entry_free(view, slot, load_acq(&entry->state)); /* KSEM_ORD_24 acquire */
+		free_wait(view, slot, load_acq(&entry->state)); /* KSEM_ORD_24 acquire */
+	else if (due != 0)
+		store_rel(&entry->due, due); /* KSEM_ORD_24 release: nobody reaps it, and so frees it, meanwhile */
 	return error;
+}
+
+/* Is it still the wait of that handle? */
+static bool is_of(uint64_t x, struct line_handle handle)
+{
+	return ((uint32_t)x & ENTRY_ROUND_MASK) == handle.round;
+}
+
+bool line_pends(const struct line_view *view, struct line_handle handle)
+{
+	uint64_t x = load_acq(&entry_at(view, handle.slot)->state); /* KSEM_ORD_24 acquire */
+
+	return state_of(x) == ENTRY_WAIT && is_of(x, handle);
 }
 
 bool line_cancel(struct line_view *view, struct line_handle handle, int why)
 {
 	struct line_entry *entry = entry_at(view, handle.slot);
 	uint64_t x = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
+	bool canceled = false;
 
-	while (state_of(x) == ENTRY_WAIT && ((uint32_t)x & ENTRY_ROUND_MASK) == handle.round) {
-		uint64_t gone = (uint64_t)(uint32_t)why << 32 | handle.round | ENTRY_GONE;
+	while (state_of(x) == ENTRY_WAIT && is_of(x, handle) && !canceled) {
+		uint64_t gone = state_gone(x, why);
 
-		if (cas_acq_rel(&entry->state, &x, gone)) { /* KSEM_ORD_24 acquire, KSEM_ORD_24 release */
-			line_settle_with(view, (struct line_wish){LINE_DROP, handle.slot, gone});
-			return true;
-		}
+		canceled = cas_acq_rel(&entry->state, &x, gone); /* KSEM_ORD_24 acquire, KSEM_ORD_24 release */
+		x = canceled ? gone : x;
 	}
-	return false;
+	/* If another thread found it past its deadline, it may have been stopped before it took it out of the line. */
+	if (state_of(x) == ENTRY_GONE && is_of(x, handle))
+		line_settle_with(view, (struct line_wish){LINE_DROP, handle.slot, x});
+	return canceled;
+}
+
+bool line_has_ready(const struct line_view *view, uint32_t head)
+{
+	return link_read(&entry_at(view, head)->node.next) != head;
+}
+
+bool line_must_pass(const struct line_view *view, uint32_t head, struct line_handle newest, uint32_t dues, bool more,
+		    struct deadline *look)
+{
+	if (!line_order(view->line)->fair ||
+	    load_rlx(&view->line->dues) <= dues) /* relaxed: those ahead joined before */
+		return false;
+	if (line_pends(view, newest))
+		return due_ahead(view, newest.slot, (struct due_own){head, more}, look);
+	*look = due_soon();
+	return true;
+}
+
+void line_pass(struct line_view *view)
+{
+	line_settle(view);
 }
 
 int line_reap_ready(struct line_view *view, uint32_t head, struct line_result *result)
@@ -114,6 +166,6 @@ int line_reap_ready(struct line_view *view, uint32_t head, struct line_result *r
 	result->user = load_rlx(&entry->user); /* relaxed: the caller's own */
 	result->need = state_of(x) == ENTRY_GRANTED ? state_need(x) : 0;
 	result->error = state_of(x) == ENTRY_GRANTED ? 0 : state_of(x) == ENTRY_TURNED ? ESHUTDOWN : (int)state_need(x);
-	entry_free(view, slot, x);
+	free_wait(view, slot, x);
 	return 0;
 }

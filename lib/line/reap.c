@@ -46,7 +46,7 @@ static bool reap_step(struct line_view *view, uint32_t slot, uint64_t round)
 	switch (state_of(x)) {
 	case ENTRY_WAIT:
 		if (in_list) {
-			uint64_t gone = (uint64_t)ECANCELED << 32 | ((uint32_t)x & ENTRY_ROUND_MASK) | ENTRY_GONE;
+			uint64_t gone = state_gone(x, ECANCELED);
 
 			cas_acq_rel(&entry->state, &x, gone); /* KSEM_ORD_24 acquire, KSEM_ORD_24 release */
 			return false;
@@ -164,4 +164,5 @@ void line_after_fork(struct line_view *view, uint32_t slot)
 		while (state_of(x) != ENTRY_FREE && !reap_step(view, other, x))
 			;
 	}
+	store_rlx(&view->line->dues, 0); /* relaxed: as above */
 }

@@ -123,6 +123,7 @@ struct line_entry {
 	atomic(uint32_t) holder; /* owner's until WAIT */
 	atomic(uint32_t) ready;  /* owner's until WAIT: its queue's ready list; 0: a thread's */
 	atomic(uint32_t) free_next; /* 0: it isn't on the stack of free ones; else ENTRY_STACKED, and the next there */
+	atomic(uint64_t) due;       /* owner's: until when a queue's wait waits (due.h); 0: no deadline */
 };
 
 _Static_assert(sizeof(struct line_entry) == KSEM_CACHE_LINE, "an entry in one cache line");
@@ -137,6 +138,7 @@ struct line {
 	atomic(uint32_t) used;   /* atomic: entries from there on were never used */
 	atomic(uint32_t) door;   /* atomic: incremented before threads that sleep at the door are woken */
 	atomic(uint32_t) looked; /* atomic: when a thread last looked for dead holders, in seconds */
+	atomic(uint32_t) dues;   /* atomic: how many waits of queues have deadlines */
 	uint32_t order;          /* constant */
 	uint32_t made;           /* constant: the limit that it was made with */
 	atomic(uint8_t) spin;    /* atomic: a hint: how often to yield before a sleep (wait.c) */
@@ -228,6 +230,12 @@ static inline uint32_t state_need(uint64_t x)
 static inline uint64_t state_with(uint64_t x, enum entry_state state)
 {
 	return (x & ~UINT64_C(7)) | (uint64_t)state;
+}
+
+/* The state of an entry that gives up, for that reason: a positive error number. */
+static inline uint64_t state_gone(uint64_t x, int why)
+{
+	return (uint64_t)(uint32_t)why << 32 | ((uint32_t)x & ENTRY_ROUND_MASK) | ENTRY_GONE;
 }
 
 /* The word at an instant. Its halves are read separately; no operation began or ended in between. */

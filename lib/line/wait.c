@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <sched.h>
 
+#include "line/due.h"
 #include "line/entries.h"
 #include "line/help.h"
 #include "line/line.h"
@@ -29,7 +30,8 @@
 
 #define WAITS_A_TRIAL   64                  /* waits without a budget, before one that yields */
 #define LOOK            INT64_C(1000000000) /* ns, the average time between looks of a sleeper */
-#define LOOK_FOR_MEMORY INT64_C(5000000)    /* the same of one that has no place to wait: nobody wakes it */
+#define FAR             INT64_C(1000000000000000)
+#define LOOK_FOR_MEMORY INT64_C(5000000) /* the same of one that has no place to wait: nobody wakes it */
 
 bool line_prepare(const struct line_view *view, uint32_t slot, struct line_word w, uint32_t n)
 {
@@ -86,6 +88,7 @@ static bool have_entry(struct line_view *view, uint32_t holder, uint32_t *slot, 
 		}
 		store_rlx(&entry_at(view, *slot)->holder, holder); /* relaxed: published with the state */
 		store_rlx(&entry_at(view, *slot)->ready, 0);       /* relaxed: as above */
+		store_rlx(&entry_at(view, *slot)->due, 0);         /* relaxed: as above */
 	}
 	return true;
 }
@@ -171,28 +174,11 @@ static struct deadline next_look(int64_t every, uint32_t slot)
 static bool is_sooner(const struct deadline *deadline, const struct deadline *look)
 {
 	struct timespec now = clock_now(CLOCK_MONOTONIC), then;
-	int64_t left = clock_between(&now, &look->time, 2 * LOOK);
 
 	if (!deadline)
 		return false;
 	then = clock_now(deadline->clock);
-	return clock_between(&then, &deadline->time, 2 * LOOK) <= left;
-}
-
-/* Sleeps on a word of the line. EAGAIN: it is time to look, which is so every that many nanoseconds (0: never). */
-static int sleep_on(struct line_view *view, atomic(uint32_t) *word, uint32_t expected, uint32_t slot, int64_t every,
-		    const struct deadline *deadline)
-{
-	struct deadline look;
-	int error;
-
-	if (every == 0)
-		return futex_wait_in(view->scope, word, expected, deadline);
-	look = next_look(every, slot);
-	if (is_sooner(deadline, &look))
-		return futex_wait_in(view->scope, word, expected, deadline);
-	error = futex_wait_in(view->scope, word, expected, &look);
-	return error == ETIMEDOUT ? EAGAIN : error;
+	return clock_between(&then, &deadline->time, FAR) <= clock_between(&now, &look->time, FAR);
 }
 
 /* How often sleepers look for what killed processes left undone: where there are other processes. */
@@ -224,26 +210,49 @@ bool line_bed(struct line_view *view, uint32_t slot, struct futex_place *place)
 	return true;
 }
 
+/* Is there a deadline ahead, of a queue's wait that would block this one? */
+static bool must_pass(const struct line_view *view, uint32_t slot, struct deadline *pass)
+{
+	if (likely(load_rlx(&view->line->dues) == 0) || !line_order(view->line)->fair) /* relaxed: those ahead joined */
+		return false;
+	return due_ahead(view, slot, (struct due_own){0, false}, pass);
+}
+
 bool line_next_look(struct line_view *view, uint32_t slot, struct deadline *look)
 {
 	int64_t every = slot ? looks(view) : looks_at_door(view);
+	struct deadline pass;
+	bool does = every > 0;
 
-	if (every > 0)
+	if (does)
 		*look = next_look(every, slot);
-	return every > 0;
+	if (slot && must_pass(view, slot, &pass) && (!does || is_sooner(&pass, look))) {
+		*look = pass;
+		does = true;
+	}
+	return does;
+}
+
+/* Sleeps on a word of the line. EAGAIN: it was time to look, and it has looked. */
+static int sleep_on(struct line_view *view, struct futex_place place, uint32_t slot, const struct deadline *deadline)
+{
+	struct deadline look;
+	int error;
+
+	if (!line_next_look(view, slot, &look) || is_sooner(deadline, &look))
+		return futex_wait_in(place.scope, place.word, place.expected, deadline);
+	error = futex_wait_in(place.scope, place.word, place.expected, &look);
+	if (error != ETIMEDOUT)
+		return error;
+	line_look(view);
+	return EAGAIN;
 }
 
 int line_sleep(struct line_view *view, uint32_t slot, const struct deadline *deadline)
 {
 	struct futex_place place;
-	int error;
 
-	if (!line_bed(view, slot, &place))
-		return 0;
-	error = sleep_on(view, place.word, place.expected, slot, looks(view), deadline);
-	if (error == EAGAIN && view->scope == FUTEX_SHARED)
-		line_look(view);
-	return error;
+	return line_bed(view, slot, &place) ? sleep_on(view, place, slot, deadline) : 0;
 }
 
 /* The entry's state once it is decided, and the operation that decided is over. Without `give_up` it may still wait. */
@@ -254,7 +263,7 @@ static uint64_t decided(struct line_view *view, uint32_t slot, bool give_up)
 	struct line_word w;
 
 	while (state_of(x) == ENTRY_WAIT) {
-		uint64_t gone = (uint64_t)ECANCELED << 32 | ((uint32_t)x & ENTRY_ROUND_MASK) | ENTRY_GONE;
+		uint64_t gone = state_gone(x, ECANCELED);
 
 		if (!give_up)
 			return x;
@@ -324,9 +333,7 @@ int line_sleep_at_door(struct line_view *view, uint32_t n, const struct deadline
 
 	if (!line_bed_at_door(view, n, &place))
 		return 0;
-	error = sleep_on(view, place.word, place.expected, 0, looks_at_door(view), deadline);
-	if (error == EAGAIN && view->scope == FUTEX_SHARED)
-		line_look(view);
+	error = sleep_on(view, place, 0, deadline);
 	return error == EAGAIN ? 0 : error;
 }
 

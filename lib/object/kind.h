@@ -20,6 +20,8 @@
 #include "os/futex.h"
 #include "wait/waiter.h"
 
+struct line_view;
+
 /*
  * The operations of a semaphore. They are called in the read section that found it, or with a pin, unless they say
  * otherwise.
@@ -49,7 +51,17 @@ struct semaphore_ops {
 	int (*set_limit)(struct ksem *ksem, uint32_t limit);
 	int (*metrics)(struct ksem *ksem, struct ksem_metrics *metrics);
 
-	/* How many threads wait. */
+	/*
+	 * For completion queues (queue/queue.h): the line in which its waiters stand. With a pin, outside read
+	 * sections. ENOMEM. NULL: it has none.
+	 */
+	int (*line)(struct ksem *ksem, struct line_view **view);
+
+	/* A queue's wait begins, and ends so. Returns when; 0: waits aren't measured. NULL: as 0. */
+	int64_t (*begin_queued)(struct ksem *ksem);
+	void (*end_queued)(struct ksem *ksem, int64_t begun, int error);
+
+	/* How many threads and waits of queues wait. */
 	uint32_t (*waiters)(struct ksem *ksem);
 
 	/*

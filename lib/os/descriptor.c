@@ -29,6 +29,15 @@ bool descriptor_mark(int fd)
 	return fcntl(fd, F_SETSIG, MARK) == 0;
 }
 
+bool descriptor_is_marked(int fd)
+{
+	int saved = errno;
+	bool is = fcntl(fd, F_GETSIG) == MARK;
+
+	errno = saved;
+	return is;
+}
+
 bool descriptor_is_ours(int fd, dev_t device, ino_t number, struct stat *status)
 {
 	int saved = errno;

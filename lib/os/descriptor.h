@@ -26,6 +26,9 @@ bool descriptor_mark(int fd);
 /* Is it marked, and for the file of that device and number? Fills *status. Leaves errno alone. */
 bool descriptor_is_ours(int fd, dev_t device, ino_t number, struct stat *status);
 
+/* Is it marked? For those that no file tells apart. Leaves errno alone. */
+bool descriptor_is_marked(int fd);
+
 /*
  * Is it for that file? To be asked before each call that changes a file by a descriptor that isn't marked: another
  * thread of the program may have closed it, and opened a file of its own under the number.

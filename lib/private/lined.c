@@ -13,12 +13,16 @@
 #include "base/rcu.h"
 #include "object/own_wait.h"
 #include "os/clock.h"
+#include "queue/ring.h"
 
 struct lined_metrics {
 	atomic(uint64_t) waits, timeouts, interrupts, cancels, shutdowns, wait_ns, wait_max_ns;
 	atomic(uint32_t) waiters_max;
 	atomic(uint64_t) histogram[64];
 };
+
+/* Holders of private lines don't end before their line. */
+static const struct line_hooks hooks = {.ring = queue_ring};
 
 struct lined *lined_new(const struct making *making)
 {
@@ -36,7 +40,7 @@ struct lined *lined_new(const struct making *making)
 	}
 	lined->attributes = *attributes;
 	line_init(&lined->line, making->value, attributes->limit, attributes->order);
-	line_view_init(&lined->view, &lined->line, FUTEX_PRIVATE, NULL, lined);
+	line_view_init(&lined->view, &lined->line, FUTEX_PRIVATE, &hooks, lined);
 	return lined;
 }
 
@@ -184,7 +188,7 @@ static int arm_one_of_several(struct waiter *waiter)
 	uint32_t slot = own_wait.slot;
 	struct futex_place place;
 
-	if (waiter->why == EAGAIN && view->scope == FUTEX_SHARED)
+	if (waiter->why == EAGAIN)
 		line_look(view);
 	if (slot ? !line_bed(view, slot, &place) : !line_bed_at_door(view, waiter->want, &place))
 		return EAGAIN;
@@ -271,7 +275,7 @@ static uint32_t waiters(struct ksem *ksem)
 
 static int kill_unless_waiting(struct ksem *ksem)
 {
-	return line_kill(&lined_of(ksem)->view);
+	return WITH_LINE(ksem, line_kill(view));
 }
 
 static int shut_down(struct ksem *ksem)
@@ -295,6 +299,27 @@ static int set_limit(struct ksem *ksem, uint32_t limit)
 	if (!lined->attributes.limited || limit > attributes_highest(lined->attributes.order))
 		return EINVAL;
 	return WITH_LINE(ksem, (line_set_limit(view, limit), 0));
+}
+
+static int view_of(struct ksem *ksem, struct line_view **view)
+{
+	*view = &lined_of(ksem)->view;
+	return 0;
+}
+
+static int64_t begin_queued(struct ksem *ksem)
+{
+	struct lined *lined = lined_of(ksem);
+
+	if (likely(!lined->metrics))
+		return 0;
+	note_waiters(lined);
+	return nanoseconds();
+}
+
+static void end_queued(struct ksem *ksem, int64_t begun, int error)
+{
+	measure(lined_of(ksem)->metrics, begun, error);
 }
 
 /* relaxed: all numbers to show */
@@ -356,4 +381,7 @@ const struct semaphore_ops lined_semaphore_ops = {
 	.shut_down = shut_down,
 	.set_limit = set_limit,
 	.metrics = tell_metrics,
+	.line = view_of,
+	.begin_queued = begin_queued,
+	.end_queued = end_queued,
 };

@@ -73,6 +73,15 @@ void process_after_fork(struct ksem_proc *proc, uint32_t waiting)
 	store_rlx(&proc->waiting, waiting); /* relaxed: the child has one thread */
 }
 
+/* Exec is in progress only under the lock. */
+void process_begin_queue(struct ksem_proc *proc)
+{
+	pthread_mutex_lock(&proc->lock);
+	while (!process_begin_wait(proc))
+		;
+	pthread_mutex_unlock(&proc->lock);
+}
+
 static struct retired *block_of(const struct ksem_proc *proc)
 {
 	return (void *)((uintptr_t)proc - (process_is_private(proc) ? PROCESS_PRIVATE_AT : PROCESS_ELSEWHERE_AT));

@@ -89,6 +89,9 @@ int process_stat(struct ksem_proc *proc, ksem_id_t id, struct ksem_info *info);
 bool process_begin_wait(struct ksem_proc *proc);
 void process_end_wait(struct ksem_proc *proc);
 
+/* A queue of the process counts as such a thread, until process_end_wait. Inside the fork gate. */
+void process_begin_queue(struct ksem_proc *proc);
+
 /* In a fork's child, which has one thread: sets how many waits that thread is in. */
 void process_after_fork(struct ksem_proc *proc, uint32_t waiting);
 

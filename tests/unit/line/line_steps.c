@@ -581,7 +581,7 @@ static void use_all_entries(void)
 	uint32_t head;
 
 	line_open_ready(&view, 1, QUEUE, &head);
-	while (line_submit(&view, 5, head, 1, &handle) == 0)
+	while (line_submit(&view, 5, head, 1, 0, &handle) == 0)
 		;
 	due.entries = 1;
 }
@@ -650,7 +650,7 @@ static void use_a_ready_list(void)
 
 	if (line_open_ready(&view, holder_now(), QUEUE, &head))
 		return;
-	if (line_submit(&view, 1, head, 1, &handle) == 0) {
+	if (line_submit(&view, 1, head, 1, 0, &handle) == 0) {
 		if (line_reap_ready(&view, head, &result) != 0) {
 			line_cancel(&view, handle, ECANCELED);
 			if (line_reap_ready(&view, head, &result) != 0)
@@ -677,7 +677,7 @@ static void one_of_a_queue_is_to_be_granted(void)
 
 	line_open_ready(&view, 1, QUEUE, &heads[1]);
 	line_open_ready(&view, 1, QUEUE, &heads[0]);
-	line_submit(&view, 1, heads[0], 1, &handle);
+	line_submit(&view, 1, heads[0], 1, 0, &handle);
 	due.entries = 1;
 	due.all = 1;
 	line.word.low--; /* a post that goes no further */
@@ -709,7 +709,7 @@ static void reap_and_wait_in_the_other_list(void)
 	struct line_result result;
 
 	reap_and_close();
-	if (line_submit(&view, 1, heads[1], 1, &handle) != 0 || !line_cancel(&view, handle, ECANCELED) ||
+	if (line_submit(&view, 1, heads[1], 1, 0, &handle) != 0 || !line_cancel(&view, handle, ECANCELED) ||
 	    line_reap_ready(&view, heads[1], &result) != 0)
 		bad("a wait in the other list failed");
 }

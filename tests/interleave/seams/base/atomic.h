@@ -29,6 +29,22 @@
 #define fetch_add_seq(p, v)     FETCH_ADD(p, v, SEQ_CST)
 #define fetch_sub_seq(p, v)     FETCH_ADD(p, -(v), SEQ_CST)
 
+/* No scenario has a completion queue. */
+#define fetch_or_seq(p, v)                           \
+	__extension__({                              \
+		__typeof__(*(p)) is_ = load_seq(p);  \
+		while (!cas_seq(p, &is_, is_ | (v))) \
+			;                            \
+		is_;                                 \
+	})
+#define exchange_seq(p, v)                          \
+	__extension__({                             \
+		__typeof__(*(p)) is_ = load_seq(p); \
+		while (!cas_seq(p, &is_, v))        \
+			;                           \
+		is_;                                \
+	})
+
 #define store_rlx(p, v) STORE(p, v, RELAXED)
 #define store_rel(p, v) STORE(p, v, RELEASE)
 #define store_seq(p, v) STORE(p, v, SEQ_CST)

@@ -46,5 +46,6 @@ void point(void);
 #define fetch_add_acq_rel(p, n) FETCH_ADD(p, n)
 #define fetch_add_seq(p, n)     FETCH_ADD(p, n)
 #define fetch_sub_seq(p, n)     FETCH_ADD(p, -(n))
+#define fetch_sub_rlx(p, n)     FETCH_ADD(p, -(n))
 
 #endif

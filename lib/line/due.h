@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Deadlines of waits in queues.
+ *
+ * No thread sleeps for such a wait, and its queue may be slow to see that its deadline has passed. It must block nobody
+ * meanwhile. So the entry has its deadline, and whoever looks at the entry to grant it finds out (order.h). In a fair
+ * line one that can't be granted blocks those behind it, too, though permits are there. So a thread that sleeps in a
+ * fair line wakes by itself when a deadline ahead of it has passed, and a queue that waits there sets its timer.
+ *
+ * A deadline is a number: nanoseconds of its clock, and the clock in bit 0. Entries that come later stand behind; so a
+ * waiter that has looked once at those ahead knows all deadlines that concern it, until the limit changes.
+ */
+#ifndef KSEM_LINE_DUE_H
+#define KSEM_LINE_DUE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "line/state.h"
+
+#define LINE_DUE_REALTIME UINT64_C(1)
+#define LINE_DUE_COMES    UINT64_MAX /* it has one, which is about to be written */
+
+/* NULL: none. One after the year 2200 is none, too. */
+uint64_t due_of(const struct deadline *deadline);
+
+/* The time of a deadline's clock, as a deadline that passes just now. */
+uint64_t due_now(uint64_t due);
+
+static inline bool due_has_passed(uint64_t due)
+{
+	return unlikely(due != 0) && due != LINE_DUE_COMES && due <= due_now(due);
+}
+
+/* Whose deadlines the caller needn't look for. */
+struct due_own {
+	uint32_t ready; /* the queue with this ready list sees its own; 0: a thread */
+	bool more;      /* and it has looked at all that is ahead of its own waits */
+};
+
+/*
+ * When to look for waits past their deadlines ahead of the entry: not before the first deadline there, at most
+ * DUE_SLACK later. False: there is no deadline.
+ */
+bool due_ahead(const struct line_view *view, uint32_t slot, struct due_own own, struct deadline *look);
+
+/* In DUE_SLACK nanoseconds. */
+struct deadline due_soon(void);
+
+#define DUE_SLACK INT64_C(5000000)
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a completion queue is made of. See queue.h for what protects it.
+ */
+#ifndef KSEM_QUEUE_CQ_H
+#define KSEM_QUEUE_CQ_H
+
+#include <pthread.h>
+
+#include "object/namespace.h"
+#include "queue/heap.h"
+#include "queue/notify.h"
+#include "queue/sources.h"
+#include "queue/table.h"
+
+/* A wait that wasn't reaped yet. */
+struct wait {
+	struct link link;   /* in the table by user_data; key is user_data for ever */
+	struct timed timed; /* due 0: no deadline */
+	struct source *source;
+	struct line_handle handle; /* while it is in line, or on the ready list there */
+	union {
+		int64_t begun;     /* while it is in line: when, if its semaphore's waits are measured; else 0 */
+		struct wait *next; /* later: on its source's list, or on that of free ones */
+	};
+	uint32_t count;
+	int error; /* once it is off the ready list */
+};
+
+struct waits_chunk;
+
+struct ksem_cq {
+	pthread_mutex_t lock; /* protects what follows, but for what says otherwise */
+	struct notify notify;
+	struct sources sources;
+	struct table waits;
+	struct wait *free;
+	struct waits_chunk *chunks;
+	struct heap heaps[NOTIFY_CLOCKS];    /* of waits with deadlines */
+	struct heap guards;                  /* of sources */
+	struct source *active, *last_active; /* those that may have something to reap */
+	struct ksem_proc *proc;              /* constant; its maker's */
+	atomic(bool) dead;                   /* atomic: it is a fork's copy */
+	struct ksem_cq *next, **prev;        /* under queues_lock: the list of all */
+};
+
+static inline bool queue_is_dead(const struct ksem_cq *cq)
+{
+	return load_rlx(&cq->dead); /* relaxed: set by the one thread of a fork's child */
+}
+
+#endif

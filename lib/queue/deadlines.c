@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Deadlines of a queue's waits: see deadlines.h.
+ */
+#include "queue/deadlines.h"
+
+#include <errno.h>
+
+#include "base/rcu.h"
+#include "line/due.h"
+#include "queue/waits.h"
+
+void deadlines_guard(struct source *source, bool more)
+{
+	struct heap *guards = &source->cq->guards;
+	struct deadline look;
+	uint64_t due = 0;
+
+	rcu_enter();
+	if (source->pending > 0 && line_must_pass(source->view, source->head, source->newest, source->dues,
+						  more && source->guard.place, &look))
+		due = due_of(&look);
+	rcu_leave();
+	if (more && source->guard.place && (due == 0 || source->guard.due <= due))
+		return;
+	if (source->guard.place)
+		heap_remove(guards, &source->guard);
+	source->guard.due = due;
+	if (due != 0)
+		heap_add(guards, &source->guard);
+}
+
+static uint64_t first_due(const struct ksem_cq *cq, unsigned clock)
+{
+	const struct timed *first = heap_first(&cq->heaps[clock]);
+	const struct timed *guard = clock == 0 ? heap_first(&cq->guards) : NULL;
+
+	if (!first || (guard && guard->due < first->due))
+		return guard ? guard->due : 0;
+	return first->due;
+}
+
+void deadlines_arm(struct ksem_cq *cq)
+{
+	for (unsigned clock = 0; clock < NOTIFY_CLOCKS; clock++) {
+		uint64_t due = first_due(cq, clock);
+
+		if (due != 0)
+			notify_arm(&cq->notify, clock, due);
+	}
+}
+
+static void expire_of(struct ksem_cq *cq, unsigned clock)
+{
+	uint64_t now = due_now(clock);
+	struct timed *first;
+
+	while ((first = heap_first(&cq->heaps[clock])) && first->due <= now) {
+		heap_remove(&cq->heaps[clock], first);
+		wait_cancel(container_of(first, struct wait, timed), ETIMEDOUT);
+	}
+	while (clock == 0 && (first = heap_first(&cq->guards)) && first->due <= now) {
+		struct source *source = container_of(first, struct source, guard);
+
+		rcu_enter();
+		line_pass(source->view);
+		rcu_leave();
+		deadlines_guard(source, false);
+	}
+	notify_rearm(&cq->notify, clock, first_due(cq, clock));
+}
+
+void deadlines_expire(struct ksem_cq *cq)
+{
+	for (unsigned clock = 0; clock < NOTIFY_CLOCKS; clock++) {
+		if (notify_is_due(&cq->notify, clock))
+			expire_of(cq, clock);
+	}
+}
+
+/* The clock may have been set back after a timer of CLOCK_REALTIME went off. */
+void deadlines_rearm(struct ksem_cq *cq)
+{
+	if (cq->notify.armed[1] != 0)
+		notify_rearm(&cq->notify, 1, first_due(cq, 1));
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Deadlines of a queue's waits, and timers for them. Under the queue's lock, outside read sections.
+ *
+ * A timer stays armed for a wait that ends before its deadline. So it may go off too early, and is then armed anew;
+ * that costs less than a system call for each wait.
+ */
+#ifndef KSEM_QUEUE_DEADLINES_H
+#define KSEM_QUEUE_DEADLINES_H
+
+#include "queue/cq.h"
+
+/*
+ * Sets the source's guard: when to look for waits of other queues, ahead of ours, that are past their deadlines while
+ * their queue is slow. `more`: the guard that it has remains, unless those that joined since are earlier.
+ */
+void deadlines_guard(struct source *source, bool more);
+
+/* Makes the timers go off in time for the earliest deadlines. */
+void deadlines_arm(struct ksem_cq *cq);
+
+/* If a timer has gone off: ends the waits that are past their deadlines, and arms it anew. */
+void deadlines_expire(struct ksem_cq *cq);
+
+/* The descriptor was readable, though nothing was there: arms anew what may have gone off. */
+void deadlines_rearm(struct ksem_cq *cq);
+
+#endif

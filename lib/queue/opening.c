@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Opening and closing the sources of a queue: see opening.h.
+ */
+#include "queue/opening.h"
+
+#include <errno.h>
+
+#include "base/rcu.h"
+
+int source_for(struct ksem_cq *cq, struct ksem *ksem, struct source **source)
+{
+	struct ksem *pinned;
+	int error;
+
+	*source = sources_find(&cq->sources, ksem);
+	if (*source)
+		return 0;
+	error = object_pin(ksem, &pinned);
+	if (error)
+		return error;
+	*source = sources_add(&cq->sources, cq, pinned);
+	if (*source)
+		return 0;
+	life_drop(&object_cold(ksem)->life, life_keep()); /* not the last: the process has a reference */
+	return ENOMEM;
+}
+
+void source_close_if_idle(struct source *source, struct reclaim *garbage)
+{
+	struct ksem_cq *cq = source->cq;
+	struct ksem *ksem = source->ksem;
+
+	if (source->pending > 0 || source->active)
+		return;
+	if (source->view) {
+		rcu_enter();
+		line_close_ready(source->view, source->head);
+		rcu_leave();
+	}
+	if (source->guard.place)
+		heap_remove(&cq->guards, &source->guard);
+	sources_remove(&cq->sources, source);
+	namespace_drop(object_ns(ksem), ksem, life_keep(), garbage);
+}
+
+int source_open(struct source *source)
+{
+	const struct semaphore_ops *ops = semaphore_ops(source->ksem);
+	struct line_view *view;
+	int error;
+
+	if (source->view)
+		return 0;
+	if (!ops->line)
+		return ENOTSUP;
+	error = ops->line(source->ksem, &view);
+	if (error)
+		return error;
+	rcu_enter();
+	error = line_open_ready(view, 0, (uintptr_t)source, &source->head);
+	rcu_leave();
+	if (!error)
+		source->view = view;
+	return error;
+}

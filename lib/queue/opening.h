@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Opening and closing the sources of a queue. Under the queue's lock. A source keeps its semaphore by a pin, but only
+ * while the queue has a wait on it that isn't reaped.
+ */
+#ifndef KSEM_QUEUE_OPENING_H
+#define KSEM_QUEUE_OPENING_H
+
+#include "queue/cq.h"
+
+/*
+ * The source for a semaphore of the queue's process, in the read section that found it, under the queue's lock. ENOMEM;
+ * EINVAL: the semaphore is being ended.
+ */
+int source_for(struct ksem_cq *cq, struct ksem *ksem, struct source **source);
+
+/* Opens the source's ready list, if it isn't open. 0; ENOTSUP: the semaphore has no line; ENOMEM. */
+int source_open(struct source *source);
+
+/* Closes the source if it has no waits. */
+void source_close_if_idle(struct source *source, struct reclaim *garbage);
+
+#endif

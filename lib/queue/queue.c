@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Completion queues, from their beginning to their end: see queue.h.
+ */
+#include "queue/queue.h"
+
+#include <errno.h>
+
+#include "base/memory.h"
+#include "base/rcu.h"
+#include "queue/opening.h"
+#include "queue/waits.h"
+
+static pthread_mutex_t queues_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct ksem_cq *queues; /* under queues_lock: all, dead ones too */
+
+int queue_create(struct ksem_proc *proc, struct ksem_cq **created)
+{
+	struct ksem_cq *cq = memory_alloc(sizeof(*cq), KSEM_CACHE_LINE);
+	int error;
+
+	if (!cq)
+		return ENOMEM;
+	error = notify_open(&cq->notify);
+	if (error) {
+		memory_free(cq);
+		return error;
+	}
+	pthread_mutex_init(&cq->lock, NULL);
+	cq->proc = proc;
+	pthread_mutex_lock(&queues_lock);
+	cq->next = queues;
+	cq->prev = &queues;
+	if (queues)
+		queues->prev = &cq->next;
+	queues = cq;
+	pthread_mutex_unlock(&queues_lock);
+	*created = cq;
+	return 0;
+}
+
+static void cancel_for_good(struct link *link, void *arg)
+{
+	(void)arg;
+	wait_cancel(container_of(link, struct wait, link), ECANCELED);
+}
+
+/* All its waits are decided. */
+static void end_source(struct link *link, void *garbage)
+{
+	struct source *source = container_of(link, struct source, link);
+	struct wait *wait;
+
+	while ((wait = wait_take_done(source))) {
+		if (wait->error == 0 && wait->count > 0)
+			semaphore_ops(source->ksem)->post(source->ksem, wait->count); /* EINVAL: it was destroyed */
+	}
+	source->active = false;
+	source_close_if_idle(source, garbage);
+}
+
+static void end_all(struct ksem_cq *cq)
+{
+	struct reclaim garbage = RECLAIM_NONE;
+
+	pthread_mutex_lock(&cq->lock);
+	table_for_all(&cq->waits, cancel_for_good, NULL);
+	table_for_all(&cq->sources.by_id, end_source, &garbage);
+	pthread_mutex_unlock(&cq->lock);
+	reclaim_free(garbage);
+}
+
+static void free_all(struct ksem_cq *cq)
+{
+	waits_end(cq);
+	sources_end(&cq->sources);
+	table_end(&cq->waits);
+	for (unsigned clock = 0; clock < NOTIFY_CLOCKS; clock++)
+		heap_end(&cq->heaps[clock]);
+	heap_end(&cq->guards);
+	pthread_mutex_destroy(&cq->lock);
+	memory_free(cq);
+}
+
+void queue_destroy(struct ksem_cq *cq)
+{
+	bool dead = queue_is_dead(cq);
+
+	if (!dead)
+		end_all(cq);
+	pthread_mutex_lock(&queues_lock);
+	*cq->prev = cq->next;
+	if (cq->next)
+		cq->next->prev = cq->prev;
+	pthread_mutex_unlock(&queues_lock);
+	rcu_wait_epoch(); /* a thread that decided a wait may not have told yet */
+	if (!dead)
+		notify_close(&cq->notify, true);
+	free_all(cq);
+}
+
+/* ---- After a fork. ---- */
+
+static void abandon_source(struct link *link, void *garbage)
+{
+	struct source *source = container_of(link, struct source, link);
+
+	namespace_drop(object_ns(source->ksem), source->ksem, life_keep(), garbage);
+}
+
+/* The child's lines lose all entries (private/lined.c); what is told of that is of no use. */
+void queues_child_after_fork(bool prepared)
+{
+	struct reclaim garbage = RECLAIM_NONE;
+
+	for (struct ksem_cq *cq = queues; cq; cq = cq->next) {
+		if (queue_is_dead(cq))
+			continue;
+		store_rlx(&cq->dead, true); /* relaxed: the child has one thread */
+		notify_close(&cq->notify, prepared);
+		table_for_all(&cq->sources.by_id, abandon_source, &garbage);
+	}
+	reclaim_free(garbage);
+}

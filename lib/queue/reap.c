@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Reaping and canceling the waits of a queue: see queue.h.
+ */
+#include <errno.h>
+
+#include "base/rcu.h"
+#include "queue/deadlines.h"
+#include "queue/opening.h"
+#include "queue/queue.h"
+#include "queue/waits.h"
+
+static void make_active(struct source *source)
+{
+	struct ksem_cq *cq = source->cq;
+
+	if (source->active || !source->ksem)
+		return;
+	source->active = true;
+	source->next = NULL;
+	if (cq->active)
+		cq->last_active->next = source;
+	else
+		cq->active = source;
+	cq->last_active = source;
+}
+
+static struct source *first_active(struct ksem_cq *cq)
+{
+	struct source *source = cq->active;
+
+	cq->active = source->next;
+	source->active = false;
+	return source;
+}
+
+int queue_cancel(struct ksem_cq *cq, uint64_t user_data)
+{
+	bool any = false;
+
+	for (struct link *link = table_find(&cq->waits, user_data); link; link = table_find_next(link))
+		any |= wait_cancel(container_of(link, struct wait, link), ECANCELED);
+	return any ? 0 : ENOENT;
+}
+
+/* Takes completions of a source; returns how many. */
+static unsigned int take_from(struct source *source, struct ksem_completion *out, unsigned int room)
+{
+	unsigned int count = 0;
+	struct wait *wait;
+
+	while (count < room && (wait = wait_take_done(source))) {
+		out[count++] = (struct ksem_completion){
+			.user_data = wait->link.key,
+			.id = source->link.key,
+			.count = wait->count,
+			.error = wait->error,
+		};
+		wait_give(source->cq, wait);
+	}
+	return count;
+}
+
+static bool has_more(const struct source *source)
+{
+	bool more;
+
+	rcu_enter();
+	more = source->done || (source->view && line_has_ready(source->view, source->head));
+	rcu_leave();
+	return more;
+}
+
+/* Takes completions of all sources that were marked. What is left is active. */
+static unsigned int take_all(struct ksem_cq *cq, struct ksem_completion *out, unsigned int room,
+			     struct reclaim *garbage)
+{
+	unsigned int count = 0;
+
+	sources_take_marks(&cq->sources, make_active);
+	while (cq->active && count < room) {
+		struct source *source = first_active(cq);
+
+		count += take_from(source, &out[count], room - count);
+		if (has_more(source))
+			make_active(source);
+		else
+			source_close_if_idle(source, garbage);
+	}
+	return count;
+}
+
+int queue_reap(struct ksem_cq *cq, struct ksem_completion *out, unsigned int room, unsigned int *n,
+	       struct reclaim *garbage)
+{
+	unsigned int count = 0;
+
+	deadlines_expire(cq);
+	do {
+		count += take_all(cq, count < room ? &out[count] : NULL, room - count, garbage);
+		if (cq->active)
+			break;
+		notify_clear(&cq->notify, count == 0);
+	} while (sources_are_marked(&cq->sources) && count < room);
+	if (cq->active || sources_are_marked(&cq->sources))
+		notify_tell(&cq->notify);
+	if (count == 0)
+		deadlines_rearm(cq);
+	*n = count;
+	return 0;
+}

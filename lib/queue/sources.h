@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A queue's sources: one for each semaphore that it has waits on, with the ready list in that semaphore's line
+ * (line/line.h). And which of them may have something on that list.
+ *
+ * A thread that decides a wait marks its source, by one atomic operation each for the source and for the group that it
+ * is in. So a thread that is stopped in between hides nothing that others mark. The reader takes all marks of a span,
+ * and then those of its groups, and looks at the ready lists.
+ *
+ * What protects its data: the queue's lock, but for the marks. Sources aren't freed before the queue ends, and then
+ * only after an epoch: a thread in a read section may still mark one that is used for another semaphore by now. The
+ * reader then finds nothing there.
+ */
+#ifndef KSEM_QUEUE_SOURCES_H
+#define KSEM_QUEUE_SOURCES_H
+
+#include "base/atomic.h"
+#include "line/line.h"
+#include "object/object.h"
+#include "queue/heap.h"
+#include "queue/table.h"
+
+struct ksem_cq;
+struct wait;
+struct group;
+
+struct source {
+	struct link link;   /* in the table by id */
+	struct ksem_cq *cq; /* constant, as is group */
+	struct group *group;
+	struct ksem *ksem;      /* pinned; NULL: the source is free */
+	struct line_view *view; /* NULL: not yet */
+	uint32_t head;          /* of its ready list */
+	uint32_t pending;       /* its waits that aren't reaped */
+	uint32_t dues;          /* of these, those with a deadline */
+	struct wait *done;      /* completions that are off the ready list, or never were on it, the oldest first */
+	struct wait *last_done;
+	struct source *next; /* on the list of active ones, or of free ones */
+	bool active;
+	struct timed guard;        /* when to look for waits of others that are past their deadlines */
+	struct line_handle newest; /* of its waits */
+};
+
+#define GROUP_SOURCES 64
+#define SPAN_GROUPS   64
+
+struct group {
+	atomic(uint64_t) marks; /* atomic: a bit for each source */
+	struct span *span;      /* constant, as is bit */
+	uint64_t bit;           /* in the span's marks */
+	struct source sources[GROUP_SOURCES];
+};
+
+struct span {
+	atomic(uint64_t) marks; /* atomic: a bit for each group */
+	struct span *next;
+	size_t count;
+	struct group *groups[SPAN_GROUPS];
+};
+
+/* All zero: empty. */
+struct sources {
+	struct table by_id;
+	struct span *spans;
+	struct source *free;
+};
+
+/* The source of that semaphore; NULL: there is none. */
+struct source *sources_find(struct sources *sources, const struct ksem *ksem);
+
+/* A new one for that semaphore; NULL: no memory. */
+struct source *sources_add(struct sources *sources, struct ksem_cq *cq, struct ksem *ksem);
+
+/* From now on it is free. */
+void sources_remove(struct sources *sources, struct source *source);
+
+/* Marks a source. From any thread in a read section, and from signal handlers. */
+void sources_mark(struct source *source);
+
+/* Is any marked? */
+bool sources_are_marked(const struct sources *sources);
+
+/* Takes all marks, and calls `visit` for each source that was marked. */
+void sources_take_marks(struct sources *sources, void (*visit)(struct source *source));
+
+/* Frees all memory. */
+void sources_end(struct sources *sources);
+
+#endif

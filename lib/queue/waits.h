@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The waits of a completion queue: their memory, and how they end. Under the queue's lock, outside read sections.
+ */
+#ifndef KSEM_QUEUE_WAITS_H
+#define KSEM_QUEUE_WAITS_H
+
+#include "queue/cq.h"
+
+/* A wait in no list, with room for it in all of them; NULL: no memory. */
+struct wait *wait_take(struct ksem_cq *cq, uint64_t due);
+void wait_give(struct ksem_cq *cq, struct wait *wait);
+
+/* Frees the memory of all. */
+void waits_end(struct ksem_cq *cq);
+
+/* It gives up, for that reason, unless it was decided before (false). */
+bool wait_cancel(struct wait *wait, int why);
+
+/* It is off the ready list, or never was in line, and ended so: puts it on its source's list of completions. */
+void wait_end(struct wait *wait, int error);
+
+/* Moves the next completion from the ready list to the source's list. False: there is none. */
+bool wait_take_ready(struct source *source);
+
+/* The next completion of a source; NULL: there is none. The caller gives it back. */
+struct wait *wait_take_done(struct source *source);
+
+#endif

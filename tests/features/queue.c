@@ -1,0 +1,719 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Completion queues: waits without a thread.
+ */
+#include "features.h"
+
+#include <poll.h>
+#include <sys/epoll.h>
+
+/* A semaphore of some order, and a queue. */
+struct queue {
+	struct world *world;
+	struct ksem_proc *proc;
+	ksem_id_t id;
+	struct ksem_cq *cq;
+	uint32_t order;
+};
+
+static int queue_setup(void **state)
+{
+	struct queue *q = calloc(1, sizeof(*q));
+	void *world;
+
+	q->order = *(const uint32_t *)*state;
+	world_setup(&world);
+	q->world = world;
+	q->proc = q->world->proc;
+	OK(ksem_init_attr(q->proc, ATTR(.limit = 1000000, .order = q->order), 0, &q->id));
+	OK(ksem_cq_create(q->proc, &q->cq));
+	*state = q;
+	return 0;
+}
+
+static int queue_teardown(void **state)
+{
+	struct queue *q = *state;
+	void *world = q->world;
+
+	if (q->cq)
+		OK(ksem_cq_destroy(q->cq));
+	OK(ksem_destroy(q->proc, q->id));
+	free(q);
+	return world_teardown(&world);
+}
+
+static int submit_until(struct queue *q, uint32_t count, const struct timespec *deadline, uint64_t user_data)
+{
+	return ksem_cq_submit(q->cq, q->id, count, CLOCK_MONOTONIC, deadline, user_data);
+}
+
+static int submit(struct queue *q, uint32_t count, uint64_t user_data)
+{
+	return submit_until(q, count, NULL, user_data);
+}
+
+static unsigned reap(struct queue *q, struct ksem_completion *out, unsigned room)
+{
+	unsigned n = 12345;
+
+	OK(ksem_cq_reap(q->cq, out, room, &n));
+	assert_in_range(n, 0, room);
+	return n;
+}
+
+static bool readable(struct queue *q, int ms)
+{
+	struct pollfd fd = {.fd = ksem_cq_fd(q->cq), .events = POLLIN};
+
+	return poll(&fd, 1, ms) == 1 && fd.revents & POLLIN;
+}
+
+/* Sleeps until the descriptor says so, as a loop does; the completion must be of that wait. */
+static void comes(struct queue *q, uint64_t user_data, int error)
+{
+	struct ksem_completion c;
+
+	do {
+		assert_true(readable(q, 10000));
+	} while (reap(q, &c, 1) == 0);
+	assert_true(c.user_data == user_data);
+	assert_int_equal(c.error, error);
+	assert_true(c.id == q->id);
+}
+
+static void nothing_comes(struct queue *q)
+{
+	struct ksem_completion c;
+
+	assert_int_equal(reap(q, &c, 1), 0);
+}
+
+static unsigned waiting(struct queue *q)
+{
+	return info_of(q->proc, q->id).waiters;
+}
+
+/* ---- Submit and reap. ---- */
+
+static void permits_that_are_there_complete_it_as_well(void **state)
+{
+	struct queue *q = *state;
+	struct ksem_completion c;
+
+	OK(ksem_post_many(q->proc, q->id, 5));
+	OK(submit(q, 3, UINT64_MAX));
+	assert_true(readable(q, 10000));
+	assert_int_equal(reap(q, &c, 1), 1);
+	assert_true(c.user_data == UINT64_MAX);
+	assert_true(c.id == q->id);
+	assert_int_equal(c.count, 3);
+	assert_int_equal(c.error, 0);
+	assert_int_equal(value_of(q->proc, q->id), 2);
+	nothing_comes(q);
+	OK(submit(q, 0, 7)); /* nothing, and that is there */
+	comes(q, 7, 0);
+}
+
+static void a_post_completes_it(void **state)
+{
+	struct queue *q = *state;
+
+	OK(submit(q, 2, 1));
+	assert_int_equal(waiting(q), 1);
+	nothing_comes(q);
+	assert_false(readable(q, 0));
+	OK(ksem_post(q->proc, q->id));
+	nothing_comes(q);
+	OK(ksem_post(q->proc, q->id));
+	comes(q, 1, 0);
+	assert_int_equal(value_of(q->proc, q->id), 0);
+	assert_int_equal(waiting(q), 0);
+	nothing_comes(q);
+}
+
+static void waits_complete_in_the_order_of_the_semaphore(void **state)
+{
+	enum { WAITS = 8 };
+	struct queue *q = *state;
+	struct ksem_completion c[WAITS];
+
+	for (unsigned i = 0; i < WAITS; i++)
+		OK(submit(q, 1, i));
+	assert_int_equal(waiting(q), WAITS);
+	for (unsigned i = 0; i < WAITS; i++) {
+		OK(ksem_post(q->proc, q->id));
+		assert_int_equal(waiting(q), WAITS - 1 - i);
+	}
+	assert_int_equal(reap(q, c, WAITS), WAITS); /* in the order in which they were decided */
+	for (unsigned i = 0; i < WAITS && q->order != KSEM_BARGING; i++)
+		assert_int_equal(c[i].user_data, q->order == KSEM_FIFO ? i : WAITS - 1 - i);
+}
+
+static void reap_gives_as_many_as_there_is_room_for(void **state)
+{
+	struct queue *q = *state;
+	struct ksem_completion c[4] = {{0}};
+	unsigned n = 77;
+
+	for (unsigned i = 0; i < 5; i++)
+		OK(submit(q, 0, i));
+	OK(ksem_cq_reap(q->cq, NULL, 0, &n));
+	assert_int_equal(n, 0);
+	assert_int_equal(reap(q, c, 3), 3);
+	assert_true(readable(q, 10000)); /* two are left */
+	assert_int_equal(reap(q, c, 4), 2);
+	assert_int_equal(reap(q, c, 4), 0);
+}
+
+static void threads_and_queues_stand_in_one_line(void **state)
+{
+	struct queue *q = *state;
+	struct feature f = {.proc = q->proc, .id = q->id};
+	struct waiting thread;
+
+	OK(submit(q, 1, 1));
+	queue_up(&thread, &f, 1);
+	OK(submit(q, 1, 2));
+	OK(ksem_post(q->proc, q->id));
+	comes(q, 1, 0);
+	assert_false(is_done(&thread));
+	OK(ksem_post(q->proc, q->id));
+	OK(ended(&thread));
+	nothing_comes(q);
+	OK(ksem_post(q->proc, q->id));
+	comes(q, 2, 0);
+	f.id = 0;
+}
+
+/* ---- Bad arguments. ---- */
+
+static void bad_arguments_are_refused(void **state)
+{
+	const struct timespec wrong = {0, 1000000000};
+	struct queue *q = *state;
+	struct ksem_completion c;
+	unsigned n = 77;
+
+	FAILS(EINVAL, ksem_cq_create(NULL, NULL));
+	FAILS(EFAULT, ksem_cq_create(q->proc, NULL));
+	FAILS(EINVAL, ksem_cq_destroy(NULL));
+	assert_int_equal(ksem_cq_fd(NULL), -1);
+	FAILS(EINVAL, ksem_cq_submit(NULL, q->id, 1, CLOCK_MONOTONIC, NULL, 1));
+	FAILS(EINVAL, ksem_cq_submit(q->cq, q->id + 1, 1, CLOCK_MONOTONIC, NULL, 1));
+	FAILS(EINVAL, ksem_cq_submit(q->cq, 0, 0, CLOCK_MONOTONIC, NULL, 1));
+	FAILS(EINVAL, ksem_cq_submit(q->cq, q->id, 1000001, CLOCK_MONOTONIC, NULL, 1));
+	FAILS(EINVAL, ksem_cq_submit(q->cq, q->id, 1, CLOCK_BOOTTIME, &past, 1));
+	FAILS(EINVAL, ksem_cq_submit(q->cq, q->id, 1, CLOCK_MONOTONIC, &wrong, 1));
+	FAILS(EINVAL, ksem_cq_cancel(NULL, 1));
+	FAILS(EINVAL, ksem_cq_reap(NULL, &c, 1, &n));
+	FAILS(EFAULT, ksem_cq_reap(q->cq, &c, 1, NULL));
+	FAILS(EFAULT, ksem_cq_reap(q->cq, NULL, 1, &n));
+	assert_int_equal(n, 77);
+	nothing_comes(q);
+	OK(ksem_cq_submit(q->cq, q->id, 1, -1, NULL, 1)); /* no deadline: the clock is ignored */
+	assert_int_equal(waiting(q), 1);
+}
+
+/* ---- Deadlines. ---- */
+
+static void a_deadline_completes_it_in_time(void **state)
+{
+	struct queue *q = *state;
+	struct timespec soon = in_ms(CLOCK_MONOTONIC, 30), realtime = in_ms(CLOCK_REALTIME, 60), begun;
+
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	OK(submit_until(q, 1, &soon, 1));
+	OK(ksem_cq_submit(q->cq, q->id, 1, CLOCK_REALTIME, &realtime, 2));
+	comes(q, 1, ETIMEDOUT);
+	assert_true(ns_since(begun) >= 30000000);
+	comes(q, 2, ETIMEDOUT);
+	assert_true(ns_since(begun) >= 59000000);
+	assert_int_equal(waiting(q), 0);
+	OK(submit_until(q, 1, &past, 3));
+	comes(q, 3, ETIMEDOUT);
+	OK(ksem_post(q->proc, q->id));
+	OK(submit_until(q, 1, &past, 4)); /* a permit that is there is taken however late it is */
+	comes(q, 4, 0);
+}
+
+/* Though nobody reaps, a thread behind it, or a post, passes over it. */
+static void one_past_its_deadline_blocks_nobody(void **state)
+{
+	struct queue *q = *state;
+	struct feature f = {.proc = q->proc, .id = q->id};
+	struct timespec soon = in_ms(CLOCK_MONOTONIC, 20), begun;
+	struct waiting thread;
+
+	OK(ksem_post(q->proc, q->id));
+	OK(submit_until(q, 2, &soon, 1));
+	queue_up(&thread, &f, 1);
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	OK(ended(&thread));
+	assert_true(ns_since(begun) < 1000000000); /* 10 ms, and what a busy machine adds */
+	comes(q, 1, ETIMEDOUT);
+	f.id = 0;
+}
+
+static void of_many_deadlines_each_comes_when_it_is_due(void **state)
+{
+	enum { WAITS = 100 };
+	struct queue *q = *state;
+	struct timespec deadlines[WAITS];
+	struct ksem_completion c;
+	unsigned came = 0;
+	int64_t last = 0;
+
+	for (unsigned i = 0; i < WAITS; i++) {
+		deadlines[i] = in_ms(CLOCK_MONOTONIC, 10 + (long)(i * 37 % WAITS));
+		OK(submit_until(q, 1, &deadlines[i], i));
+	}
+	while (came < WAITS) {
+		assert_true(readable(q, 10000));
+		while (reap(q, &c, 1) == 1) {
+			int64_t now = ns_since((struct timespec){0, 0});
+			const struct timespec *due = &deadlines[c.user_data];
+
+			assert_int_equal(c.error, ETIMEDOUT);
+			assert_true(now >= due->tv_sec * 1000000000 + due->tv_nsec);
+			assert_true(now >= last);
+			last = now;
+			came++;
+		}
+	}
+}
+
+/* In a private namespace the library runs no thread. */
+static unsigned threads_of_process(void)
+{
+	char line[256];
+	unsigned threads = 0;
+	FILE *file = fopen("/proc/self/status", "r");
+
+	MUST(file);
+	while (fgets(line, sizeof(line), file))
+		sscanf(line, "Threads: %u", &threads);
+	fclose(file);
+	return threads;
+}
+
+static void a_private_one_has_no_thread_a_shared_one_at_most_one(void **state)
+{
+	struct queue *q = *state;
+	unsigned before = threads_of_process();
+	struct timespec soon = in_ms(CLOCK_MONOTONIC, 20);
+	struct ksem_cq *more;
+
+	OK(ksem_cq_create(q->proc, &more));
+	OK(ksem_cq_submit(more, q->id, 1, CLOCK_MONOTONIC, &soon, 1));
+	assert_true(threads_of_process() <= before + (q->world->dir != NULL));
+	OK(ksem_cq_destroy(more));
+	assert_true(threads_of_process() <= before);
+}
+
+/* ---- Cancel. ---- */
+
+static void cancel_ends_all_with_that_data_and_no_others(void **state)
+{
+	struct queue *q = *state;
+
+	OK(submit(q, 1, 5));
+	OK(submit(q, 1, 6));
+	OK(submit(q, 2, 5));
+	OK(ksem_cq_cancel(q->cq, 5));
+	assert_int_equal(waiting(q), 1);
+	comes(q, 5, ECANCELED);
+	comes(q, 5, ECANCELED);
+	nothing_comes(q);
+	FAILS(ENOENT, ksem_cq_cancel(q->cq, 5));
+	FAILS(ENOENT, ksem_cq_cancel(q->cq, 7));
+	OK(ksem_post(q->proc, q->id));
+	FAILS(ENOENT, ksem_cq_cancel(q->cq, 6)); /* granted */
+	comes(q, 6, 0);
+}
+
+static void cancel_lets_those_behind_go_on(void **state)
+{
+	struct queue *q = *state;
+	struct feature f = {.proc = q->proc, .id = q->id};
+	struct waiting thread;
+
+	OK(ksem_post_many(q->proc, q->id, 2));
+	OK(submit(q, 3, 1));
+	OK(submit(q, 1, 2));
+	queue_up(&thread, &f, 1);
+	OK(ksem_cq_cancel(q->cq, 1));
+	OK(ended(&thread));
+	comes(q, 1, ECANCELED);
+	comes(q, 2, 0);
+	f.id = 0;
+}
+
+/* ---- Shutdown, destroy, ends of others. ---- */
+
+static void shutdown_completes_all(void **state)
+{
+	struct queue *q = *state;
+
+	OK(submit(q, 1, 1));
+	OK(ksem_shutdown(q->proc, q->id));
+	comes(q, 1, ESHUTDOWN);
+	OK(submit(q, 1, 2));
+	comes(q, 2, ESHUTDOWN);
+	OK(ksem_post(q->proc, q->id));
+	OK(submit(q, 1, 3));
+	comes(q, 3, 0);
+}
+
+static void destroy_cancels_and_posts_what_was_not_reaped(void **state)
+{
+	struct queue *q = *state;
+
+	OK(submit(q, 1, 1));
+	OK(submit(q, 1, 2));
+	OK(submit(q, 3, 3));
+	OK(ksem_post_many(q->proc, q->id, 2)); /* the first two are granted, by whatever order */
+	OK(ksem_cq_destroy(q->cq));
+	q->cq = NULL;
+	assert_int_equal(value_of(q->proc, q->id), 2);
+	assert_int_equal(waiting(q), 0);
+}
+
+static void a_pending_wait_is_a_waiter(void **state)
+{
+	struct queue *q = *state;
+
+	OK(submit(q, 1, 1));
+	FAILS(EBUSY, ksem_destroy(q->proc, q->id));
+	FAILS(EBUSY, ksem_proc_exec(q->proc));
+	OK(ksem_cq_cancel(q->cq, 1));
+	FAILS(EBUSY, ksem_proc_exit(q->proc)); /* it has a queue */
+	FAILS(EBUSY, ksem_proc_exec(q->proc));
+	assert_int_equal(waiting(q), 0);
+}
+
+static void what_was_granted_is_reaped_though_the_reference_is_gone(void **state)
+{
+	struct queue *q = *state;
+	struct ksem_completion c;
+	ksem_id_t id;
+
+	OK(ksem_open_attr(q->proc, "/gone", O_CREAT, 0600, ATTR(.limit = 5, .order = q->order), 1, &id));
+	OK(ksem_cq_submit(q->cq, id, 1, CLOCK_MONOTONIC, NULL, 9));
+	OK(ksem_unlink(q->proc, "/gone"));
+	OK(ksem_close(q->proc, id));
+	assert_true(readable(q, 10000));
+	assert_int_equal(reap(q, &c, 1), 1);
+	assert_true(c.user_data == 9 && c.id == id && c.error == 0);
+}
+
+/* ---- The descriptor. ---- */
+
+static void the_descriptor_is_closed_by_exec(void **state)
+{
+	struct queue *q = *state;
+
+	assert_true(fcntl(ksem_cq_fd(q->cq), F_GETFD) & FD_CLOEXEC);
+	assert_int_equal(ksem_cq_fd(q->cq), ksem_cq_fd(q->cq));
+}
+
+static void after_a_reap_that_left_nothing_the_next_is_an_edge(void **state)
+{
+	struct queue *q = *state;
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+	struct ksem_completion c;
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+	assert_true(epoll >= 0);
+	OK(epoll_ctl(epoll, EPOLL_CTL_ADD, ksem_cq_fd(q->cq), &event));
+	for (unsigned i = 0; i < 1000; i++) {
+		unsigned n;
+
+		OK(submit(q, 1, i));
+		OK(ksem_post(q->proc, q->id));
+		do {
+			assert_int_equal(epoll_wait(epoll, &event, 1, 10000), 1);
+			n = reap(q, &c, 1);
+		} while (n == 0); /* it may be readable for a moment with nothing to reap */
+		assert_true(c.user_data == i);
+		nothing_comes(q);
+	}
+	close(epoll);
+}
+
+struct poster {
+	struct queue *q;
+	unsigned posts;
+};
+
+static void *post_all(void *arg)
+{
+	struct poster *poster = arg;
+
+	for (unsigned i = 0; i < poster->posts; i++)
+		MUST(ksem_post(poster->q->proc, poster->q->id) == 0);
+	return NULL;
+}
+
+/* No edge is lost between a post and a loop that is about to sleep. */
+static void a_loop_that_sleeps_gets_all_that_another_thread_posts(void **state)
+{
+	enum { PERMITS = 20000 };
+	struct queue *q = *state;
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+	struct poster poster = {q, ROUNDS(PERMITS)};
+	struct ksem_completion c[16];
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+	unsigned got = 0;
+	pthread_t thread;
+
+	OK(epoll_ctl(epoll, EPOLL_CTL_ADD, ksem_cq_fd(q->cq), &event));
+	for (unsigned i = 0; i < 16; i++)
+		OK(submit(q, 1, i));
+	thread = start(post_all, &poster);
+	while (got < poster.posts) {
+		unsigned n;
+
+		assert_int_equal(epoll_wait(epoll, &event, 1, 10000), 1);
+		while ((n = reap(q, c, 16)) > 0) {
+			for (unsigned i = 0; i < n; i++) {
+				assert_int_equal(c[i].error, 0);
+				OK(submit(q, 1, c[i].user_data));
+			}
+			got += n;
+		}
+	}
+	finish(thread);
+	assert_int_equal(got, poster.posts);
+	assert_int_equal(waiting(q), 16);
+	close(epoll);
+}
+
+struct canceller {
+	struct queue *q;
+	atomic_bool over;
+};
+
+static void *cancel_all_the_time(void *arg)
+{
+	struct canceller *canceller = arg;
+
+	for (uint64_t i = 0; !atomic_load(&canceller->over); i++) {
+		int error = ksem_cq_cancel(canceller->q->cq, i % 64);
+
+		MUST(error == 0 || error == ENOENT);
+	}
+	return NULL;
+}
+
+/* For each wait exactly one completion comes, and of the permits none is lost. */
+static void threads_may_post_cancel_and_reap_at_once(void **state)
+{
+	struct queue *q = *state;
+	struct poster poster = {q, (unsigned)ROUNDS(20000)};
+	struct canceller canceller = {.q = q};
+	pthread_t poster_thread = start(post_all, &poster), cancel_thread = start(cancel_all_the_time, &canceller);
+	bool pending[64] = {false};
+	unsigned got = 0;
+
+	while (got < poster.posts) {
+		struct ksem_completion c[8];
+		unsigned n;
+
+		for (unsigned i = 0; i < 64; i++) {
+			if (!pending[i])
+				OK(submit(q, 1, i));
+			pending[i] = true;
+		}
+		assert_true(readable(q, 10000));
+		n = reap(q, c, 8);
+		for (unsigned i = 0; i < n; i++) {
+			assert_true(c[i].user_data < 64 && pending[c[i].user_data]);
+			assert_true(c[i].error == 0 || c[i].error == ECANCELED);
+			pending[c[i].user_data] = false;
+			got += c[i].error == 0;
+		}
+	}
+	atomic_store(&canceller.over, true);
+	finish(poster_thread);
+	finish(cancel_thread);
+	assert_int_equal(got, poster.posts);
+	assert_int_equal(value_of(q->proc, q->id), 0);
+}
+
+/* ---- Handlers, metrics. ---- */
+
+static struct queue *subject;
+
+static void post_in_handler(int signal)
+{
+	(void)signal;
+	MUST(ksem_post(subject->proc, subject->id) == 0);
+}
+
+static void a_handler_may_grant_to_it(void **state)
+{
+	struct queue *q = *state;
+
+	subject = q;
+	handle(post_in_handler, 0);
+	OK(submit(q, 1, 5));
+	OK(raise(SIGUSR1));
+	comes(q, 5, 0);
+	handle(SIG_DFL, 0);
+}
+
+static void its_waits_are_measured(void **state)
+{
+	struct queue *q = *state;
+	struct ksem_metrics m = {.size = sizeof(m)};
+	struct ksem_completion c;
+	ksem_id_t id;
+
+	OK(ksem_init_attr(q->proc, ATTR(.order = q->order, .flags = KSEM_METRICS), 0, &id));
+	OK(ksem_cq_submit(q->cq, id, 1, CLOCK_MONOTONIC, NULL, 1));
+	OK(ksem_cq_submit(q->cq, id, 1, CLOCK_MONOTONIC, NULL, 2));
+	OK(ksem_cq_cancel(q->cq, 1));
+	OK(ksem_post(q->proc, id));
+	while (reap(q, &c, 1) == 1)
+		;
+	OK(ksem_metrics(q->proc, id, &m));
+	assert_int_equal(m.waits, 2);
+	assert_int_equal(m.cancels, 1);
+	assert_int_equal(m.waiters_max, 2);
+	OK(ksem_destroy(q->proc, id));
+}
+
+/* ---- A fork's child. ---- */
+
+static void a_forks_copy_is_dead_and_touches_nothing_of_the_parents(void **state)
+{
+	struct queue *q = *state;
+	int status;
+	pid_t child;
+
+	OK(submit(q, 1, 1));
+	child = fork();
+	if (child == 0) {
+		struct ksem_completion c;
+		unsigned n;
+
+		MUST(ksem_cq_fd(q->cq) == -1);
+		MUST(ksem_cq_submit(q->cq, q->id, 1, CLOCK_MONOTONIC, NULL, 2) == EINVAL);
+		MUST(ksem_cq_cancel(q->cq, 1) == EINVAL);
+		MUST(ksem_cq_reap(q->cq, &c, 1, &n) == EINVAL);
+		MUST(ksem_cq_destroy(q->cq) == 0);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(waiting(q), 1);
+	OK(ksem_post(q->proc, q->id));
+	comes(q, 1, 0);
+}
+
+/* ---- Many. ---- */
+
+#define MANY 100000
+
+static size_t resident(void)
+{
+	size_t pages = 0, all;
+	FILE *file = fopen("/proc/self/statm", "r");
+
+	MUST(file && fscanf(file, "%zu %zu", &all, &pages) == 2);
+	fclose(file);
+	return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static void a_hundred_thousand_pend_in_200_bytes_each(void **state)
+{
+	struct queue *q = *state;
+	static struct ksem_completion c[1000];
+	size_t before = resident(), now;
+	unsigned got = 0;
+
+	for (unsigned i = 0; i < MANY; i++)
+		MUST(submit(q, 1, i) == 0);
+	now = resident();
+	assert_int_equal(waiting(q), MANY);
+	if (!SANITIZED)
+		assert_true(now - before <= (size_t)MANY * 200);
+	OK(ksem_post_many(q->proc, q->id, MANY));
+	while (got < MANY) {
+		unsigned n = reap(q, c, 1000);
+
+		assert_true(n > 0);
+		for (unsigned i = 0; i < n && q->order == KSEM_FIFO; i++)
+			MUST(c[i].user_data == got + i);
+		got += n;
+	}
+	assert_int_equal(value_of(q->proc, q->id), 0);
+	assert_int_equal(waiting(q), 0);
+}
+
+/* What 1000 cancels cost with that many waits pending, in nanoseconds. */
+static int64_t cost_of_cancels(struct queue *q, unsigned pending)
+{
+	struct timespec begun;
+	static struct ksem_completion c[1000];
+	int64_t cost;
+
+	for (unsigned i = 0; i < pending; i++)
+		MUST(submit(q, 1, i) == 0);
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	for (unsigned i = 0; i < 1000; i++)
+		MUST(ksem_cq_cancel(q->cq, i * (pending / 1000)) == 0);
+	cost = ns_since(begun);
+	for (unsigned i = 0; i < pending; i++)
+		if (i % (pending / 1000) || i / (pending / 1000) >= 1000)
+			MUST(ksem_cq_cancel(q->cq, i) == 0);
+	while (reap(q, c, 1000) > 0)
+		;
+	return cost;
+}
+
+static void the_cost_of_a_cancel_does_not_grow_with_the_waits(void **state)
+{
+	struct queue *q = *state;
+	int64_t few = cost_of_cancels(q, 1000), many = cost_of_cancels(q, ROUNDS(50000));
+
+	assert_true(many < few * 20 + 1000000); /* fifty times as many waits; caches and a busy machine count too */
+}
+
+#define queue_test(f, order) \
+	((struct CMUnitTest){#f " (" #order ")", f, queue_setup, queue_teardown, &(uint32_t){order}})
+#define any_order(f) queue_test(f, KSEM_BARGING), queue_test(f, KSEM_FIFO), queue_test(f, KSEM_LIFO)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		any_order(permits_that_are_there_complete_it_as_well),
+		any_order(a_post_completes_it),
+		any_order(waits_complete_in_the_order_of_the_semaphore),
+		any_order(reap_gives_as_many_as_there_is_room_for),
+		queue_test(threads_and_queues_stand_in_one_line, KSEM_FIFO),
+		any_order(bad_arguments_are_refused),
+		any_order(a_deadline_completes_it_in_time),
+		queue_test(one_past_its_deadline_blocks_nobody, KSEM_FIFO),
+		any_order(of_many_deadlines_each_comes_when_it_is_due),
+		any_order(a_private_one_has_no_thread_a_shared_one_at_most_one),
+		any_order(cancel_ends_all_with_that_data_and_no_others),
+		queue_test(cancel_lets_those_behind_go_on, KSEM_FIFO),
+		any_order(shutdown_completes_all),
+		any_order(destroy_cancels_and_posts_what_was_not_reaped),
+		any_order(a_pending_wait_is_a_waiter),
+		any_order(what_was_granted_is_reaped_though_the_reference_is_gone),
+		any_order(the_descriptor_is_closed_by_exec),
+		any_order(after_a_reap_that_left_nothing_the_next_is_an_edge),
+		any_order(a_loop_that_sleeps_gets_all_that_another_thread_posts),
+		any_order(threads_may_post_cancel_and_reap_at_once),
+		any_order(a_handler_may_grant_to_it),
+		any_order(its_waits_are_measured),
+		any_order(a_forks_copy_is_dead_and_touches_nothing_of_the_parents),
+		any_order(a_hundred_thousand_pend_in_200_bytes_each),
+		any_order(the_cost_of_a_cancel_does_not_grow_with_the_waits),
+	};
+
+	return RUN_FEATURES(tests);
+}
