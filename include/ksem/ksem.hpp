@@ -735,7 +735,7 @@ class ksem::semaphore
 		return calls::tell(calls::wait_until(pin_, count, deadline), code);
 	}
 
-	/* Ends all waits, for ever: ksem_shutdown(3). Also from a signal handler, with a code. */
+	/* Ends all waits, for ever: ksem_shutdown(3). A signal handler calls ksem_pinned_shutdown(native_handle()). */
 	void shutdown() const
 	{
 		calls::must(ksem_pinned_shutdown(pin_), "ksem::semaphore::shutdown");
