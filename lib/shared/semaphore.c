@@ -125,6 +125,10 @@ int shared_post(struct ksem *ksem, uint32_t n)
 	bool nobody = false;
 	int error = plain_post(shared->object.sem, n, WORD_VALUE_MAX, FUTEX_SHARED, &nobody);
 
+	if (unlikely(error == EOVERFLOW)) {
+		fence_seq(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
+		error = plain_post(shared->object.sem, n, WORD_VALUE_MAX, FUTEX_SHARED, &nobody);
+	}
 	if (unlikely(nobody))
 		tidy(shared);
 	return error;
