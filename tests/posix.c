@@ -6,6 +6,7 @@
 
 #include <dlfcn.h>
 #include <limits.h>
+#include <setjmp.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 
@@ -416,6 +417,40 @@ static void a_handler_ends_waits(void **state)
 	}
 }
 
+static _Thread_local sigjmp_buf before_the_wait;
+
+static void leave_the_wait(int signal)
+{
+	(void)signal;
+	siglongjmp(before_the_wait, 1);
+}
+
+/* Overwrites the stack on which the wait was, and ends the thread, which runs the cleanup handlers that are left. */
+static void *be_thrown_out(void *arg)
+{
+	char stack[8192];
+
+	if (sigsetjmp(before_the_wait, 1) == 0)
+		sem_wait(&test.sem);
+	memset(stack, 0x41, sizeof(stack));
+	__asm__ volatile("" : : "r"(stack) : "memory");
+	pthread_exit(arg);
+}
+
+static void a_handler_may_jump_out_of_a_wait(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	set_handler(SIGUSR1, leave_the_wait, 0);
+	begin(0, 0);
+	thread = start(be_thrown_out, &test);
+	until_sem_waiters(&test.sem, 1);
+	sleep_ms(20);
+	pthread_kill(thread, SIGUSR1);
+	assert_ptr_equal(finish(thread), &test);
+}
+
 /* Only the wait without a deadline goes on. */
 static void a_handler_with_SA_RESTART_does_not(void **state)
 {
@@ -776,6 +811,7 @@ int main(void)
 		cmocka_unit_test(posters_that_race_end_at_SEM_VALUE_MAX),
 		cmocka_unit_test(memory_may_go_right_after_the_wait),
 		cmocka_unit_test(a_handler_ends_waits),
+		cmocka_unit_test(a_handler_may_jump_out_of_a_wait),
 		cmocka_unit_test(a_handler_with_SA_RESTART_does_not),
 		cmocka_unit_test(no_signal_is_lost_when_a_second_is_over),
 		cmocka_unit_test(handlers_may_post),

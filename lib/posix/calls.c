@@ -110,14 +110,26 @@ static int arm(struct waiter *waiter)
 	return 0;
 }
 
+/* A call of its own: the unwinder runs the cleanup handler of a caller only for what happens in a call. */
+static __attribute__((noinline)) int sleep_asynchronously(struct waiter *waiter)
+{
+	int type = set_cancel_type(PTHREAD_CANCEL_ASYNCHRONOUS);
+	int woken = signal_sleep(waiter);
+
+	set_cancel_type(type);
+	return woken;
+}
+
+/*
+ * Built with -fexceptions, so the handler is in the unwinder's tables. A list of handlers would still have it after a
+ * signal handler left the wait by siglongjmp.
+ */
 static int sleep_cancellably(struct waiter *waiter)
 {
-	int woken, type;
+	int woken;
 
 	pthread_cleanup_push(leave_cancelled, waiter->sem);
-	type = set_cancel_type(PTHREAD_CANCEL_ASYNCHRONOUS);
-	woken = signal_sleep(waiter);
-	set_cancel_type(type);
+	woken = sleep_asynchronously(waiter);
 	pthread_cleanup_pop(0);
 	return woken;
 }
