@@ -149,7 +149,10 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	done
 	says '/a: it exists' setpriv --reuid 65534 --regid 65534 --clear-groups "$ksem" create /a
 fi
-says "$work/none: No such file or directory" env KSEM_DIR="$work/none" "$ksem" ls
+check 0 env KSEM_DIR="$work/made" "$ksem" create /first # as the programs make it that use it first
+is "$(KSEM_DIR=$work/made "$ksem" ls --names0 | tr '\0' ' ')" '/first ' 'the directory of KSEM_DIR is made'
+says "$work/none/none: No such file or directory" env KSEM_DIR="$work/none/none" "$ksem" ls
+rm -r "$work/made"
 says "$work/none: No such file or directory" "$ksem" --dir "$work/none" ls
 rm "$work/stray" "$work/link"
 check 1 "$ksem" unlink '/"quoted"'
@@ -230,6 +233,46 @@ until_there "$work/.ready"
 kill -KILL "$(cat "$work/.pid")" $!
 wait $! 2>/dev/null
 until_value /run 1
+
+# A service manager sends SIGTERM to all processes, the keeper too, and then kills the one it started.
+"$ksem" run --name /run -- bash -c "trap '' TERM; touch '$work/.ready'; read <'$work/.go'" &
+until_there "$work/.ready"
+keeper=$(field pids /run | tr -d '[],' | tr ' ' '\n' | grep -vx $!)
+kill -TERM "$keeper" || failed=1
+kill -KILL $!
+wait $! 2>/dev/null
+is "$(value /run)" 0 'the program runs: the permit is held'
+echo >"$work/.go"
+until_value /run 1
+
+# The terminal sends Ctrl-C to the program, and to ksem, which doesn't pass that on.
+python3 - "$ksem" run --name /run -- bash -c '
+n=0
+trap "n=\$((n + 1))" INT
+echo ready
+while [ $n = 0 ]; do sleep 0.05; done
+sleep 0.3; echo "interrupted: $n"' >"$work/.out" <<'PYTHON'
+import os, pty, sys
+
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execvp(sys.argv[1], sys.argv[1:])
+seen, sent = b"", False
+while True:
+    try:
+        part = os.read(terminal, 1000)
+    except OSError:
+        break
+    seen += part
+    if not part:
+        break
+    if b"ready" in seen and not sent:
+        os.write(terminal, b"\x03")
+        sent = True
+os.waitpid(pid, 0)
+sys.stdout.write(seen.decode())
+PYTHON
+is "$(grep -o 'interrupted: [0-9]*' "$work/.out")" 'interrupted: 1' 'a Ctrl-C comes once'
 
 # .without CALL PROGRAM [ARGUMENT ...]: runs the program where that call of the kernel fails, as in a sandbox.
 cat >"$work/.without" <<'PYTHON'

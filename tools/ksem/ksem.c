@@ -448,8 +448,6 @@ int enter(bool make)
 	struct ksem_ns_options where = {.size = sizeof(where), .dir = options.directory};
 	int error;
 
-	if (!where.dir)
-		where.dir = getenv("KSEM_DIR");
 	if (!where.dir || !*where.dir) {
 		error = default_directory(make, &where.dir);
 		options.directory = where.dir;

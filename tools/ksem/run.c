@@ -4,9 +4,9 @@
  *
  * The permit is a process's of its own, the keeper's: it takes it, and gives it back when ksem is done or dead, and the
  * program too. Nobody else does either, so the permit comes back once. The keeper is in a session of its own, out of
- * the way of signals to the terminal's processes. If the keeper is killed, it hadn't given the permit back yet, unless
- * that was just what it did; so ksem does it in its stead. If it is killed before it says that it has the permit, ksem
- * fails.
+ * the way of signals to the terminal's processes, and while it has the permit it blocks all signals. If the keeper is
+ * killed, it hadn't given the permit back yet, unless that was just what it did; so ksem does it in its stead. If it is
+ * killed before it says that it has the permit, ksem fails.
  *
  *   ksem                                keeper                         the program's process
  *   forks the keeper                    takes a permit
@@ -43,9 +43,11 @@
 static volatile sig_atomic_t program; /* its process; 0: not begun */
 static struct sigaction for_children; /* SIGCHLD's action as ksem was started, which the program gets */
 
-static void pass_on(int number)
+/* What the terminal sends, it sends to the program, too: both are in its foreground. */
+static void pass_on(int number, siginfo_t *info, void *context)
 {
-	if (program)
+	(void)context;
+	if (program && info->si_code != SI_KERNEL)
 		kill((pid_t)program, number);
 }
 
@@ -106,6 +108,15 @@ static int take_for(pid_t ksem, ksem_id_t id)
 	return error;
 }
 
+/* While it has the permit, only SIGKILL ends it: a service manager sends SIGTERM to it as well as to the program. */
+static void ignore_signals(void)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+}
+
 static _Noreturn void be_keeper(int fd, pid_t ksem, ksem_id_t id)
 {
 	int error;
@@ -113,6 +124,7 @@ static _Noreturn void be_keeper(int fd, pid_t ksem, ksem_id_t id)
 	setsid();
 	error = take_for(ksem, id);
 	if (error == 0) {
+		ignore_signals();
 		keep(fd);
 		error = ksem_post(proc, id);
 	}
@@ -183,7 +195,7 @@ static void have_children_kept(void)
 static void pass_signals_on(pid_t child)
 {
 	static const int passed_on[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-	struct sigaction action = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
+	struct sigaction action = {.sa_sigaction = pass_on, .sa_flags = SA_RESTART | SA_SIGINFO};
 
 	program = child;
 	for (size_t i = 0; i < sizeof(passed_on) / sizeof(*passed_on); i++)
@@ -211,6 +223,7 @@ static int run_program(pid_t child, int go, int *error)
 	*error = tell(go, &(char){GO}, 1) ? 0 : errno;
 	close(go); /* without the letter its process ends */
 	status = status_of(child);
+	program = 0;      /* its number may be another process's by now */
 	if (status > 128) /* it was killed before it could be told */
 		*error = 0;
 	return status;
