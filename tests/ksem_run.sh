@@ -194,6 +194,10 @@ runs 127 '' 'ksem-run: no\\x1b\\x9bthing\\\\: not found' "$(printf 'no\033\233th
 runs 127 '' 'ksem-run: program.c: not found' program.c
 as=(env PATH="$PATH:$work")
 runs 126 '' "ksem-run: program.c: can't be executed" program.c
+as=(env PATH=) # the script finds its own tools all the same
+runs 7 'ksem:' '' ./served
+as=(env -u PATH)
+runs 7 'ksem:' '' ./served
 as=(env)
 runs 126 '' "ksem-run: .: can't be executed" .
 runs 126 '' "ksem-run: ./program.c: can't be executed" ./program.c
