@@ -153,6 +153,16 @@ static int listen_on(unsigned *port)
 
 /* ---- The master. ---- */
 
+#define PAUSE 100 /* ms: how long workers pause at most */
+
+static time_t now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec;
+}
+
 /* If there is no memory for a worker now, the master tries again a second later. */
 static void start(struct books *books, struct worker *worker, int listener)
 {
@@ -169,7 +179,7 @@ static void start(struct books *books, struct worker *worker, int listener)
 static void start_all(struct books *books, int listener)
 {
 	for (unsigned i = 0; i < books->workers; i++) {
-		if (books->all[i].pid == 0)
+		if (books->all[i].pid == 0 && now() >= books->all[i].not_before)
 			start(books, &books->all[i], listener);
 	}
 }
@@ -197,33 +207,33 @@ static bool bury(struct books *books)
 			continue;
 		books_forget(worker);
 		worker->restarts++;
+		worker->not_before = WIFEXITED(status) ? now() + 1 : 0; /* it couldn't start, say */
 		any = true;
 	}
 	return any;
 }
 
-static void make_good(struct books *books, struct ksem *sem)
-{
-	books->pause = true;
-	while (!books_settle(books, sem)) {
-		nanosleep(&(struct timespec){0, 1000000}, NULL);
-		bury(books);
-	}
-	books->pause = false;
-}
-
-/* Replaces workers that die, until SIGTERM or SIGINT. */
+/*
+ * Replaces workers that die, and posts the permits that they held, until SIGTERM or SIGINT. While a worker stands still
+ * between two states, that can't be done. So the other workers are made to pause for a moment only, once a second.
+ */
 static void mind(struct books *books, struct ksem *sem, int listener, const sigset_t *signals)
 {
-	struct timespec second = {1, 0};
+	const struct timespec second = {1, 0}, moment = {0, 1000000};
+	unsigned moments = 0; /* that the workers have paused */
+	bool owing = false;   /* may permits of dead workers be missing? */
 	int signal;
 
 	do {
 		start_all(books, listener);
-		signal = sigtimedwait(signals, NULL, &second);
-		if (bury(books))
-			make_good(books, sem);
+		signal = sigtimedwait(signals, NULL, books->pause ? &moment : &second);
+		owing = bury(books) || owing;
+		moments = books->pause ? moments + 1 : 0;
+		books->pause = owing && moments < PAUSE;
+		if (books->pause && books_settle(books, sem))
+			owing = books->pause = false;
 	} while (signal != SIGTERM && signal != SIGINT);
+	books->pause = false;
 }
 
 /* Lets all workers finish their requests and end. 1: a worker failed. */
@@ -232,8 +242,10 @@ static int end(struct books *books)
 	int result = EXIT_SUCCESS, status;
 
 	for (unsigned i = 0; i < books->workers; i++) {
-		if (books->all[i].pid > 0)
+		if (books->all[i].pid > 0) {
 			kill(books->all[i].pid, SIGTERM);
+			kill(books->all[i].pid, SIGCONT); /* it may be stopped */
+		}
 	}
 	while (wait(&status) > 0) {
 		if (status != 0)

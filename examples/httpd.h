@@ -36,6 +36,7 @@ struct slot {
 struct worker {
 	_Atomic pid_t pid; /* 0: none just now */
 	_Atomic unsigned restarts;
+	time_t not_before; /* the master's: when it may start again */
 	struct slot slots[CONNECTIONS_MAX];
 };
 

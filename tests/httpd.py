@@ -191,6 +191,24 @@ def killed_workers_are_made_good():
     server.end()
 
 
+def a_stopped_worker_stops_no_other():
+    server = Server("--limit", "2", "--workers", "3", "--wait", "60000")
+    until(lambda: len(server.pids()) == 3, "workers")
+    stopped, killed, _ = server.pids()
+    clients = Clients(server, 6, 4)
+    os.kill(stopped, signal.SIGSTOP)
+    os.kill(killed, signal.SIGKILL)
+    path = f"/proc/{server.process.pid}/task/{server.process.pid}/children"
+
+    def children():
+        return open(path, encoding="ascii").read().split()
+
+    until(lambda: str(killed) not in children() and len(children()) == 3, "a new worker beside a stopped one")
+    clients.stopped = True
+    server.end()  # the stopped one, too: then its clients get an answer, or none
+    clients.stop()
+
+
 def without_its_master_it_ends():
     server = Server()
     pids = server.pids()
@@ -216,7 +234,8 @@ def wrk_finds_it_fast():
 
 def main():
     tests = [wrong_arguments_are_refused, one_name_or_port_is_for_one, pages_are_served, who_waits_too_long_is_refused,
-             the_limit_is_kept_and_reached, killed_workers_are_made_good, without_its_master_it_ends]
+             the_limit_is_kept_and_reached, killed_workers_are_made_good, a_stopped_worker_stops_no_other,
+             without_its_master_it_ends]
     wrk = shutil.which("wrk")
     if wrk:
         tests.append(wrk_finds_it_fast)
