@@ -285,7 +285,7 @@ static void map_a_file(void)
 	file = mmap(NULL, (size_t)2 * PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	assert_true(file != MAP_FAILED);
 	OK(close(fd));
-	records_init(&records, file, (size_t)2 * PAGE_BYTES);
+	records_init(&records, file, (size_t)2 * PAGE_BYTES, (size_t)2 * PAGE_BYTES);
 }
 
 static void unmap_the_file(void)

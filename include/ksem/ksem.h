@@ -136,9 +136,8 @@ struct ksem_proc *ksem_private(void) KSEM_NOTHROW;
 
 /*
  * What a semaphore is made with. The order says which thread gets a permit that is posted while others wait. A thread
- * waits in this sense from the instant that fixes its place; one that only spins doesn't. In shared namespaces, this
- * version of the library makes semaphores with the default attributes only; others, if they are right, are ENOTSUP
- * there, and KSEM_UNDO is everywhere.
+ * waits in this sense from the instant that fixes its place; one that only spins doesn't. This version
+ * of the library makes no semaphores with KSEM_UNDO: ENOTSUP.
  */
 enum {
 	KSEM_BARGING = 0, /* whichever comes first; a thread that never waited may overtake */
@@ -256,8 +255,8 @@ int ksem_wait_any(struct ksem_proc *proc, const ksem_id_t *ids, unsigned int n, 
  * Count 0 takes nothing and succeeds. With KSEM_FIFO permits are available to a call only if nobody waits before it. A
  * thread that gives up leaves what it couldn't use to those behind it. EINVAL also: another clock, or tv_nsec not from
  * 0 to 999999999; count is over both the limit now and the limit that the semaphore was made with. ENOTSUP: it would
- * wait for more than one permit of a semaphore with default attributes, or in a shared namespace. ESHUTDOWN. ETIMEDOUT.
- * EINTR: as ksem_wait; a wait that goes on after a handler with SA_RESTART keeps its place.
+ * wait for more than one permit of a semaphore with default attributes. ESHUTDOWN. ETIMEDOUT. EINTR: as ksem_wait; a
+ * wait that goes on after a handler with SA_RESTART keeps its place.
  */
 int ksem_wait_many(struct ksem_proc *proc, ksem_id_t id, unsigned int count, clockid_t clock,
 		   const struct timespec *deadline) KSEM_NOTHROW KSEM_RESULT;
@@ -266,7 +265,7 @@ int ksem_wait_many(struct ksem_proc *proc, ksem_id_t id, unsigned int count, clo
  * Shuts the semaphore down, for ever: threads that wait end with the error of that name, and so do later waits that
  * find too few permits. Permits that are there can still be taken, posts work, and trywait answers as ever. Again: 0.
  * Never blocks. May be called from a signal handler. What was done before it, the waits that it ends see. ENOTSUP: the
- * semaphore has default attributes, or is in a shared namespace.
+ * semaphore has default attributes.
  */
 int ksem_shutdown(struct ksem_proc *proc, ksem_id_t id) KSEM_NOTHROW;
 

@@ -10,7 +10,13 @@
  */
 #include "line/entries.h"
 
+#include <errno.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include "base/memory.h"
+
+#define ENTRIES_A_PAGE (4096 / sizeof(struct line_entry)) /* of the smallest pages */
 
 #define TOP_TAG (UINT64_C(1) << LINE_SLOT_BITS)
 
@@ -26,9 +32,32 @@ static uint32_t chunk_begin(uint32_t chunk)
 
 void line_map(struct line_view *view, void *entries)
 {
-	for (uint32_t chunk = 0; chunk < LINE_CHUNKS; chunk++)
-		store_rel(&view->chunks[chunk],
-			  (struct line_entry *)entries + chunk_begin(chunk)); /* KSEM_ORD_26 release */
+	view->mapped = entries;
+}
+
+/* Lets the kernel write to the page of an entry. False: there is no memory for it. */
+static bool touch(struct line_entry *entry)
+{
+	int saved = errno;
+	bool touched = syscall(SYS_getcpu, &entry->touched, NULL, NULL) == 0 || errno != EFAULT;
+
+	errno = saved;
+	return touched;
+}
+
+/* A chunk of a shared line. NULL: no memory; or, of a private line, there is none. */
+static __attribute__((noinline)) struct line_entry *use_chunk(const struct line_view *view, uint32_t chunk)
+{
+	struct line_entry *begin = view->mapped ? view->mapped + chunk_begin(chunk) : NULL;
+	struct line_view *filled = (struct line_view *)(uintptr_t)view;
+
+	for (uint32_t at = 0; begin && at < (uint32_t)LINE_FIRST << chunk; at += ENTRIES_A_PAGE) {
+		if (!touch(&begin[at]))
+			return NULL;
+	}
+	if (begin)
+		store_rel(&filled->chunks[chunk], begin); /* KSEM_ORD_26 release */
+	return begin;
 }
 
 void line_free_chunks(struct line_view *view)
@@ -37,7 +66,7 @@ void line_free_chunks(struct line_view *view)
 		memory_free(load_rlx(&view->chunks[chunk])); /* relaxed: nobody else has the line any more */
 }
 
-/* Makes a chunk of a private line. False: no memory. */
+/* Makes sure that there is the chunk. False: no memory. */
 static bool make_chunk(struct line_view *view, uint32_t chunk)
 {
 	size_t bytes = ((size_t)LINE_FIRST << chunk) * sizeof(struct line_entry);
@@ -45,6 +74,8 @@ static bool make_chunk(struct line_view *view, uint32_t chunk)
 
 	if (load_acq(&view->chunks[chunk])) /* KSEM_ORD_26 acquire */
 		return true;
+	if (view->mapped)
+		return use_chunk(view, chunk);
 	made = memory_alloc(bytes, KSEM_CACHE_LINE);
 	if (!made)
 		return false;
@@ -66,6 +97,8 @@ struct line_entry *entry_at(const struct line_view *view, uint32_t slot)
 		return NULL;
 	chunk = chunk_of(index);
 	entries = load_acq(&view->chunks[chunk]); /* KSEM_ORD_26 acquire */
+	if (unlikely(!entries))
+		entries = use_chunk(view, chunk);
 	return likely(entries) ? &entries[index - chunk_begin(chunk)] : NULL;
 }
 
@@ -138,7 +171,7 @@ static uint32_t claim_new(struct line_view *view, uint32_t holder, bool *no_memo
 	uint32_t used = load_rlx(&line->used); /* relaxed: the compare-and-swap checks it */
 
 	while (used < LINE_ENTRIES) {
-		if (view->scope == FUTEX_PRIVATE && !make_chunk(view, chunk_of(used))) {
+		if (!make_chunk(view, chunk_of(used))) {
 			*no_memory = true;
 			return 0;
 		}

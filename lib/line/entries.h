@@ -3,8 +3,10 @@
  * The entries of a line: where they are, and how a waiter gets one.
  *
  * They are in chunks, each twice as large as the one before. In a process's own memory, a chunk is allocated when the
- * first of its entries is needed, and stays until the line ends. In shared memory, all chunks lie one after another, in
- * memory that isn't touched before it is needed. Each process that maps them calls line_map.
+ * first of its entries is needed, and stays until the line ends. In shared memory, all chunks lie one after another.
+ * Each process that maps them calls line_map. They may be a hole in a file, and the file system may have no memory for
+ * it; a thread that touched it would be killed then. So before a process uses a chunk, it has the kernel write to each
+ * page of it, which fails instead. It does that whatever other processes have done or written.
  *
  * A waiter claims an entry by one compare-and-swap that writes the holder. So if its process is killed, others can see
  * to whom the entry belongs. The stack of free entries only makes finding one fast. If a killed process has taken an
@@ -21,13 +23,13 @@
 
 #include "line/state.h"
 
-/* All of LINE_BYTES of a line in shared memory, zeroes at first. */
+/* All of LINE_BYTES of a line in shared memory, zeroes at first. Each chunk begins a page, or is within one. */
 void line_map(struct line_view *view, void *entries);
 
 /* Gives a private line's chunks back. */
 void line_free_chunks(struct line_view *view);
 
-/* The entry of that number. NULL: there is none, so somebody wrote nonsense to the memory. */
+/* The entry of that number. NULL: there is none, so somebody wrote nonsense to the memory; or it has no memory. */
 struct line_entry *entry_at(const struct line_view *view, uint32_t slot);
 
 /* The node of that number; one of the line's own, if there is none. */

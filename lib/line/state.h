@@ -123,6 +123,7 @@ struct line_entry {
 	atomic(uint32_t) holder; /* owner's until WAIT */
 	atomic(uint32_t) ready;  /* owner's until WAIT: its queue's ready list; 0: a thread's */
 	atomic(uint32_t) free_next; /* 0: it isn't on the stack of free ones; else ENTRY_STACKED, and the next there */
+	uint32_t touched;           /* the kernel writes here first (entries.c) */
 	atomic(uint64_t) due;       /* owner's: until when a queue's wait waits (due.h); 0: no deadline */
 };
 
@@ -159,6 +160,7 @@ struct line_view {
 	enum futex_scope scope;
 	const struct line_hooks *hooks;                  /* or NULL */
 	void *context;                                   /* for the hooks */
+	struct line_entry *mapped;                       /* all entries of a shared line; NULL: it is private */
 	atomic(struct line_entry *) chunks[LINE_CHUNKS]; /* atomic: NULL until there is one */
 };
 

@@ -188,12 +188,13 @@ static inline void object_init(struct ksem *ksem, const struct ksem_cred *owner,
 
 /* The same for an object whose semaphore is elsewhere, with id and tag. Its memory is all 0. */
 static inline void object_elsewhere_init(struct object_elsewhere *object, struct ksem_ns *ns,
-					 const struct semaphore_ops *ops, const struct ksem_cred *owner, bool named,
-					 mode_t mode, ksem_id_t id)
+					 const struct semaphore_ops *const *ops, const struct ksem_cred *owner,
+					 bool named, mode_t mode, ksem_id_t id)
 {
 	object->block.cold = object->unit[0].bytes;
 	object->unit[0].home.ns = ns;
-	object->unit[0].home.semaphores[OBJECT_BARGING] = ops;
+	for (int order = 0; order < OBJECT_ORDERS; order++)
+		object->unit[0].home.semaphores[order] = ops[order];
 	object_init(&object->ksem, owner, named, mode, 0);
 	object_cold(&object->ksem)->id = id;
 	object->tag = id;

@@ -34,7 +34,7 @@ void own_wait_swap(struct own_wait *other)
 	rcu_leave();
 }
 
-const struct own_wait *own_wait_of(const struct ksem *ksem)
+struct own_wait *own_wait_of(const struct ksem *ksem)
 {
 	if (own_wait.ksem == ksem)
 		return &own_wait;

@@ -16,6 +16,8 @@
 struct own_wait {
 	struct ksem *ksem; /* in whose word it is registered, or which it must end; NULL: none */
 	uint32_t slot;     /* of a semaphore with a line: its entry there; 0: none */
+	uint32_t want;     /* the same: how many permits */
+	bool took;         /* the same: a fork's child has taken them already */
 	int64_t begun;     /* of one whose waits are measured: when, in nanoseconds */
 	bool registered;   /* of a semaphore that is elsewhere: it is registered in the word there, too */
 	uint32_t counted;  /* the same: in which record of this OS process (shared/own_record.h); 0: in none */
@@ -31,7 +33,7 @@ void own_wait_set_aside(struct own_wait *waits, unsigned count); /* NULL, 0: non
 void own_wait_swap(struct own_wait *aside);
 
 /* What the calling thread has of that semaphore; NULL: it doesn't wait there. */
-const struct own_wait *own_wait_of(const struct ksem *ksem);
+struct own_wait *own_wait_of(const struct ksem *ksem);
 
 /* For the last waiter of an orphan: ends the semaphore, inside the fork gate. */
 void own_wait_end_orphan(struct ksem *ksem);

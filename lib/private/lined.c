@@ -1,364 +1,45 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Private semaphores with a line: see lined.h.
- *
- * A call that works on the line stands in a read section, which keeps the line's memory until the call is through. A
- * thread that waits is counted in the object's own word instead (object.h).
  */
 #include "private/lined.h"
 
-#include <errno.h>
-#include <string.h>
-
-#include "base/rcu.h"
 #include "object/own_wait.h"
-#include "os/clock.h"
 #include "queue/ring.h"
-
-struct lined_metrics {
-	atomic(uint64_t) waits, timeouts, interrupts, cancels, shutdowns, wait_ns, wait_max_ns;
-	atomic(uint32_t) waiters_max;
-	atomic(uint64_t) histogram[64];
-};
 
 /* Holders of private lines don't end before their line. */
 static const struct line_hooks hooks = {.ring = queue_ring};
 
-struct lined *lined_new(const struct making *making)
+struct lined *private_lined_new(const struct making *making)
 {
 	const struct attributes *attributes = making->attributes;
-	struct lined *lined = memory_alloc(sizeof(*lined), KSEM_CACHE_LINE);
+	struct private_lined *made = memory_alloc(sizeof(*made), KSEM_CACHE_LINE);
 
-	if (!lined)
+	if (!made)
 		return NULL;
 	if (attributes->flags & KSEM_METRICS) {
-		lined->metrics = memory_alloc(sizeof(*lined->metrics), KSEM_CACHE_LINE);
-		if (!lined->metrics) {
-			memory_free(lined);
+		made->lined.metrics = memory_alloc(sizeof(*made->lined.metrics), KSEM_CACHE_LINE);
+		if (!made->lined.metrics) {
+			memory_free(made);
 			return NULL;
 		}
 	}
-	lined->attributes = *attributes;
-	line_init(&lined->line, making->value, attributes->limit, attributes->order);
-	line_view_init(&lined->view, &lined->line, FUTEX_PRIVATE, &hooks, lined);
-	return lined;
+	made->lined.attributes = *attributes;
+	line_init(&made->line, making->value, attributes->limit, attributes->order);
+	line_view_init(&made->lined.view, &made->line, FUTEX_PRIVATE, &hooks, made);
+	return &made->lined;
 }
 
-void lined_give(struct lined *lined, struct ksem *ksem)
-{
-	struct semaphore_cold *cold = semaphore_cold(&ksem->sem);
-
-	semaphore_kill(&ksem->sem);
-	cold->instead = lined;
-	/* relaxed: nobody sees it until it is published */
-	store_rlx(&cold->owners_byte, load_rlx(&cold->owners_byte) | OBJECT_HAS_LINE);
-}
-
-void lined_free(struct lined *lined)
+void private_lined_free(struct lined *lined)
 {
 	line_view_end(&lined->view);
 	memory_free(lined->metrics);
 	memory_free(lined);
 }
 
-/* Evaluates a call on the view of a semaphore's line. */
-#define WITH_LINE(ksem, call)                                   \
-	__extension__({                                         \
-		struct line_view *view = &lined_of(ksem)->view; \
-		int result_;                                    \
-                                                                \
-		rcu_enter();                                    \
-		result_ = (call);                               \
-		rcu_leave();                                    \
-		result_;                                        \
-	})
+static const struct wait_policy policy = {lined_enter, lined_arm, lined_sleep, lined_leave, lined_renounce};
 
-static int post(struct ksem *ksem, uint32_t n)
-{
-	return WITH_LINE(ksem, n == 1 && line_post_one(view) ? 0 : line_post(view, n));
-}
-
-static int take(struct ksem *ksem)
-{
-	return WITH_LINE(ksem, line_take_one(view) ? 0 : line_try(view, 1));
-}
-
-static int take_some_of_line(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took)
-{
-	if (line_never(&lined_of(ksem)->view, most))
-		return EINVAL;
-	*took = most;
-	return least == most ? WITH_LINE(ksem, line_try(view, most)) : WITH_LINE(ksem, line_try_upto(view, most, took));
-}
-
-static int value(struct ksem *ksem, uint32_t *value)
-{
-	return WITH_LINE(ksem, line_value(view, value));
-}
-
-static int64_t nanoseconds(void)
-{
-	struct timespec now = clock_now(CLOCK_MONOTONIC);
-
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-static void raise_to(atomic(uint64_t) *most, uint64_t value)
-{
-	uint64_t was = load_rlx(most); /* relaxed: a number to show, as are all metrics */
-
-	while (was < value && !cas_rlx(most, &was, value)) /* relaxed: as above */
-		;
-}
-
-/* A wait ended so, that began then. */
-static void measure(struct lined_metrics *metrics, int64_t begun, int error)
-{
-	uint64_t ns = (uint64_t)(nanoseconds() - begun);
-	atomic(uint64_t) *why = error == ETIMEDOUT ? &metrics->timeouts :
-				error == EINTR     ? &metrics->interrupts :
-				error == ECANCELED ? &metrics->cancels :
-				error == ESHUTDOWN ? &metrics->shutdowns :
-						     NULL;
-
-	/* relaxed: numbers to show, all of these */
-	fetch_add_rlx(&metrics->waits, 1); /* relaxed: as above */
-	if (why)
-		fetch_add_rlx(why, 1);        /* relaxed: as above */
-	fetch_add_rlx(&metrics->wait_ns, ns); /* relaxed: as above */
-	raise_to(&metrics->wait_max_ns, ns);
-	fetch_add_rlx(&metrics->histogram[ns ? 63 - __builtin_clzll(ns) : 0], 1); /* relaxed: as above */
-}
-
-static void note_waiters(struct lined *lined)
-{
-	uint32_t now = line_waiters(&lined->view);
-	uint32_t most = load_rlx(&lined->metrics->waiters_max); /* relaxed: a number to show */
-
-	while (most < now && !cas_rlx(&lined->metrics->waiters_max, &most, now)) /* relaxed: as above */
-		;
-}
-
-static void begin_measuring(struct lined *lined)
-{
-	if (likely(!lined->metrics))
-		return;
-	own_wait.begun = nanoseconds();
-	note_waiters(lined);
-}
-
-/* One fewer keeps the semaphore in this process. In a read section. */
-static void leave_lined(struct waiter *waiter)
-{
-	waiter->last = object_leave(waiter->sem);
-	if (!waiter->last)
-		own_wait.ksem = NULL;
-}
-
-/* In line, or, where no entry is free, at the door (own_wait.slot 0): EAGAIN for both. */
-static int enter_line(struct waiter *waiter)
-{
-	struct lined *lined = lined_of(waiter->sem);
-	uint32_t slot;
-	bool full;
-	int error = line_enter(&lined->view, waiter->want, 0, &slot, &full);
-
-	own_wait.slot = error == EAGAIN ? slot : 0;
-	return error == ENOMEM ? EAGAIN : error;
-}
-
-static int enter_lined(struct waiter *waiter)
-{
-	int error = object_enter(waiter->sem);
-
-	if (error)
-		return error;
-	own_wait.ksem = waiter->sem;
-	error = enter_line(waiter);
-	if (error == EAGAIN)
-		begin_measuring(lined_of(waiter->sem));
-	else
-		leave_lined(waiter);
-	return error;
-}
-
-static int arm_one_of_several(struct waiter *waiter)
-{
-	struct line_view *view = &lined_of(waiter->sem)->view;
-	uint32_t slot = own_wait.slot;
-	struct futex_place place;
-
-	if (waiter->why == EAGAIN)
-		line_look(view);
-	if (slot ? !line_bed(view, slot, &place) : !line_bed_at_door(view, waiter->want, &place))
-		return EAGAIN;
-	waiter->signal = (struct signal){.word = place.word, .expected = place.expected, .scope = place.scope};
-	waiter->signal.looks = line_next_look(view, slot, &waiter->signal.look);
-	return 0;
-}
-
-static int arm_in_line(struct waiter *waiter)
-{
-	if (waiter->several)
-		return arm_one_of_several(waiter);
-	return own_wait.slot && line_spin(&lined_of(waiter->sem)->view, own_wait.slot) ? EAGAIN : 0;
-}
-
-static int sleep_in_line(struct waiter *waiter)
-{
-	struct line_view *view = &lined_of(waiter->sem)->view;
-
-	return own_wait.slot ? line_sleep(view, own_wait.slot, waiter->deadline) :
-			       line_sleep_at_door(view, waiter->want, waiter->deadline);
-}
-
-/* Nobody but the thread itself serves it there. */
-static int leave_door(struct waiter *waiter, bool give_up)
-{
-	struct line_view *view = &lined_of(waiter->sem)->view;
-	int error;
-
-	if (!give_up)
-		return enter_line(waiter);
-	error = line_try(view, waiter->want);
-	if (error != EAGAIN)
-		return error;
-	return line_is_shut(view) ? ESHUTDOWN : ECANCELED;
-}
-
-/* In a read section. */
-static int leave_line(struct waiter *waiter, bool give_up)
-{
-	int left;
-
-	if (!own_wait.slot)
-		return leave_door(waiter, give_up);
-	left = line_leave(&lined_of(waiter->sem)->view, own_wait.slot, give_up);
-	if (left != EAGAIN)
-		own_wait.slot = 0;
-	return left;
-}
-
-static int leave_lined_wait(struct waiter *waiter, bool give_up)
-{
-	struct lined *lined = lined_of(waiter->sem);
-	int left;
-
-	rcu_enter();
-	left = leave_line(waiter, give_up);
-	if (left != EAGAIN) {
-		if (unlikely(lined->metrics) && !(waiter->several && left == ECANCELED)) /* then it counts elsewhere */
-			measure(lined->metrics, own_wait.begun, left == ECANCELED ? waiter->why : left);
-		leave_lined(waiter);
-	}
-	rcu_leave();
-	return left;
-}
-
-static void renounce_line(struct waiter *waiter)
-{
-	rcu_enter();
-	line_renounce(&lined_of(waiter->sem)->view, own_wait.slot);
-	own_wait.slot = 0;
-	leave_lined(waiter);
-	rcu_leave();
-}
-
-static const struct wait_policy policy = {enter_lined, arm_in_line, sleep_in_line, leave_lined_wait, renounce_line};
-
-/* ---- The rest ---- */
-
-static uint32_t waiters(struct ksem *ksem)
-{
-	return line_waiters(&lined_of(ksem)->view);
-}
-
-static int kill_unless_waiting(struct ksem *ksem)
-{
-	return WITH_LINE(ksem, line_kill(view));
-}
-
-static int shut_down(struct ksem *ksem)
-{
-	uint32_t value;
-	int error = WITH_LINE(ksem, line_value(view, &value)); /* EINVAL: dead */
-
-	if (error)
-		return error;
-	return WITH_LINE(ksem, (line_shutdown(view), 0));
-}
-
-static int set_limit(struct ksem *ksem, uint32_t limit)
-{
-	struct lined *lined = lined_of(ksem);
-	uint32_t value;
-	int error = WITH_LINE(ksem, line_value(view, &value)); /* EINVAL: dead */
-
-	if (error)
-		return error;
-	if (!lined->attributes.limited || limit > attributes_highest(lined->attributes.order))
-		return EINVAL;
-	return WITH_LINE(ksem, (line_set_limit(view, limit), 0));
-}
-
-static int view_of(struct ksem *ksem, struct line_view **view)
-{
-	*view = &lined_of(ksem)->view;
-	return 0;
-}
-
-static int64_t begin_queued(struct ksem *ksem)
-{
-	struct lined *lined = lined_of(ksem);
-
-	if (likely(!lined->metrics))
-		return 0;
-	note_waiters(lined);
-	return nanoseconds();
-}
-
-static void end_queued(struct ksem *ksem, int64_t begun, int error)
-{
-	measure(lined_of(ksem)->metrics, begun, error);
-}
-
-/* relaxed: all numbers to show */
-static int tell_metrics(struct ksem *ksem, struct ksem_metrics *shown)
-{
-	const struct lined_metrics *metrics = lined_of(ksem)->metrics;
-
-	if (!metrics)
-		return ENOTSUP;
-	*shown = (struct ksem_metrics){
-		.waits = load_rlx(&metrics->waits),             /* relaxed: as above, all of these */
-		.timeouts = load_rlx(&metrics->timeouts),       /* relaxed: as above */
-		.interrupts = load_rlx(&metrics->interrupts),   /* relaxed: as above */
-		.cancels = load_rlx(&metrics->cancels),         /* relaxed: as above */
-		.shutdowns = load_rlx(&metrics->shutdowns),     /* relaxed: as above */
-		.wait_ns = load_rlx(&metrics->wait_ns),         /* relaxed: as above */
-		.wait_max_ns = load_rlx(&metrics->wait_max_ns), /* relaxed: as above */
-		.waiters_max = load_rlx(&metrics->waiters_max), /* relaxed: as above */
-	};
-	for (unsigned i = 0; i < 64; i++)
-		shown->histogram[i] = load_rlx(&metrics->histogram[i]); /* relaxed: as above */
-	return 0;
-}
-
-int lined_describe(struct ksem *ksem, struct ksem_info *info)
-{
-	struct lined *lined = lined_of(ksem);
-	int error = WITH_LINE(ksem, line_value(view, &info->value));
-
-	if (error)
-		return error;
-	info->waiters = line_waiters(&lined->view);
-	info->limit = line_limit(&lined->view);
-	info->order = lined->attributes.order;
-	info->flags = lined->attributes.flags | (line_is_shut(&lined->view) ? KSEM_SHUTDOWN : 0);
-	return 0;
-}
-
-bool lined_after_fork(struct ksem *ksem)
+bool private_lined_after_fork(struct ksem *ksem)
 {
 	const struct own_wait *own = own_wait_of(ksem);
 	word_t word = load_rlx(&ksem->sem.word); /* relaxed: the child has one thread */
@@ -368,20 +49,20 @@ bool lined_after_fork(struct ksem *ksem)
 	return word_is_orphan(word) && !own;
 }
 
-const struct semaphore_ops lined_semaphore_ops = {
-	.post = post,
-	.take = take,
-	.take_some = take_some_of_line,
-	.value = value,
-	.take_soon = take,
+const struct semaphore_ops private_lined_ops = {
+	.post = lined_post,
+	.take = lined_take,
+	.take_some = lined_take_some,
+	.value = lined_value,
+	.take_soon = lined_take,
 	.policy = &policy,
 	.waits_for_many = true,
-	.waiters = waiters,
-	.kill = kill_unless_waiting,
-	.shut_down = shut_down,
-	.set_limit = set_limit,
-	.metrics = tell_metrics,
-	.line = view_of,
-	.begin_queued = begin_queued,
-	.end_queued = end_queued,
+	.waiters = lined_waiters,
+	.kill = lined_kill,
+	.shut_down = lined_shut_down,
+	.set_limit = lined_set_limit,
+	.metrics = lined_tell_metrics,
+	.line = lined_view,
+	.begin_queued = lined_begin_queued,
+	.end_queued = lined_end_queued,
 };

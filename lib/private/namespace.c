@@ -64,7 +64,7 @@ static int make_locked(struct ksem_ns *ns, const struct making *making, struct i
 			goto no_name;
 	}
 	if (!attributes_are_default(making->attributes)) {
-		lined = lined_new(making);
+		lined = private_lined_new(making);
 		if (!lined)
 			goto no_line;
 	}
@@ -86,7 +86,7 @@ static int make_locked(struct ksem_ns *ns, const struct making *making, struct i
 
 no_room:
 	if (lined)
-		lined_free(lined);
+		private_lined_free(lined);
 no_line:
 	memory_free(name);
 no_name:
@@ -271,7 +271,7 @@ static void forget(struct ksem_ns *ns, struct ksem *ksem)
 static void end(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
 {
 	numbers_unlist(numbers_of(ns), ksem);
-	reclaim_add_ended(garbage, ksem, object_has_line(ksem) ? sizeof(struct lined) : 0);
+	reclaim_add_ended(garbage, ksem, object_has_line(ksem) ? sizeof(struct private_lined) : 0);
 }
 
 static void free_all(struct ksem_ns *ns)
@@ -289,7 +289,7 @@ static void child_after_fork(struct ksem_ns *ns, bool prepared, struct reclaim *
 
 	(void)prepared;
 	while ((ksem = numbers_next(numbers_of(ns), &cursor))) {
-		bool ends = object_has_line(ksem) ? lined_after_fork(ksem) :
+		bool ends = object_has_line(ksem) ? private_lined_after_fork(ksem) :
 						    semaphore_after_fork(&ksem->sem, own_wait_of(ksem) != NULL);
 
 		if (ends && namespace_end(ns, ksem, garbage))
@@ -298,7 +298,7 @@ static void child_after_fork(struct ksem_ns *ns, bool prepared, struct reclaim *
 }
 
 static const struct namespace_ops private_namespace_ops = {
-	.semaphores = {[OBJECT_BARGING] = &private_semaphore_ops, [OBJECT_LINE] = &lined_semaphore_ops},
+	.semaphores = {[OBJECT_BARGING] = &private_semaphore_ops, [OBJECT_LINE] = &private_lined_ops},
 	.enter = enter,
 	.make = make,
 	.find = find,

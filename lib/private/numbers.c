@@ -120,7 +120,7 @@ static void numbers_give_back(struct ksem *ksem)
 	uint64_t head = load_rlx(&numbers->free); /* relaxed: the compare-and-swap checks it */
 
 	if (object_has_line(ksem)) {
-		lined_free(lined_of(ksem));
+		private_lined_free(lined_of(ksem));
 		store_rlx(&object_cold(ksem)->sem.owners_byte, 0); /* relaxed: nobody sees it any more */
 	}
 	memory_rest(&ksem->sem, sizeof(ksem->sem));

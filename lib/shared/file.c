@@ -11,27 +11,12 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "object/ids.h"
 #include "os/descriptor.h"
 #include "shared/page.h"
-
-/* ---- Names. ---- */
-
-/* Computes the name of the file. False: no semaphore can have that name. */
-static bool to_file(const char *name, size_t length, char *file)
-{
-	if (length < 2 || length > KSEM_NAME_MAX || name[0] != '/' || memchr(name + 1, '/', length - 1))
-		return false;
-	if (name[1] == '.' || name[1] == DIRECTORY_ESCAPE)
-		*file++ = DIRECTORY_ESCAPE;
-	memcpy(file, name + 1, length - 1);
-	file[length - 1] = '\0';
-	return true;
-}
+#include "shared/status.h"
 
 /* ---- Files. ---- */
 
@@ -77,48 +62,6 @@ uint64_t file_name_hash(const char *name, size_t length)
 	return hash;
 }
 
-/*
- * Asks the kernel about the file `path` in the directory `fd`, without following a symbolic link, or about `fd` itself
- * (path ""). 0, or the kernel's error.
- */
-static int look(int fd, const char *path, struct statx *status)
-{
-	const int flags = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
-
-	return statx(fd, path, flags, STATX_BASIC_STATS | STATX_BTIME, status) == 0 ? 0 : errno;
-}
-
-static bool is_a_page(const struct statx *status)
-{
-	return S_ISREG(status->stx_mode) && status->stx_size >= PAGE_BYTES && status->stx_size <= FILE_BYTES &&
-	       status->stx_size % PAGE_BYTES == 0;
-}
-
-/*
- * The id: the time when the file was made, in milliseconds, and the low bits of the file's number. Only the kernel
- * writes these, so nobody can give a file the id of another. tmpfs numbers its files in turn, so two files of one
- * millisecond never share those bits. Without a birth time (tmpfs of Linux before 6.0) the number alone is the id.
- * The number is turned left by IDS_NUMBER_SHIFT bits, so that its lowest bits are where id tables look for a home.
- */
-static ksem_id_t id_of(const struct statx *status)
-{
-	uint64_t milliseconds;
-
-	if (!(status->stx_mask & STATX_BTIME))
-		return ids_turned(status->stx_ino, 64);
-	milliseconds = (uint64_t)status->stx_btime.tv_sec * 1000 + status->stx_btime.tv_nsec / 1000000;
-	return milliseconds << 24 | ids_turned(status->stx_ino & 0xFFFFFF, 24);
-}
-
-static void describe(struct file *file, const struct statx *status)
-{
-	file->device = makedev(status->stx_dev_major, status->stx_dev_minor);
-	file->number = status->stx_ino;
-	file->bytes = status->stx_size;
-	file->owner = (struct ksem_cred){status->stx_uid, status->stx_gid};
-	file->id = id_of(status);
-}
-
 void file_close(struct file *file)
 {
 	int saved = errno;
@@ -128,10 +71,16 @@ void file_close(struct file *file)
 	errno = saved;
 }
 
+static bool has_line(const struct file *file)
+{
+	return !attributes_are_default(&file->attributes);
+}
+
 static bool is_semaphore(struct file *file)
 {
 	file->mode = load_rlx(&file->page->mode); /* relaxed: constant, unless somebody writes to the page */
-	return page_is_semaphore(file->page) && file->id != 0;
+	return page_is_semaphore(file->page) && file->id != 0 && page_attributes(file->page, &file->attributes) &&
+	       (!has_line(file) || file->bytes == FILE_BYTES);
 }
 
 int file_use(struct file *file, struct page *page)
@@ -173,15 +122,15 @@ int file_look(const struct directory *directory, const char *name, size_t length
 	int saved = errno;
 	int error;
 
-	if (!to_file(name, length, path))
+	if (!status_path(name, length, path))
 		return ENOENT;
-	error = look(directory_fd(directory), path, &status);
-	if (!error && !is_a_page(&status))
+	error = status_look(directory_fd(directory), path, &status);
+	if (!error && !status_is_of_page(&status))
 		error = EINVAL;
 	if (!error && faccessat(directory_fd(directory), path, R_OK | W_OK, AT_EACCESS) != 0)
 		error = error_of(errno);
 	if (!error)
-		describe(file, &status);
+		status_describe(file, &status);
 	file->name_hash = (uint32_t)file_name_hash(name, length);
 	errno = saved;
 	return error;
@@ -190,13 +139,13 @@ int file_look(const struct directory *directory, const char *name, size_t length
 static int describe_open(int fd, struct file *file)
 {
 	struct statx status;
-	int error = look(fd, "", &status);
+	int error = status_look(fd, "", &status);
 
 	if (error)
 		return error;
-	if (!is_a_page(&status))
+	if (!status_is_of_page(&status))
 		return EINVAL;
-	describe(file, &status);
+	status_describe(file, &status);
 	return 0;
 }
 
@@ -207,7 +156,7 @@ int file_open(const struct directory *directory, const char *name, size_t length
 	int saved = errno;
 	int fd, error;
 
-	if (!to_file(name, length, path))
+	if (!status_path(name, length, path))
 		return ENOENT;
 	fd = descriptor_clear(openat(directory_fd(directory), path, flags));
 	error = fd < 0 ? error_of(errno) : describe_open(fd, file);
@@ -231,6 +180,15 @@ int file_find(const struct directory *directory, const char *name, size_t length
 	return error;
 }
 
+void file_read_end(struct file *file, struct page *page)
+{
+	if (file->page != page)
+		memory_free(file->page);
+	memory_free(file->line);
+	file->page = page;
+	file->line = NULL;
+}
+
 /* Copies all pages of a file that are in use, if there is more than one. */
 static int read_all(int fd, struct file *file)
 {
@@ -251,30 +209,34 @@ static int read_page(int fd, struct page *page, struct file *file)
 {
 	struct statx status;
 	ssize_t bytes;
-	int error = look(fd, "", &status);
+	int error = status_look(fd, "", &status);
 
 	if (error)
 		return error;
-	if (!is_a_page(&status))
+	if (!status_is_of_page(&status))
 		return EINVAL;
-	describe(file, &status);
+	status_describe(file, &status);
 	bytes = pread(fd, page, sizeof(*page), 0);
 	if (bytes != sizeof(*page) || !is_semaphore(file))
 		return bytes < 0 ? errno : EINVAL;
+	if (has_line(file))
+		file->bytes = PAGE_LINE_AT;
 	if (file->bytes > sizeof(*page) * (1 + (size_t)load_rlx(&page->more)))     /* relaxed: of a copy */
 		file->bytes = sizeof(*page) * (1 + (size_t)load_rlx(&page->more)); /* relaxed: as above */
-	return file->bytes == sizeof(*page) ? 0 : read_all(fd, file);
+	error = has_line(file) ? page_read_line(fd, &file->line, &file->line_bytes) : 0;
+	return error || file->bytes == sizeof(*page) ? error : read_all(fd, file);
 }
 
 /* Opens only a file that looks like a semaphore: opening a FIFO or a device would have an effect on it. */
 static int open_and_read(const struct directory *directory, const char *path, struct page *page, struct file *file)
 {
 	struct statx status;
-	int error = look(directory_fd(directory), path, &status);
+	int error = status_look(directory_fd(directory), path, &status);
 	int fd;
 
 	file->page = page;
-	if (error || !is_a_page(&status))
+	file->line = NULL;
+	if (error || !status_is_of_page(&status))
 		return error ? error : EINVAL;
 	fd = descriptor_clear(
 		openat(directory_fd(directory), path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
@@ -282,6 +244,8 @@ static int open_and_read(const struct directory *directory, const char *path, st
 		return error_of_reading(errno);
 	error = read_page(fd, page, file);
 	close(fd);
+	if (error)
+		file_read_end(file, page);
 	return error;
 }
 
@@ -289,16 +253,10 @@ int file_read(const struct directory *directory, const char *name, size_t length
 {
 	char path[KSEM_NAME_MAX + 2];
 	int saved = errno;
-	int error = to_file(name, length, path) ? open_and_read(directory, path, page, file) : ENOENT;
+	int error = status_path(name, length, path) ? open_and_read(directory, path, page, file) : ENOENT;
 
 	errno = saved;
 	return error;
-}
-
-void file_read_end(struct file *file, struct page *page)
-{
-	if (file->page != page)
-		memory_free(file->page);
 }
 
 int file_check(const struct directory *directory, const char *name, size_t length, bool closely)
@@ -310,15 +268,15 @@ int file_check(const struct directory *directory, const char *name, size_t lengt
 	int saved = errno;
 	int error;
 
-	if (!to_file(name, length, path))
+	if (!status_path(name, length, path))
 		return ENOENT;
 	if (closely) {
 		error = open_and_read(directory, path, &page, &file);
 		if (!error)
 			file_read_end(&file, &page);
 	} else {
-		error = look(directory_fd(directory), path, &status);
-		if (!error && !is_a_page(&status))
+		error = status_look(directory_fd(directory), path, &status);
+		if (!error && !status_is_of_page(&status))
 			error = EINVAL;
 	}
 	errno = saved;
@@ -330,7 +288,7 @@ bool file_exists(const struct directory *directory, const char *name, size_t len
 	char path[KSEM_NAME_MAX + 2];
 	struct statx status;
 	int saved = errno;
-	bool has = to_file(name, length, path) && look(directory_fd(directory), path, &status) == 0;
+	bool has = status_path(name, length, path) && status_look(directory_fd(directory), path, &status) == 0;
 
 	errno = saved;
 	return has;
@@ -344,13 +302,13 @@ int file_compare(const struct directory *directory, const char *name, size_t len
 	int saved = errno;
 	int error;
 
-	if (!to_file(name, length, path))
+	if (!status_path(name, length, path))
 		return ENOENT;
-	error = look(directory_fd(directory), path, &status);
+	error = status_look(directory_fd(directory), path, &status);
 	errno = saved;
 	if (error)
 		return error;
-	describe(&file, &status);
+	status_describe(&file, &status);
 	return file.device == device && file.number == number ? 0 : ENOENT;
 }
 
@@ -369,7 +327,7 @@ static mode_t mode_of_file(mode_t mode)
 
 /*
  * Makes the file as long as the process's limit allows, up to FILE_BYTES. A shorter file has records for fewer
- * processes. A file beyond the limit would be SIGXFSZ. EFBIG: the limit is less than one page.
+ * processes. A file beyond the limit would be SIGXFSZ. EFBIG: the limit is less than one page, or than a line needs.
  *
  * The first page gets its memory before the file gets long: else a tmpfs with huge pages could use a whole huge page.
  */
@@ -381,13 +339,19 @@ static int give_length(int fd, struct file *file)
 
 	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < FILE_BYTES)
 		bytes = (off_t)(limit.rlim_cur - limit.rlim_cur % PAGE_BYTES);
-	if (bytes == 0)
+	if (bytes == 0 || (has_line(file) && bytes < FILE_BYTES))
 		return EFBIG;
 	file->bytes = (size_t)bytes;
 	error = is_still(fd, file) ? posix_fallocate(fd, 0, PAGE_BYTES) : EBADF;
 	if (error)
 		return error;
-	return !is_still(fd, file) ? EBADF : ftruncate(fd, bytes) == 0 ? 0 : errno;
+	if (!is_still(fd, file))
+		return EBADF;
+	if (ftruncate(fd, bytes) != 0)
+		return errno;
+	if (!has_line(file))
+		return 0;
+	return is_still(fd, file) ? posix_fallocate(fd, PAGE_LINE_AT, PAGE_BYTES) : EBADF;
 }
 
 /* Mostly it has both: it was made with them, and the umask took nothing away. */
@@ -405,8 +369,23 @@ static int give_owner_and_mode(int fd, const struct making *making, mode_t made_
 	return !is_still(fd, file) ? EBADF : fchmod(fd, mode_of_file(making->mode)) == 0 ? 0 : error_of(errno);
 }
 
+/* Makes the line. A page of another file isn't blank. */
+static int fill_line(int fd, const struct making *making, const struct file *file)
+{
+	void *page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, PAGE_LINE_AT);
+	bool ours;
+
+	if (page == MAP_FAILED)
+		return error_of(errno);
+	ours = is_still(fd, file) && page_is_blank(page);
+	if (ours)
+		page_init_line(page, making);
+	munmap(page, PAGE_BYTES);
+	return ours ? 0 : EBADF;
+}
+
 /* Maps the page, and makes a semaphore of it. A page of another file isn't blank. */
-static int fill(int fd, mode_t mode, uint32_t value, struct file *file)
+static int fill(int fd, const struct making *making, struct file *file)
 {
 	int error = map(fd, file);
 
@@ -414,9 +393,14 @@ static int fill(int fd, mode_t mode, uint32_t value, struct file *file)
 		file_close(file);
 		error = EBADF;
 	}
-	file->mode = mode;
+	if (!error && has_line(file)) {
+		error = fill_line(fd, making, file);
+		if (error)
+			file_close(file);
+	}
+	file->mode = making->mode;
 	if (!error)
-		page_init(file->page, value, mode);
+		page_init(file->page, making);
 	return error;
 }
 
@@ -424,17 +408,18 @@ static int fill(int fd, mode_t mode, uint32_t value, struct file *file)
 static int make_whole(int fd, const struct making *making, struct file *file)
 {
 	struct statx status;
-	int error = look(fd, "", &status);
+	int error = status_look(fd, "", &status);
 
 	if (error)
 		return error;
 	if (!S_ISREG(status.stx_mode) || status.stx_nlink != 0 || status.stx_size != 0)
 		return EBADF;
-	describe(file, &status);
+	status_describe(file, &status);
+	file->attributes = *making->attributes;
 	error = give_length(fd, file);
 	if (!error)
 		error = give_owner_and_mode(fd, making, status.stx_mode & ALLPERMS, file);
-	return error ? error : fill(fd, making->mode, making->value, file);
+	return error ? error : fill(fd, making, file);
 }
 
 int file_make(const struct directory *directory, const struct making *making, struct file *file, int *made)
@@ -443,7 +428,7 @@ int file_make(const struct directory *directory, const struct making *making, st
 	int saved = errno;
 	int fd, error;
 
-	if (making->name && !to_file(making->name, making->length, path))
+	if (making->name && !status_path(making->name, making->length, path))
 		return EINVAL;
 	file->name_hash = making->name ? (uint32_t)file_name_hash(making->name, making->length) : 0;
 	fd = directory_make_nameless(directory, mode_of_file(making->mode));
@@ -462,7 +447,7 @@ int file_give_name(const struct directory *directory, int made, const struct fil
 	int saved = errno;
 	int error = 0;
 
-	if (!to_file(name, length, path))
+	if (!status_path(name, length, path))
 		return EINVAL;
 	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", made);
 	if (!is_still(made, file)) {
@@ -491,7 +476,7 @@ int file_unlink(const struct directory *directory, const char *name, size_t leng
 	int saved = errno;
 	int error = 0;
 
-	if (!to_file(name, length, path))
+	if (!status_path(name, length, path))
 		return ENOENT;
 	if (unlinkat(directory_fd(directory), path, 0) != 0)
 		error = error_of(errno);

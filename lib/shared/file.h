@@ -21,9 +21,12 @@ struct page;
 
 /* An open file of a semaphore. */
 struct file {
-	struct page *page; /* the first page, mapped */
-	size_t bytes;      /* the length of the file */
-	bool cached;       /* the mapping belongs to the map cache (map_cache.h) */
+	struct page *page;      /* the first page, mapped */
+	size_t bytes;           /* the length of the file */
+	struct page_line *line; /* of a copy of one with a line: as much of that as is in use; else NULL */
+	size_t line_bytes;
+	struct attributes attributes; /* what it was made with; read once, as mode */
+	bool cached;                  /* the mapping belongs to the map cache (map_cache.h) */
 	dev_t device;
 	ino_t number;
 	struct ksem_cred owner;
@@ -53,7 +56,8 @@ void file_end(int fd, const struct file *file);
 
 /*
  * As file_find, but file->page is a copy of the file, file->bytes long. Nothing is mapped, so nobody can end this
- * process by truncating the file. *page has room for one page of the copy; file_read_end frees the rest. EINVAL: not a
+ * process by truncating the file. *page has room for one page of the copy; file_read_end frees the rest. Records and
+ * line are copied as far as they are in use. EINVAL: not a
  * semaphore; EACCES: this process may not read it; ENOENT, EMFILE, ENFILE, ENOMEM, and other errors of the kernel.
  */
 int file_read(const struct directory *directory, const char *name, size_t length, struct page *page, struct file *file);
@@ -77,7 +81,7 @@ uint64_t file_name_hash(const char *name, size_t length);
 /*
  * Makes a semaphore that lacks only its name. *made is a descriptor for file_give_name; the caller ends it by file_end.
  * EINVAL: no semaphore can have that name; EPERM: the file can't be given to that owner; EBADF: another thread of the
- * program closed the descriptor; ENOSPC; ENOMEM; EMFILE, ...
+ * program closed the descriptor; EFBIG: files can't get long enough; ENOSPC; ENOMEM; EMFILE, ...
  */
 int file_make(const struct directory *directory, const struct making *making, struct file *file, int *made);
 

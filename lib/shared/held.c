@@ -46,7 +46,7 @@ static int ask(struct ksem *ksem)
 
 bool held_is_nameless(struct ksem *ksem)
 {
-	return ask(ksem) == ENOENT && !word_is_dead(plain_word(shared_of(ksem)->object.sem));
+	return ask(ksem) == ENOENT && !shared_is_dead(ksem);
 }
 
 struct name *held_name(struct ksem_ns *ns, const char *bytes, size_t length)

@@ -17,7 +17,7 @@
 static int describe(struct ksem *ksem, struct ksem_info *info)
 {
 	memset(info, 0, sizeof(*info));
-	if (shared_snapshot(ksem, &info->value, &info->waiters) != 0)
+	if (shared_describe(ksem, info) != 0)
 		return EINVAL;
 	info->id = object_id(ksem);
 	if (!held_is_nameless(ksem) && object_cold(ksem)->name)
@@ -25,8 +25,6 @@ static int describe(struct ksem *ksem, struct ksem_info *info)
 	info->uid = object_cold(ksem)->owner.uid;
 	info->gid = object_cold(ksem)->owner.gid;
 	info->mode = object_mode(ksem);
-	info->limit = KSEM_VALUE_MAX;
-	info->order = KSEM_BARGING;
 	return shared_refs(ksem, &info->refs);
 }
 
@@ -170,25 +168,36 @@ static int list_all(struct ksem_ns *ns, struct listing *listing)
 	return error ? error : entries_for_all(shared_ns_directory(shared_ns_of(ns)), list_name, listing);
 }
 
-/* Describes a semaphore by a copy of its file. In the copy, dead waiters are counted off. */
+/* In the copy, dead waiters are counted off. */
+static void describe_plain_copy(struct records *records, const struct directory *directory, const struct file *file,
+				struct ksem_info *info)
+{
+	word_t word;
+
+	records_count_off_dead(records, directory);
+	word = plain_word(&file->page->sem);
+	info->value = word_value(word);
+	info->waiters = word_waiters(word);
+	info->limit = KSEM_VALUE_MAX;
+	info->order = KSEM_BARGING;
+}
+
+/* Describes a semaphore by a copy of its file. */
 static void describe_file(struct ksem_ns *ns, const struct file *file, struct ksem_info *info)
 {
 	struct directory *directory = shared_ns_directory(shared_ns_of(ns));
 	struct records records;
-	word_t word;
 
 	records_init_copy(&records, file->page, file->bytes);
-	records_count_off_dead(&records, directory);
-	word = plain_word(&file->page->sem);
+	if (file->line)
+		shared_lined_describe_copy(&records, directory, file, info);
+	else
+		describe_plain_copy(&records, directory, file, info);
 	info->id = file->id;
-	info->value = word_value(word);
-	info->waiters = word_waiters(word);
 	records_refs(&records, directory, &info->refs); /* can't fail: nothing needs to be mapped */
 	info->uid = file->owner.uid;
 	info->gid = file->owner.gid;
 	info->mode = file->mode;
-	info->limit = KSEM_VALUE_MAX;
-	info->order = KSEM_BARGING;
 }
 
 /*

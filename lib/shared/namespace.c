@@ -12,10 +12,8 @@
 
 static void forget(struct ksem_ns *ns, struct ksem *ksem)
 {
-	bool dead = word_is_dead(plain_word(shared_of(ksem)->object.sem));
-
 	pthread_mutex_lock(&ns->lock);
-	if (dead) /* else other processes have references to it */
+	if (shared_is_dead(ksem)) /* else other processes have references to it */
 		held_leave_census(ns, shared_of(ksem));
 	pthread_mutex_unlock(&ns->lock);
 }
@@ -79,7 +77,7 @@ static void free_all(struct ksem_ns *ns)
 }
 
 static const struct namespace_ops shared_namespace_ops = {
-	.semaphores = {[OBJECT_BARGING] = &shared_semaphore_ops},
+	.semaphores = {[OBJECT_BARGING] = &shared_semaphore_ops, [OBJECT_LINE] = &shared_lined_ops},
 	.has_common_ids = true,
 	.make = shared_ns_make,
 	.find = shared_ns_find,

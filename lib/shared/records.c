@@ -34,16 +34,17 @@
 #define ASKS_OF_COPY 8192
 #define JOINT_ASKS   16
 
-void records_init(struct records *records, struct page *page, size_t bytes)
+void records_init(struct records *records, struct page *page, size_t bytes, size_t room)
 {
 	records->page = page;
 	records->bytes = bytes;
+	records->pages = (uint32_t)(room / PAGE_BYTES);
 	store_rlx(&records->wide, NULL); /* relaxed: nobody else has it yet */
 }
 
 void records_init_copy(struct records *records, struct page *copy, size_t bytes)
 {
-	records_init(records, copy, bytes);
+	records_init(records, copy, bytes, bytes);
 	store_rlx(&records->wide, copy); /* relaxed: nobody else has it yet */
 }
 
@@ -75,13 +76,11 @@ static bool is_copy(const struct records *records)
 static uint32_t count_more(const struct records *records)
 {
 	uint32_t more = load_acq(&records->page->more); /* KSEM_ORD_17 acquire */
-	size_t most = records->bytes / PAGE_BYTES - 1;
 
-	return more < most ? more : (uint32_t)most;
+	return more < records->pages - 1 ? more : records->pages - 1;
 }
 
-/* All of the file; NULL: it can't be mapped. */
-static struct page *map_all(struct records *records)
+struct page *records_map(struct records *records)
 {
 	struct page *wide = load_acq(&records->wide); /* KSEM_ORD_20 acquire */
 	struct page *none = NULL;
@@ -114,7 +113,7 @@ static int begin_look(struct records *records, struct look *look)
 {
 	uint32_t more = count_more(records);
 
-	look->page = more > 0 ? map_all(records) : records->page;
+	look->page = more > 0 ? records_map(records) : records->page;
 	look->count = PAGE_HOLDERS + more * MORE_HOLDERS;
 	look->asks = is_copy(records) ? ASKS_OF_COPY : UINT32_MAX;
 	return look->page ? 0 : ENOMEM;
@@ -252,10 +251,10 @@ static bool touch(struct more *more)
 static int grow(struct records *records, struct look *look)
 {
 	const uint32_t more = (look->count - PAGE_HOLDERS) / MORE_HOLDERS;
-	struct page *wide = map_all(records);
+	struct page *wide = records_map(records);
 	uint32_t was = more;
 
-	if (more + 1 >= records->bytes / PAGE_BYTES)
+	if (more + 1 >= records->pages)
 		return ENOSPC;
 	if (!wide)
 		return ENOMEM;
@@ -290,6 +289,42 @@ void holder_say_process(struct holder *holder, uint64_t liveness)
 	store_rlx(&holder->pid, (uint32_t)getpid()); /* relaxed: a number to show */
 	if (liveness_is_joint(liveness))
 		store_rlx(&holder->lifetime, lifetime_tag(liveness) | lifetime_own()); /* relaxed: as in has_ended */
+}
+
+/* ---- Numbers: the place, and above it how often the record there was taken. ---- */
+
+_Static_assert(PAGE_HOLDERS + (PAGE_LINE_AT / PAGE_BYTES - 1) * MORE_HOLDERS <= 1u << RECORD_PLACE_BITS,
+	       "the places of a file with a line");
+
+/* As `take` leaves it, both are the same. */
+void records_renumber(const struct record *record)
+{
+	uint32_t times = load_rlx(&record->holder->begun) + 1; /* relaxed: the record is the caller's */
+
+	store_rlx(&record->holder->begun, times); /* relaxed: as above; the line publishes it */
+	store_rlx(&record->holder->ended, times); /* relaxed: as above */
+}
+
+uint32_t records_number(const struct record *record)
+{
+	return record->place | load_rlx(&record->holder->begun) << RECORD_PLACE_BITS; /* relaxed: as above */
+}
+
+/*
+ * A record's next owner first writes its liveness and then another number. So while the old number is there, the
+ * liveness may be the next owner's. Then the old one seems to be alive for a moment.
+ */
+bool records_is_gone(struct records *records, const struct directory *directory, uint32_t number)
+{
+	struct record record = {.place = number & ((1u << RECORD_PLACE_BITS) - 1)};
+	struct look look;
+
+	if (begin_look(records, &look))
+		return false;
+	if (record.place >= look.count)
+		return true; /* nobody has such a number */
+	record.holder = holder_at(&look, record.place);
+	return !holder_is_there(&look, record.holder, directory) || records_number(&record) != number;
 }
 
 /* ---- Adding up. ---- */

@@ -30,6 +30,7 @@ struct directory;
 struct records {
 	struct page *page; /* constant, as is bytes: mapped, or a copy */
 	size_t bytes;      /* of the file, or of the copy */
+	uint32_t pages;    /* that can have records, the first one included */
 	atomic(struct page *)
 		wide; /* atomic: a mapping of the whole file; NULL: not yet; MAP_FAILED: never. For a copy: the copy */
 };
@@ -40,14 +41,17 @@ struct record {
 	uint32_t place; /* its index among the records of the file */
 };
 
-/* For a file whose first page is mapped. */
-void records_init(struct records *records, struct page *page, size_t bytes);
+/* For a file whose first page is mapped. Records may be in its first `room` bytes. */
+void records_init(struct records *records, struct page *page, size_t bytes, size_t room);
 
 /*
  * For a copy of a file, which may lack pages at its end. A sum over it asks for at most 8,192 processes whether they
  * live, and believes the other records.
  */
 void records_init_copy(struct records *records, struct page *copy, size_t bytes);
+
+/* Maps the whole file, if it isn't yet. It stays mapped until the records are closed. NULL: it can't be mapped. */
+struct page *records_map(struct records *records);
 
 /* From now on no call maps more. Returns the longer mapping, which the caller must unmap; NULL: there is none. */
 struct page *records_close(struct records *records);
@@ -67,6 +71,17 @@ void holder_say_process(struct holder *holder, uint64_t liveness);
 
 /* Replaces the liveness of a record; 0 frees it. False: it has another one by now, which another process wrote. */
 bool holder_change_liveness(struct holder *holder, uint64_t from, uint64_t to);
+
+/*
+ * A number for the process of a record, which the record's next owner doesn't get: for the entries of a line. The owner
+ * calls records_renumber once, before it uses the number. records_is_gone: has the process of that number ended, or
+ * lost its record? False also if that can't be found out.
+ */
+#define RECORD_PLACE_BITS 18
+
+void records_renumber(const struct record *record);
+uint32_t records_number(const struct record *record);
+bool records_is_gone(struct records *records, const struct directory *directory, uint32_t number);
 
 /* The references of all living processes. ENOMEM: further records can't be mapped. */
 int records_refs(struct records *records, const struct directory *directory, uint32_t *refs);

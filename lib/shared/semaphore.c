@@ -16,31 +16,55 @@
 /* The process has this record from now on. */
 static void enter_record(struct shared *shared, const struct record *record)
 {
+	if (object_has_line(&shared->object.ksem))
+		shared_lined_enter(shared_lined_of(&shared->object.ksem), record);
 	holder_say_process(record->holder, directory_liveness(shared->directory));
 	own_record_set(&shared->record, record);
 }
 
+/* Gives it the line that the file has, if the file has one. ENOMEM. */
+static int init_line(struct shared *shared, const struct file *file)
+{
+	struct shared_lined *lined = &((struct shared_with_line *)shared)->lined;
+	int error;
+
+	if (attributes_are_default(&file->attributes))
+		return 0;
+	error = shared_lined_init(lined, &shared->records, shared->directory, &file->attributes);
+	if (!error)
+		lined_give(&lined->lined, &shared->object.ksem);
+	return error;
+}
+
+static size_t bytes_of(const struct attributes *attributes)
+{
+	return attributes_are_default(attributes) ? sizeof(struct shared) : sizeof(struct shared_with_line);
+}
+
 int shared_new(struct ksem_ns *ns, struct directory *directory, const struct file *file, bool named, struct ksem **made)
 {
-	struct shared *shared = memory_alloc(sizeof(*shared), _Alignof(struct shared));
+	bool lined = !attributes_are_default(&file->attributes);
+	struct shared *shared = memory_alloc(bytes_of(&file->attributes), _Alignof(struct shared_with_line));
 	struct record record;
 	int error;
 
 	if (!shared)
 		return ENOMEM;
-	object_elsewhere_init(&shared->object, ns, ns->ops->semaphores[OBJECT_BARGING], &file->owner, named, file->mode,
-			      file->id);
+	object_elsewhere_init(&shared->object, ns, ns->ops->semaphores, &file->owner, named, file->mode, file->id);
 	shared->page = file->page;
 	shared->object.sem = &file->page->sem;
 	shared->device = file->device;
 	shared->number = file->number;
 	shared->name_hash = file->name_hash;
 	shared->directory = directory;
-	records_init(&shared->records, file->page, file->bytes);
-	error = liveness_ensure(directory);
+	records_init(&shared->records, file->page, file->bytes, lined ? PAGE_LINE_AT : file->bytes);
+	error = init_line(shared, file);
+	if (!error)
+		error = liveness_ensure(directory);
 	if (!error)
 		error = records_enter(&shared->records, directory, directory_liveness(directory), 1, &record);
 	if (error) {
+		records_discard(&shared->records);
 		memory_free(shared);
 		return error;
 	}
@@ -69,7 +93,8 @@ void shared_retire(struct ksem *ksem, struct reclaim *garbage)
 
 	if (wide)
 		reclaim_add_mapping(garbage, &shared->wide_mapping, wide, shared->records.bytes);
-	reclaim_add(garbage, &shared->object.retired, sizeof(*shared));
+	reclaim_add(garbage, &shared->object.retired,
+		    object_has_line(ksem) ? sizeof(struct shared_with_line) : sizeof(*shared));
 }
 
 void shared_tell_refs(struct ksem *ksem)
@@ -101,7 +126,8 @@ int shared_kill(struct ksem *ksem)
 	own_record_tell_refs(&shared->record, 0);
 	error = records_have_others(&shared->records, own_record_place(&shared->record), shared->directory, &others);
 	if (!error && !others)
-		error = plain_kill(shared->object.sem);
+		error = object_has_line(ksem) ? shared_lined_kill(shared_lined_of(ksem)) :
+						plain_kill(shared->object.sem);
 	if (error)
 		shared_tell_refs(ksem);
 	return error;
@@ -178,19 +204,29 @@ int shared_value(struct ksem *ksem, uint32_t *value)
 	return error;
 }
 
-int shared_snapshot(struct ksem *ksem, uint32_t *value, uint32_t *waiters)
+int shared_describe(struct ksem *ksem, struct ksem_info *info)
 {
 	struct shared *shared = shared_of(ksem);
 	word_t word;
 	int error;
 
+	if (object_has_line(ksem))
+		return shared_lined_describe(ksem, info);
 	records_count_off_dead(&shared->records, shared->directory);
 	error = look(ksem, &word);
 	if (!error) {
-		*value = word_value(word);
-		*waiters = word_waiters(word);
+		info->value = word_value(word);
+		info->waiters = word_waiters(word);
+		info->limit = KSEM_VALUE_MAX;
+		info->order = KSEM_BARGING;
 	}
 	return error;
+}
+
+bool shared_is_dead(struct ksem *ksem)
+{
+	return object_has_line(ksem) ? shared_lined_is_dead(shared_lined_of(ksem)) :
+				       word_is_dead(plain_word(shared_of(ksem)->object.sem));
 }
 
 uint32_t shared_waiters(struct ksem *ksem)
@@ -249,7 +285,7 @@ void shared_renounce(struct ksem *ksem, bool seen)
 
 	if (likely(seen))
 		plain_renounce(shared->object.sem, FUTEX_SHARED);
-	holder_end_wait(shared->record.holder);
+	own_record_end_wait(&shared->record, own_wait.counted);
 }
 
 int shared_take_back(struct ksem *ksem)
@@ -288,7 +324,8 @@ bool shared_is_present(struct ksem *ksem)
 
 /*
  * A record that is moved still counts the waiters, but others may have counted them off in the word. If the word then
- * has too many, they are counted off at once: the records tell how many there are.
+ * has too many, they are counted off at once: the records tell how many there are. Threads in a line whose entries
+ * others have taken out notice it themselves.
  */
 void shared_come_back(struct ksem *ksem)
 {
@@ -301,7 +338,7 @@ void shared_come_back(struct ksem *ksem)
 	moved = own_record_move(&shared->record);
 	if (!moved && !replace_record(shared))
 		own_record_set_none(&shared->record);
-	if (waiters > 0) {
+	if (waiters > 0 && !object_has_line(ksem)) {
 		plain_count_again(shared->object.sem, moved ? waiters : 0);
 		records_count_off_dead(&shared->records, shared->directory);
 	}
@@ -340,6 +377,20 @@ void shared_after_fork(struct ksem *ksem)
 	shared_of(ksem)->heir.holder = NULL;
 }
 
+/* All entries in the line are the parent's. */
+static void come_into_line(struct shared *shared)
+{
+	struct ksem *ksem = &shared->object.ksem;
+	struct own_wait *own = own_wait_of(ksem);
+
+	if (!object_has_line(ksem))
+		return;
+	if (shared_is_lost(ksem))
+		shared_lined_lose(shared_lined_of(ksem));
+	if (own)
+		lined_enter_again(ksem, own);
+}
+
 /* Makes the heir's record the child's. Without one, uses no record, and a dead word. */
 static void come_into_record(struct shared *shared)
 {
@@ -352,6 +403,7 @@ static void come_into_record(struct shared *shared)
 		shared->object.sem = &dead;
 	}
 	shared->heir.holder = NULL;
+	come_into_line(shared);
 }
 
 bool shared_is_lost(struct ksem *ksem)
@@ -373,7 +425,7 @@ bool shared_in_child(struct ksem *ksem, bool prepared, bool waiting, bool regist
 	if (word_is_orphan(word) && !waiting)
 		return true;
 	if (waiting && registered && !shared_is_lost(ksem)) {
-		own_wait.counted = own_record_begin_wait(&shared->record);
+		own_wait_of(ksem)->counted = own_record_begin_wait(&shared->record);
 		plain_add_waiter(shared->object.sem);
 	}
 	return false;

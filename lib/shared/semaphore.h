@@ -5,6 +5,8 @@
  * Callers tell such a semaphore from a private one by a bit of its address, or of its process's (KSEM_INLINE_PRIVATE).
  * They look at that bit first, and then use the page's word. <ksem/inline.h> calls the library.
  *
+ * If it has a line (lined.h), that is in the file, and the page's word is dead.
+ *
  * The word of the struct ksem itself is dead from the start. The rest of it counts the waiters of this process, and
  * says whether anything but waiters keeps the semaphore alive here (`orphan`). Both are in one word, so a waiter leaves
  * by one atomic operation, without a lock, and a fork's child finds no wait half counted. The last waiter of an orphan
@@ -16,6 +18,7 @@
 #include "object/object.h"
 #include "shared/file.h"
 #include "shared/own_record.h"
+#include "shared/lined.h"
 #include "shared/records.h"
 
 struct shared {
@@ -38,6 +41,12 @@ struct shared {
 };
 
 _Static_assert(offsetof(struct shared, object) == 0, "it is such an object");
+
+/* One that has a line. */
+struct shared_with_line {
+	struct shared shared;
+	struct shared_lined lined;
+};
 
 static inline struct shared *shared_of(struct ksem *ksem)
 {
@@ -82,8 +91,11 @@ int shared_take_soon(struct ksem *ksem); /* as the operation */
 
 int shared_value(struct ksem *ksem, uint32_t *value);
 
-/* 0: value, and waiters that live, at one instant of the call; EINVAL. */
-int shared_snapshot(struct ksem *ksem, uint32_t *value, uint32_t *waiters);
+/* Value, waiters that live, limit, order and flags, at one instant of the call. EINVAL: it is dead. */
+int shared_describe(struct ksem *ksem, struct ksem_info *info);
+
+/* Can nothing be posted or taken any more? */
+bool shared_is_dead(struct ksem *ksem);
 
 /* The number of living waiters. */
 uint32_t shared_waiters(struct ksem *ksem);

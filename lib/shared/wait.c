@@ -48,22 +48,28 @@ static int enter(struct waiter *waiter)
  */
 static bool be_present(struct ksem *ksem)
 {
-	if (unlikely(!shared_is_present(ksem))) {
-		fork_gate_enter();
-		pthread_mutex_lock(&object_ns(ksem)->lock);
-		place_need_record(object_ns(ksem), ksem);
-		pthread_mutex_unlock(&object_ns(ksem)->lock);
-		fork_gate_leave();
-		if (!shared_is_present(ksem))
-			return false;
-	}
+	if (likely(shared_is_present(ksem)))
+		return true;
+	fork_gate_enter();
+	pthread_mutex_lock(&object_ns(ksem)->lock);
+	place_need_record(object_ns(ksem), ksem);
+	pthread_mutex_unlock(&object_ns(ksem)->lock);
+	fork_gate_leave();
+	return shared_is_present(ksem);
+}
+
+/* Is the thread counted in a record of this process? */
+static bool be_counted(struct ksem *ksem)
+{
+	if (unlikely(!be_present(ksem)))
+		return false;
 	shared_count_again(ksem);
 	return true;
 }
 
 static int arm(struct waiter *waiter)
 {
-	return shared_arm(waiter->sem, waiter, be_present(waiter->sem));
+	return shared_arm(waiter->sem, waiter, be_counted(waiter->sem));
 }
 
 static int leave(struct waiter *waiter, bool give_up)
@@ -72,7 +78,7 @@ static int leave(struct waiter *waiter, bool give_up)
 	int left;
 
 	fork_settle(); /* a handler may have called _Fork() */
-	seen = be_present(waiter->sem);
+	seen = be_counted(waiter->sem);
 	rcu_enter();
 	left = shared_deregister(waiter->sem, give_up, seen);
 	own_wait.registered = left == EAGAIN;
@@ -87,7 +93,7 @@ static void renounce(struct waiter *waiter)
 	bool seen;
 
 	fork_settle(); /* as above */
-	seen = be_present(waiter->sem);
+	seen = be_counted(waiter->sem);
 	rcu_enter();
 	shared_renounce(waiter->sem, seen);
 	own_wait.registered = false;
@@ -107,6 +113,45 @@ static int kill_if_last(struct ksem *ksem)
 	pthread_mutex_unlock(&object_ns(ksem)->lock);
 	return error;
 }
+
+/* ---- With a line (lined.h). ---- */
+
+static int arm_in_line(struct waiter *waiter)
+{
+	be_present(waiter->sem); /* if that fails, others may take its entry out of the line */
+	return lined_arm(waiter);
+}
+
+static int leave_line(struct waiter *waiter, bool give_up)
+{
+	fork_settle(); /* as above */
+	be_present(waiter->sem);
+	return lined_leave(waiter, give_up);
+}
+
+static void renounce_line(struct waiter *waiter)
+{
+	fork_settle(); /* as above */
+	be_present(waiter->sem);
+	lined_renounce(waiter);
+}
+
+static const struct wait_policy policy_in_line = {lined_enter, arm_in_line, lined_sleep, leave_line, renounce_line};
+
+const struct semaphore_ops shared_lined_ops = {
+	.post = shared_lined_post,
+	.take = shared_lined_take,
+	.take_some = shared_lined_take_some,
+	.value = lined_value,
+	.take_soon = shared_lined_take,
+	.policy = &policy_in_line,
+	.waits_for_many = true,
+	.waiters = shared_lined_waiters,
+	.kill = kill_if_last,
+	.shut_down = lined_shut_down,
+	.set_limit = lined_set_limit,
+	.metrics = lined_tell_metrics,
+};
 
 const struct semaphore_ops shared_semaphore_ops = {
 	.post = shared_post,

@@ -107,9 +107,6 @@ static inline int feature_teardown(void **state)
 #define lifo_test(test)        both_ways(test, KSEM_LIFO)
 #define order_test(test)       barging_test(test), fifo_test(test), lifo_test(test)
 
-/* As cmocka's; nothing in a shared namespace, where semaphores with attributes are ENOTSUP. */
-#define RUN_FEATURES(tests) (getenv("KSEM_TEST_SHARED") ? 0 : cmocka_run_group_tests(tests, NULL, NULL))
-
 /* ---- Threads that wait. ---- */
 
 struct waiting {

@@ -159,6 +159,8 @@ static void a_handler_may_fork_where_its_thread_waits(void **state)
 	struct waiting w = {.feature = f, .count = 2}, other;
 	int status;
 
+	if (f->world->dir)
+		SKIP("a fork's child shares the waiters of other processes");
 	subject = f;
 	atomic_store(&forked, -1);
 	handle(fork_and_post_in_the_child, SA_RESTART);
@@ -203,5 +205,5 @@ int main(void)
 		order_test(post_from_a_handler_with_metrics),
 	};
 
-	return RUN_FEATURES(tests);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -205,5 +205,5 @@ int main(void)
 		order_test(beside_posts_and_takes_no_permit_is_lost),
 	};
 
-	return RUN_FEATURES(tests);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

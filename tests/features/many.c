@@ -283,5 +283,5 @@ int main(void)
 		order_test(a_crowd_that_wants_different_numbers_comes_through),
 	};
 
-	return RUN_FEATURES(tests);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

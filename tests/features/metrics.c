@@ -156,5 +156,5 @@ int main(void)
 		order_test(it_tells_why_waits_got_nothing),
 	};
 
-	return RUN_FEATURES(tests);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -715,5 +715,5 @@ int main(void)
 		any_order(the_cost_of_a_cancel_does_not_grow_with_the_waits),
 	};
 
-	return RUN_FEATURES(tests);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,6 +15,7 @@
 #include "wait/direct.h"
 #include "shared/semaphore.h"
 
+static const struct semaphore_ops *const no_ops[OBJECT_ORDERS];
 static struct page *pages[SEMAPHORES];
 static struct plain *plains[SEMAPHORES]; /* in them; NULL: freed */
 static struct ksem *ksems[SEMAPHORES];
@@ -30,7 +31,7 @@ static void enter(unsigned which)
 	struct shared *shared = memory_alloc(sizeof(*shared), _Alignof(struct shared));
 	struct reclaim old = RECLAIM_NONE;
 
-	object_elsewhere_init(&shared->object, NULL, NULL, &(struct ksem_cred){0, 0}, false, 0600, id_of(which));
+	object_elsewhere_init(&shared->object, NULL, no_ops, &(struct ksem_cred){0, 0}, false, 0600, id_of(which));
 	shared->page = pages[which];
 	shared->object.sem = &pages[which]->sem;
 	if (ids_reserve(&ids, &old))

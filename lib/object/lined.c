@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Semaphores with a line: see lined.h.
+ *
+ * A call that works on the line stands in a read section, which keeps the line's memory until the call is through. A
+ * thread that waits is counted in the object's own word instead (object.h).
+ */
+#include "object/lined.h"
+
+#include <errno.h>
+
+#include "base/rcu.h"
+#include "object/own_wait.h"
+#include "os/clock.h"
+
+void lined_give(struct lined *lined, struct ksem *ksem)
+{
+	struct semaphore_cold *cold = semaphore_cold(&ksem->sem);
+
+	semaphore_kill(&ksem->sem);
+	cold->instead = lined;
+	/* relaxed: nobody sees it until it is published */
+	store_rlx(&cold->owners_byte, load_rlx(&cold->owners_byte) | OBJECT_HAS_LINE);
+}
+
+/* Evaluates a call on the view of a semaphore's line. */
+#define WITH_LINE(ksem, call)                                   \
+	__extension__({                                         \
+		struct line_view *view = &lined_of(ksem)->view; \
+		int result_;                                    \
+                                                                \
+		rcu_enter();                                    \
+		result_ = (call);                               \
+		rcu_leave();                                    \
+		result_;                                        \
+	})
+
+int lined_post(struct ksem *ksem, uint32_t n)
+{
+	return WITH_LINE(ksem, n == 1 && line_post_one(view) ? 0 : line_post(view, n));
+}
+
+int lined_take(struct ksem *ksem)
+{
+	return WITH_LINE(ksem, line_take_one(view) ? 0 : line_try(view, 1));
+}
+
+int lined_take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took)
+{
+	if (line_never(&lined_of(ksem)->view, most))
+		return EINVAL;
+	*took = most;
+	return least == most ? WITH_LINE(ksem, line_try(view, most)) : WITH_LINE(ksem, line_try_upto(view, most, took));
+}
+
+int lined_value(struct ksem *ksem, uint32_t *value)
+{
+	return WITH_LINE(ksem, line_value(view, value));
+}
+
+static int64_t nanoseconds(void)
+{
+	struct timespec now = clock_now(CLOCK_MONOTONIC);
+
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static void raise_to(atomic(uint64_t) *most, uint64_t value)
+{
+	uint64_t was = load_rlx(most); /* relaxed: a number to show, as are all metrics */
+
+	while (was < value && !cas_rlx(most, &was, value)) /* relaxed: as above */
+		;
+}
+
+/* A wait ended so, that began then. */
+static void measure(struct lined_metrics *metrics, int64_t begun, int error)
+{
+	uint64_t ns = (uint64_t)(nanoseconds() - begun);
+	atomic(uint64_t) *why = error == ETIMEDOUT ? &metrics->timeouts :
+				error == EINTR     ? &metrics->interrupts :
+				error == ECANCELED ? &metrics->cancels :
+				error == ESHUTDOWN ? &metrics->shutdowns :
+						     NULL;
+
+	/* relaxed: numbers to show, all of these */
+	fetch_add_rlx(&metrics->waits, 1); /* relaxed: as above */
+	if (why)
+		fetch_add_rlx(why, 1);        /* relaxed: as above */
+	fetch_add_rlx(&metrics->wait_ns, ns); /* relaxed: as above */
+	raise_to(&metrics->wait_max_ns, ns);
+	fetch_add_rlx(&metrics->histogram[ns ? 63 - __builtin_clzll(ns) : 0], 1); /* relaxed: as above */
+}
+
+static void note_waiters(struct lined *lined)
+{
+	uint32_t now = line_waiters(&lined->view);
+	uint32_t most = load_rlx(&lined->metrics->waiters_max); /* relaxed: a number to show */
+
+	while (most < now && !cas_rlx(&lined->metrics->waiters_max, &most, now)) /* relaxed: as above */
+		;
+}
+
+static void begin_measuring(struct lined *lined)
+{
+	if (likely(!lined->metrics))
+		return;
+	own_wait.begun = nanoseconds();
+	note_waiters(lined);
+}
+
+/* One fewer keeps the semaphore in this process. In a read section. */
+static void leave_lined(struct waiter *waiter)
+{
+	waiter->last = object_leave(waiter->sem);
+	if (!waiter->last)
+		own_wait.ksem = NULL;
+}
+
+/* In line, or, where no entry is free, at the door (own_wait.slot 0): EAGAIN for both. */
+static int enter_line(struct lined *lined, struct own_wait *own)
+{
+	uint32_t holder = load_rlx(&lined->holder); /* relaxed: a number */
+	uint32_t slot;
+	bool full;
+	int error = line_enter(&lined->view, own->want, holder, &slot, &full);
+
+	own->slot = error == EAGAIN ? slot : 0;
+	return error == ENOMEM ? EAGAIN : error;
+}
+
+void lined_enter_again(struct ksem *ksem, struct own_wait *own)
+{
+	own->took = enter_line(lined_of(ksem), own) == 0; /* other answers come again, when the thread wakes */
+}
+
+int lined_enter(struct waiter *waiter)
+{
+	int error = object_enter(waiter->sem);
+
+	if (error)
+		return error;
+	own_wait.ksem = waiter->sem;
+	own_wait.want = waiter->want;
+	error = enter_line(lined_of(waiter->sem), &own_wait);
+	if (error == EAGAIN)
+		begin_measuring(lined_of(waiter->sem));
+	else
+		leave_lined(waiter);
+	return error;
+}
+
+static int arm_one_of_several(struct waiter *waiter)
+{
+	struct line_view *view = &lined_of(waiter->sem)->view;
+	uint32_t slot = own_wait.slot;
+	struct futex_place place;
+
+	if (waiter->why == EAGAIN)
+		line_look(view);
+	if (slot ? !line_bed(view, slot, &place) : !line_bed_at_door(view, waiter->want, &place))
+		return EAGAIN;
+	waiter->signal = (struct signal){.word = place.word, .expected = place.expected, .scope = place.scope};
+	waiter->signal.looks = line_next_look(view, slot, &waiter->signal.look);
+	return 0;
+}
+
+int lined_arm(struct waiter *waiter)
+{
+	if (waiter->several)
+		return arm_one_of_several(waiter);
+	return own_wait.slot && line_spin(&lined_of(waiter->sem)->view, own_wait.slot) ? EAGAIN : 0;
+}
+
+int lined_sleep(struct waiter *waiter)
+{
+	struct line_view *view = &lined_of(waiter->sem)->view;
+
+	return own_wait.slot ? line_sleep(view, own_wait.slot, waiter->deadline) :
+			       line_sleep_at_door(view, waiter->want, waiter->deadline);
+}
+
+/* Nobody but the thread itself serves it there. */
+static int leave_door(struct waiter *waiter, bool give_up)
+{
+	struct line_view *view = &lined_of(waiter->sem)->view;
+	int error;
+
+	if (!give_up)
+		return enter_line(lined_of(waiter->sem), &own_wait);
+	error = line_try(view, waiter->want);
+	if (error != EAGAIN)
+		return error;
+	return line_is_shut(view) ? ESHUTDOWN : ECANCELED;
+}
+
+/* In a read section. */
+static int leave_line(struct waiter *waiter, bool give_up)
+{
+	int left;
+
+	if (unlikely(own_wait.took)) {
+		own_wait.took = false;
+		return 0;
+	}
+	if (!own_wait.slot)
+		return leave_door(waiter, give_up);
+	left = line_leave(&lined_of(waiter->sem)->view, own_wait.slot, give_up);
+	if (left != EAGAIN)
+		own_wait.slot = 0;
+	return left;
+}
+
+int lined_leave(struct waiter *waiter, bool give_up)
+{
+	struct lined *lined = lined_of(waiter->sem);
+	int left;
+
+	rcu_enter();
+	left = leave_line(waiter, give_up);
+	if (left != EAGAIN) {
+		if (unlikely(lined->metrics) && !(waiter->several && left == ECANCELED)) /* then it counts elsewhere */
+			measure(lined->metrics, own_wait.begun, left == ECANCELED ? waiter->why : left);
+		leave_lined(waiter);
+	}
+	rcu_leave();
+	return left;
+}
+
+void lined_renounce(struct waiter *waiter)
+{
+	struct line_view *view = &lined_of(waiter->sem)->view;
+
+	rcu_enter();
+	if (unlikely(own_wait.took))
+		line_post(view, own_wait.want);
+	else
+		line_renounce(view, own_wait.slot);
+	own_wait.took = false;
+	own_wait.slot = 0;
+	leave_lined(waiter);
+	rcu_leave();
+}
+
+/* ---- The rest ---- */
+
+uint32_t lined_waiters(struct ksem *ksem)
+{
+	return line_waiters(&lined_of(ksem)->view);
+}
+
+int lined_kill(struct ksem *ksem)
+{
+	return WITH_LINE(ksem, line_kill(view));
+}
+
+int lined_shut_down(struct ksem *ksem)
+{
+	uint32_t value;
+	int error = WITH_LINE(ksem, line_value(view, &value)); /* EINVAL: dead */
+
+	if (error)
+		return error;
+	return WITH_LINE(ksem, (line_shutdown(view), 0));
+}
+
+int lined_set_limit(struct ksem *ksem, uint32_t limit)
+{
+	struct lined *lined = lined_of(ksem);
+	uint32_t value;
+	int error = WITH_LINE(ksem, line_value(view, &value)); /* EINVAL: dead */
+
+	if (error)
+		return error;
+	if (!lined->attributes.limited || limit > attributes_highest(lined->attributes.order))
+		return EINVAL;
+	return WITH_LINE(ksem, (line_set_limit(view, limit), 0));
+}
+
+int lined_view(struct ksem *ksem, struct line_view **view)
+{
+	*view = &lined_of(ksem)->view;
+	return 0;
+}
+
+int64_t lined_begin_queued(struct ksem *ksem)
+{
+	struct lined *lined = lined_of(ksem);
+
+	if (likely(!lined->metrics))
+		return 0;
+	note_waiters(lined);
+	return nanoseconds();
+}
+
+void lined_end_queued(struct ksem *ksem, int64_t begun, int error)
+{
+	measure(lined_of(ksem)->metrics, begun, error);
+}
+
+/* relaxed: all numbers to show */
+int lined_tell_metrics(struct ksem *ksem, struct ksem_metrics *shown)
+{
+	const struct lined_metrics *metrics = lined_of(ksem)->metrics;
+
+	if (!metrics)
+		return ENOTSUP;
+	*shown = (struct ksem_metrics){
+		.waits = load_rlx(&metrics->waits),             /* relaxed: as above, all of these */
+		.timeouts = load_rlx(&metrics->timeouts),       /* relaxed: as above */
+		.interrupts = load_rlx(&metrics->interrupts),   /* relaxed: as above */
+		.cancels = load_rlx(&metrics->cancels),         /* relaxed: as above */
+		.shutdowns = load_rlx(&metrics->shutdowns),     /* relaxed: as above */
+		.wait_ns = load_rlx(&metrics->wait_ns),         /* relaxed: as above */
+		.wait_max_ns = load_rlx(&metrics->wait_max_ns), /* relaxed: as above */
+		.waiters_max = load_rlx(&metrics->waiters_max), /* relaxed: as above */
+	};
+	for (unsigned i = 0; i < 64; i++)
+		shown->histogram[i] = load_rlx(&metrics->histogram[i]); /* relaxed: as above */
+	return 0;
+}
+
+int lined_describe(struct ksem *ksem, struct ksem_info *info)
+{
+	struct lined *lined = lined_of(ksem);
+	int error = WITH_LINE(ksem, line_value(view, &info->value));
+
+	if (error)
+		return error;
+	info->waiters = line_waiters(&lined->view);
+	info->limit = line_limit(&lined->view);
+	info->order = lined->attributes.order;
+	info->flags = lined->attributes.flags | (line_is_shut(&lined->view) ? KSEM_SHUTDOWN : 0);
+	return 0;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A semaphore with a line: one that was made with other than the default attributes. Where the line is depends on its
+ * kind (private/lined.h, shared/lined.h); what is done with it doesn't.
+ */
+#ifndef KSEM_OBJECT_LINED_H
+#define KSEM_OBJECT_LINED_H
+
+#include "line/line.h"
+#include "object/kind.h"
+#include "object/making.h"
+#include "object/metrics.h"
+
+struct own_wait;
+
+struct lined {
+	struct line_view view;
+	struct attributes attributes;  /* constant */
+	struct lined_metrics *metrics; /* constant; NULL: not measured */
+	atomic(uint32_t) holder;       /* atomic: whose entries those of this OS process are (struct line_hooks) */
+};
+
+static inline struct lined *lined_of(const struct ksem *ksem)
+{
+	return semaphore_cold(&ksem->sem)->instead;
+}
+
+/* Gives it to a semaphore that was initialized, and that nobody sees yet. */
+void lined_give(struct lined *lined, struct ksem *ksem);
+
+/* As the operations (kind.h). */
+int lined_post(struct ksem *ksem, uint32_t n);
+int lined_take(struct ksem *ksem);
+int lined_take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took);
+int lined_value(struct ksem *ksem, uint32_t *value);
+uint32_t lined_waiters(struct ksem *ksem);
+int lined_kill(struct ksem *ksem);
+int lined_shut_down(struct ksem *ksem);
+int lined_set_limit(struct ksem *ksem, uint32_t limit);
+int lined_view(struct ksem *ksem, struct line_view **view);
+int64_t lined_begin_queued(struct ksem *ksem);
+void lined_end_queued(struct ksem *ksem, int64_t begun, int error);
+int lined_tell_metrics(struct ksem *ksem, struct ksem_metrics *shown);
+
+/* A waiter's steps (wait/waiter.h). */
+int lined_enter(struct waiter *waiter);
+int lined_arm(struct waiter *waiter);
+int lined_sleep(struct waiter *waiter);
+int lined_leave(struct waiter *waiter, bool give_up);
+void lined_renounce(struct waiter *waiter);
+
+/*
+ * In a fork's child whose thread waits, and whose parent the entry belongs to: gets in line for itself, or takes. The
+ * thread may sleep on the parent's entry until it looks by itself.
+ */
+void lined_enter_again(struct ksem *ksem, struct own_wait *own);
+
+/* Fills in value, waiters, limit, order and flags. EINVAL: it is dead. */
+int lined_describe(struct ksem *ksem, struct ksem_info *info);
+
+#endif

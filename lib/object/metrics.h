@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How threads waited for a semaphore with a line. Some may be in a file (shared/page.h).
+ */
+#ifndef KSEM_OBJECT_METRICS_H
+#define KSEM_OBJECT_METRICS_H
+
+#include <stdint.h>
+
+#include "base/atomic.h"
+
+/* Atomic, all of them: numbers to show. */
+struct lined_metrics {
+	atomic(uint64_t) waits, timeouts, interrupts, cancels, shutdowns, wait_ns, wait_max_ns;
+	atomic(uint32_t) waiters_max, unused;
+	atomic(uint64_t) histogram[64];
+};
+
+#endif

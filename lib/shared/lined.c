@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Shared semaphores with a line: see lined.h.
+ */
+#include "shared/lined.h"
+
+#include <errno.h>
+
+#include "line/entries.h"
+
+static bool gone(void *context, uint32_t holder)
+{
+	const struct shared_lined *lined = context;
+
+	return records_is_gone(lined->records, lined->directory, holder);
+}
+
+static const struct line_hooks hooks = {.gone = gone};
+
+int shared_lined_init(struct shared_lined *lined, struct records *records, const struct directory *directory,
+		      const struct attributes *attributes)
+{
+	struct page *file = records_map(records);
+	struct page_line *line;
+
+	if (!file)
+		return ENOMEM;
+	line = (struct page_line *)((char *)file + PAGE_LINE_AT);
+	lined->lined.attributes = *attributes;
+	lined->lined.metrics = attributes->flags & KSEM_METRICS ? &line->metrics : NULL;
+	lined->records = records;
+	lined->directory = directory;
+	line_view_init(&lined->lined.view, &line->line, FUTEX_SHARED, &hooks, lined);
+	line_map(&lined->lined.view, line->entries);
+	return 0;
+}
+
+void shared_lined_enter(struct shared_lined *lined, const struct record *record)
+{
+	records_renumber(record);
+	store_rlx(&lined->lined.holder, records_number(record)); /* relaxed: a number; entries publish it */
+}
+
+void shared_lined_lose(struct shared_lined *lined)
+{
+	static struct line dead = {.word = {.low = LINE_DEAD}};
+
+	lined->lined.view.line = &dead;
+}
+
+bool shared_lined_is_dead(const struct shared_lined *lined)
+{
+	uint32_t value;
+
+	return line_value(&lined->lined.view, &value) != 0;
+}
+
+/* Has the line look for the dead, if there may be some. False: nothing can have changed. */
+static bool look_for_dead(struct ksem *ksem)
+{
+	struct line_view *view = &lined_of(ksem)->view;
+
+	if (line_waiters(view) == 0)
+		return false;
+	line_look(view);
+	return true;
+}
+
+int shared_lined_post(struct ksem *ksem, uint32_t n)
+{
+	int error = lined_post(ksem, n);
+
+	look_for_dead(ksem);
+	return error;
+}
+
+int shared_lined_take(struct ksem *ksem)
+{
+	int error = lined_take(ksem);
+
+	return error == EAGAIN && look_for_dead(ksem) ? lined_take(ksem) : error;
+}
+
+int shared_lined_take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took)
+{
+	int error = lined_take_some(ksem, least, most, took);
+
+	return error == EAGAIN && look_for_dead(ksem) ? lined_take_some(ksem, least, most, took) : error;
+}
+
+uint32_t shared_lined_waiters(struct ksem *ksem)
+{
+	line_reap(&lined_of(ksem)->view);
+	return lined_waiters(ksem);
+}
+
+int shared_lined_kill(struct shared_lined *lined)
+{
+	line_reap(&lined->lined.view);
+	return line_kill(&lined->lined.view);
+}
+
+int shared_lined_describe(struct ksem *ksem, struct ksem_info *info)
+{
+	line_reap(&lined_of(ksem)->view);
+	return lined_describe(ksem, info);
+}
+
+/* How many of the entries that a copy has are in line, and not of dead processes. */
+static uint32_t count_living(struct records *records, const struct directory *directory, const struct file *file)
+{
+	size_t count = (file->line_bytes - offsetof(struct page_line, entries)) / sizeof(struct line_entry);
+	uint32_t living = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct line_entry *entry = &file->line->entries[i];
+
+		/* relaxed: of a copy */
+		living += state_of(load_rlx(&entry->state)) == ENTRY_WAIT &&              /* relaxed: as above */
+			  !records_is_gone(records, directory, load_rlx(&entry->holder)); /* relaxed: as above */
+	}
+	return living;
+}
+
+void shared_lined_describe_copy(struct records *records, const struct directory *directory, const struct file *file,
+				struct ksem_info *info)
+{
+	struct line_view view;
+	uint32_t waiters;
+
+	line_view_init(&view, &file->line->line, FUTEX_SHARED, NULL, NULL);
+	if (line_value(&view, &info->value))
+		info->value = 0;
+	waiters = line_waiters(&view);
+	info->waiters = waiters == 0 ? 0 : count_living(records, directory, file);
+	if (info->waiters > waiters)
+		info->waiters = waiters;
+	info->limit = line_limit(&view);
+	info->order = file->attributes.order;
+	info->flags = file->attributes.flags | (line_is_shut(&view) ? KSEM_SHUTDOWN : 0);
+}

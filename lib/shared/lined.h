@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A shared semaphore with a line (object/lined.h): one that was made with other than the default attributes.
+ *
+ * Where things are. The first page of its file has the header and records, as other shared semaphores have (page.h),
+ * and what the semaphore was made with. The page's own word is dead from the start, so sequences and the inline tries
+ * leave it alone. Behind it are further pages of records. From PAGE_LINE_AT to the end of the file is the line:
+ *
+ *   bytes                what
+ *   0 to 255             struct line: the word, the lists, the stack of free entries
+ *   256 to 1023          metrics
+ *   1024 to 4095         chunks 0 and 1 of entries. Up to here, memory is allocated before the file gets its name
+ *   4096 * 2^n ...       chunk n + 2. Its memory is allocated when the first of its entries is needed
+ *
+ * A process has all of the file mapped, by the mapping that records use, too (records_map). The kernel allocates the
+ * memory of a hole when a process first reads or writes there. If the file system is full, it kills the process by
+ * SIGBUS. So no process touches a chunk before it has asked the kernel to write to each of its pages (line/entries.c).
+ * It doesn't matter who is first, nor what the file says: each process asks once for each chunk. If the file system is
+ * full, a waiter finds no entry. It looks again every few milliseconds, and becomes a waiter as soon as there is room.
+ *
+ * Whose an entry is. An entry has a number that names a process's record, and says how often that record was taken. So
+ * the number of a process that has ended means no other process, even if the record has another owner by then
+ * (records_is_gone). The process has ended if nobody has its liveness lock (liveness.h).
+ *
+ * What is left if a process is killed, by where it was:
+ *
+ *   making: before the name    a file without a name. The kernel frees it
+ *   a post, a take             what one compare-and-swap makes of the word: all of it, or nothing
+ *   a post, before it serves   the permits are there, but waiters sleep. The next call finishes it; or a sleeper, since
+ *                              each wakes about once a second, and looks
+ *   inside an operation        the word names it. Whoever comes finishes it (line/help.h)
+ *   an entry claimed           the entry names the process. Who looks for the dead frees it
+ *   in line                    the same. A post may grant it first: the poster finds that nobody woke, and takes the
+ *                              permits back if the process has ended
+ *   granted, not yet away      the same; the permits go back to the line
+ *   away with its permits      they are lost, as with any semaphore without KSEM_UNDO
+ *   at the door                a sleeper less. Who frees an entry may wake nobody, and others look by themselves
+ *   shutdown, a new limit      the word says so, or not. Waiters are served as after a post
+ *   metrics                    a number may lack the wait
+ *
+ * Who looks for the dead: sleepers; a post or a take that finds waiters; stat and destroy. All but the last two do so
+ * at most once a second, all processes together (line_look).
+ *
+ * A process that closed the library's descriptors, or whose parent made it by _Fork() in a handler, has no liveness
+ * lock for a while. Others may take its entries out of the line meanwhile. Its threads notice that when they wake, and
+ * get in line again, at its end.
+ */
+#ifndef KSEM_SHARED_LINED_H
+#define KSEM_SHARED_LINED_H
+
+#include "object/lined.h"
+#include "shared/file.h"
+#include "shared/records.h"
+
+struct shared_lined {
+	struct lined lined;
+	struct records *records;           /* constant, as is directory: of the file */
+	const struct directory *directory; /* where the processes that have the file have their liveness */
+};
+
+/* Of a semaphore that has a line. */
+static inline struct shared_lined *shared_lined_of(const struct ksem *ksem)
+{
+	return (struct shared_lined *)lined_of(ksem);
+}
+
+/* For a file that is mapped; maps all of it. ENOMEM: it can't be mapped. */
+int shared_lined_init(struct shared_lined *lined, struct records *records, const struct directory *directory,
+		      const struct attributes *attributes);
+
+/* This process has that record from now on. */
+void shared_lined_enter(struct shared_lined *lined, const struct record *record);
+
+/* In a fork's child that has no record: calls see a dead line. */
+void shared_lined_lose(struct shared_lined *lined);
+
+bool shared_lined_is_dead(const struct shared_lined *lined);
+
+/* As the operations (object/kind.h). */
+int shared_lined_post(struct ksem *ksem, uint32_t n);
+int shared_lined_take(struct ksem *ksem);
+int shared_lined_take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took);
+uint32_t shared_lined_waiters(struct ksem *ksem);
+
+/* Makes it dead. EBUSY: somebody waits. */
+int shared_lined_kill(struct shared_lined *lined);
+
+/* Value, waiters that live, limit, order, flags. EINVAL: it is dead. */
+int shared_lined_describe(struct ksem *ksem, struct ksem_info *info);
+
+/* The same of a copy of a file. */
+void shared_lined_describe_copy(struct records *records, const struct directory *directory, const struct file *file,
+				struct ksem_info *info);
+
+#endif

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Semaphores with an order, a limit or metrics, in a namespace that OS processes share: what holds between processes,
+ * and when one of them is killed, executes another program, closes the library's descriptors, or writes nonsense.
+ * (features/: what holds in any namespace.)
+ */
+#include "sharing.h"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#define ATTR(...) (&(const struct ksem_attr){.size = sizeof(struct ksem_attr), __VA_ARGS__})
+
+struct board {
+	atomic(unsigned) order; /* how many waits have ended */
+	atomic(unsigned) closed;
+};
+
+#define board ((struct board *)board_page)
+
+static struct world world;
+static ksem_id_t id;
+static unsigned want;
+
+static void make(const struct ksem_attr *attr, unsigned value)
+{
+	world = enter();
+	OK(ksem_open_attr(world.proc, "/line", O_CREAT | O_EXCL, 0600, attr, value, &id));
+}
+
+static int wait_for(unsigned count)
+{
+	struct timespec until = in_ms(CLOCK_MONOTONIC, PATIENCE);
+
+	return ksem_wait_many(world.proc, id, count, CLOCK_MONOTONIC, &until);
+}
+
+/* By a child, which inherits what its parent has. */
+static void wait_for_wanted(void)
+{
+	MUST(wait_for(want) == 0);
+	fetch_add_seq(&board->order, 1);
+}
+
+/* Another process that waits for so many, behind those that wait. */
+static pid_t start_waiter(unsigned count)
+{
+	unsigned before = info_of(world.proc, id).waiters;
+	pid_t child;
+
+	want = count;
+	child = start_process(wait_for_wanted);
+	until_waiting(world.proc, id, before + 1);
+	return child;
+}
+
+static void open_in_other_world(void)
+{
+	world = enter();
+	MUST(ksem_open(world.proc, "/line", 0, 0, 0, &id) == 0);
+}
+
+/* ---- Among the living. ---- */
+
+static void fifo_serves_processes_in_the_order_of_waiting(void **state)
+{
+	pid_t waiters[4];
+
+	(void)state;
+	make(ATTR(.order = KSEM_FIFO, .limit = 10), 0);
+	for (unsigned i = 0; i < 4; i++)
+		waiters[i] = start_waiter(1 + i % 2);
+	for (unsigned i = 0; i < 4; i++) {
+		FAILS(EAGAIN, ksem_trywait(world.proc, id));
+		OK(ksem_post_many(world.proc, id, 1 + i % 2));
+		must_end_well(waiters[i]);
+		assert_int_equal(load_seq(&board->order), i + 1);
+	}
+	world_end(&world);
+}
+
+static void lifo_serves_the_latest_process_first(void **state)
+{
+	pid_t waiters[4];
+
+	(void)state;
+	make(ATTR(.order = KSEM_LIFO), 0);
+	for (unsigned i = 0; i < 4; i++)
+		waiters[i] = start_waiter(1);
+	for (unsigned i = 4; i-- > 0;) {
+		OK(ksem_post(world.proc, id));
+		must_end_well(waiters[i]);
+	}
+	world_end(&world);
+}
+
+static void change_limit_and_shut_down(void)
+{
+	open_in_other_world();
+	MUST(ksem_set_limit(world.proc, id, 5) == 0);
+	MUST(ksem_shutdown(world.proc, id) == 0);
+}
+
+static void wait_until_shut_down(void)
+{
+	MUST(wait_for(9) == ESHUTDOWN);
+}
+
+static void limit_and_shutdown_reach_all_processes(void **state)
+{
+	struct ksem_info info;
+	pid_t waiter;
+
+	(void)state;
+	make(ATTR(.limit = 10), 8);
+	waiter = start_process(wait_until_shut_down);
+	until_waiting(world.proc, id, 1);
+	must_end_well(start_process(change_limit_and_shut_down));
+	must_end_well(waiter);
+	info = info_of(world.proc, id);
+	assert_int_equal(info.limit, 5);
+	assert_int_equal(info.value, 3);
+	assert_int_equal(info.flags, KSEM_SHUTDOWN);
+	FAILS(ESHUTDOWN, wait_for(4));
+	FAILS(EOVERFLOW, ksem_post_many(world.proc, id, 3));
+	world_end(&world);
+}
+
+static int look_at_line(const struct ksem_info *info, void *arg)
+{
+	if (strcmp(info->name, "/line") == 0)
+		*(struct ksem_info *)arg = *info;
+	return 0;
+}
+
+/* By a process that hasn't got it, from a copy of the file. */
+static void others_see_order_limit_and_living_waiters(void **state)
+{
+	struct world other;
+	struct ksem_info info = {.value = 99};
+	pid_t waiters[3];
+
+	(void)state;
+	make(ATTR(.order = KSEM_FIFO, .limit = 10, .flags = KSEM_METRICS), 2);
+	for (unsigned i = 0; i < 3; i++)
+		waiters[i] = start_waiter(5);
+	other = enter();
+	OK(ksem_close(world.proc, id)); /* the children have it */
+	kill_and_reap(waiters[1]);
+	OK(ksem_ns_foreach(other.ns, look_at_line, &info));
+	assert_int_equal(info.value, 2);
+	assert_int_equal(info.limit, 10);
+	assert_int_equal(info.order, KSEM_FIFO);
+	assert_int_equal(info.flags, KSEM_METRICS);
+	assert_int_equal(info.waiters, 2);
+	assert_int_equal(info.refs, 2);
+	kill_and_reap(waiters[0]);
+	kill_and_reap(waiters[2]);
+	OK(ksem_unlink(world.proc, "/line"));
+	world_end(&other);
+	world_end(&world);
+}
+
+static void wait_and_be_measured(void)
+{
+	open_in_other_world();
+	MUST(ksem_wait(world.proc, id) == 0);
+}
+
+static void metrics_are_of_all_processes(void **state)
+{
+	struct ksem_metrics metrics = {.size = sizeof(metrics)};
+	pid_t waiter;
+
+	(void)state;
+	make(ATTR(.flags = KSEM_METRICS), 0);
+	for (unsigned i = 1; i <= 3; i++) {
+		waiter = start_process(wait_and_be_measured);
+		until_waiting(world.proc, id, 1);
+		OK(ksem_post(world.proc, id));
+		must_end_well(waiter);
+		OK(ksem_metrics(world.proc, id, &metrics));
+		assert_int_equal(metrics.waits, i);
+		assert_int_equal(metrics.waiters_max, 1);
+	}
+	world_end(&world);
+}
+
+/* Nobody has it for a while; the map cache keeps its page. */
+static void it_is_found_again_as_it_was(void **state)
+{
+	unsigned got;
+
+	(void)state;
+	make(ATTR(.order = KSEM_FIFO, .limit = 10), 8);
+	OK(ksem_trywait_upto(world.proc, id, 3, &got));
+	OK(ksem_close(world.proc, id));
+	for (int i = 0; i < 3; i++) {
+		MUST(rename(path_of("/line"), strcat(strcpy((char[200]){0}, dir), "/moved")) == 0);
+		FAILS(ENOENT, ksem_open(world.proc, "/line", 0, 0, 0, &id));
+		OK(ksem_open(world.proc, "/moved", 0, 0, 0, &id));
+		assert_int_equal(value_of(world.proc, id), 5);
+		assert_int_equal(info_of(world.proc, id).limit, 10);
+		OK(ksem_trywait_many(world.proc, id, 5));
+		FAILS(EAGAIN, ksem_trywait(world.proc, id));
+		OK(ksem_post_many(world.proc, id, 5));
+		OK(ksem_close(world.proc, id));
+		MUST(rename(path_of("/moved"), strcat(strcpy((char[200]){0}, dir), "/line")) == 0);
+	}
+	OK(ksem_unlink(world.proc, "/line"));
+	FAILS(ENOENT, ksem_open(world.proc, "/line", 0, 0, 0, &id));
+	world_end(&world);
+}
+
+static void a_nameless_one_ends_with_its_last_process(void **state)
+{
+	pid_t waiter;
+
+	(void)state;
+	world = enter();
+	OK(ksem_init_attr(world.proc, ATTR(.order = KSEM_FIFO), 0, &id));
+	waiter = start_waiter(1);
+	FAILS(EBUSY, ksem_destroy(world.proc, id));
+	kill_and_reap(waiter);
+	OK(ksem_destroy(world.proc, id)); /* nobody waits who lives */
+	FAILS(EINVAL, ksem_post(world.proc, id));
+	world_end(&world);
+}
+
+/* ---- Beside the dead. ---- */
+
+static void a_dead_first_in_line_stops_nobody(void **state)
+{
+	pid_t first, behind;
+
+	(void)state;
+	make(ATTR(.order = KSEM_FIFO, .limit = 10), 0);
+	first = start_waiter(5);
+	behind = start_waiter(1);
+	OK(ksem_post(world.proc, id)); /* too few for the first */
+	assert_int_equal(load_seq(&board->order), 0);
+	kill_and_reap(first);
+	must_end_well(behind); /* by itself */
+	assert_int_equal(info_of(world.proc, id).waiters, 0);
+	world_end(&world);
+}
+
+/* Whoever finds too few permits for the dead looks, too, without a sleeper. */
+static void a_try_passes_over_the_dead(void **state)
+{
+	pid_t first;
+	int error = EAGAIN;
+
+	(void)state;
+	make(ATTR(.order = KSEM_FIFO, .limit = 10), 0);
+	first = start_waiter(5);
+	OK(ksem_post_many(world.proc, id, 3));
+	FAILS(EAGAIN, ksem_trywait(world.proc, id));
+	kill_and_reap(first);
+	for (int ms = 0; ms < 2000 && error == EAGAIN; ms++) {
+		error = ksem_trywait(world.proc, id);
+		sleep_ms(1);
+	}
+	OK(error);
+	assert_int_equal(value_of(world.proc, id), 2);
+	world_end(&world);
+}
+
+static void what_is_granted_to_the_dead_comes_back(void **state)
+{
+	(void)state;
+	for (unsigned order = KSEM_BARGING; order <= KSEM_LIFO; order++) {
+		pid_t stopped;
+		int status;
+
+		make(ATTR(.order = order, .limit = 10), 0);
+		stopped = start_waiter(2);
+		until_asleep(world.proc, id, 1);
+		OK(kill(stopped, SIGSTOP));
+		MUST(waitpid(stopped, &status, WUNTRACED) == stopped && WIFSTOPPED(status));
+		OK(ksem_post_many(world.proc, id, 2)); /* the stopped one has them */
+		assert_int_equal(value_of(world.proc, id), 0);
+		assert_int_equal(info_of(world.proc, id).waiters, 0);
+		kill_and_reap(stopped);
+		OK(wait_for(2)); /* by itself */
+		OK(ksem_post_many(world.proc, id, 10));
+		assert_int_equal(value_of(world.proc, id), 10);
+		OK(ksem_unlink(world.proc, "/line"));
+		world_end(&world);
+	}
+}
+
+static void *wait_in_thread(void *arg)
+{
+	(void)arg;
+	wait_for_wanted();
+	return NULL;
+}
+
+static void wait_in_a_thread_and_exec(void)
+{
+	open_in_other_world();
+	start(wait_in_thread, NULL);
+	until_waiting(world.proc, id, 1);
+	execlp("sleep", "sleep", "100", (char *)NULL);
+	_exit(1);
+}
+
+static void who_executes_another_program_waits_no_more(void **state)
+{
+	pid_t first, behind;
+
+	(void)state;
+	make(ATTR(.order = KSEM_FIFO, .limit = 10), 0);
+	want = 5;
+	first = start_process(wait_in_a_thread_and_exec);
+	for (int ms = 0; info_of(world.proc, id).waiters != 0 || load_seq(&board->order) != 0 || ms == 0; ms++) {
+		MUST(ms < PATIENCE);
+		sleep_ms(1);
+	}
+	behind = start_waiter(1);
+	OK(ksem_post(world.proc, id));
+	must_end_well(behind);
+	kill_and_reap(first);
+	world_end(&world);
+}
+
+/* A record that the dead had, and its place in the line, aren't mixed up with those of who comes next. */
+static void a_record_that_is_used_again_is_of_the_living(void **state)
+{
+	(void)state;
+	make(ATTR(.order = KSEM_FIFO, .limit = 10), 0);
+	for (int i = 0; i < 300; i++) {
+		pid_t dead = start_waiter(1), alive;
+
+		kill_and_reap(dead);
+		alive = start_waiter(1);
+		assert_int_equal(info_of(world.proc, id).waiters, 1);
+		OK(ksem_post(world.proc, id));
+		must_end_well(alive);
+		assert_int_equal(value_of(world.proc, id), 0);
+	}
+	world_end(&world);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		board_test(fifo_serves_processes_in_the_order_of_waiting),
+		board_test(lifo_serves_the_latest_process_first),
+		board_test(limit_and_shutdown_reach_all_processes),
+		board_test(others_see_order_limit_and_living_waiters),
+		board_test(metrics_are_of_all_processes),
+		board_test(it_is_found_again_as_it_was),
+		board_test(a_nameless_one_ends_with_its_last_process),
+		board_test(a_dead_first_in_line_stops_nobody),
+		board_test(a_try_passes_over_the_dead),
+		board_test(what_is_granted_to_the_dead_comes_back),
+		board_test(who_executes_another_program_waits_no_more),
+		board_test(a_record_that_is_used_again_is_of_the_living),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
