@@ -537,7 +537,7 @@ static void *wait_and_fork(void *arg)
 		return NULL;
 	MUST(w->error == EINTR);
 	for (unsigned i = 0; i < 3; i++)
-		MUST(info_of(s->proc, s->ids[i]).waiters == 0);
+		until_waiting(s->proc, s->ids[i], 0); /* a shared one is the parent's, too, whose wait ends as well */
 	MUST(ksem_post(s->proc, s->ids[1]) == 0);
 	MUST(ksem_wait_any(s->proc, s->ids, 3, CLOCK_MONOTONIC, NULL, &w->which) == 0 && w->which == 1);
 	for (unsigned i = 0; i < 3; i++)
