@@ -230,8 +230,10 @@ static void mind(struct books *books, struct ksem *sem, int listener, const sigs
 		owing = bury(books) || owing;
 		moments = books->pause ? moments + 1 : 0;
 		books->pause = owing && moments < PAUSE;
-		if (books->pause && books_settle(books, sem))
-			owing = books->pause = false;
+		if (books->pause && books_settle(books, sem)) {
+			owing = false;
+			books->pause = false;
+		}
 	} while (signal != SIGTERM && signal != SIGINT);
 	books->pause = false;
 }

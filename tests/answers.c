@@ -87,6 +87,10 @@ ANSWER(ksem_trywait_upto, (struct ksem_proc * proc, ksem_id_t id, unsigned int c
        (proc, id, count, got))
 ANSWER(ksem_trywait_any, (struct ksem_proc * proc, const ksem_id_t *ids, unsigned int n, unsigned int *which),
        (proc, ids, n, which))
+ANSWER(ksem_wait_any,
+       (struct ksem_proc * proc, const ksem_id_t *ids, unsigned int n, clockid_t clock, const struct timespec *deadline,
+	unsigned int *which),
+       (proc, ids, n, clock, deadline, which))
 ANSWER(ksem_pinned_trywait_many, (struct ksem * sem, unsigned int count), (sem, count))
 ANSWER(ksem_pinned_trywait_upto, (struct ksem * sem, unsigned int count, unsigned int *got), (sem, count, got))
 ANSWER(ksem_wait_many,

@@ -894,6 +894,14 @@ static void the_cost_of_a_cancel_does_not_grow_with_the_waits(void **state)
 	assert_true(tries > 0);
 }
 
+static void a_shared_semaphore_can_not_be_waited_for_so(void **state)
+{
+	struct queue *q = *state;
+
+	assert_int_equal(submit(q, 1, 7), ENOTSUP);
+	assert_int_equal(info_of(q->proc, q->id).waiters, 0);
+}
+
 #define queue_test(f, order) \
 	((struct CMUnitTest){#f " (" #order ")", f, queue_setup, queue_teardown, &(uint32_t){order}})
 #define any_order(f) queue_test(f, KSEM_BARGING), queue_test(f, KSEM_FIFO), queue_test(f, KSEM_LIFO)
@@ -938,5 +946,11 @@ int main(void)
 		any_order(the_cost_of_a_cancel_does_not_grow_with_the_waits),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	const struct CMUnitTest shared[] = {
+		any_order(a_shared_semaphore_can_not_be_waited_for_so),
+		any_order(the_descriptor_is_closed_by_exec),
+	};
+
+	return getenv("KSEM_TEST_SHARED") ? cmocka_run_group_tests(shared, NULL, NULL) :
+					    cmocka_run_group_tests(tests, NULL, NULL);
 }
