@@ -381,16 +381,8 @@ up:	/* the kernel takes it off one queue after another: what comes meanwhile cou
 	in_queue[2 * i + 1] = false;
 #endif
 look:	atomic { expected0 = 0; expected1 = 0 }
-#ifdef FIRST_ONLY
-	/* looks only at the semaphore on which the kernel says that it was woken */
-	if
-	:: any_is_due[2 * i + 1] && !give_up -> leave(1)
-	:: else -> leave(0); leave(1)
-	fi;
-#else
 	leave(0);
 	leave(1);
-#endif
 	if
 	:: has == NONE && !give_up -> goto again
 	:: else
