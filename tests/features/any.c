@@ -453,6 +453,7 @@ static void the_killed_take_one_permit_each_at_most(void **state)
 	struct several *s = *state;
 	struct board *board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct random random = random_new();
+	const struct ksem_attr *fair = ATTR(.order = KSEM_FIFO, .limit = LIMIT);
 	const unsigned permits = KILLS + 2;
 	pid_t children[5];
 	ksem_id_t ids[2];
@@ -461,8 +462,8 @@ static void the_killed_take_one_permit_each_at_most(void **state)
 	if (!s->world->dir)
 		SKIP("processes have no private namespace in common");
 	assert_true(board != MAP_FAILED);
-	OK(ksem_open(s->proc, "/0", O_CREAT, 0600, permits, &ids[0]));
-	OK(ksem_open(s->proc, "/1", O_CREAT, 0600, 0, &ids[1]));
+	OK(ksem_open_attr(s->proc, "/0", O_CREAT, 0600, s->list == LINED ? fair : NULL, permits, &ids[0]));
+	OK(ksem_open_attr(s->proc, "/1", O_CREAT, 0600, s->list == DEFAULT ? NULL : fair, 0, &ids[1]));
 	for (unsigned i = 0; i < 5; i++)
 		children[i] = start_roaming(s, board, i);
 	for (int i = 0; i < KILLS; i++) {
@@ -609,7 +610,6 @@ static void a_deadline_ends_it_on_either_clock(void **state)
 	((struct CMUnitTest){#f " (" #kind ")", f, several_setup, several_teardown, &(enum list){kind}})
 #define lined_test(f)   on_list(f, LINED)
 #define several_test(f) on_list(f, LINED), on_list(f, DEFAULT), on_list(f, MIXED)
-#define default_test(f) on_list(f, DEFAULT)
 
 int main(void)
 {
@@ -630,26 +630,7 @@ int main(void)
 		several_test(it_is_no_cancellation_point),
 		several_test(a_handler_may_fork),
 		several_test(whoever_waits_keeps_what_others_close),
+		several_test(the_killed_take_one_permit_each_at_most),
 	};
-	/* Where OS processes share the semaphores, which have no line there. */
-	const struct CMUnitTest shared[] = {
-		default_test(the_first_in_the_list_that_has_a_permit_is_taken),
-		default_test(whichever_grants_first_wakes_a_sleeper),
-		default_test(a_second_permit_is_given_back),
-		default_test(what_one_sleeper_does_not_need_reaches_another),
-		default_test(sixty_four_can_be_waited_for),
-		default_test(an_id_may_be_there_twice),
-		default_test(bad_arguments_are_refused_in_order),
-		default_test(a_deadline_ends_it_on_either_clock),
-		default_test(a_handler_interrupts_it),
-		default_test(nobody_destroys_what_is_waited_for),
-		default_test(no_wake_is_lost_while_all_post_to_any),
-		default_test(it_is_no_cancellation_point),
-		default_test(a_handler_may_fork),
-		default_test(whoever_waits_keeps_what_others_close),
-		default_test(the_killed_take_one_permit_each_at_most),
-	};
-
-	return getenv("KSEM_TEST_SHARED") ? cmocka_run_group_tests(shared, NULL, NULL) :
-					    cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }
