@@ -187,7 +187,7 @@ static uint32_t claim_new(struct line_view *view, uint32_t holder, bool *no_memo
 /* Whatever is free of those that were ever used. */
 static uint32_t claim_any(struct line_view *view, uint32_t holder)
 {
-	uint32_t used = load_acq(&view->line->used); /* KSEM_ORD_25 acquire */
+	uint32_t used = entries_used(view);
 
 	for (uint32_t slot = LINE_LISTS; slot < used + LINE_LISTS; slot++) {
 		struct line_entry *entry = entry_at(view, slot);
@@ -213,7 +213,7 @@ uint32_t entry_claim(struct line_view *view, uint32_t holder, bool *no_memory)
 
 bool entry_is_free(const struct line_view *view)
 {
-	uint32_t used = load_acq(&view->line->used); /* KSEM_ORD_25 acquire */
+	uint32_t used = entries_used(view);
 
 	for (uint32_t slot = LINE_LISTS; slot < used + LINE_LISTS; slot++) {
 		const struct line_entry *entry = entry_at(view, slot);

@@ -32,6 +32,14 @@ void line_free_chunks(struct line_view *view);
 /* The entry of that number. NULL: there is none, so somebody wrote nonsense to the memory; or it has no memory. */
 struct line_entry *entry_at(const struct line_view *view, uint32_t slot);
 
+/* How many were ever used. */
+static inline uint32_t entries_used(const struct line_view *view)
+{
+	uint32_t used = load_acq(&view->line->used); /* KSEM_ORD_25 acquire */
+
+	return used < LINE_ENTRIES ? used : LINE_ENTRIES; /* others may write to a shared line */
+}
+
 /* The node of that number; one of the line's own, if there is none. */
 struct line_node *node_at(const struct line_view *view, uint32_t slot);
 

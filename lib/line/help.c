@@ -165,7 +165,8 @@ static bool tell_queue(const struct line_view *view, const struct line_op *op, c
 	return true;
 }
 
-bool line_help(const struct line_view *view, const struct line_op *op)
+/* Does the steps of the operation. As line_help. */
+static bool help(const struct line_view *view, const struct line_op *op)
 {
 	struct line_entry *entry = entry_at(view, op->slot);
 	bool missed = false;
@@ -188,6 +189,19 @@ bool line_help(const struct line_view *view, const struct line_op *op)
 			return missed;
 	}
 	finish_op(view, op, x);
+	return missed;
+}
+
+/*
+ * If the operation isn't over then, somebody wrote nonsense to a shared line: no entry has that number, say. Then the
+ * operation ends here, so that no thread tries for ever.
+ */
+bool line_help(const struct line_view *view, const struct line_op *op)
+{
+	bool missed = help(view, op), known = entry_at(view, op->slot) || op->slot - LINE_LISTS >= LINE_ENTRIES;
+
+	if (unlikely(known && op_is_under_way(view, op)))
+		finish_op(view, op, 0);
 	return missed;
 }
 

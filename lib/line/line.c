@@ -32,6 +32,7 @@ void line_view_init(struct line_view *view, struct line *line, enum futex_scope 
 	view->scope = scope;
 	view->hooks = hooks;
 	view->context = context;
+	store_rlx(&view->who, 0); /* relaxed: nobody sees the view yet */
 	view->mapped = NULL;
 	for (uint32_t chunk = 0; chunk < LINE_CHUNKS; chunk++)
 		store_rlx(&view->chunks[chunk], NULL); /* relaxed: nobody sees the view yet */

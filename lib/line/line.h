@@ -136,7 +136,8 @@ bool line_next_look(struct line_view *view, uint32_t slot, struct deadline *look
 
 /*
  * 0: granted; ESHUTDOWN; ECANCELED: gave up, because `give_up` was set and the entry wasn't decided. After all of these
- * it is no longer in line. EAGAIN: it is still in line.
+ * it is no longer in line, nor is it after ENOENT: other processes took this one for dead (struct line_hooks), and it
+ * must enter again. EAGAIN: it is still in line.
  */
 int line_leave(struct line_view *view, uint32_t slot, bool give_up);
 

@@ -9,6 +9,10 @@
  * If the owner of a prepared entry died before the entry was in line, the entry is in no list, and never will be: only
  * its owner would have begun the operation. Such an entry is recognized by the entry before it, whose link doesn't lead
  * to it.
+ *
+ * A process that seems dead may live (struct line_hooks). So an entry leaves the line, and its permits go back, before
+ * it is certain that nobody returns to it; the owner that does finds it OUT or GIVEN. But only an entry whose owner has
+ * certainly ended is freed.
  */
 #include <errno.h>
 #include <time.h>
@@ -29,7 +33,26 @@ static bool is_in_list(const struct line_view *view, uint32_t slot, bool *sure)
 	return in_list;
 }
 
-/* One step for an entry of a dead process, in the round of that state. True: that round is over. */
+/* May the entry become another's? Not while its owner may live: it still uses the entry. */
+static bool may_free(const struct line_view *view, const struct line_entry *entry)
+{
+	const struct line_hooks *hooks = view->hooks;
+
+	if (!hooks || !hooks->ended || load_rlx(&entry->ready) != 0) /* relaxed: constant while the state is */
+		return true;
+	return hooks->ended(view->context, load_rlx(&entry->user)); /* relaxed: as above */
+}
+
+/* Its owner may live, and sleep. */
+static void wake_lost(const struct line_view *view, struct line_entry *entry)
+{
+	futex_wake_in(view->scope, (atomic(uint32_t) *)&entry->state + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__), 1);
+}
+
+/*
+ * One step for an entry of a dead process, in the round of that state. True: that round is over, or its owner may live
+ * and ends it.
+ */
 static bool reap_step(struct line_view *view, uint32_t slot, uint64_t round)
 {
 	struct line_entry *entry = entry_at(view, slot);
@@ -48,7 +71,8 @@ static bool reap_step(struct line_view *view, uint32_t slot, uint64_t round)
 		if (in_list) {
 			uint64_t gone = state_gone(x, ECANCELED);
 
-			cas_acq_rel(&entry->state, &x, gone); /* KSEM_ORD_24 acquire, KSEM_ORD_24 release */
+			if (cas_acq_rel(&entry->state, &x, gone)) /* KSEM_ORD_24 acquire, KSEM_ORD_24 release */
+				wake_lost(view, entry);
 			return false;
 		}
 		break;
@@ -72,7 +96,7 @@ static bool reap_step(struct line_view *view, uint32_t slot, uint64_t round)
 	default:
 		break;
 	}
-	return entry_free(view, slot, x);
+	return !may_free(view, entry) || entry_free(view, slot, x);
 }
 
 /* The state of an entry and its holder; false: it has none. */
@@ -91,7 +115,7 @@ static bool holder_of(const struct line_entry *entry, uint64_t *state, uint32_t 
 /* Reaps all entries of dead processes. The heads of ready lists come last, since other entries may be behind them. */
 static void reap_all(struct line_view *view, bool heads)
 {
-	uint32_t used = load_acq(&view->line->used), asked = 0; /* KSEM_ORD_25 acquire */
+	uint32_t used = entries_used(view), asked = 0;
 	bool known = false, gone = false;
 
 	for (uint32_t slot = LINE_LISTS; slot < used + LINE_LISTS; slot++) {
@@ -147,7 +171,7 @@ static void forget(struct line_view *view, uint32_t slot)
 
 void line_after_fork(struct line_view *view, uint32_t slot)
 {
-	uint32_t used = load_rlx(&view->line->used); /* relaxed: the child has one thread */
+	uint32_t used = entries_used(view);
 	struct line_word w = line_word(view->line);
 	struct line_op op = word_op(w);
 

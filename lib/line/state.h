@@ -147,20 +147,28 @@ struct line {
 
 /* Functions of the line's owner. All may be called from signal handlers. */
 struct line_hooks {
-	/* Has the holder's OS process certainly ended? NULL: never. */
+	/*
+	 * Has the holder's OS process ended, as far as can be seen? NULL: never. If it lives nevertheless, its threads
+	 * lose their places and get in line again, but nothing else is harmed, since `ended` is asked before an entry
+	 * may become another's.
+	 */
 	bool (*gone)(void *context, uint32_t holder);
 
 	/* Called when the ready list of that holder's queue isn't empty; perhaps more than once, and late. */
 	void (*ring)(void *context, uint32_t holder, uint64_t user);
+
+	/* Has the process that set `who` in its view certainly ended? NULL: as `gone`. */
+	bool (*ended)(void *context, uint64_t who);
 };
 
 /* A process's view of a line. */
 struct line_view {
 	struct line *line; /* constant, as is all but the chunks */
 	enum futex_scope scope;
-	const struct line_hooks *hooks;                  /* or NULL */
-	void *context;                                   /* for the hooks */
-	struct line_entry *mapped;                       /* all entries of a shared line; NULL: it is private */
+	const struct line_hooks *hooks; /* or NULL */
+	void *context;                  /* for the hooks */
+	atomic(uint64_t) who;           /* atomic: this process, for `ended`: `user` of its threads' entries */
+	struct line_entry *mapped;      /* all entries of a shared line; NULL: it is private */
 	atomic(struct line_entry *) chunks[LINE_CHUNKS]; /* atomic: NULL until there is one */
 };
 

@@ -86,7 +86,9 @@ static bool have_entry(struct line_view *view, uint32_t holder, uint32_t *slot, 
 			*full = !no_memory;
 			return false;
 		}
-		store_rlx(&entry_at(view, *slot)->holder, holder); /* relaxed: published with the state */
+		store_rlx(&entry_at(view, *slot)->user,
+			  view->who); /* relaxed: published with the state, as is the rest */
+		store_rlx(&entry_at(view, *slot)->holder, holder); /* relaxed: as above */
 		store_rlx(&entry_at(view, *slot)->ready, 0);       /* relaxed: as above */
 		store_rlx(&entry_at(view, *slot)->due, 0);         /* relaxed: as above */
 	}
@@ -267,11 +269,11 @@ static uint64_t decided(struct line_view *view, uint32_t slot, bool give_up)
 
 		if (!give_up)
 			return x;
-		if (cas_acq_rel(&entry->state, &x, gone)) { /* KSEM_ORD_24 acquire, KSEM_ORD_24 release */
-			line_settle_with(view, (struct line_wish){LINE_DROP, slot, gone});
-			break;
-		}
+		if (cas_acq_rel(&entry->state, &x, gone)) /* KSEM_ORD_24 acquire, KSEM_ORD_24 release */
+			x = gone;
 	}
+	if (state_of(x) == ENTRY_GONE)
+		line_settle_with(view, (struct line_wish){LINE_DROP, slot, x});
 	for (;;) {
 		struct line_op op;
 
@@ -286,12 +288,16 @@ static uint64_t decided(struct line_view *view, uint32_t slot, bool give_up)
 
 int line_leave(struct line_view *view, uint32_t slot, bool give_up)
 {
-	uint64_t x = decided(view, slot, give_up);
+	uint64_t x;
 
-	if (state_of(x) == ENTRY_WAIT)
-		return EAGAIN;
-	entry_free(view, slot, x);
-	return state_of(x) == ENTRY_GRANTED ? 0 : state_of(x) == ENTRY_TURNED ? ESHUTDOWN : ECANCELED;
+	do { /* who took this process for dead may take a grant back meanwhile */
+		x = decided(view, slot, give_up);
+		if (state_of(x) == ENTRY_WAIT)
+			return EAGAIN;
+	} while (!entry_free(view, slot, x));
+	if (state_of(x) == ENTRY_GRANTED)
+		return 0;
+	return state_of(x) == ENTRY_TURNED ? ESHUTDOWN : give_up ? ECANCELED : ENOENT;
 }
 
 void line_renounce(struct line_view *view, uint32_t slot)
@@ -303,12 +309,13 @@ void line_renounce(struct line_view *view, uint32_t slot)
 			entry_call_all(view); /* it may have been called for a free entry */
 		return;
 	}
-	x = decided(view, slot, true);
-	if (state_of(x) == ENTRY_GRANTED) {
-		line_settle_with(view, (struct line_wish){LINE_GIVE, slot, x});
-		x = load_acq(&entry_at(view, slot)->state); /* KSEM_ORD_24 acquire */
-	}
-	entry_free(view, slot, x);
+	do {
+		x = decided(view, slot, true);
+		if (state_of(x) == ENTRY_GRANTED) {
+			line_settle_with(view, (struct line_wish){LINE_GIVE, slot, x});
+			x = load_acq(&entry_at(view, slot)->state); /* KSEM_ORD_24 acquire */
+		}
+	} while (!entry_free(view, slot, x));
 }
 
 bool line_bed_at_door(struct line_view *view, uint32_t n, struct futex_place *place)
@@ -337,24 +344,39 @@ int line_sleep_at_door(struct line_view *view, uint32_t n, const struct deadline
 	return error == EAGAIN ? 0 : error;
 }
 
+/* A wait in line, which line_enter began. */
+static int wait_in_line(struct line_view *view, uint32_t slot, const struct deadline *deadline)
+{
+	int error = line_spin(view, slot) ? EAGAIN : line_sleep(view, slot, deadline);
+	int left;
+
+	while ((left = line_leave(view, slot, error == ETIMEDOUT || error == EINTR)) == EAGAIN)
+		error = line_sleep(view, slot, deadline);
+	return left == ECANCELED ? error : left;
+}
+
+/* ENOENT: enter again. */
+static int wait_at_door(struct line_view *view, uint32_t n, const struct deadline *deadline)
+{
+	int error = line_sleep_at_door(view, n, deadline);
+
+	return error ? error : ENOENT;
+}
+
 int line_wait(struct line_view *view, uint32_t n, uint32_t holder, const struct deadline *deadline)
 {
 	uint32_t slot;
 	bool full;
-	int error, left;
+	int error;
 
 	if (n == 1 && line_take_one(view))
 		return 0;
-	while ((error = line_enter(view, n, holder, &slot, &full)) == ENOMEM && full) {
-		error = line_sleep_at_door(view, n, deadline);
-		if (error)
-			return error;
-	}
-	if (error != EAGAIN)
-		return error;
-	if (!line_spin(view, slot))
-		error = line_sleep(view, slot, deadline);
-	while ((left = line_leave(view, slot, error == ETIMEDOUT || error == EINTR)) == EAGAIN)
-		error = line_sleep(view, slot, deadline);
-	return left == ECANCELED ? error : left;
+	do {
+		error = line_enter(view, n, holder, &slot, &full);
+		if (error == EAGAIN)
+			error = wait_in_line(view, slot, deadline);
+		else if (error == ENOMEM && full)
+			error = wait_at_door(view, n, deadline);
+	} while (error == ENOENT);
+	return error;
 }

@@ -208,7 +208,7 @@ static int leave_line(struct waiter *waiter, bool give_up)
 	left = line_leave(&lined_of(waiter->sem)->view, own_wait.slot, give_up);
 	if (left != EAGAIN)
 		own_wait.slot = 0;
-	return left;
+	return unlikely(left == ENOENT) ? leave_door(waiter, give_up) : left;
 }
 
 int lined_leave(struct waiter *waiter, bool give_up)

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "line/entries.h"
+#include "os/lifetime.h"
 
 static bool gone(void *context, uint32_t holder)
 {
@@ -15,7 +16,28 @@ static bool gone(void *context, uint32_t holder)
 	return records_is_gone(lined->records, lined->directory, holder);
 }
 
-static const struct line_hooks hooks = {.gone = gone};
+/* The lifetime, and above it bits that tell pid namespaces apart: a number has a meaning in its own only. */
+#define LIFETIME_BITS 54
+
+static uint64_t who(void)
+{
+	uint64_t namespace = lifetime_namespace();
+
+	return namespace ? lifetime_own() | namespace << LIFETIME_BITS : 0;
+}
+
+/* Of a process in another pid namespace nobody can know more than `gone` does. */
+static bool ended(void *context, uint64_t who)
+{
+	uint64_t namespace = lifetime_namespace();
+
+	(void)context;
+	if (who == 0 || who >> LIFETIME_BITS != (namespace << LIFETIME_BITS) >> LIFETIME_BITS)
+		return true;
+	return !lifetime_lasts(who & ((UINT64_C(1) << LIFETIME_BITS) - 1));
+}
+
+static const struct line_hooks hooks = {.gone = gone, .ended = ended};
 
 int shared_lined_init(struct shared_lined *lined, struct records *records, const struct directory *directory,
 		      const struct attributes *attributes)
@@ -38,6 +60,7 @@ int shared_lined_init(struct shared_lined *lined, struct records *records, const
 void shared_lined_enter(struct shared_lined *lined, const struct record *record)
 {
 	records_renumber(record);
+	store_rlx(&lined->lined.view.who, who());                /* relaxed: entries publish it */
 	store_rlx(&lined->lined.holder, records_number(record)); /* relaxed: a number; entries publish it */
 }
 

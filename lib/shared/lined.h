@@ -42,8 +42,10 @@
  * at most once a second, all processes together (line_look).
  *
  * A process that closed the library's descriptors, or whose parent made it by _Fork() in a handler, has no liveness
- * lock for a while. Others may take its entries out of the line meanwhile. Its threads notice that when they wake, and
- * get in line again, at its end.
+ * lock for a while. Others may take its entries out of the line meanwhile, and wake their threads, which get in line
+ * again, at its end. An entry that a thread may return to doesn't become another's: so before an entry is freed, its
+ * process must have ended by its lifetime, too (os/lifetime.h). A process that has executed another program lives; it
+ * leaves such entries, at most one for each thread that it had, until it ends.
  */
 #ifndef KSEM_SHARED_LINED_H
 #define KSEM_SHARED_LINED_H

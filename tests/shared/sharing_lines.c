@@ -8,6 +8,7 @@
 
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #define ATTR(...) (&(const struct ksem_attr){.size = sizeof(struct ksem_attr), __VA_ARGS__})
 
@@ -343,6 +344,164 @@ static void a_record_that_is_used_again_is_of_the_living(void **state)
 	world_end(&world);
 }
 
+/* ---- Beside those that seem dead, the nonsense of others, and full file systems. ---- */
+
+static void close_all_descriptors(void)
+{
+	for (int fd = 3; fd < 64; fd++)
+		syscall(SYS_close, fd);
+}
+
+static void wait_and_close_descriptors(void)
+{
+	pthread_t waiter;
+
+	open_in_other_world();
+	waiter = start(wait_in_thread, NULL);
+	until_asleep(world.proc, id, 1);
+	close_all_descriptors();
+	store_seq(&board->closed, 1);
+	finish(waiter);
+}
+
+/* Others take it out of the line. It notices, and gets in line again, with what it was granted meanwhile given back. */
+static void a_sleeper_whose_descriptors_were_closed_gets_in_line_again(void **state)
+{
+	pid_t sleeper, behind;
+
+	(void)state;
+	make(ATTR(.order = KSEM_FIFO, .limit = 10), 0);
+	want = 5;
+	sleeper = start_process(wait_and_close_descriptors);
+	while (load_seq(&board->closed) == 0)
+		sched_yield();
+	(void)info_of(world.proc, id); /* looks for the dead */
+	until_waiting(world.proc, id, 1);
+	behind = start_waiter(1);
+	OK(ksem_post_many(world.proc, id, 5));
+	must_end_well(sleeper);
+	OK(ksem_post(world.proc, id));
+	must_end_well(behind);
+	assert_int_equal(value_of(world.proc, id), 0);
+	assert_int_equal(info_of(world.proc, id).waiters, 0);
+	OK(ksem_post_many(world.proc, id, 10));
+	FAILS(EOVERFLOW, ksem_post(world.proc, id));
+	world_end(&world);
+}
+
+static void scribble(void)
+{
+	char *file = mmap(NULL, FILE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, open(path_of("/line"), O_RDWR), 0);
+	unsigned seed = 1;
+
+	MUST(file != MAP_FAILED);
+	for (;;) {
+		unsigned at = (unsigned)rand_r(&seed) % (2 * PAGE_BYTES / sizeof(int)) * sizeof(int);
+		bool in_line = at >= PAGE_BYTES;
+
+		if (in_line || at >= offsetof(struct page, doubt))
+			*(volatile int *)(file + (in_line ? PAGE_LINE_AT + at - PAGE_BYTES : at)) = rand_r(&seed);
+	}
+}
+
+static void a_scribbled_line_confuses_nothing_else(void **state)
+{
+	const struct timespec past = {0, 0};
+	ksem_id_t good, again;
+	unsigned got;
+	pid_t child;
+
+	(void)state;
+	make(ATTR(.order = KSEM_FIFO, .limit = 10, .flags = KSEM_METRICS), 1);
+	OK(ksem_open_attr(world.proc, "/good", O_CREAT, 0600, ATTR(.order = KSEM_FIFO), 1, &good));
+	child = start_process(scribble);
+	for (int i = 0; i < ROUNDS(5000); i++) {
+		struct timespec soon = in_ms(CLOCK_MONOTONIC, 1);
+		struct ksem_info info;
+
+		ksem_post_many(world.proc, id, 2);
+		ksem_trywait(world.proc, id);
+		ksem_trywait_upto(world.proc, id, 3, &got);
+		ksem_wait_many(world.proc, id, 1 + (unsigned)i % 3, CLOCK_MONOTONIC, i % 50 == 0 ? &soon : &past);
+		ksem_set_limit(world.proc, id, (unsigned)i % 9);
+		if (i % 100 == 0) {
+			ksem_stat(world.proc, id, &info);
+			semaphores_in(world.ns);
+			if (ksem_open(world.proc, "/line", 0, 0, 0, &again) == 0)
+				ksem_close(world.proc, again);
+		}
+		OK(ksem_wait(world.proc, good));
+		OK(ksem_post(world.proc, good));
+	}
+	kill_and_reap(child);
+	OK(ksem_close(world.proc, id));
+	assert_int_equal(value_of(world.proc, good), 1);
+	world_end(&world);
+}
+
+#define MANY 60 /* more than there are entries in what is allocated from the start */
+
+static void fill_the_file_system(void)
+{
+	static char bytes[PAGE_BYTES];
+	int fd = open(path_of("/filler"), O_WRONLY | O_CREAT, 0600);
+
+	while (write(fd, bytes, sizeof(bytes)) == sizeof(bytes))
+		;
+	MUST(errno == ENOSPC);
+	close(fd);
+}
+
+static void wait_in_a_full_file_system(void)
+{
+	pthread_t threads[MANY];
+	struct ksem_info info;
+
+	mount_on_directory("size=1m");
+	world = enter();
+	MUST(ksem_open_attr(world.proc, "/line", O_CREAT, 0600, ATTR(.order = KSEM_FIFO), 0, &id) == 0);
+	fill_the_file_system();
+	MUST(ksem_open_attr(world.proc, "/other", O_CREAT, 0600, ATTR(.order = KSEM_FIFO), 0, &id) == ENOSPC);
+	want = 1;
+	for (int i = 0; i < MANY; i++)
+		threads[i] = start(wait_in_thread, NULL);
+	while ((info = info_of(world.proc, id)).waiters < 48)
+		sched_yield();
+	sleep_ms(20);
+	info = info_of(world.proc, id);
+	MUST(info.waiters >= 48 && info.waiters < MANY); /* the others wait for an entry, and nobody is killed */
+	MUST(unlink(path_of("/filler")) == 0);
+	until_waiting(world.proc, id, MANY);
+	MUST(ksem_post_many(world.proc, id, MANY) == 0);
+	for (int i = 0; i < MANY; i++)
+		finish(threads[i]);
+	MUST(value_of(world.proc, id) == 0);
+}
+
+static void a_full_file_system_kills_nobody(void **state)
+{
+	(void)state;
+	if (!may_mount_and_ends_well(start_process(wait_in_a_full_file_system)))
+		SKIP("this process may not mount");
+}
+
+static void make_with_short_files(void)
+{
+	const struct rlimit limit = {.rlim_cur = FILE_BYTES - 1, .rlim_max = FILE_BYTES - 1};
+
+	world = enter();
+	MUST(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+	MUST(ksem_open_attr(world.proc, "/line", O_CREAT, 0600, ATTR(.order = KSEM_FIFO), 0, &id) == EFBIG);
+	MUST(ksem_open(world.proc, "/line", 0, 0, 0, &id) == ENOENT);
+	MUST(ksem_open(world.proc, "/line", O_CREAT, 0600, 0, &id) == 0); /* this one needs less */
+}
+
+static void too_low_a_limit_on_files_is_EFBIG(void **state)
+{
+	(void)state;
+	must_end_well(start_process(make_with_short_files));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -358,6 +517,10 @@ int main(void)
 		board_test(what_is_granted_to_the_dead_comes_back),
 		board_test(who_executes_another_program_waits_no_more),
 		board_test(a_record_that_is_used_again_is_of_the_living),
+		board_test(a_sleeper_whose_descriptors_were_closed_gets_in_line_again),
+		board_test(a_scribbled_line_confuses_nothing_else),
+		board_test(a_full_file_system_kills_nobody),
+		board_test(too_low_a_limit_on_files_is_EFBIG),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
