@@ -107,14 +107,14 @@ static void a_waiter_has_left_a_plain_one_before_the_end(void **state)
 
 static void enter_and_leave(void)
 {
-	OK(shared_enter(&ksem));
+	OK(object_enter(&ksem));
 	data = 1;
-	assert_false(shared_leave(&ksem));
+	assert_false(object_leave(&ksem));
 }
 
 static void abandon_shared(void)
 {
-	assert_true(shared_abandon(&ksem));
+	assert_true(object_abandon(&ksem));
 }
 
 static void a_waiter_has_left_a_shared_one_before_the_end(void **state)
