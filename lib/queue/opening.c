@@ -17,13 +17,9 @@ int source_for(struct ksem_cq *cq, struct ksem *ksem, struct source **source)
 	if (*source)
 		return 0;
 	error = object_pin(ksem, &pinned);
-	if (error)
-		return error;
-	*source = sources_add(&cq->sources, cq, pinned);
-	if (*source)
-		return 0;
-	life_drop(&object_cold(ksem)->life, life_keep()); /* not the last: the process has a reference */
-	return ENOMEM;
+	if (!error)
+		*source = sources_add(&cq->sources, pinned);
+	return error;
 }
 
 void source_close_if_idle(struct source *source, struct reclaim *garbage)

@@ -9,8 +9,8 @@
 #include "queue/cq.h"
 
 /*
- * The source for a semaphore of the queue's process, in the read section that found it, under the queue's lock. ENOMEM;
- * EINVAL: the semaphore is being ended.
+ * The source for a semaphore of the queue's process, after sources_reserve, in the read section that found the
+ * semaphore. ENOMEM: it has too many pins; EINVAL: it is being ended.
  */
 int source_for(struct ksem_cq *cq, struct ksem *ksem, struct source **source);
 

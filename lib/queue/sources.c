@@ -50,13 +50,15 @@ static bool add_group(struct sources *sources, struct ksem_cq *cq)
 	return true;
 }
 
-struct source *sources_add(struct sources *sources, struct ksem_cq *cq, struct ksem *ksem)
+bool sources_reserve(struct sources *sources, struct ksem_cq *cq)
 {
-	struct source *source;
+	return table_reserve(&sources->by_id) && (sources->free || add_group(sources, cq));
+}
 
-	if (!table_reserve(&sources->by_id) || (!sources->free && !add_group(sources, cq)))
-		return NULL;
-	source = sources->free;
+struct source *sources_add(struct sources *sources, struct ksem *ksem)
+{
+	struct source *source = sources->free;
+
 	sources->free = source->next;
 	source->next = NULL;
 	source->ksem = ksem;

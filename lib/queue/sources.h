@@ -68,8 +68,11 @@ struct sources {
 /* The source of that semaphore; NULL: there is none. */
 struct source *sources_find(struct sources *sources, const struct ksem *ksem);
 
-/* A new one for that semaphore; NULL: no memory. */
-struct source *sources_add(struct sources *sources, struct ksem_cq *cq, struct ksem *ksem);
+/* Makes sure that one can be added. False: no memory. */
+bool sources_reserve(struct sources *sources, struct ksem_cq *cq);
+
+/* A new one for that semaphore, after sources_reserve. Cannot fail. */
+struct source *sources_add(struct sources *sources, struct ksem *ksem);
 
 /* From now on it is free. */
 void sources_remove(struct sources *sources, struct source *source);
