@@ -8,7 +8,8 @@
  * fair line wakes by itself when a deadline ahead of it has passed, and a queue that waits there sets its timer.
  *
  * A deadline is a number: nanoseconds of its clock, and the clock in bit 0. Entries that come later stand behind; so a
- * waiter that has looked once at those ahead knows all deadlines that concern it, until the limit changes.
+ * waiter that has looked once at those ahead knows all deadlines that concern it. If the limit changes, and an
+ * operation moves an entry behind others (help.h, BACK), its owner looks again.
  */
 #ifndef KSEM_LINE_DUE_H
 #define KSEM_LINE_DUE_H

@@ -165,6 +165,20 @@ static bool tell_queue(const struct line_view *view, const struct line_op *op, c
 	return true;
 }
 
+/*
+ * An entry stands behind others now. If a queue's wait with a deadline is among these, the entry's owner must look
+ * when that has passed (due.h), so it is told. A thread that has looked, and isn't asleep yet, misses that; so it looks
+ * again by itself (line_next_look). False: as above.
+ */
+static bool tell_of_place(const struct line_view *view, const struct line_op *op, struct line_entry *entry, uint64_t x)
+{
+	if (load_rlx(&view->line->dues) == 0) /* relaxed: those ahead joined before */
+		return true;
+	if (state_of(x) == ENTRY_WAIT)
+		futex_wake_in(view->scope, low_half(&entry->state), 1);
+	return tell_queue(view, op, entry);
+}
+
 /* Does the steps of the operation. As line_help. */
 static bool help(const struct line_view *view, const struct line_op *op)
 {
@@ -183,6 +197,8 @@ static bool help(const struct line_view *view, const struct line_op *op)
 		return false;
 	missed = wake_owner(view, entry, x) && op->kind == LINE_GRANT;
 	if (op->kind != LINE_GIVE && (!take_out(view, op) || !append_to(view, op, entry)))
+		return missed;
+	if (op->kind == LINE_BACK && !tell_of_place(view, op, entry, x))
 		return missed;
 	if (op->kind == LINE_GRANT || op->kind == LINE_TURN || op->kind == LINE_DROP) {
 		if (!tell_queue(view, op, entry) || !tally(view, op))

@@ -154,7 +154,10 @@ struct line_hooks {
 	 */
 	bool (*gone)(void *context, uint32_t holder);
 
-	/* Called when the ready list of that holder's queue isn't empty; perhaps more than once, and late. */
+	/*
+	 * Called when the ready list of that holder's queue isn't empty, and when one of its waits was moved behind
+	 * others (due.h); perhaps more than once, and late.
+	 */
 	void (*ring)(void *context, uint32_t holder, uint64_t user);
 
 	/* Has the process that set `who` in its view certainly ended? NULL: as `gone`. */

@@ -212,12 +212,20 @@ bool line_bed(struct line_view *view, uint32_t slot, struct futex_place *place)
 	return true;
 }
 
-/* Is there a deadline ahead, of a queue's wait that would block this one? */
+/*
+ * When to look for waits of queues that are past their deadlines, ahead of this one; at times in any case, since it may
+ * be moved behind one just before it sleeps. False: no wait in the line has one.
+ */
 static bool must_pass(const struct line_view *view, uint32_t slot, struct deadline *pass)
 {
+	struct deadline look;
+
 	if (likely(load_rlx(&view->line->dues) == 0) || !line_order(view->line)->fair) /* relaxed: those ahead joined */
 		return false;
-	return due_ahead(view, slot, (struct due_own){0, false}, pass);
+	look = next_look(LOOK, slot);
+	if (!due_ahead(view, slot, (struct due_own){0, false}, pass) || is_sooner(&look, pass))
+		*pass = look;
+	return true;
 }
 
 bool line_next_look(struct line_view *view, uint32_t slot, struct deadline *look)

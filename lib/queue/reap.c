@@ -80,8 +80,11 @@ static unsigned int take_all(struct ksem_cq *cq, struct ksem_completion *out, un
 	sources_take_marks(&cq->sources, make_active);
 	while (cq->active && count < room) {
 		struct source *source = first_active(cq);
+		unsigned int took = take_from(source, &out[count], room - count);
 
-		count += take_from(source, &out[count], room - count);
+		count += took;
+		if (took == 0 && source->pending > 0)
+			deadlines_guard(source, false); /* its waits may stand behind others now */
 		if (has_more(source))
 			make_active(source);
 		else
@@ -106,6 +109,7 @@ int queue_reap(struct ksem_cq *cq, struct ksem_completion *out, unsigned int roo
 		notify_tell(&cq->notify);
 	if (count == 0)
 		deadlines_rearm(cq);
+	deadlines_arm(cq);
 	*n = count;
 	return 0;
 }

@@ -394,6 +394,62 @@ static void one_past_its_deadline_does_not_stop_a_trywait(void **state)
 	comes(q, 1, ETIMEDOUT);
 }
 
+/*
+ * Two waits for more than the limit stand in line, in that order, once it is raised again. Of the first nobody takes
+ * care; the other must go on after its deadline.
+ */
+static struct ksem_cq *stand_behind(struct queue *q, struct feature *f)
+{
+	struct timespec soon = in_ms(CLOCK_MONOTONIC, 100);
+	struct ksem_cq *slow;
+
+	*f = (struct feature){.proc = q->proc};
+	OK(ksem_cq_create(q->proc, &slow));
+	OK(ksem_init_attr(q->proc, ATTR(.limit = 9, .order = q->order), 0, &f->id));
+	OK(ksem_set_limit(q->proc, f->id, 2)); /* it owes 7 */
+	OK(ksem_cq_submit(slow, f->id, 9, CLOCK_MONOTONIC, &soon, 1));
+	return slow;
+}
+
+static void raise_limit_and_post(struct feature *f)
+{
+	OK(ksem_set_limit(f->proc, f->id, 9));
+	OK(ksem_post_many(f->proc, f->id, 6));
+	assert_int_equal(waiters(f), 2);
+}
+
+static void a_thread_moved_behind_one_goes_on_after_its_deadline(void **state)
+{
+	struct queue *q = *state;
+	struct timespec far = in_ms(CLOCK_MONOTONIC, 10000);
+	struct waiting thread;
+	struct feature f;
+	struct ksem_cq *slow = stand_behind(q, &f);
+
+	queue_up_until(&thread, &f, 3, &far);
+	nap_until(&(struct timespec[]){in_ms(CLOCK_MONOTONIC, 10)}[0]); /* by now it sleeps, mostly */
+	raise_limit_and_post(&f);
+	OK(ended(&thread));
+	OK(ksem_cq_destroy(slow));
+	OK(ksem_destroy(f.proc, f.id));
+}
+
+static void a_queue_moved_behind_one_goes_on_after_its_deadline(void **state)
+{
+	struct queue *q = *state;
+	ksem_id_t own = q->id;
+	struct feature f;
+	struct ksem_cq *slow = stand_behind(q, &f);
+
+	OK(ksem_cq_submit(q->cq, f.id, 3, CLOCK_MONOTONIC, NULL, 2));
+	raise_limit_and_post(&f);
+	q->id = f.id;
+	comes(q, 2, 0);
+	q->id = own;
+	OK(ksem_cq_destroy(slow));
+	OK(ksem_destroy(f.proc, f.id));
+}
+
 /* ---- Cancel. ---- */
 
 static void cancel_ends_all_with_that_data_and_no_others(void **state)
@@ -919,6 +975,8 @@ int main(void)
 		queue_test(one_past_its_deadline_blocks_nobody, KSEM_FIFO),
 		any_order(a_post_passes_over_one_past_its_deadline),
 		queue_test(one_past_its_deadline_blocks_no_other_queue, KSEM_FIFO),
+		queue_test(a_thread_moved_behind_one_goes_on_after_its_deadline, KSEM_FIFO),
+		queue_test(a_queue_moved_behind_one_goes_on_after_its_deadline, KSEM_FIFO),
 		queue_test(one_past_its_deadline_blocks_no_wait_for_any, KSEM_FIFO),
 		queue_test(one_past_its_deadline_does_not_stop_a_trywait, KSEM_FIFO),
 		any_order(of_many_deadlines_each_comes_when_it_is_due),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The parts of a completion queue: what its eventfd counts, its heap, its table; and that it changes nothing where there
- * is no memory. What programs see of queues, tests/features/queue.c has.
+ * The parts of a completion queue: what its eventfd counts, its heap, its table; and that it changes nothing where
+ * there is no memory. What programs see of queues, tests/features/queue.c has.
  */
 #include "../../failing_memory.h"
 #include "../../support.h"
