@@ -77,7 +77,7 @@ static int submit(struct ksem_cq *cq, ksem_id_t id, uint32_t count, uint64_t due
 	struct source *source;
 	int error;
 
-	if (!sources_reserve(&cq->sources, cq))
+	if (!source_reserve(cq))
 		return ENOMEM;
 	error = WITH_SEMAPHORE(cq->proc, id, source_for(cq, ksem, &source));
 	return error ? error : queue_submit(source, count, due, user_data, garbage);

@@ -6,9 +6,9 @@
 
 #include "base/memory.h"
 
-bool heap_reserve(struct heap *heap)
+bool heap_reserve(struct heap *heap, size_t others)
 {
-	struct timed **at = memory_grow(heap->at, heap->count, &heap->room, sizeof(struct timed *));
+	struct timed **at = memory_grow(heap->at, others, &heap->room, sizeof(struct timed *));
 
 	if (!at)
 		return false;

@@ -20,10 +20,13 @@ struct heap {
 	size_t count, room;
 };
 
-/* Makes sure that one more can be added. False: no memory. */
-bool heap_reserve(struct heap *heap);
+/*
+ * Makes sure that one more can be added beside `others`, for each of which this was called before: those that are in
+ * the heap, and those that its owner may still add. False: no memory.
+ */
+bool heap_reserve(struct heap *heap, size_t others);
 
-/* After heap_reserve. Cannot fail. */
+/* Of one for which heap_reserve was called. Cannot fail. */
 void heap_add(struct heap *heap, struct timed *timed);
 void heap_remove(struct heap *heap, struct timed *timed);
 

@@ -8,6 +8,12 @@
 
 #include "base/rcu.h"
 
+/* Its waits may be moved behind others when there is no memory any more, and only then it needs a guard. */
+bool source_reserve(struct ksem_cq *cq)
+{
+	return heap_reserve(&cq->guards, cq->sources.by_id.count) && sources_reserve(&cq->sources, cq);
+}
+
 int source_for(struct ksem_cq *cq, struct ksem *ksem, struct source **source)
 {
 	struct ksem *pinned;

@@ -8,8 +8,11 @@
 
 #include "queue/cq.h"
 
+/* Makes sure that source_for has memory for a new source and its guard. False: no memory. */
+bool source_reserve(struct ksem_cq *cq);
+
 /*
- * The source for a semaphore of the queue's process, after sources_reserve, in the read section that found the
+ * The source for a semaphore of the queue's process, after source_reserve, in the read section that found the
  * semaphore. ENOMEM: it has too many pins; EINVAL: it is being ended.
  */
 int source_for(struct ksem_cq *cq, struct ksem *ksem, struct source **source);

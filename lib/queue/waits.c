@@ -35,10 +35,11 @@ static bool add_waits(struct ksem_cq *cq)
 struct wait *wait_take(struct ksem_cq *cq, uint64_t due)
 {
 	struct wait *wait;
+	struct heap *heap = &cq->heaps[due & LINE_DUE_REALTIME];
 
-	if (!table_reserve(&cq->waits) || !heap_reserve(&cq->guards) || (!cq->free && !add_waits(cq)))
+	if (!table_reserve(&cq->waits) || (!cq->free && !add_waits(cq)))
 		return NULL;
-	if (due != 0 && !heap_reserve(&cq->heaps[due & LINE_DUE_REALTIME]))
+	if (due != 0 && !heap_reserve(heap, heap->count))
 		return NULL;
 	wait = cq->free;
 	cq->free = wait->next;

@@ -450,6 +450,35 @@ static void a_queue_moved_behind_one_goes_on_after_its_deadline(void **state)
 	OK(ksem_destroy(f.proc, f.id));
 }
 
+/* The queue needs memory for each, though none had to look at what was ahead of it when it was submitted. */
+static void many_moved_behind_ones_go_on_after_their_deadlines(void **state)
+{
+	enum { SEMS = 200 };
+	struct queue *q = *state;
+	static struct feature f[SEMS];
+	static struct ksem_cq *slow[SEMS];
+	unsigned through = 0;
+
+	for (unsigned i = 0; i < SEMS; i++) {
+		slow[i] = stand_behind(q, &f[i]);
+		OK(ksem_cq_submit(q->cq, f[i].id, 3, CLOCK_MONOTONIC, NULL, i));
+	}
+	for (unsigned i = 0; i < SEMS; i++)
+		OK(ksem_set_limit(q->proc, f[i].id, 9));
+	for (unsigned i = 0; i < SEMS; i++)
+		OK(ksem_post_many(q->proc, f[i].id, 6));
+	while (through < SEMS) {
+		struct ksem_completion c[SEMS];
+
+		assert_true(readable(q, 10000));
+		through += reap(q, c, SEMS);
+	}
+	for (unsigned i = 0; i < SEMS; i++) {
+		OK(ksem_cq_destroy(slow[i]));
+		OK(ksem_destroy(q->proc, f[i].id));
+	}
+}
+
 /* ---- Cancel. ---- */
 
 static void cancel_ends_all_with_that_data_and_no_others(void **state)
@@ -977,6 +1006,7 @@ int main(void)
 		queue_test(one_past_its_deadline_blocks_no_other_queue, KSEM_FIFO),
 		queue_test(a_thread_moved_behind_one_goes_on_after_its_deadline, KSEM_FIFO),
 		queue_test(a_queue_moved_behind_one_goes_on_after_its_deadline, KSEM_FIFO),
+		queue_test(many_moved_behind_ones_go_on_after_their_deadlines, KSEM_FIFO),
 		queue_test(one_past_its_deadline_blocks_no_wait_for_any, KSEM_FIFO),
 		queue_test(one_past_its_deadline_does_not_stop_a_trywait, KSEM_FIFO),
 		any_order(of_many_deadlines_each_comes_when_it_is_due),

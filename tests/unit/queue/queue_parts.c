@@ -108,7 +108,7 @@ static void a_heap_gives_the_earliest_first(void **state)
 			in--;
 		} else {
 			one->due = 1 + random_below(&random, 50);
-			assert_true(heap_reserve(&heap));
+			assert_true(heap_reserve(&heap, heap.count));
 			heap_add(&heap, one);
 			in++;
 		}
