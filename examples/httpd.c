@@ -245,8 +245,8 @@ static int end(struct books *books)
 
 	for (unsigned i = 0; i < books->workers; i++) {
 		if (books->all[i].pid > 0) {
+			kill(books->all[i].pid, SIGCONT); /* if it is stopped. First: it takes SIGSTOPs back */
 			kill(books->all[i].pid, SIGTERM);
-			kill(books->all[i].pid, SIGCONT); /* it may be stopped */
 		}
 	}
 	while (wait(&status) > 0) {

@@ -48,7 +48,8 @@ def gone(pid):
 
 class Server:
     def __init__(self, *arguments):
-        self.process = subprocess.Popen([HTTPD, "--port", "0", *arguments], stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([HTTPD, "--port", "0", *arguments], stdout=subprocess.PIPE, text=True,
+                                        start_new_session=True)
         servers.append(self.process)
         self.port = int(self.process.stdout.readline().rsplit(":", 1)[1].strip("/\n"))
 
@@ -86,7 +87,7 @@ class Clients:
 
     def __init__(self, server, count, ms):
         self.server, self.ms, self.stopped, self.spans, self.others = server, ms, False, [], []
-        self.threads = [threading.Thread(target=self.run) for _ in range(count)]
+        self.threads = [threading.Thread(target=self.run, daemon=True) for _ in range(count)]
         for thread in self.threads:
             thread.start()
 
@@ -244,8 +245,11 @@ def main():
             test()
             print("ok:", test.__name__, flush=True)
     finally:
-        for process in servers:
-            process.kill()  # those that a failed test left
+        for process in servers:  # what a failed test left
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
         shutil.rmtree(work)
     if not wrk:
         print("skipped: no wrk")
