@@ -56,8 +56,6 @@ sanitizes() {
 # Where the compiler has sanitizers that run here, they replace plain builds.
 thread='' address=''
 ! sanitizes thread || thread=-fsanitize=thread
-# The library's memory for ended semaphores waits in the namespace for more. LeakSanitizer doesn't look there.
-export ASAN_OPTIONS=detect_leaks=0
 ! sanitizes address,undefined || address='-fsanitize=address,undefined -fno-sanitize-recover=all'
 wrap=-Wl,--wrap=ksem_pinned_clockwait,--wrap=ksem_deadline_after
 

@@ -91,13 +91,21 @@ void memory_free(void *block)
 
 /* ---- Ranges. The part that can only be read takes no memory: the kernel maps one page of zeros there. ---- */
 
+/* LeakSanitizer, in the program: what only a range has the address of isn't lost. */
+extern __attribute__((weak)) void __lsan_register_root_region(const void *start, size_t size);
+extern __attribute__((weak)) void __lsan_unregister_root_region(const void *start, size_t size);
+
 void *memory_reserve(size_t size)
 {
 	int saved = errno;
 	void *range = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	errno = saved;
-	return range == MAP_FAILED ? NULL : range;
+	if (range == MAP_FAILED)
+		return NULL;
+	if (__lsan_register_root_region)
+		__lsan_register_root_region(range, size);
+	return range;
 }
 
 bool memory_commit(void *start, size_t size)
@@ -116,6 +124,8 @@ void memory_release(void *range, size_t size)
 {
 	int saved = errno;
 
+	if (__lsan_unregister_root_region)
+		__lsan_unregister_root_region(range, size);
 	munmap(range, size);
 	errno = saved;
 }
