@@ -198,13 +198,13 @@ int ksem_unlink(struct ksem_proc *proc, const char *name) KSEM_NOTHROW;
 
 /*
  * Adds 1 to the value, and wakes a waiter if there is one. Never blocks. May be called from a signal handler.
- * EOVERFLOW: the value is KSEM_VALUE_MAX.
+ * EOVERFLOW: the value is at its limit, by default KSEM_VALUE_MAX.
  */
 int ksem_post(struct ksem_proc *proc, ksem_id_t id) KSEM_NOTHROW;
 
 /*
  * Adds count to the value, or nothing, and wakes as many waiters as can go on. Never blocks. May be called from a
- * signal handler. Count 0 does nothing. EOVERFLOW: the value would pass KSEM_VALUE_MAX.
+ * signal handler. Count 0 does nothing. EOVERFLOW: the value would pass its limit, by default KSEM_VALUE_MAX.
  */
 int ksem_post_many(struct ksem_proc *proc, ksem_id_t id, unsigned int count) KSEM_NOTHROW;
 
@@ -212,19 +212,22 @@ int ksem_post_many(struct ksem_proc *proc, ksem_id_t id, unsigned int count) KSE
 int ksem_wait(struct ksem_proc *proc, ksem_id_t id) KSEM_NOTHROW KSEM_RESULT;
 
 /*
- * The same, but never blocks. May be called from a signal handler. EAGAIN: the value was 0 at some instant of the call.
+ * The same, but never blocks. May be called from a signal handler. EAGAIN: at some instant of the call the value was 0;
+ * or, with KSEM_FIFO, others waited. So it is for the three calls below.
  */
 int ksem_trywait(struct ksem_proc *proc, ksem_id_t id) KSEM_NOTHROW KSEM_RESULT;
 
 /*
  * Takes count permits at one instant, or none. Never blocks. May be called from a signal handler. Count 0 takes nothing
- * and succeeds. EAGAIN: at some instant of the call the value was below count.
+ * and succeeds. EINVAL: count is over both the limit now and the limit that the semaphore was made with. EAGAIN: at
+ * some instant of the call the value was below count.
  */
 int ksem_trywait_many(struct ksem_proc *proc, ksem_id_t id, unsigned int count) KSEM_NOTHROW KSEM_RESULT;
 
 /*
  * Takes as many permits as there are, from 1 to count, at one instant, and stores how many in *got. Never blocks. May
- * be called from a signal handler. EINVAL: count is 0. EAGAIN: the value was 0 at some instant of the call.
+ * be called from a signal handler. EINVAL: count is 0, or over both limits. EAGAIN: the value was 0 at some instant of
+ * the call.
  */
 int ksem_trywait_upto(struct ksem_proc *proc, ksem_id_t id, unsigned int count,
 		      unsigned int *got) KSEM_NOTHROW KSEM_RESULT;
@@ -387,7 +390,7 @@ struct ksem_info {
 	uid_t uid;
 	gid_t gid;
 	mode_t mode;
-	uint32_t limit; /* the value never passes it */
+	uint32_t limit; /* the present one; without one: the highest that the order allows */
 	uint32_t order;
 	uint32_t flags; /* KSEM_UNDO, KSEM_METRICS, KSEM_SHUTDOWN */
 	uint32_t held;  /* with KSEM_UNDO: permits that living processes hold; else 0 */
