@@ -3,7 +3,8 @@
  * The public calls that take several permits at one instant, and those that shut a semaphore down, change its limit and
  * tell its metrics.
  *
- * Calls by id stand in an RCU read section. None of them blocks, and each may be made from a signal handler.
+ * Calls by id stand in an RCU read section. A wait that must sleep leaves it; the others never block. Those that try,
+ * and shutdown, may be made from a signal handler.
  */
 #include <errno.h>
 
