@@ -155,6 +155,25 @@ says "$work/none/none: No such file or directory" env KSEM_DIR="$work/none/none"
 rm -r "$work/made"
 says "$work/none: No such file or directory" "$ksem" --dir "$work/none" ls
 rm "$work/stray" "$work/link"
+
+# A file of another version of the library: every command says which version it has, and which the library reads.
+check 0 "$ksem" create /other
+version=$(od -An -tu4 -j8 -N4 "$work/other" | tr -d ' ')
+for others in 1 $((version - 1)) $((version + 1)) 4294967295; do
+	python3 -c 'import struct, sys; sys.stdout.buffer.write(struct.pack("=I", int(sys.argv[1])))' "$others" |
+		dd of="$work/other" bs=1 seek=8 conv=notrunc status=none
+	age='a later'
+	[ "$others" -gt "$version" ] || age='an earlier'
+	refused="/other: a semaphore of $age version of ksem: its file has version $others, this"
+	refused+=" library reads version $version"
+	for command in "$ksem show" "$ksem create" "$ksem post" "$ksem wait" "$ksem unlink" run_true; do
+		read -ra words <<<"$command"
+		says "$refused" "${words[@]}" /other
+	done
+	is "$("$ksem" ls --names0 | tr '\0' '\n' | grep -cx /other)" 0 'a file of another version is not listed'
+done
+[ -e "$work/other" ] || is none other 'a file of another version stays'
+rm "$work/other"
 check 1 "$ksem" unlink '/"quoted"'
 
 # A permit is held while the program runs, and comes back however it ends.

@@ -12,8 +12,7 @@
 #include "base/memory.h"
 #include "line/line.h"
 
-#define PAGE_VERSION 4
-#define PAGE_ORDER   UINT32_C(0x01020304)
+#define PAGE_ORDER UINT32_C(0x01020304)
 
 static const char page_magic[8] = "ksem\r\n\1";
 
@@ -45,10 +44,16 @@ void page_init(struct page *page, const struct making *making)
 		plain_kill(&page->sem);
 }
 
+uint32_t page_version(const struct page *page)
+{
+	bool is_ours = memcmp(page->magic, page_magic, sizeof(page_magic)) == 0 && page->order == PAGE_ORDER;
+
+	return is_ours ? page->version : 0;
+}
+
 bool page_is_semaphore(const struct page *page)
 {
-	return memcmp(page->magic, page_magic, sizeof(page_magic)) == 0 && page->version == PAGE_VERSION &&
-	       page->order == PAGE_ORDER;
+	return page_version(page) == PAGE_VERSION;
 }
 
 void page_init_line(struct page_line *line, const struct making *making)

@@ -21,6 +21,7 @@
 #include "object/metrics.h"
 #include "wait/direct.h"
 
+#define PAGE_VERSION 4 /* of this layout */
 #define PAGE_BYTES   4096
 #define PAGE_HOLDERS 120
 #define MORE_HOLDERS 127
@@ -40,7 +41,7 @@ struct holder {
 
 struct page {
 	char magic[8];            /* constant once the page can be found, as are the next three */
-	uint32_t version;         /* of this layout */
+	uint32_t version;         /* of the layout: PAGE_VERSION */
 	uint32_t order;           /* of bytes: PAGE_ORDER */
 	atomic(uint32_t) mode;    /* as given to open; atomic, so that it is read only once */
 	uint64_t made;            /* constant, too: nanoseconds of CLOCK_REALTIME */
@@ -92,6 +93,9 @@ int page_read_line(int fd, struct page_line **line, size_t *bytes);
 
 /* What the semaphore was made with. False: there are no such semaphores in this version, or on this processor. */
 bool page_attributes(const struct page *page, struct attributes *attributes);
+
+/* The version of a semaphore's layout, this or another; 0: it is no semaphore, or of another byte order. */
+uint32_t page_version(const struct page *page);
 
 /* Is this a semaphore of this layout and byte order? */
 bool page_is_semaphore(const struct page *page);

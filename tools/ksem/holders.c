@@ -8,6 +8,7 @@
 #include "tool.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "shared/file.h"
@@ -25,12 +26,37 @@ static const struct directory *opened_directory(void)
 	return &directory;
 }
 
-const char something_else[] = "not a semaphore: another file has the name";
+/* What a file is that begins with that, and that file_read refused. */
+static const char *why_refused(const struct page *page)
+{
+	static char text[160];
+	uint32_t version = page_version(page);
+
+	if (version == 0)
+		return "not a semaphore: another file has the name";
+	if (version == PAGE_VERSION)
+		return "its file is damaged, or has attributes that this library doesn't know";
+	snprintf(text, sizeof(text),
+		 "a semaphore of %s version of ksem: its file has version %" PRIu32 ", this library reads version %d",
+		 version < PAGE_VERSION ? "an earlier" : "a later", version, PAGE_VERSION);
+	return text;
+}
+
+const char *why_unusable(const char *name)
+{
+	struct file file;
+	struct page page = {.version = 0};
+	int error = file_read(opened_directory(), name, strlen(name), &page, &file);
+
+	if (error == 0)
+		file_read_end(&file, &page);
+	return error == EINVAL || error == ELOOP ? why_refused(&page) : NULL;
+}
 
 const char *why_not(const char *name)
 {
 	struct file file;
-	struct page page;
+	struct page page = {.version = 0};
 
 	if (name[0] != '/' || !name[1] || strchr(name + 1, '/'))
 		return "not a name: a name is one '/' and then other bytes";
@@ -47,7 +73,7 @@ const char *why_not(const char *name)
 		return "permission denied";
 	case ELOOP:
 	case EINVAL:
-		return something_else;
+		return why_refused(&page);
 	default:
 		return "can't be read";
 	}

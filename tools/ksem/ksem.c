@@ -90,16 +90,18 @@ void must(int error, const char *what)
 
 const char *explain(int error, const char *name)
 {
-	const char *why = why_not(name);
+	const char *why;
 
 	switch (error) {
 	case ENOENT:
 	case EINVAL:
 	case ELOOP:
 	case ENAMETOOLONG:
+		why = why_not(name);
 		return why ? why : description(error);
 	case EEXIST:
-		return why == something_else ? why : "it exists";
+		why = why_unusable(name);
+		return why ? why : "it exists";
 	case EPERM:
 	case EACCES:
 		return "permission denied";

@@ -117,8 +117,8 @@ void find_holders(const struct ksem_info *info, struct holders *holders);
 /* Why there is no semaphore of that name to show; NULL: there is one. */
 const char *why_not(const char *name);
 
-/* That answer of why_not's where the name is no semaphore's. */
-extern const char something_else[];
+/* The same, if a file has the name that isn't a semaphore, or that the library refuses; else NULL. */
+const char *why_unusable(const char *name);
 
 /* ---- Completion (complete.c). ---- */
 
