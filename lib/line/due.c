@@ -78,9 +78,7 @@ static uint64_t walk(const struct line_view *view, uint32_t slot, struct due_own
 
 struct deadline due_soon(void)
 {
-	struct timespec now = clock_now(CLOCK_MONOTONIC);
-
-	return (struct deadline){CLOCK_MONOTONIC, clock_after(&now, DUE_SLACK)};
+	return deadline_after(CLOCK_MONOTONIC, DUE_SLACK);
 }
 
 bool due_ahead(const struct line_view *view, uint32_t slot, struct due_own own, struct deadline *look)

@@ -6,9 +6,6 @@
 
 #include "line/order.h"
 
-#define TALLY_TAG_SHIFT 24
-#define TALLY_WAITERS   ((UINT64_C(1) << TALLY_TAG_SHIFT) - 1)
-
 const struct line_order *line_order(const struct line *line)
 {
 	static const struct line_order *const orders[] = {&line_barging, &line_fifo, &line_lifo};
@@ -57,11 +54,6 @@ static bool decide(const struct line_view *view, const struct line_op *op, struc
 	}
 }
 
-static atomic(uint32_t) *low_half(atomic(uint64_t) *word)
-{
-	return (atomic(uint32_t) *)word + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
-}
-
 /*
  * Wakes the owner of a decided entry, and notes that, so that later helpers needn't. The note is made before the
  * operation ends, so no late helper changes the state while the owner frees the entry. True: the entry says that its
@@ -74,7 +66,7 @@ static bool wake_owner(const struct line_view *view, struct line_entry *entry, u
 
 	if (!(x & ENTRY_SLEEPS) || (state_of(x) != ENTRY_GRANTED && state_of(x) != ENTRY_TURNED))
 		return false;
-	found = futex_wake_in(view->scope, low_half(&entry->state), 1);
+	found = futex_wake_in(view->scope, futex_half(&entry->state), 1);
 	for (uint64_t is = x; is == x;) {
 		if (cas_acq_rel(&entry->state, &is, woken)) /* KSEM_ORD_24 release, KSEM_ORD_24 acquire */
 			break;
@@ -105,9 +97,7 @@ static bool tally(const struct line_view *view, const struct line_op *op)
 static struct line_word word_after(const struct line_view *view, const struct line_op *op, struct line_word w,
 				   uint64_t x)
 {
-	bool waited = line_order(view->line)->fair ?
-			      list_first(view, LINE_MAIN) != 0 :
-			      (load_acq(&view->line->tally.low) & TALLY_WAITERS) != 0; /* KSEM_ORD_23 acquire */
+	bool waited = line_order(view->line)->fair ? list_first(view, LINE_MAIN) != 0 : tally_waiters(view->line) != 0;
 	uint32_t taken = word_taken(w);
 
 	if (op->kind == LINE_GRANT && state_of(x) == ENTRY_GRANTED)
@@ -175,7 +165,7 @@ static bool tell_of_place(const struct line_view *view, const struct line_op *op
 	if (load_rlx(&view->line->dues) == 0) /* relaxed: those ahead joined before */
 		return true;
 	if (state_of(x) == ENTRY_WAIT)
-		futex_wake_in(view->scope, low_half(&entry->state), 1);
+		futex_wake_in(view->scope, futex_half(&entry->state), 1);
 	return tell_queue(view, op, entry);
 }
 

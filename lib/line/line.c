@@ -143,7 +143,7 @@ uint32_t line_limit(const struct line_view *view)
 
 uint32_t line_waiters(const struct line_view *view)
 {
-	return (uint32_t)(load_acq(&view->line->tally.low) & 0xFFFFFF); /* KSEM_ORD_23 acquire */
+	return tally_waiters(view->line);
 }
 
 bool line_is_shut(const struct line_view *view)

@@ -46,7 +46,7 @@ static bool may_free(const struct line_view *view, const struct line_entry *entr
 /* Its owner may live, and sleep. */
 static void wake_lost(const struct line_view *view, struct line_entry *entry)
 {
-	futex_wake_in(view->scope, (atomic(uint32_t) *)&entry->state + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__), 1);
+	futex_wake_in(view->scope, futex_half(&entry->state), 1);
 }
 
 /*

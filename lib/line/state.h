@@ -102,6 +102,9 @@ enum entry_state {
 #define LINE_MAIN  0 /* first in, first out: entries that wait for their turn */
 #define LINE_ASIDE 1 /* first in, first out: entries that want more than the present limit */
 
+#define TALLY_TAG_SHIFT 24
+#define TALLY_WAITERS   ((UINT64_C(1) << TALLY_TAG_SHIFT) - 1)
+
 #define LINE_YIELDS 10 /* the most times that a thread yields before it sleeps */
 
 #ifndef LINE_CHUNKS
@@ -132,7 +135,7 @@ _Static_assert(sizeof(struct line_entry) == KSEM_CACHE_LINE, "an entry in one ca
 /* The part of a line that all its users share. It is all zero, except for what line_init sets. */
 struct line {
 	_Alignas(KSEM_CACHE_LINE) struct pair word;
-	/* low: 0-23 waiters, then the number of the operation that wrote it; high: how many joined, ever */
+	/* low: waiters, above them the number of the operation that wrote it; high: how many joined, ever */
 	struct pair tally;
 	struct line_node lists[LINE_LISTS];
 	atomic(uint64_t) free;   /* atomic: the newest free entry, and a tag */
@@ -264,6 +267,11 @@ static inline struct line_word line_word(const struct line *line)
 		w.low = load_acq(&line->word.low);   /* KSEM_ORD_23 acquire, KSEM_ORD_1 acquire */
 	} while (unlikely((before ^ w.low) >> 32 != 0));
 	return w;
+}
+
+static inline uint32_t tally_waiters(const struct line *line)
+{
+	return (uint32_t)(load_acq(&line->tally.low) & TALLY_WAITERS); /* KSEM_ORD_23 acquire */
 }
 
 static inline bool line_is(const struct line *line, struct line_word w)

@@ -30,8 +30,7 @@
 
 #define WAITS_A_TRIAL   64                  /* waits without a budget, before one that yields */
 #define LOOK            INT64_C(1000000000) /* ns, the average time between looks of a sleeper */
-#define FAR             INT64_C(1000000000000000)
-#define LOOK_FOR_MEMORY INT64_C(5000000) /* the same of one that has no place to wait: nobody wakes it */
+#define LOOK_FOR_MEMORY INT64_C(5000000)    /* the same of one that has no place to wait: nobody wakes it */
 
 bool line_prepare(const struct line_view *view, uint32_t slot, struct line_word w, uint32_t n)
 {
@@ -157,30 +156,12 @@ bool line_spin(struct line_view *view, uint32_t slot)
 	return enough;
 }
 
-static atomic(uint32_t) *low_half(atomic(uint64_t) *word)
-{
-	return (atomic(uint32_t) *)word + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
-}
-
-/* A random time, from half of `every` to one and a half, so that not all sleepers look at once. */
+/* About that often, so that not all sleepers look at once. */
 static struct deadline next_look(int64_t every, uint32_t slot)
 {
-	struct deadline look = {CLOCK_MONOTONIC, clock_now(CLOCK_MONOTONIC)};
-	uint64_t mixed = ((uint64_t)look.time.tv_nsec + slot) * UINT64_C(0x9E3779B97F4A7C15);
+	struct timespec now = clock_now(CLOCK_MONOTONIC);
 
-	look.time = clock_after(&look.time, every / 2 + (int64_t)((mixed >> 32) * (uint64_t)every >> 32));
-	return look;
-}
-
-/* Is the deadline before that look? Both count from now. */
-static bool is_sooner(const struct deadline *deadline, const struct deadline *look)
-{
-	struct timespec now = clock_now(CLOCK_MONOTONIC), then;
-
-	if (!deadline)
-		return false;
-	then = clock_now(deadline->clock);
-	return clock_between(&then, &deadline->time, FAR) <= clock_between(&now, &look->time, FAR);
+	return (struct deadline){CLOCK_MONOTONIC, clock_after(&now, clock_about(every, (uint64_t)now.tv_nsec + slot))};
 }
 
 /* How often sleepers look for what killed processes left undone: where there are other processes. */
@@ -208,7 +189,7 @@ bool line_bed(struct line_view *view, uint32_t slot, struct futex_place *place)
 			return false;
 		x |= ENTRY_SLEEPS;
 	}
-	*place = (struct futex_place){low_half(&entry->state), (uint32_t)x, view->scope};
+	*place = (struct futex_place){futex_half(&entry->state), (uint32_t)x, view->scope};
 	return true;
 }
 
@@ -223,8 +204,7 @@ static bool must_pass(const struct line_view *view, uint32_t slot, struct deadli
 	if (likely(load_rlx(&view->line->dues) == 0) || !line_order(view->line)->fair) /* relaxed: those ahead joined */
 		return false;
 	look = next_look(LOOK, slot);
-	if (!due_ahead(view, slot, (struct due_own){0, false}, pass) || is_sooner(&look, pass))
-		*pass = look;
+	*pass = due_ahead(view, slot, (struct due_own){0, false}, pass) ? *deadline_sooner(&look, pass) : look;
 	return true;
 }
 
@@ -236,8 +216,8 @@ bool line_next_look(struct line_view *view, uint32_t slot, struct deadline *look
 
 	if (does)
 		*look = next_look(every, slot);
-	if (slot && must_pass(view, slot, &pass) && (!does || is_sooner(&pass, look))) {
-		*look = pass;
+	if (slot && must_pass(view, slot, &pass)) {
+		*look = does ? *deadline_sooner(&pass, look) : pass;
 		does = true;
 	}
 	return does;
@@ -247,12 +227,10 @@ bool line_next_look(struct line_view *view, uint32_t slot, struct deadline *look
 static int sleep_on(struct line_view *view, struct futex_place place, uint32_t slot, const struct deadline *deadline)
 {
 	struct deadline look;
-	int error;
+	const struct deadline *until = line_next_look(view, slot, &look) ? deadline_sooner(deadline, &look) : deadline;
+	int error = futex_wait_in(place.scope, place.word, place.expected, until);
 
-	if (!line_next_look(view, slot, &look) || is_sooner(deadline, &look))
-		return futex_wait_in(place.scope, place.word, place.expected, deadline);
-	error = futex_wait_in(place.scope, place.word, place.expected, &look);
-	if (error != ETIMEDOUT)
+	if (error != ETIMEDOUT || until == deadline)
 		return error;
 	line_look(view);
 	return EAGAIN;

@@ -62,7 +62,7 @@ static int64_t nanoseconds(void)
 {
 	struct timespec now = clock_now(CLOCK_MONOTONIC);
 
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+	return clock_nanoseconds(&now);
 }
 
 static void raise_to(atomic(uint64_t) *most, uint64_t value)

@@ -48,11 +48,24 @@ static inline int64_t clock_between(const struct timespec *a, const struct times
 	return seconds < most ? seconds : most;
 }
 
-static inline struct timespec clock_after(const struct timespec *time, int64_t ns)
+static inline struct timespec clock_after(const struct timespec *time, int64_t nanoseconds)
 {
-	int64_t sum = time->tv_nsec + ns;
+	int64_t sum = time->tv_nsec + nanoseconds;
 
 	return (struct timespec){time->tv_sec + (time_t)(sum / CLOCK_NS), (long)(sum % CLOCK_NS)};
+}
+
+static inline int64_t clock_nanoseconds(const struct timespec *time)
+{
+	return (int64_t)time->tv_sec * CLOCK_NS + time->tv_nsec;
+}
+
+/* A random time, from half of that to one and a half; at most 4 seconds. Seeds that differ a little suffice. */
+static inline int64_t clock_about(int64_t nanoseconds, uint64_t seed)
+{
+	uint64_t mixed = seed * UINT64_C(0x9E3779B97F4A7C15);
+
+	return nanoseconds / 2 + (int64_t)((mixed >> 32) * (uint64_t)nanoseconds >> 32);
 }
 
 #endif

@@ -65,14 +65,10 @@ static int nap(const struct deadline *deadline)
 static int wait_in_slices(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline, int flag)
 {
 	for (;;) {
-		struct deadline slice = {deadline ? deadline->clock : CLOCK_MONOTONIC, {0, 0}};
 		bool last;
-		int error;
+		struct deadline slice = futex_slice(deadline, FUTEX_WATCHED_NS, &last);
+		int error = futex_timed(word, expected, &slice, flag);
 
-		slice.time = clock_now(slice.clock);
-		slice.time = clock_after(&slice.time, 20 * 1000 * 1000);
-		last = deadline && !clock_is_before(&slice.time, &deadline->time);
-		error = futex_timed(word, expected, last ? deadline : &slice, flag);
 		nanosleep(&(struct timespec){0, 0}, NULL); /* intercepted: delayed handlers run here */
 		if (error != ETIMEDOUT || last)
 			return error;

@@ -12,15 +12,9 @@
 #define KSEM_OS_FUTEX_H
 
 #include <stdint.h>
-#include <time.h>
 
 #include "base/atomic.h"
-
-/* An absolute time of CLOCK_REALTIME or CLOCK_MONOTONIC. */
-struct deadline {
-	clockid_t clock;
-	struct timespec time;
-};
+#include "os/deadline.h"
 
 enum futex_scope {
 	FUTEX_PRIVATE,
@@ -75,6 +69,12 @@ static inline int futex_wait_in(enum futex_scope scope, atomic(uint32_t) *word, 
 static inline int futex_wake_in(enum futex_scope scope, atomic(uint32_t) *word, uint32_t n)
 {
 	return (scope == FUTEX_SHARED ? futex_ops.wake_shared : futex_ops.wake)(word, n);
+}
+
+/* The half of a word of 8 bytes on which threads sleep: its low 32 bits. */
+static inline atomic(uint32_t) *futex_half(atomic(uint64_t) *word)
+{
+	return (atomic(uint32_t) *)word + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
 }
 
 static inline int futex_add_shared(atomic(uint32_t) *word, uint32_t n, uint32_t wake)

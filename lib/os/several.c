@@ -13,12 +13,10 @@
 
 #include "base/compiler.h"
 #include "base/watch.h"
-#include "os/clock.h"
 #include "os/timed.h"
 #include "os/waitv.h"
 
-#define SLICE_NS         (1000 * 1000)      /* where the kernel can't */
-#define WATCHED_SLICE_NS (20 * 1000 * 1000) /* under ThreadSanitizer: see futex.c */
+#define NAP_NS (1000 * 1000) /* where the kernel can't */
 
 static bool have_changed(const struct futex_place *places, unsigned n)
 {
@@ -56,22 +54,11 @@ static bool is_answer(int error, const struct futex_place *places, unsigned n, c
 	return futex_is_answer(error, places[0].word, places[0].expected, deadline);
 }
 
-/* That many nanoseconds from now, or the deadline, if that is sooner (*last). */
-static struct deadline slice_of(const struct deadline *deadline, int64_t ns, bool *last)
-{
-	struct deadline slice = {deadline ? deadline->clock : CLOCK_MONOTONIC, {0, 0}};
-
-	slice.time = clock_now(slice.clock);
-	slice.time = clock_after(&slice.time, ns);
-	*last = deadline && !clock_is_before(&slice.time, &deadline->time);
-	return *last ? *deadline : slice;
-}
-
 /* A short sleep on the first word. 0, as after a stray wake: the caller looks at all of them. */
 static int sleep_on_first(const struct futex_place *places, unsigned n, const struct deadline *deadline)
 {
 	bool last;
-	struct deadline slice = slice_of(deadline, SLICE_NS, &last);
+	struct deadline slice = futex_slice(deadline, NAP_NS, &last);
 	int error;
 
 	if (have_changed(places, n))
@@ -98,7 +85,7 @@ static int sleep_in_slices(const struct futex_place *places, unsigned n, const s
 {
 	for (;;) {
 		bool last;
-		struct deadline slice = slice_of(deadline, WATCHED_SLICE_NS, &last);
+		struct deadline slice = futex_slice(deadline, FUTEX_WATCHED_NS, &last);
 		int error = sleep_by_kernel(places, n, &slice);
 
 		nanosleep(&(struct timespec){0, 0}, NULL); /* intercepted: delayed handlers run here */

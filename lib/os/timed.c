@@ -31,6 +31,14 @@ int futex_bitset(atomic(uint32_t) *word, uint32_t expected, const struct deadlin
 	return syscall(SYS_FUTEX_TIMED, word, op, expected, time, NULL, FUTEX_BITSET_MATCH_ANY) == 0 ? 0 : errno;
 }
 
+struct deadline futex_slice(const struct deadline *deadline, int64_t ns, bool *last)
+{
+	struct deadline slice = deadline_after(deadline ? deadline->clock : CLOCK_MONOTONIC, ns);
+
+	*last = deadline && !clock_is_before(&slice.time, &deadline->time);
+	return *last ? *deadline : slice;
+}
+
 bool futex_is_answer(int error, const atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline)
 {
 	struct timespec now;

@@ -23,4 +23,9 @@ int futex_bitset(atomic(uint32_t) *word, uint32_t expected, const struct deadlin
 /* Does the error number tell how the sleep ended? False: the call was refused. */
 bool futex_is_answer(int error, const atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline);
 
+#define FUTEX_WATCHED_NS (20 * 1000 * 1000) /* a slice under ThreadSanitizer (futex.c) */
+
+/* For a sleep in slices: that many nanoseconds from now, or the deadline, if that isn't later (*last). */
+struct deadline futex_slice(const struct deadline *deadline, int64_t ns, bool *last);
+
 #endif

@@ -24,14 +24,11 @@
 #include "base/cancel.h"
 #include "base/rcu.h"
 #include "object/own_wait.h"
-#include "os/clock.h"
 #include "os/fork.h"
 #include "os/several.h"
 #include "registry/waiting.h"
 
 _Static_assert(KSEM_ANY_MAX <= SEVERAL_MAX && KSEM_ANY_MAX <= 64, "a place, and a bit, for each");
-
-#define FAR INT64_C(1000000000000000) /* ns: later than any look */
 
 struct any {
 	struct waiter waiter; /* for the steps, in turn of each */
@@ -143,18 +140,6 @@ static void renounce_rest(struct any *any)
 	}
 }
 
-/* The sooner of the two, by their own clocks. Either may be NULL. */
-static const struct deadline *sooner(const struct deadline *deadline, const struct deadline *look)
-{
-	struct timespec now, then;
-
-	if (!deadline || !look)
-		return deadline ? deadline : look;
-	now = clock_now(deadline->clock);
-	then = clock_now(look->clock);
-	return clock_between(&now, &deadline->time, FAR) <= clock_between(&then, &look->time, FAR) ? deadline : look;
-}
-
 /* What all steps before the sleep have said. */
 struct beds {
 	struct futex_place places[KSEM_ANY_MAX];
@@ -179,8 +164,8 @@ static int arm_all(struct any *any, struct beds *beds)
 		if (error)
 			return error;
 		beds->places[beds->count++] = (struct futex_place){signal->word, signal->expected, signal->scope};
-		if (signal->looks && (!beds->looks || sooner(&signal->look, &beds->look) == &signal->look))
-			beds->look = signal->look;
+		if (signal->looks)
+			beds->look = *deadline_sooner(&signal->look, beds->looks ? &beds->look : NULL);
 		beds->looks |= signal->looks;
 	}
 	return 0;
@@ -189,7 +174,7 @@ static int arm_all(struct any *any, struct beds *beds)
 /* Sleeps. 0, EAGAIN: it may be time to leave; ETIMEDOUT; EINTR. */
 static int sleep_on_all(struct any *any, const struct beds *beds)
 {
-	const struct deadline *until = sooner(any->waiter.deadline, beds->looks ? &beds->look : NULL);
+	const struct deadline *until = deadline_sooner(any->waiter.deadline, beds->looks ? &beds->look : NULL);
 	int error = futex_several(beds->places, beds->count, until);
 
 	return error == ETIMEDOUT && until != any->waiter.deadline ? EAGAIN : error;

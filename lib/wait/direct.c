@@ -13,10 +13,10 @@
 #include "base/pair.h"
 #include "os/clock.h"
 
-/* The half of the word on which waiters sleep. */
+/* The half of the word on which waiters sleep: the value. */
 static atomic(uint32_t) *value_half(struct plain *sem)
 {
-	return (atomic(uint32_t) *)&sem->word + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
+	return futex_half(&sem->word);
 }
 
 void plain_init(struct plain *sem, uint32_t value, enum futex_scope scope)
@@ -113,16 +113,9 @@ struct signal plain_signal(struct plain *sem, enum futex_scope scope)
 }
 
 /*
- * A random time, from half a PLAIN_LOOK to one and a half. A signal that comes at the very end of such a sleep doesn't
- * end the wait. Programs' timers often fire at whole seconds, so these sleeps must not end then.
+ * The sleeps are of random length: a signal that comes at the very end of one doesn't end the wait, and programs'
+ * timers often fire at whole seconds.
  */
-static int64_t time_to_look(const struct timespec *now)
-{
-	uint64_t mixed = (uint64_t)now->tv_nsec * UINT64_C(0x9E3779B97F4A7C15);
-
-	return PLAIN_LOOK / 2 + (int64_t)((mixed >> 32) * PLAIN_LOOK >> 32);
-}
-
 void plain_arm_shared(struct plain *sem, struct waiter *waiter, bool alone)
 {
 	const struct deadline *deadline = waiter->deadline;
@@ -134,7 +127,7 @@ void plain_arm_shared(struct plain *sem, struct waiter *waiter, bool alone)
 	if (!alone && word_waiters(c) <= 1 && !(c & WORD_WARNED))
 		return;
 	now = clock_now(CLOCK_MONOTONIC);
-	length = time_to_look(&now);
+	length = clock_about(PLAIN_LOOK, (uint64_t)now.tv_nsec);
 	if (deadline) {
 		struct timespec by_its_clock = clock_now(deadline->clock);
 
