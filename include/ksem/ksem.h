@@ -8,13 +8,15 @@
  *
  * A function that returns an int returns 0 or a positive error number (EINVAL, ...), and leaves errno alone. A call
  * that fails changes nothing. Each call checks in this order: a NULL process, namespace or pinned semaphore is EINVAL;
- * a NULL output argument, name, deadline or callback is EFAULT; then come the errors that are listed at the call.
+ * a NULL output argument, name or callback is EFAULT; then come the errors that are listed at the call. NULL options,
+ * credentials and attributes mean the defaults. A NULL deadline means none, but is EFAULT for ksem_clockwait.
  *
  * In a shared namespace, calls that make or open a semaphore may also return ENOSPC, EFBIG, EMFILE and EBADF, and ELOOP
  * or EINVAL if the name is that of another file. The man page of each call lists all of its errors.
  *
  * Threads: any thread may make any call at any time; threads need not register. Only calls that say so may be made from
- * a signal handler. No call is a cancellation point. After fork() the child may use all that the parent had.
+ * a signal handler. No call is a cancellation point. After fork() the child may use all that the parent had, but for
+ * completion queues.
  *
  * Ordering: a post happens before the return of each call that takes one of its permits, whichever call that is, and of
  * every getvalue whose result includes it. A thread that took a permit may destroy the semaphore at once, even while
@@ -162,7 +164,8 @@ int ksem_init(struct ksem_proc *proc, unsigned int value, ksem_id_t *id) KSEM_NO
 /*
  * As ksem_init, with attributes; NULL: the default ones. EINVAL, after the checks for NULL and before all others: size,
  * order, flags or reserved is wrong; the limit or the value is higher than the order allows (KSEM_VALUE_MAX with
- * KSEM_BARGING), or the value is over the limit; with KSEM_UNDO the limit is 0, or the value isn't the limit.
+ * KSEM_BARGING), or the value is over the limit; with KSEM_UNDO the limit is 0, or the value isn't the limit. ENOTSUP:
+ * the processor isn't x86-64, arm64 or s390x.
  */
 int ksem_init_attr(struct ksem_proc *proc, const struct ksem_attr *attr, unsigned int value,
 		   ksem_id_t *id) KSEM_NOTHROW KSEM_RESULT;
