@@ -292,7 +292,7 @@ int ksem_clockwait(struct ksem_proc *proc, ksem_id_t id, clockid_t clock,
 		   const struct timespec *deadline) KSEM_NOTHROW KSEM_RESULT;
 
 /*
- * A deadline for ksem_clockwait: the time of CLOCK_MONOTONIC that many nanoseconds from now, or the latest that a
+ * A deadline for any wait: the time of CLOCK_MONOTONIC that many nanoseconds from now, or the latest that a
  * timespec can hold. Never blocks. May be called from a signal handler.
  */
 struct timespec ksem_deadline_after(uint64_t ns) KSEM_NOTHROW;
@@ -376,8 +376,8 @@ int ksem_cq_submit(struct ksem_cq *cq, ksem_id_t id, uint32_t count, clockid_t c
 int ksem_cq_cancel(struct ksem_cq *cq, uint64_t user_data) KSEM_NOTHROW;
 
 /*
- * Stores up to room completions in out, and how many in *n; 0 is no error. Never waits for one. Those of one semaphore
- * come in the order in which they were decided.
+ * Takes up to room completions out of the queue, stores them in out, and how many in *n; 0 is no error. Never waits for
+ * one. Those of one semaphore come in the order in which they were decided.
  */
 int ksem_cq_reap(struct ksem_cq *cq, struct ksem_completion *out, unsigned int room,
 		 unsigned int *n) KSEM_NOTHROW KSEM_RESULT;
