@@ -328,17 +328,26 @@ static void visit_word(const char *word, void *arg)
 	add_answer(arg, word);
 }
 
+/* A word as a value: after --OPTION=, if that was typed. */
+static void add_value(struct answers *answers, const char *option, const char *value)
+{
+	char text[KSEM_NAME_MAX + 16];
+	size_t length = strlen(option);
+	bool is_joined = strncmp(answers->word->text, option, length) == 0 && answers->word->text[length] == '=';
+
+	snprintf(text, sizeof(text), "%s%s%s", is_joined ? option : "", is_joined ? "=" : "", value);
+	add_answer(answers, text);
+}
+
+static void visit_order(const char *order, void *arg)
+{
+	add_value(arg, "--order", order);
+}
+
 static int visit_semaphore(const struct ksem_info *info, void *arg)
 {
-	struct answers *answers = arg;
-	const char *typed = answers->word->text;
-	char text[KSEM_NAME_MAX + 16];
-	const char *is = strncmp(typed, "--name=", 7) == 0 ? "--name=" : "";
-
-	if (!*info->name)
-		return 0;
-	snprintf(text, sizeof(text), "%s%s", is, info->name);
-	add_answer(answers, text);
+	if (*info->name)
+		add_value(arg, "--name", info->name);
 	return 0;
 }
 
@@ -399,6 +408,8 @@ static const char *answer(const struct before *before, struct answers *answers)
 		return "directories";
 	if (before->option ? strcmp(before->option, "--name") == 0 : runs && strncmp(typed, "--name=", 7) == 0)
 		add_names(answers, before);
+	else if (before->option ? strcmp(before->option, "--order") == 0 : strncmp(typed, "--order=", 8) == 0)
+		for_orders(visit_order, answers);
 	else if (before->option)
 		return NULL;
 	else if (runs && (before->ended || before->operands > 0))

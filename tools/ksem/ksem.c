@@ -17,9 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "object/making.h"
 #include "shared/default.h"
 
 static const char usage[] =
@@ -28,9 +28,13 @@ static const char usage[] =
 	"  show [--json] NAME                       shows one\n"
 	"  watch [--json] [--interval SECONDS] [--times N] [NAME]\n"
 	"                                           shows all, or one, every second\n"
-	"  create [--value N] [--mode OCTAL] NAME   makes a semaphore; fails if the name exists\n"
+	"  create [--value N] [--limit N] [--order barging | fifo | lifo] [--metrics] [--mode OCTAL] NAME\n"
+	"                                           makes a semaphore; fails if the name exists\n"
 	"  post [--count N] NAME                    adds permits\n"
-	"  wait [--timeout SECONDS] NAME            takes a permit\n"
+	"  wait [--count N] [--timeout SECONDS] NAME\n"
+	"                                           takes permits, all at once\n"
+	"  limit NAME [N]                           shows the limit, or changes it\n"
+	"  shutdown NAME                            ends all waits, now and later; can't be undone\n"
 	"  unlink NAME ...                          removes names\n"
 	"  run --name NAME [--timeout SECONDS] -- PROGRAM [ARGUMENT ...]\n"
 	"                                           runs a program while holding a permit\n"
@@ -88,30 +92,6 @@ void must(int error, const char *what)
 		die(FAILED, "%s: %s", what, description(error));
 }
 
-const char *explain(int error, const char *name)
-{
-	const char *why;
-
-	switch (error) {
-	case ENOENT:
-	case EINVAL:
-	case ELOOP:
-	case ENAMETOOLONG:
-		why = why_not(name);
-		return why ? why : description(error);
-	case EEXIST:
-		why = why_unusable(name);
-		return why ? why : "it exists";
-	case EPERM:
-	case EACCES:
-		return "permission denied";
-	case EOVERFLOW:
-		return "the value would exceed 4294967295";
-	default:
-		return description(error);
-	}
-}
-
 void must_have_written(void)
 {
 	if (fflush(stdout) != 0 || ferror(stdout))
@@ -120,44 +100,37 @@ void must_have_written(void)
 
 /* ---- Commands and options. ---- */
 
-static int create(void);
-static int post(void);
-static int wait_for(void);
-static int unlink_names(void);
-
 static const struct command {
 	const char *name;
 	int (*act)(void);    /* NULL: run */
-	int least, most;     /* operands: names */
+	int least, most;     /* operands */
+	int names;           /* the most of them that are names, which come first */
 	const char *options; /* by their letters */
 } commands[] = {
-	{"ls", list, 0, 0, "j0"},
-	{"show", show, 1, 1, "j"},
-	{"watch", watch_semaphores, 0, 1, "jix"},
-	{"create", create, 1, 1, "vm"},
-	{"post", post, 1, 1, "c"},
-	{"wait", wait_for, 1, 1, "t"},
-	{"unlink", unlink_names, 1, INT_MAX, ""},
-	{"run", NULL, 0, INT_MAX, "nt"},
+	{"ls", list, 0, 0, 0, "j0"},
+	{"show", show, 1, 1, 1, "j"},
+	{"watch", watch_semaphores, 0, 1, 1, "jix"},
+	{"create", create, 1, 1, 1, "vloMm"},
+	{"post", post, 1, 1, 1, "c"},
+	{"wait", wait_for, 1, 1, 1, "ct"},
+	{"limit", limit, 1, 2, 1, ""},
+	{"shutdown", shut_down, 1, 1, 1, ""},
+	{"unlink", unlink_names, 1, INT_MAX, INT_MAX, ""},
+	{"run", NULL, 0, INT_MAX, 0, "nt"},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 
 /* Of any command: "dhV". */
 static const struct option known[] = {
-	{"dir", required_argument, NULL, 'd'},
-	{"json", no_argument, NULL, 'j'},
-	{"names0", no_argument, NULL, '0'},
-	{"value", required_argument, NULL, 'v'},
-	{"count", required_argument, NULL, 'c'},
-	{"mode", required_argument, NULL, 'm'},
-	{"name", required_argument, NULL, 'n'},
-	{"timeout", required_argument, NULL, 't'},
-	{"interval", required_argument, NULL, 'i'},
-	{"times", required_argument, NULL, 'x'},
-	{"help", no_argument, NULL, 'h'},
-	{"version", no_argument, NULL, 'V'},
-	{NULL, 0, NULL, 0},
+	{"dir", required_argument, NULL, 'd'},     {"json", no_argument, NULL, 'j'},
+	{"names0", no_argument, NULL, '0'},        {"value", required_argument, NULL, 'v'},
+	{"limit", required_argument, NULL, 'l'},   {"order", required_argument, NULL, 'o'},
+	{"metrics", no_argument, NULL, 'M'},       {"count", required_argument, NULL, 'c'},
+	{"mode", required_argument, NULL, 'm'},    {"name", required_argument, NULL, 'n'},
+	{"timeout", required_argument, NULL, 't'}, {"interval", required_argument, NULL, 'i'},
+	{"times", required_argument, NULL, 'x'},   {"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0},
 };
 
 static const struct command *find_command(const char *name)
@@ -196,7 +169,7 @@ bool takes_names(const char *command, int operands)
 {
 	const struct command *found = find_command(command);
 
-	return found && found->act && operands < found->most;
+	return found && operands < found->names;
 }
 
 bool has_value(const char *word)
@@ -244,6 +217,32 @@ static double to_seconds(const char *option, const char *text)
 	return seconds;
 }
 
+static const char *const orders[] = {[KSEM_BARGING] = "barging", [KSEM_FIFO] = "fifo", [KSEM_LIFO] = "lifo"};
+
+#define ORDERS (sizeof(orders) / sizeof(*orders))
+
+const char *order_name(uint32_t order)
+{
+	return order < ORDERS ? orders[order] : "unknown";
+}
+
+void for_orders(void (*visit)(const char *word, void *arg), void *arg)
+{
+	for (size_t i = 0; i < ORDERS; i++)
+		visit(orders[i], arg);
+}
+
+static uint32_t to_order(const char *text)
+{
+	uint32_t order = 0;
+
+	while (order < ORDERS && strcmp(orders[order], text) != 0)
+		order++;
+	if (order == ORDERS)
+		die(USAGE, "--order: not barging, fifo or lifo: '%s'", text);
+	return order;
+}
+
 static void set_option(int letter, const char *value)
 {
 	switch (letter) {
@@ -260,6 +259,16 @@ static void set_option(int letter, const char *value)
 		break;
 	case 'v':
 		options.value = to_number("--value", value, 0, KSEM_VALUE_MAX);
+		break;
+	case 'l':
+		options.limit = to_number("--limit", value, 1, KSEM_VALUE_MAX);
+		options.has_limit = true;
+		break;
+	case 'o':
+		options.order = to_order(value);
+		break;
+	case 'M':
+		options.metrics = true;
 		break;
 	case 'c':
 		options.count = to_number("--count", value, 0, KSEM_VALUE_MAX);
@@ -325,6 +334,19 @@ static void read_options(int argc, char **argv, char *given)
 	}
 }
 
+/* What create makes. */
+static void check_attributes(void)
+{
+	uint32_t highest = attributes_highest(options.order);
+
+	if (options.has_limit && options.limit > highest)
+		die(USAGE, "--limit: at most %u with --order %s", highest, order_name(options.order));
+	if (options.has_limit && options.value > options.limit)
+		die(USAGE, "--value: over --limit: %u", options.value);
+	if (options.value > highest)
+		die(USAGE, "--value: at most %u with --order %s", highest, order_name(options.order));
+}
+
 static void check_operands(const struct command *command, int count, char **operands)
 {
 	if (!command->act) {
@@ -338,13 +360,16 @@ static void check_operands(const struct command *command, int count, char **oper
 		die(USAGE, "%s: a name is missing", command->name);
 	if (count > command->most)
 		die(USAGE, "%s: too many operands, from '%s' on", command->name, operands[command->most]);
-	for (int i = 1; i < count; i++) {
+	for (int i = 1; i < count && i < command->names; i++) {
 		for (int j = 0; j < i; j++) {
 			if (strcmp(operands[i], operands[j]) == 0)
 				die(USAGE, "%s: '%s' is named twice", command->name, operands[i]);
 		}
 	}
 	options.name = operands[0];
+	options.has_limit = options.has_limit || count > command->names;
+	if (count > command->names)
+		options.limit = to_number("limit", operands[1], 0, KSEM_VALUE_MAX);
 }
 
 /* The command, and its operands. */
@@ -370,77 +395,9 @@ static const struct command *read_arguments(int argc, char **argv)
 	if (options.json && options.names0)
 		die(USAGE, "%s: --json and --names0 exclude each other", command->name);
 	check_operands(command, argc - optind, argv + optind);
+	check_attributes();
 	options.names = argv + optind;
 	return command;
-}
-
-/* ---- Using. ---- */
-
-ksem_id_t open_name(int flags)
-{
-	ksem_id_t id = 0;
-	int error = ksem_open(proc, options.name, flags, options.mode, options.value, &id);
-
-	if (error)
-		die(FAILED, "%s: %s", options.name, explain(error, options.name));
-	return id;
-}
-
-static int create(void)
-{
-	open_name(O_CREAT | O_EXCL);
-	return DONE;
-}
-
-static int post(void)
-{
-	int error = ksem_post_many(proc, open_name(0), options.count);
-
-	if (error)
-		die(FAILED, "%s: %s", options.name, explain(error, options.name));
-	return DONE;
-}
-
-int take(ksem_id_t id)
-{
-	struct timespec until;
-
-	if (options.timeout < 0)
-		return ksem_wait(proc, id);
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += (time_t)options.timeout;
-	until.tv_nsec += (long)((options.timeout - (double)(time_t)options.timeout) * 1e9);
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_nsec -= 1000000000;
-		until.tv_sec++;
-	}
-	return ksem_clockwait(proc, id, CLOCK_MONOTONIC, &until);
-}
-
-static int wait_for(void)
-{
-	int error = take(open_name(0));
-
-	if (error == ETIMEDOUT)
-		return NO_PERMIT;
-	must(error, options.name);
-	return DONE;
-}
-
-/* All that can be. */
-static int unlink_names(void)
-{
-	int code = DONE;
-
-	for (char **name = options.names; *name; name++) {
-		int error = ksem_unlink(proc, *name);
-
-		if (error) {
-			say("%s: %s", *name, explain(error, *name));
-			code = FAILED;
-		}
-	}
-	return code;
 }
 
 /* ---- */

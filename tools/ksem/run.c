@@ -231,7 +231,7 @@ static int run_program(pid_t child, int go, int *error)
 
 int run(char **command)
 {
-	ksem_id_t id = open_name(0);
+	ksem_id_t id = open_name();
 	int keeper_fds[2], go, error, status = FAILED;
 	pid_t ksem = getpid(), keeper, child;
 	char taken;

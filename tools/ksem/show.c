@@ -18,14 +18,14 @@
 #define FOUND      (-1) /* of a visit: no more are wanted */
 
 /* Nanoseconds. */
-static uint64_t age_of(const struct holders *holders)
+static uint64_t age_of(const struct details *details)
 {
 	struct timespec now;
 	uint64_t since;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	since = (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
-	return since > holders->made ? since - holders->made : 0; /* the clock was set back */
+	return since > details->made ? since - details->made : 0; /* the clock was set back */
 }
 
 /* ---- JSON. ---- */
@@ -50,19 +50,19 @@ static void print_json_name(FILE *to, const char *name)
 	putc('"', to);
 }
 
-static void print_json(FILE *to, const struct ksem_info *info, const struct holders *holders)
+static void print_json(FILE *to, const struct ksem_info *info, const struct details *details)
 {
 	print_json_name(to, info->name);
 	fprintf(to,
 		", \"id\": \"%" PRIu64 "\", \"value\": %u, \"waiters\": %u, \"refs\": %u, \"uid\": %u, \"gid\": %u, "
 		"\"mode\": \"%04o\"",
 		info->id, info->value, info->waiters, info->refs, info->uid, info->gid, info->mode);
-	print_json_time(to, "made", holders->made, holders->made != 0);
-	print_json_time(to, "age", age_of(holders), holders->made != 0);
+	print_json_time(to, "made", details->made, details->made != 0);
+	print_json_time(to, "age", age_of(details), details->made != 0);
 	fputs(", \"pids\": [", to);
-	for (unsigned int i = 0; i < holders->count; i++)
-		fprintf(to, "%s%ld", i ? ", " : "", (long)holders->pids[i]);
-	fprintf(to, "], \"more_pids\": %s}", holders->more ? "true" : "false");
+	for (unsigned int i = 0; i < details->pids_count; i++)
+		fprintf(to, "%s%ld", i ? ", " : "", (long)details->pids[i]);
+	fprintf(to, "], \"more_pids\": %s}", details->more_pids ? "true" : "false");
 }
 
 /* ---- A table. ---- */
@@ -92,30 +92,30 @@ __attribute__((format(printf, 1, 2))) static char *cell(const char *format, ...)
 }
 
 /* The largest unit of which there are two, or seconds. */
-static char *age_cell(const struct holders *holders)
+static char *age_cell(const struct details *details)
 {
 	static const struct {
 		uint64_t seconds;
 		char unit;
 	} units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
-	uint64_t age = age_of(holders) / SECOND;
+	uint64_t age = age_of(details) / SECOND;
 	size_t i = 0;
 
-	if (!holders->made)
+	if (!details->made)
 		return cell("-");
 	while (units[i].unit != 's' && age < 2 * units[i].seconds)
 		i++;
 	return cell("%" PRIu64 "%c", age / units[i].seconds, units[i].unit);
 }
 
-static char *pids_cell(const struct holders *holders)
+static char *pids_cell(const struct details *details)
 {
 	char text[PIDS_SHOWN * 12 + 8] = "-";
 	size_t at = 0;
 
-	for (unsigned int i = 0; i < holders->count && i < PIDS_SHOWN; i++)
-		at += (size_t)snprintf(&text[at], sizeof(text) - at, "%s%ld", i ? "," : "", (long)holders->pids[i]);
-	if (holders->count > PIDS_SHOWN || holders->more)
+	for (unsigned int i = 0; i < details->pids_count && i < PIDS_SHOWN; i++)
+		at += (size_t)snprintf(&text[at], sizeof(text) - at, "%s%ld", i ? "," : "", (long)details->pids[i]);
+	if (details->pids_count > PIDS_SHOWN || details->more_pids)
 		snprintf(&text[at], sizeof(text) - at, "%s...", at ? "," : "");
 	return cell("%s", text);
 }
@@ -150,7 +150,7 @@ static void add_head(struct table *table)
 		row->cells[i] = cell("%s", heads[i]);
 }
 
-static void add_semaphore(struct table *table, const struct ksem_info *info, const struct holders *holders)
+static void add_semaphore(struct table *table, const struct ksem_info *info, const struct details *details)
 {
 	struct row *row = add_row(table);
 
@@ -160,8 +160,8 @@ static void add_semaphore(struct table *table, const struct ksem_info *info, con
 	row->cells[UID] = cell("%u", info->uid);
 	row->cells[GID] = cell("%u", info->gid);
 	row->cells[MODE] = cell("%04o", info->mode);
-	row->cells[AGE] = age_cell(holders);
-	row->cells[PIDS] = pids_cell(holders);
+	row->cells[AGE] = age_cell(details);
+	row->cells[PIDS] = pids_cell(details);
 	row->cells[NAME] = name_cell(info->name);
 }
 
@@ -203,20 +203,20 @@ struct printing {
 
 static void print_one(struct printing *printing, const struct ksem_info *info)
 {
-	struct holders holders;
+	struct details details;
 
 	printing->count++;
 	if (options.names0) {
 		fwrite(info->name, 1, strlen(info->name) + 1, printing->to);
 		return;
 	}
-	find_holders(info, &holders);
+	find_details(info->name, info->id, &details);
 	if (!options.json) {
-		add_semaphore(&printing->table, info, &holders);
+		add_semaphore(&printing->table, info, &details);
 		return;
 	}
 	fputs(printing->count > 1 ? ", " : "", printing->to);
-	print_json(printing->to, info, &holders);
+	print_json(printing->to, info, &details);
 }
 
 static int visit(const struct ksem_info *info, void *arg)

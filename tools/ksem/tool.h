@@ -23,10 +23,12 @@ enum exit_code {
 struct options {
 	const char *directory; /* constant after enter(), as is all */
 	const char *name;      /* the first operand, or --name */
-	char **names;          /* the operands, and NULL */
+	char **names;          /* the operands, and NULL; the names come first */
 	bool json;
 	bool names0; /* ls: the names alone */
 	unsigned int value, count;
+	bool has_limit, metrics; /* create; has_limit also for limit: a new one is given */
+	uint32_t limit, order;
 	mode_t mode;
 	double timeout;     /* seconds; below 0: none */
 	double interval;    /* seconds */
@@ -67,6 +69,12 @@ void for_options(const char *command, void (*visit)(const char *word, void *arg)
 /* Does the command take a name after that many? */
 bool takes_names(const char *command, int operands);
 
+/* Calls visit for each value of --order. */
+void for_orders(void (*visit)(const char *word, void *arg), void *arg);
+
+/* What --order calls it. */
+const char *order_name(uint32_t order);
+
 /* Does the option have a value? */
 bool has_value(const char *option);
 
@@ -104,15 +112,21 @@ int list(void);
 int show(void);
 int watch_semaphores(void);
 
-/* Who has a semaphore open, and since when it is there (holders.c). */
-struct holders {
-	uint64_t made; /* nanoseconds of CLOCK_REALTIME; 0: unknown */
-	unsigned int count;
-	pid_t pids[128]; /* as they call themselves: in another pid namespace they have other numbers */
-	bool more;       /* there are some more, or some whose number nobody noted yet */
+/* What a semaphore's file says beyond struct ksem_info (details.c). */
+#define PIDS_KNOWN 128
+
+struct details {
+	uint64_t made;           /* nanoseconds of CLOCK_REALTIME; 0: unknown */
+	bool limited;            /* it was made with a limit */
+	uint32_t limit, highest; /* that is in force; that could be */
+	uint32_t debt;           /* permits that posts must pay before the value rises */
+	unsigned int pids_count;
+	pid_t pids[PIDS_KNOWN]; /* who has it open, as they call themselves: other pid namespaces have other numbers */
+	bool more_pids;         /* there are some more, or some whose number nobody noted yet */
 };
 
-void find_holders(const struct ksem_info *info, struct holders *holders);
+/* Of the semaphore of that name. False, and nothing is known: it isn't there, or hasn't that id (0: any will do). */
+bool find_details(const char *name, ksem_id_t id, struct details *details);
 
 /* Why there is no semaphore of that name to show; NULL: there is one. */
 const char *why_not(const char *name);
@@ -125,12 +139,19 @@ const char *why_unusable(const char *name);
 /* Answers the shell: see completion.bash. */
 int complete(const char *text, const char *line);
 
-/* ---- Using (ksem.c, run.c). ---- */
+/* ---- Using (use.c, run.c). ---- */
+
+int create(void);
+int post(void);
+int wait_for(void);
+int limit(void);
+int shut_down(void);
+int unlink_names(void);
 
 /* The semaphore options.name. Ends the program if that can't be. */
-ksem_id_t open_name(int flags);
+ksem_id_t open_name(void);
 
-/* Takes a permit by options.timeout. 0, ETIMEDOUT, ... */
+/* Takes options.count permits by options.timeout. 0, ETIMEDOUT, ... */
 int take(ksem_id_t id);
 
 /* Runs a program while holding a permit; the exit status. */

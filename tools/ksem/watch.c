@@ -250,14 +250,7 @@ static void stop(void)
 
 static struct timespec in_an_interval(void)
 {
-	struct timespec until;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += (time_t)options.interval;
-	until.tv_nsec += (long)((options.interval - (double)(time_t)options.interval) * 1e9);
-	until.tv_sec += until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
-	return until;
+	return ksem_deadline_after((uint64_t)(options.interval * 1e9));
 }
 
 /* Until then; sooner where something came. False: the time is over. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Who has a semaphore open, by the records in its file (lib/shared/records.h). The library's interface doesn't tell
- * this; so this program is built with what is inside of the library, and reads the layout of its own version.
+ * What a semaphore's file says beyond struct ksem_info: who has it open, when it was made, what it owes. The library's
+ * interface doesn't tell this; so this program is built with what is inside of the library, and reads the layout of its
+ * own version.
  *
  * The file is read, not mapped: others may truncate it at any time, and a mapping of it would then be SIGBUS.
  */
@@ -79,31 +80,48 @@ const char *why_not(const char *name)
 	}
 }
 
-static void add(const struct holder *holder, void *arg)
+static void add_pid(const struct holder *holder, void *arg)
 {
-	struct holders *holders = arg;
+	struct details *details = arg;
 	uint32_t pid = load_rlx(&holder->pid); /* relaxed: a number to show */
 
-	if (holders->count == sizeof(holders->pids) / sizeof(*holders->pids) || pid == 0)
-		holders->more = true;
+	if (details->pids_count == PIDS_KNOWN || pid == 0)
+		details->more_pids = true;
 	else
-		holders->pids[holders->count++] = (pid_t)pid;
+		details->pids[details->pids_count++] = (pid_t)pid;
 }
 
-void find_holders(const struct ksem_info *info, struct holders *holders)
+/* Value and limit are of one instant, if the copy is. */
+static void read_line(const struct file *file, struct details *details)
+{
+	struct line_word word = line_word(&file->line->line);
+
+	details->limit = word_limit(word);
+	details->debt = word_left(word) < 0 ? (uint32_t)-word_left(word) : 0;
+}
+
+bool find_details(const char *name, ksem_id_t id, struct details *details)
 {
 	struct records records;
 	struct file file;
 	struct page page;
+	bool is_it;
 
-	memset(holders, 0, sizeof(*holders));
-	if (file_read(opened_directory(), info->name, strlen(info->name), &page, &file) != 0)
-		return;            /* it went meanwhile */
-	if (file.id == info->id) { /* else another has the name now */
-		holders->made = file.page->made;
+	memset(details, 0, sizeof(*details));
+	details->limit = KSEM_VALUE_MAX;
+	if (file_read(opened_directory(), name, strlen(name), &page, &file) != 0)
+		return false;
+	is_it = id == 0 || file.id == id;
+	if (is_it) {
+		details->made = file.page->made;
+		details->limited = file.attributes.limited;
+		details->highest = attributes_highest(file.attributes.order);
+		if (file.line)
+			read_line(&file, details);
 		records_init_copy(&records, file.page, file.bytes);
-		records_for_all(&records, opened_directory(), add,
-				holders); /* can't fail: nothing needs to be mapped */
+		records_for_all(&records, opened_directory(), add_pid,
+				details); /* can't fail: nothing needs to be mapped */
 	}
 	file_read_end(&file, &page);
+	return is_it;
 }

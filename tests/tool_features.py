@@ -1,0 +1,220 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""ksem(1) on semaphores with a limit, an order or metrics: it makes and uses them, shows what they have, and says what
+others lack. Wrong arguments do nothing.
+
+    tests/tool_features.py KSEM"""
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+KSEM = os.path.realpath(sys.argv[1])
+WORK = tempfile.mkdtemp(prefix='ksem-tool-', dir=os.environ.get('KSEM_TEST_SHM', '/dev/shm'))
+HIGHEST = {'barging': 4294967295, 'fifo': 1 << 30, 'lifo': 1 << 30}
+failed = False
+
+
+def fail(what):
+    global failed
+    failed = True
+    print('FAILED:', what)
+
+
+def run(*arguments, **more):
+    return subprocess.run([KSEM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, text=True, **more)
+
+
+def does(*arguments, prints=''):
+    answer = run(*arguments)
+    if answer.returncode or answer.stdout != prints or answer.stderr:
+        fail('%r: %r' % (arguments, answer))
+
+
+def says(text, *arguments, status=1, **more):
+    """It fails with that status, and says that, in a line."""
+    answer = run(*arguments, **more)
+    if answer.returncode != status or answer.stdout or answer.stderr != 'ksem: %s\n' % text:
+        fail('%r: %r, not %r' % (arguments, answer, text))
+
+
+def shown(name):
+    return json.loads(run('show', '--json', name).stdout)
+
+
+def until(name, member, value):
+    end = time.monotonic() + 60
+    while shown(name)[member] != value:
+        if time.monotonic() > end:
+            raise SystemExit('FAILED: %s of %s is not %r: %r' % (member, name, value, shown(name)))
+        time.sleep(0.01)
+
+
+def start(*arguments):
+    return subprocess.Popen([KSEM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def ended(program, status, text=''):
+    out, err = program.communicate(timeout=60)
+    if (program.returncode, out, err) != (status, '', text and 'ksem: %s\n' % text):
+        fail('%r: %r' % (program.args, (program.returncode, out, err)))
+
+
+def arguments():
+    """Wrong ones are refused before anything is done."""
+    for number in ('', ' ', 'x', '1x', '-1', '+1', ' 1', '1.0', '0x1', '4294967296', '18446744073709551617'):
+        says("--limit: not a number from 1 to 4294967295: '%s'" % number, 'create', '--limit', number, '/x', status=2)
+        says("--count: not a number from 0 to 4294967295: '%s'" % number, 'wait', '--count', number, '/a', status=2)
+        says("limit: not a number from 0 to 4294967295: '%s'" % number, 'limit', '/a', number, status=2)
+    says("--limit: not a number from 1 to 4294967295: '0'", 'create', '--limit', '0', '/x', status=2)
+    for order in ('', ' ', 'FIFO', 'fif', 'fifo ', '1', 'none', 'barging,fifo'):
+        says("--order: not barging, fifo or lifo: '%s'" % order, 'create', '--order', order, '/x', status=2)
+    says('--order: a value is missing', 'create', '--order', status=2)
+    says('--limit: a value is missing', 'create', '--limit', status=2)
+    says('--metrics=yes: takes no value', 'create', '--metrics=yes', '/x', status=2)
+    says('--limit: given twice', 'create', '--limit', '1', '--limit', '1', '/x', status=2)
+    says('--value: over --limit: 4', 'create', '--limit', '3', '--value', '4', '/x', status=2)
+    for order in ('fifo', 'lifo'):
+        beyond = str(HIGHEST[order] + 1)
+        says('--limit: at most 1073741824 with --order ' + order, 'create', '--order', order, '--limit', beyond, '/x', status=2)
+        says('--value: at most 1073741824 with --order ' + order, 'create', '--order', order, '--value', beyond, '/x', status=2)
+    for command in ('limit', 'shutdown', 'wait'):
+        says(command + ': a name is missing', command, status=2)
+        says('/none: not found', command, '/none')
+        says("a: not a name: a name is one '/' and then other bytes", command, 'a')
+        says(": not a name: a name is one '/' and then other bytes", command, '')
+    says('/none: not found', 'limit', '/none', '1')
+    says("limit: too many operands, from '2' on", 'limit', '/a', '1', '2', status=2)
+    says("shutdown: too many operands, from '/b' on", 'shutdown', '/a', '/b', status=2)
+    says('limit: takes no --limit', 'limit', '--limit', '1', '/a', status=2)
+    says('post: takes no --metrics', 'post', '--metrics', '/a', status=2)
+    with open('/dev/full', 'w') as full:
+        does('create', '/full')
+        answer = subprocess.run([KSEM, 'limit', '/full'], stdout=full, stderr=subprocess.PIPE, text=True)
+        if answer.returncode != 1 or "can't write: No space" not in answer.stderr:
+            fail('/dev/full: %r' % answer)
+        does('unlink', '/full')
+    does('ls', '--json', prints='[]\n')
+
+
+def limits():
+    """Permits never pass the limit, which can be changed; what is owed then is paid first."""
+    does('create', '--value', '2', '--limit', '3', '/limit')
+    does('limit', '/limit', prints='3\n')
+    does('post', '/limit')
+    says('/limit: the value would exceed 3', 'post', '/limit')
+    does('wait', '--count', '3', '/limit')
+    says('/limit: --count is over its limit, 3', 'wait', '--count', '4', '/limit')
+    does('limit', '/limit', '1')
+    does('limit', '/limit', prints='1\n')
+    if shown('/limit')['value'] != 0:
+        fail('a limit was lowered: %r' % shown('/limit'))
+    does('post', '--count', '2', '/limit')
+    if shown('/limit')['value'] != 0:
+        fail('a debt was not paid: %r' % shown('/limit'))
+    does('post', '/limit')
+    says('/limit: the value would exceed 1', 'post', '/limit')
+    does('limit', '/limit', '0')
+    does('limit', '/limit', prints='0\n')
+    if shown('/limit')['value'] != 0 or run('wait', '--timeout', '0', '/limit').returncode != 3:
+        fail('limit 0: %r' % shown('/limit'))
+    does('limit', '/limit', '4294967295')
+    says("limit: not a number from 0 to 4294967295: '4294967296'", 'limit', '/limit', '4294967296', status=2)
+    for order, highest in HIGHEST.items():
+        does('create', '--order', order, '--limit', str(highest), '--value', str(highest), '/highest')
+        does('limit', '/highest', prints='%d\n' % highest)
+        if highest < 4294967295:
+            says('/highest: its limit is at most %d' % highest, 'limit', '/highest', str(highest + 1))
+        says('/highest: the value would exceed %d' % highest, 'post', '/highest')
+        does('unlink', '/highest')
+    for made in ((), ('--order', 'fifo'), ('--metrics',)):
+        does('create', *made, '/unlimited')
+        does('limit', '/unlimited', prints='%d\n' % HIGHEST['fifo' if 'fifo' in made else 'barging'])
+        says('/unlimited: it was made without a limit', 'limit', '/unlimited', '5')
+        does('unlink', '/unlimited')
+    does('unlink', '/limit')
+
+
+def counts():
+    """Several permits come at once, or none; in the semaphore's order."""
+    for order in HIGHEST:
+        does('create', '--order', order, '--limit', '9', '/count')
+        three = start('wait', '--count', '3', '/count')
+        until('/count', 'waiters', 1)
+        one = start('wait', '/count')
+        until('/count', 'waiters', 2)
+        does('post', '--count', '2', '/count')
+        if order == 'fifo': # whoever waits for three is first
+            does('post', '/count')
+            ended(three, 0)
+            does('post', '/count')
+            ended(one, 0)
+        else:
+            ended(one, 0)
+            does('post', '--count', '2', '/count')
+            ended(three, 0)
+        until('/count', 'value', 0)
+        does('wait', '--count', '0', '/count')
+        if run('wait', '--count', '2', '--timeout', '0.01', '/count').returncode != 3:
+            fail('no permits came, and the status is not 3')
+        does('unlink', '/count')
+    does('create', '--value', '5', '/default')
+    does('wait', '--count', '5', '/default')
+    says('/default: only a semaphore that was made with --limit, --order or --metrics has waits for several permits', 'wait', '--count', '2',
+         '/default')
+    does('unlink', '/default')
+
+
+def shutdown():
+    """It ends waits, now and later, and says why; permits can still be taken."""
+    does('create', '--order', 'fifo', '/shut')
+    waits = [start('wait', '/shut'), start('wait', '--count', '2', '--timeout', '50', '/shut'), start('run', '--name', '/shut', 'true')]
+    until('/shut', 'waiters', 3)
+    does('shutdown', '/shut')
+    for wait in waits:
+        ended(wait, 1, '/shut: it is shut down')
+    does('shutdown', '/shut')
+    says('/shut: it is shut down', 'wait', '/shut')
+    does('post', '/shut')
+    does('wait', '/shut')
+    says('/shut: it is shut down', 'run', '--name', '/shut', '--timeout', '1', 'true')
+    does('create', '/default')
+    says('/default: only a semaphore that was made with --limit, --order or --metrics can be shut down', 'shutdown', '/default')
+    does('unlink', '/shut', '/default')
+
+
+def files():
+    """A file that is too short, or may not be long enough, is no semaphore with a limit."""
+    says('/small: the limit on the size of files (ulimit -f) is too low', 'create', '--limit', '1', '/small',
+         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20)))
+    does('create', '--limit', '1', '/damaged')
+    os.truncate(WORK + '/damaged', 1 << 20)
+    says("/damaged: its file is damaged, or has attributes that this library doesn't know", 'limit', '/damaged')
+    says("/damaged: its file is damaged, or has attributes that this library doesn't know", 'shutdown', '/damaged')
+    os.remove(WORK + '/damaged')
+    if os.getuid() == 0 and shutil.which('setpriv'):
+        does('create', '--limit', '1', '/private')
+        os.chmod(WORK, 0o755)
+        for arguments in (('limit', '/private'), ('limit', '/private', '5'), ('shutdown', '/private')):
+            answer = subprocess.run(['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', KSEM, *arguments],
+                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            if answer.returncode != 1 or answer.stderr != 'ksem: /private: permission denied\n':
+                fail('%r by another user: %r' % (arguments, answer))
+        does('unlink', '/private')
+
+
+def main():
+    os.environ['KSEM_DIR'] = WORK
+    try:
+        for check in (arguments, limits, counts, shutdown, files):
+            check()
+    finally:
+        shutil.rmtree(WORK)
+    sys.exit(failed)
+
+
+main()
