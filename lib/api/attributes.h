@@ -8,6 +8,6 @@
 #include "object/making.h"
 
 /* Checks attributes, and the value that a semaphore is to be made with. NULL: the default ones. 0, or EINVAL. */
-int attributes_read(const struct ksem_attr *attr, uint32_t value, struct attributes *attributes);
+int attributes_read(const struct ksem_attr *theirs, uint32_t value, struct attributes *attributes);
 
 #endif

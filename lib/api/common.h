@@ -27,13 +27,13 @@
 	})
 
 /* Evaluates a call that stores something in *out if it succeeds. */
-#define ANSWERS(out, call)                                  \
-	__extension__({                                     \
-		int error_ = (call);                        \
-                                                            \
-		if (!error_)                                \
-			watch_wrote((out), sizeof(*(out))); \
-		error_;                                     \
+#define ANSWERS(out, call)                                              \
+	__extension__({                                                 \
+		int error_ = (call);                                    \
+                                                                        \
+		if (!error_)                                            \
+			watch_wrote((out), sizeof(__typeof__(*(out)))); \
+		error_;                                                 \
 	})
 
 #endif

@@ -34,7 +34,7 @@ int ksem_stat_0_1(struct ksem_proc *proc, ksem_id_t id, struct ksem_info *info)
 	int error = ksem_stat(proc, id, info ? &now : NULL);
 
 	if (!error) {
-		memcpy(info, &now, INFO_0_1);
+		memcpy(info, &now, INFO_0_1); /* NULL is an error. NOLINT(clang-analyzer-core.NonNullParamChecker) */
 		watch_wrote(info, INFO_0_1);
 	}
 	return error;

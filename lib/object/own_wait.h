@@ -30,7 +30,7 @@ extern _Thread_local struct own_wait own_wait; /* owner only, and its signal han
  * works; those of the others are set aside, in an array on its stack. own_wait_swap swaps one in, or out.
  */
 void own_wait_set_aside(struct own_wait *waits, unsigned count); /* NULL, 0: none any more */
-void own_wait_swap(struct own_wait *aside);
+void own_wait_swap(struct own_wait *other);
 
 /* What the calling thread has of that semaphore; NULL: it doesn't wait there. */
 struct own_wait *own_wait_of(const struct ksem *ksem);

@@ -48,7 +48,7 @@ struct fork_step {
  * Installs the steps. They run in this order before a fork, and in the reverse order after it. Called once, before
  * main, with one thread. api/forks.c has the table of all steps.
  */
-void fork_install(const struct fork_step *steps, size_t count);
+void fork_install(const struct fork_step *wanted, size_t wanted_count);
 
 void fork_gate_enter(void);
 void fork_gate_leave(void);

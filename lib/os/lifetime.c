@@ -54,8 +54,8 @@ static bool read_stat(pid_t pid, char *state, long *threads, unsigned long long 
 	close(fd);
 	text[length > 0 ? length : 0] = '\0';
 	rest = strrchr(text, ')'); /* the program's name may have any bytes */
-	/* NOLINTNEXTLINE(cert-err34-c): the kernel wrote it */
 	return rest &&
+	       /* NOLINTNEXTLINE(cert-err34-c): the kernel wrote it */
 	       sscanf(rest + 1, " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %ld %*s %llu",
 		      state, threads, began) == 3;
 }
@@ -73,10 +73,9 @@ bool lifetime_lasts(uint64_t lifetime)
 		lasts = false;
 	else if (!read_stat(pid, &state, &threads, &began))
 		lasts = true;
-	else if (state == 'X' || (state == 'Z' && threads <= 1)) /* the first thread may end before others */
-		lasts = false;
-	else
-		lasts = (int32_t)((uint32_t)(lifetime >> PID_BITS) - (uint32_t)began) >= 0;
+	else /* the first thread may end before others */
+		lasts = state != 'X' && !(state == 'Z' && threads <= 1) &&
+			(int32_t)((uint32_t)(lifetime >> PID_BITS) - (uint32_t)began) >= 0;
 	errno = saved;
 	return lasts;
 }

@@ -182,7 +182,7 @@ static int find(const struct file_path *path, sem_t **sem)
 	else if ((error = prepare(fd, &status, &opened)) == 0)
 		insert(opened);
 	close(fd);
-	if (!error)
+	if (opened)
 		*sem = semaphore_of(opened);
 	return error;
 }
@@ -198,7 +198,7 @@ static int make(const struct file_path *path, mode_t mode, unsigned int value, s
 	if (error)
 		return error;
 	error = fstat(making.fd, &status) == 0 ? prepare(making.fd, &status, &opened) : errno;
-	if (error) {
+	if (!opened) {
 		file_forget(&making);
 		return error;
 	}

@@ -50,7 +50,7 @@ TAKES(sem_wait, (sem_t * sem), CALL_FN_W_W, sem)
 TAKES(sem_trywait, (sem_t * sem), CALL_FN_W_W, sem)
 TAKES(sem_timedwait, (sem_t * sem, const struct timespec *time), CALL_FN_W_WW, sem, time)
 TAKES(sem_clockwait, (sem_t * sem, clockid_t clock, const struct timespec *time), CALL_FN_W_WWW, sem, clock, time)
-TAKES(sem_getvalue, (sem_t * sem, int *value), CALL_FN_W_WW, sem, value)
+TAKES(sem_getvalue, (sem_t * sem, int *value), CALL_FN_W_WW, sem, value) /* NOLINT(readability-non-const-parameter) */
 
 PUBLIC int WRAPPER(sem_post)(sem_t *sem);
 PUBLIC int WRAPPER(sem_post)(sem_t *sem)

@@ -59,8 +59,8 @@ int numbers_take(struct numbers *numbers, struct ksem **ksem, ksem_id_t *id);
 /* Undoes the last numbers_take, whose semaphore nobody has seen. Frees the memory that was made for it. */
 void numbers_untake(struct numbers *numbers, struct ksem *ksem);
 
-/* Takes a number for a process, and tells *ids. 0; ENOMEM. *ksem NULL: the range has none left; *ids works without. */
-int numbers_take_holder(struct numbers *numbers, struct ids *ids, struct ksem **ksem);
+/* Takes a number for a process, and tells *ids. 0; ENOMEM. *taken NULL: the range has none left; *ids works without. */
+int numbers_take_holder(struct numbers *numbers, struct ids *ids, struct ksem **taken);
 
 /* From now on numbers_next returns it. */
 void numbers_list(struct ksem *ksem);

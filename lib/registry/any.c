@@ -28,7 +28,8 @@
 #include "os/several.h"
 #include "registry/waiting.h"
 
-_Static_assert(KSEM_ANY_MAX <= SEVERAL_MAX && KSEM_ANY_MAX <= 64, "a place, and a bit, for each");
+_Static_assert(KSEM_ANY_MAX <= SEVERAL_MAX, "a place for each");
+_Static_assert(KSEM_ANY_MAX <= 64, "a bit for each");
 
 struct any {
 	struct waiter waiter; /* for the steps, in turn of each */

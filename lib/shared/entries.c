@@ -48,14 +48,11 @@ static DIR *open_all(const struct directory *directory)
 	return all;
 }
 
-/* ENOENT: there are no more. */
-static int next_entry(DIR *all, struct dirent **entry)
+/* NULL: there are no more (errno 0), or errno says why. */
+static struct dirent *next_entry(DIR *all)
 {
 	errno = 0;
-	*entry = readdir(all); /* only this thread uses the stream. NOLINT(concurrency-mt-unsafe) */
-	if (*entry)
-		return 0;
-	return errno ? errno : ENOENT;
+	return readdir(all); /* only this thread uses the stream. NOLINT(concurrency-mt-unsafe) */
 }
 
 int entries_for_all(const struct directory *directory,
@@ -68,14 +65,14 @@ int entries_for_all(const struct directory *directory,
 	int result = all ? 0 : errno;
 
 	if (all) {
-		while (!(result = next_entry(all, &entry))) {
+		while ((entry = next_entry(all))) {
 			size_t length = from_file(entry->d_name, name);
 
 			if (length > 0 && (result = visit(name, length, entry->d_ino, arg)))
 				break;
 		}
-		if (!entry && result == ENOENT)
-			result = 0;
+		if (!entry)
+			result = errno;
 		closedir(all);
 	}
 	errno = saved;

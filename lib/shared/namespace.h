@@ -42,7 +42,7 @@ int shared_ns_find(struct ksem_ns *ns, const struct making *making, bool exclusi
 		   struct reclaim *garbage);
 
 /* unlink.c */
-int shared_ns_unlink(struct ksem_ns *ns, const struct ksem_cred *cred, const char *name, size_t length,
+int shared_ns_unlink(struct ksem_ns *ns, const struct ksem_cred *cred, const char *bytes, size_t length,
 		     struct reclaim *garbage);
 
 /* listing.c. Visits first the semaphores with names, then the nameless ones that this process has. */

@@ -225,7 +225,8 @@ static bool take_free(const struct taking *taking, const struct look *look, uint
 /* One of those `tries` from a random place on whose process is dead. */
 static bool take_dead(const struct taking *taking, struct look *look, uint32_t tries)
 {
-	uint32_t place = (uint32_t)(taking->liveness >> 8) % look->count; /* liveness locks are random */
+	/* Liveness locks are random. NOLINTNEXTLINE(clang-analyzer-core.DivideZero): never less than PAGE_HOLDERS */
+	uint32_t place = (uint32_t)(taking->liveness >> 8) % look->count;
 
 	for (uint32_t i = 0; i < tries && i < look->count; i++, place = (place + 1) % look->count) {
 		const struct holder *holder = holder_at(look, place);
