@@ -12,20 +12,7 @@ trap 'rm -rf "$work"' EXIT
 mkdir "$work/default"
 export KSEM_DIR=$work/default LD_LIBRARY_PATH=$library TSAN_OPTIONS=halt_on_error=1
 tests=$source/tests/cpp
-failed=0
-
-# check WHAT COMMAND...: runs it; says so, and shows its output, if it fails
-check() {
-	local what=$1
-	shift
-	if "$@" >"$work/log" 2>&1; then
-		echo "ok: $what"
-	else
-		echo "FAILED: $what"
-		head -n 40 "$work/log" | sed 's/^/    /'
-		failed=1
-	fi
-}
+. "$(dirname "$0")/checks.bash"
 
 # build PROGRAM STANDARD OPTION... FILE...: one of tests/cpp
 build() {

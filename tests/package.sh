@@ -9,21 +9,8 @@ build=$(realpath "$1") source=$(realpath "$2") allocator=$3 sanitizer=$4 librari
 [ "$sanitizer" = none ] || exit 77
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-failed=0
+. "$(dirname "$0")/checks.bash"
 export KSEM_DIR=/dev/null # no directory
-
-# check WHAT COMMAND...: runs it; says so, and shows its output, if it fails
-check() {
-	local what=$1
-	shift
-	if "$@" >"$work/log" 2>&1; then
-		echo "ok: $what"
-	else
-		echo "FAILED: $what"
-		sed 's/^/    /' "$work/log"
-		failed=1
-	fi
-}
 
 export DESTDIR=$work/shared
 if ! meson install -C "$build" --no-rebuild >"$work/log" 2>&1; then

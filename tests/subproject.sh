@@ -7,23 +7,10 @@ set -u
 source=$(realpath "$1")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-failed=0
+. "$(dirname "$0")/checks.bash"
 cp -r "$source/tests/subproject" "$work/consumer"
 mkdir "$work/consumer/subprojects"
 ln -s "$source" "$work/consumer/subprojects/ksem"
-
-# check WHAT COMMAND...: runs it; says so, and shows its output, if it fails
-check() {
-	local what=$1
-	shift
-	if "$@" >"$work/log" 2>&1; then
-		echo "ok: $what"
-	else
-		echo "FAILED: $what"
-		tail -n 40 "$work/log" | sed 's/^/    /'
-		failed=1
-	fi
-}
 
 builds_and_runs() { # BUILD OPTION...
 	local build=$work/$1

@@ -13,7 +13,8 @@ work=$(mktemp -d /dev/shm/ksem-watched.XXXXXX) || exit 77
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/shared" "$work/private"
 export LD_LIBRARY_PATH=$library
-failed=0 ran=0
+. "$(dirname "$0")/checks.bash"
+ran=0
 correct='by-id pinned value end tables handler fork'
 
 # build COMPILER PROGRAM OPTION...: the program of api/watched.c
@@ -31,32 +32,21 @@ sanitizes() {
 	"$1" -fsanitize="$2" "$work/empty.c" -o "$work/empty" 2>/dev/null && "$work/empty" 2>/dev/null
 }
 
-# quiet WHAT COMMAND...: the command succeeds; else shows what it said
+# quiet WHAT COMMAND...: the command succeeds
 quiet() {
 	local what=$1
 	shift
 	ran=$((ran + 1))
-	if timeout 200 "$@" >"$work/log" 2>&1; then
-		echo "ok: $what"
-	else
-		echo "FAILED: $what"
-		head -60 "$work/log" | sed 's/^/    /'
-		failed=1
-	fi
+	check "$what" timeout 200 "$@"
 }
 
-# reported WHAT PATTERN COMMAND...: what the command says matches
-reported() {
-	local what=$1 pattern=$2
-	shift 2
-	timeout 200 "$@" >"$work/log" 2>&1
-	if grep -qE "$pattern" "$work/log"; then
-		echo "ok: $what"
-	else
-		echo "FAILED: $what"
-		head -60 "$work/log" | sed 's/^/    /'
-		failed=1
-	fi
+# says PATTERN COMMAND...: what the command says matches
+says() {
+	local pattern=$1 said
+	shift
+	said=$(timeout 200 "$@" 2>&1)
+	printf '%s\n' "$said"
+	grep -qE "$pattern" <<<"$said"
 }
 
 # watch WHAT PATTERN MISTAKES COMMAND...: the command, given the arguments of api/watched.c
@@ -68,8 +58,8 @@ watch() {
 	# shellcheck disable=SC2086
 	quiet "$what: correct, shared" "$@" "$work/shared" $correct
 	for mistake in $mistakes; do
-		reported "$what: mistake '$mistake'" "$pattern" "$@" - "$mistake"
-		reported "$what: mistake '$mistake', shared" "$pattern" "$@" "$work/shared" "$mistake"
+		check "$what: mistake '$mistake'" says "$pattern" "$@" - "$mistake"
+		check "$what: mistake '$mistake', shared" says "$pattern" "$@" "$work/shared" "$mistake"
 	done
 }
 
@@ -80,7 +70,7 @@ watch_posix() {
 	[ -n "$KSEM_POSIX_LIBRARY" ] || return 0
 	# shellcheck disable=SC2086
 	quiet "$what: correct" "$source/tools/ksem-run" "$@" $ways
-	reported "$what: mistake 'early'" "$pattern" "$source/tools/ksem-run" "$@" early
+	check "$what: mistake 'early'" says "$pattern" "$source/tools/ksem-run" "$@" early
 }
 
 race='WARNING: ThreadSanitizer: data race'
