@@ -176,6 +176,82 @@ static void without_futex_waitv(void)
 	end();
 }
 
+/* ---- The same, of a wait for one of several. ---- */
+
+static ksem_id_t several[3]; /* of default attributes; first in, first out; a third that nobody posts */
+
+static void *wait_for_any(void *deadline)
+{
+	unsigned which = 77;
+	int error = ksem_wait_any(world.proc, several, 3, CLOCK_MONOTONIC, deadline, &which);
+
+	return (void *)(intptr_t)(error ? error : -(int)which);
+}
+
+static bool ends_soon(pthread_t waiter, int error)
+{
+	struct timespec soon = in_ms(CLOCK_REALTIME, 10);
+	void *result;
+
+	if (pthread_timedjoin_np(waiter, &result, &soon) != 0)
+		return false;
+	MUST((intptr_t)result == error);
+	return true;
+}
+
+/* A thread that waits on all three. */
+static pthread_t start_for_any(struct timespec *deadline)
+{
+	pthread_t waiter = start(wait_for_any, deadline);
+
+	for (unsigned i = 0; i < 3; i++)
+		until_waiting(world.proc, several[i], 1);
+	return waiter;
+}
+
+static void any_without_futex_waitv(void)
+{
+	const struct ksem_attr fifo = {.size = sizeof(fifo), .order = KSEM_FIFO};
+	struct timespec soon = in_ms(CLOCK_MONOTONIC, 5), later = in_ms(CLOCK_MONOTONIC, 3600 * 1000);
+	struct sigaction action = {.sa_handler = do_nothing, .sa_flags = SA_RESTART};
+	pthread_t waiter;
+
+	begin(0);
+	several[0] = id;
+	MUST(ksem_init_attr(world.proc, &fifo, 0, &several[1]) == 0);
+	MUST(ksem_init(world.proc, 0, &several[2]) == 0);
+	if (refused_later)
+		MUST((intptr_t)wait_for_any(&soon) == ETIMEDOUT);
+	REFUSE(SYS_futex_waitv);
+	soon = in_ms(CLOCK_MONOTONIC, 5);
+	errno = 77;
+	MUST((intptr_t)wait_for_any(&soon) == ETIMEDOUT);
+	MUST(errno == 77);
+	for (int i = 0; i < 3; i++) { /* whichever word the thread sleeps on */
+		waiter = start_for_any(i % 2 ? &later : NULL);
+		MUST(ksem_post(world.proc, several[i]) == 0);
+		MUST((intptr_t)finish(waiter) == -i);
+	}
+	MUST(is_idle());
+	MUST(sigaction(SIGUSR1, &action, NULL) == 0);
+	waiter = start_for_any(NULL);
+	do { /* every handler ends it that runs while the thread sleeps, and not between two short sleeps */
+		MUST(pthread_kill(waiter, SIGUSR1) == 0);
+	} while (!ends_soon(waiter, EINTR));
+	for (unsigned i = 1; i < 3; i++)
+		MUST(ksem_destroy(world.proc, several[i]) == 0);
+	end();
+}
+
+static void waits_for_any_work_without_futex_waitv(void **state)
+{
+	(void)state;
+	for (refusal = 1; refusal < EHWPOISON; refusal++) {
+		refused_later = refusal % 2;
+		in_child(any_without_futex_waitv);
+	}
+}
+
 static void timed_sleeps_work_without_futex_waitv(void **state)
 {
 	(void)state;
@@ -548,6 +624,7 @@ int main(void)
 		cmocka_unit_test(permits_are_conserved_without_membarrier),
 		cmocka_unit_test(permits_are_conserved_where_a_thread_has_no_sequences),
 		cmocka_unit_test(timed_sleeps_work_without_futex_waitv),
+		cmocka_unit_test(waits_for_any_work_without_futex_waitv),
 		cmocka_unit_test(waits_end_without_futexes),
 		cmocka_unit_test(threads_end_while_others_wait),
 		cmocka_unit_test(a_cancelled_waiter_takes_its_permit_first),

@@ -4,7 +4,8 @@
  *
  * Where the kernel has no such call, or a sandbox refuses it, the thread sleeps on the first word alone, and for a
  * millisecond at a time. So it notices a wake on any other word up to a millisecond late. There a handler ends the
- * sleep even if it was installed with SA_RESTART, as it ends all timed sleeps (timed.h).
+ * sleep even if it was installed with SA_RESTART, as it ends all timed sleeps (timed.h). A handler that runs between
+ * two of those short sleeps ends nothing.
  */
 #ifndef KSEM_OS_SEVERAL_H
 #define KSEM_OS_SEVERAL_H

@@ -15,6 +15,62 @@
 
 /* ---- Each sees what others do. ---- */
 
+static struct world of_both;
+static ksem_id_t first, second;
+
+static void *wait_for_either(void *which)
+{
+	const ksem_id_t ids[] = {first, second};
+
+	MUST(ksem_wait_any(of_both.proc, ids, 2, CLOCK_MONOTONIC, NULL, which) == 0);
+	return NULL;
+}
+
+static void *wait_for_second(void *arg)
+{
+	(void)arg;
+	MUST(ksem_wait(of_both.proc, second) == 0);
+	return NULL;
+}
+
+#define PASSED_ON 20
+
+/*
+ * The post on the second wakes the thread that waits for either. When it runs, the first has a permit, too, and it
+ * takes that. A sleeper that isn't woken would look by itself after half a second, or later.
+ */
+static void a_wake_that_a_wait_for_any_does_not_need_reaches_another(void **state)
+{
+	struct timespec until = in_ms(CLOCK_MONOTONIC, PASSED_ON * 200), now;
+
+	(void)state;
+	of_both = enter();
+	OK(ksem_init(of_both.proc, 0, &first));
+	OK(ksem_init(of_both.proc, 0, &second));
+	for (int i = 0; i < PASSED_ON; i++) {
+		unsigned which = 77;
+		pthread_t either = start(wait_for_either, &which), other;
+
+		until_waiting(of_both.proc, first, 1);
+		until_asleep(of_both.proc, second, 1);
+		other = start(wait_for_second, NULL);
+		until_asleep(of_both.proc, second, 2);
+		OK(ksem_post(of_both.proc, second));
+		OK(ksem_post(of_both.proc, first));
+		finish(either);
+		if (which == 1) {
+			OK(ksem_trywait(of_both.proc, first));
+			OK(ksem_post(of_both.proc, second));
+		}
+		finish(other);
+	}
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	assert_true(now.tv_sec < until.tv_sec || (now.tv_sec == until.tv_sec && now.tv_nsec < until.tv_nsec));
+	OK(ksem_destroy(of_both.proc, first));
+	OK(ksem_destroy(of_both.proc, second));
+	world_end(&of_both);
+}
+
 static void answer(void)
 {
 	struct world world = enter();
@@ -489,6 +545,7 @@ int main(void)
 		shared_test(processes_meet_by_name_and_hand_over),
 		shared_test(an_anonymous_semaphore_is_inherited_over_fork),
 		shared_test(a_wait_that_a_handler_forked_is_two),
+		shared_test(a_wake_that_a_wait_for_any_does_not_need_reaches_another),
 		shared_test(there_may_be_more_processes_than_records),
 		shared_test(a_name_that_another_process_took_away_is_not_found_again),
 		shared_test(what_is_opened_again_is_mapped_still),
