@@ -11,6 +11,16 @@
 #include "api/permits.h"
 #include "registry/any.h"
 
+/* A semaphore that is listed twice may get a permit between its turns. It is taken where it is listed first. */
+static unsigned int first_of(struct ksem *const *sems, const struct ksem *ksem)
+{
+	unsigned int i = 0;
+
+	while (sems[i] != ksem)
+		i++;
+	return i;
+}
+
 /* Takes from the first in the list that has a permit; EAGAIN: none had one when its turn came. In a read section. */
 static int take_any(struct ksem *const *sems, unsigned int n, unsigned int *which)
 {
@@ -18,7 +28,7 @@ static int take_any(struct ksem *const *sems, unsigned int n, unsigned int *whic
 		int error = semaphore_ops(sems[i])->take_soon(sems[i]);
 
 		if (error == 0)
-			*which = i;
+			*which = first_of(sems, sems[i]);
 		if (error != EAGAIN)
 			return error;
 	}
