@@ -60,7 +60,7 @@ int line_post(struct line_view *view, uint32_t n)
 		backoff(&pauses);
 		low = load_rlx(&line->word.low); /* relaxed: as above */
 	}
-	if (unlikely(low & (LINE_WAITED | LINE_BUSY | LINE_DOOR)))
+	if (unlikely(low & LINE_FLAGS)) /* also SHUT and SWEEP: the thread that set it may have been stopped since */
 		line_settle(view);
 	return 0;
 }

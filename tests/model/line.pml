@@ -568,7 +568,7 @@ inline post(by)
 		value = value + by;
 		posted = posted + by;
 		if
-		:: line || kind != 0 -> OWES; s = 1
+		:: line || kind != 0 || shut || sweep -> OWES; s = 1
 		:: else
 		fi
 	}
@@ -816,7 +816,7 @@ done:
 			value = value + need[_pid];
 			held = held - need[_pid];
 			if
-			:: line || kind != 0 -> OWES; s = 1
+			:: line || kind != 0 || shut || sweep -> OWES; s = 1
 			:: else
 			fi
 		}

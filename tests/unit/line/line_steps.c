@@ -443,6 +443,12 @@ static void one_wants_more_than_the_limit(void)
 	slots[1] = enter_as(10, 1);
 }
 
+static void one_waits_for_a_higher_limit(void)
+{
+	one_wants_more_than_the_limit();
+	due.risk = 15; /* which a killed thread has not added */
+}
+
 static struct line_op begun;
 
 /* It is to be moved back to the line, and no helper has come yet. */
@@ -473,6 +479,11 @@ static void help(void)
 static void raise_limit(void)
 {
 	set_limit(20);
+}
+
+static void first_waits(void)
+{
+	leave(slots[1], 10, false);
 }
 
 static void first_gives_up(void)
@@ -523,6 +534,19 @@ static void third_waits(void)
 	leave(slots[2], 1, false);
 }
 
+/* It must come through. */
+static void wait_through(void)
+{
+	wait_for(1);
+	due.through++;
+}
+
+static void post_when_the_first_is_over(void)
+{
+	lurk();
+	post(1);
+}
+
 static void reap_the_dead(void)
 {
 	lurk();
@@ -553,6 +577,21 @@ static void try_one_twice(void)
 {
 	try_waiting(1);
 	try_waiting(1);
+}
+
+/* What a thread does that waits for one of several, and has another. */
+static void renounce_one(void)
+{
+	uint32_t slot;
+	bool full;
+	int error = line_enter(&view, 1, holder_now(), &slot, &full);
+
+	if (error == 0 && line_post(&view, 1) != 0)
+		bad("a permit can't be given back");
+	if (error == ENOMEM)
+		line_sleep_at_door(&view, 1, NULL);
+	if (error == EAGAIN || error == ENOMEM)
+		line_renounce(&view, error == EAGAIN ? slot : 0);
 }
 
 static void post_one(void)
@@ -606,6 +645,12 @@ static void shut_down(void)
 {
 	line_shutdown(&view);
 	due.entries = LINE_ENTRIES; /* what was turned away stands ready */
+}
+
+/* The entry of a thread that is turned away is the thread's until it leaves. */
+static void shut_down_thread(void)
+{
+	line_shutdown(&view);
 }
 
 static void raise_limit_by_one(void)
@@ -840,6 +885,55 @@ static const struct scenario scenarios[] = {
 	 .changes = 2,
 	 .through = 1},
 	/* Waits, of threads and of queues. */
+	{"one renounces, one waits, one posts",
+	 LINE_FIFO,
+	 0,
+	 5,
+	 NULL,
+	 {renounce_one, wait_through, post_one},
+	 .changes = 2,
+	 .through = 1},
+	{"one renounces what was posted, and one comes",
+	 LINE_LIFO,
+	 0,
+	 5,
+	 NULL,
+	 {renounce_one, post_one, wait_through},
+	 .changes = 2,
+	 .through = 1},
+	{"one is killed that renounces",
+	 LINE_FIFO,
+	 0,
+	 5,
+	 NULL,
+	 {renounce_one, post_one, reap_the_dead, try_one},
+	 .changes = 1,
+	 .whole = 1 << 3,
+	 .kills = true},
+	{"one at the door renounces",
+	 LINE_FIFO,
+	 0,
+	 5,
+	 one_entry_is_left,
+	 {try_one, renounce_one, wait_at_door, post_two},
+	 .changes = 1,
+	 .through = 1},
+	{"a limit is raised by one that is killed, and one posts",
+	 LINE_FIFO,
+	 0,
+	 5,
+	 one_waits_for_a_higher_limit,
+	 {raise_limit, first_waits, post_when_the_first_is_over},
+	 .changes = 1,
+	 .kills = true},
+	{"one is killed that shuts down, and one posts",
+	 LINE_FIFO,
+	 0,
+	 5,
+	 one_wants_more_than_the_limit,
+	 {shut_down_thread, first_waits, post_when_the_first_is_over},
+	 .changes = 1,
+	 .kills = true},
 	{"a post and a wait", LINE_FIFO, 0, 5, NULL, {wait_one, post_one, settle}, .changes = 2},
 	{"two waits and a post", LINE_LIFO, 0, 5, NULL, {wait_one, wait_two, post_two}, .changes = 2},
 	{"waits in a row", LINE_BARGING, 0, 5, NULL, {try_one_twice, post_one, try_one}, .changes = 2},
