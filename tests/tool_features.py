@@ -187,6 +187,57 @@ def shutdown():
     does('unlink', '/shut', '/default')
 
 
+def columns(*arguments):
+    """The table as a list of dictionaries; names have no spaces here."""
+    head, *rows = (line.split() for line in run(*arguments).stdout.splitlines())
+    return [dict(zip(head, row)) for row in rows]
+
+
+def shows():
+    """ls and show say what semaphores were made with; columns of what none has are left out."""
+    always = ['value', 'waiters', 'refs', 'uid', 'gid', 'mode', 'age', 'pids', 'name']
+    does('create', '/z')
+    if [list(row) for row in columns('ls')] != [always]:
+        fail('a default semaphore has more: %r' % columns('ls'))
+    for made, more in ((('--limit', '3'), ['limit']), (('--order', 'lifo'), ['order']), (('--metrics',), ['waits', 'timeouts', 'mean', 'max'])):
+        does('create', *made, '/a')
+        for row in columns('ls') + columns('show', '/a'):
+            if set(row) != set(always + more):
+                fail('%r: other columns: %r' % (made, row))
+        if [row['name'] for row in columns('ls')] != ['/a', '/z'] or set(columns('show', '/z')[0]) != set(always):
+            fail('%r: %r' % (made, columns('ls')))
+        if [columns('ls')[1][column] for column in more] != ['barging' if column == 'order' else '-' for column in more]:
+            fail('of what it lacks: %r' % columns('ls'))
+        does('unlink', '/a')
+    does('create', '--limit', '3', '--order', 'fifo', '--metrics', '/a')
+    run('wait', '--timeout', '0.01', '/a')
+    does('limit', '/a', '1')
+    does('shutdown', '/a')
+    row, = columns('show', '/a')
+    if [row[column] for column in ('limit', 'debt', 'order', 'shut', 'waits', 'timeouts')] != ['1', '2', 'fifo', 'shut', '1', '1']:
+        fail('show: %r' % row)
+    if not row['mean'].endswith('ms') or row['mean'] != row['max'] or not 10 <= float(row['mean'][:-2]) < 5000:
+        fail('show: the time of a wait: %r' % row)
+    whole, plain = shown('/a'), shown('/z')
+    metrics = whole['metrics']
+    wanted = {'limit': 1, 'debt': 2, 'order': 'fifo', 'shut': True, 'waits': 1}
+    if {member: whole[member] for member in wanted} != wanted:
+        fail('JSON: %r' % whole)
+    wanted = {'waits': 1, 'timeouts': 1, 'interrupts': 0, 'cancels': 0, 'shutdowns': 0, 'waiters_max': 1}
+    if {member: metrics[member] for member in wanted} != wanted or not 0.01 <= metrics['wait'] == metrics['wait_max'] < 60:
+        fail('JSON: %r' % metrics)
+    if len(metrics['histogram']) != 64 or sum(metrics['histogram']) != 1 or metrics['histogram'][int(metrics['wait'] * 1e9).bit_length() - 1] != 1:
+        fail('histogram: %r' % metrics)
+    wanted = {'limit': None, 'debt': 0, 'order': 'barging', 'shut': False, 'waits': 0, 'metrics': None}
+    if {member: plain[member] for member in wanted} != wanted:
+        fail('JSON: %r' % plain)
+    run('wait', '--timeout', '0.01', '/z')
+    run('wait', '--timeout', '0.01', '/z')
+    if shown('/z')['waits'] != 2: # of processes that have ended
+        fail('waits: %r' % shown('/z'))
+    does('unlink', '/a', '/z')
+
+
 def files():
     """A file that is too short, or may not be long enough, is no semaphore with a limit."""
     says('/small: the limit on the size of files (ulimit -f) is too low', 'create', '--limit', '1', '/small',
@@ -210,7 +261,7 @@ def files():
 def main():
     os.environ['KSEM_DIR'] = WORK
     try:
-        for check in (arguments, limits, counts, shutdown, files):
+        for check in (arguments, limits, counts, shutdown, shows, files):
             check()
     finally:
         shutil.rmtree(WORK)

@@ -299,12 +299,8 @@ void lined_end_queued(struct ksem *ksem, int64_t begun, int error)
 }
 
 /* relaxed: all numbers to show */
-int lined_tell_metrics(struct ksem *ksem, struct ksem_metrics *shown)
+void metrics_tell(const struct lined_metrics *metrics, struct ksem_metrics *shown)
 {
-	const struct lined_metrics *metrics = lined_of(ksem)->metrics;
-
-	if (!metrics)
-		return ENOTSUP;
 	*shown = (struct ksem_metrics){
 		.waits = load_rlx(&metrics->waits),             /* relaxed: as above, all of these */
 		.timeouts = load_rlx(&metrics->timeouts),       /* relaxed: as above */
@@ -317,6 +313,15 @@ int lined_tell_metrics(struct ksem *ksem, struct ksem_metrics *shown)
 	};
 	for (unsigned i = 0; i < 64; i++)
 		shown->histogram[i] = load_rlx(&metrics->histogram[i]); /* relaxed: as above */
+}
+
+int lined_tell_metrics(struct ksem *ksem, struct ksem_metrics *shown)
+{
+	const struct lined_metrics *metrics = lined_of(ksem)->metrics;
+
+	if (!metrics)
+		return ENOTSUP;
+	metrics_tell(metrics, shown);
 	return 0;
 }
 

@@ -9,11 +9,16 @@
 
 #include "base/atomic.h"
 
+struct ksem_metrics;
+
 /* Atomic, all of them: numbers to show. */
 struct lined_metrics {
 	atomic(uint64_t) waits, timeouts, interrupts, cancels, shutdowns, wait_ns, wait_max_ns;
 	atomic(uint32_t) waiters_max, unused;
 	atomic(uint64_t) histogram[64];
 };
+
+/* What struct ksem_metrics shows of them; its size is left 0. */
+void metrics_tell(const struct lined_metrics *metrics, struct ksem_metrics *shown);
 
 #endif

@@ -395,6 +395,18 @@ int records_for_all(struct records *records, const struct directory *directory,
 	return error;
 }
 
+uint64_t records_waits(struct records *records)
+{
+	struct look look;
+	uint64_t waits = 0;
+
+	if (begin_look(records, &look))
+		return 0;
+	for (uint32_t place = 0; place < look.count; place++)
+		waits += load_rlx(&holder_at(&look, place)->begun); /* relaxed: a number to show */
+	return waits;
+}
+
 void holder_begin_wait(struct holder *holder)
 {
 	fetch_add_seq(&holder->begun, 1); /* KSEM_ORD_17 release, KSEM_ORD_17 acquire */

@@ -97,6 +97,9 @@ int records_have_others(struct records *records, uint32_t own, const struct dire
 int records_for_all(struct records *records, const struct directory *directory,
 		    void (*visit)(const struct holder *holder, void *arg), void *arg);
 
+/* The waits that ever began on a semaphore without a line. Each record counts up to 2^32, and then begins anew. */
+uint64_t records_waits(struct records *records);
+
 /* Around a wait. */
 void holder_begin_wait(struct holder *holder);
 void holder_end_wait(struct holder *holder);

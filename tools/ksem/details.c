@@ -96,6 +96,10 @@ static void read_line(const struct file *file, struct details *details)
 {
 	struct line_word word = line_word(&file->line->line);
 
+	details->waits = load_rlx(&file->line->line.tally.high); /* relaxed: of a copy */
+	details->measured = file->attributes.flags & KSEM_METRICS;
+	if (details->measured)
+		metrics_tell(&file->line->metrics, &details->metrics);
 	details->limit = word_limit(word);
 	details->debt = word_left(word) < 0 ? (uint32_t)-word_left(word) : 0;
 }
@@ -116,9 +120,11 @@ bool find_details(const char *name, ksem_id_t id, struct details *details)
 		details->made = file.page->made;
 		details->limited = file.attributes.limited;
 		details->highest = attributes_highest(file.attributes.order);
+		records_init_copy(&records, file.page, file.bytes);
 		if (file.line)
 			read_line(&file, details);
-		records_init_copy(&records, file.page, file.bytes);
+		else
+			details->waits = records_waits(&records);
 		records_for_all(&records, opened_directory(), add_pid,
 				details); /* can't fail: nothing needs to be mapped */
 	}

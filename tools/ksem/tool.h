@@ -103,23 +103,19 @@ char *safe_text(const char *text, int fd);
 /* A string of JSON. False: the text is no UTF-8, and U+FFFD stands for each byte that isn't. */
 bool put_json_string(FILE *to, const char *text, bool utf8);
 
-/* ---- Showing (show.c, watch.c). ---- */
+/* ---- Looking (details.c). ---- */
 
-/* All semaphores with names, or that of options.name, as text or JSON. How many there were. *error: 0, or an error. */
-unsigned int print_all(FILE *to, int *error);
-
-int list(void);
-int show(void);
-int watch_semaphores(void);
-
-/* What a semaphore's file says beyond struct ksem_info (details.c). */
 #define PIDS_KNOWN 128
 
+/* What a semaphore's file says beyond struct ksem_info. */
 struct details {
 	uint64_t made;           /* nanoseconds of CLOCK_REALTIME; 0: unknown */
 	bool limited;            /* it was made with a limit */
 	uint32_t limit, highest; /* that is in force; that could be */
 	uint32_t debt;           /* permits that posts must pay before the value rises */
+	uint64_t waits;          /* that ever began: a wait that finds its permits doesn't */
+	bool measured;           /* there are metrics */
+	struct ksem_metrics metrics;
 	unsigned int pids_count;
 	pid_t pids[PIDS_KNOWN]; /* who has it open, as they call themselves: other pid namespaces have other numbers */
 	bool more_pids;         /* there are some more, or some whose number nobody noted yet */
@@ -133,6 +129,26 @@ const char *why_not(const char *name);
 
 /* The same, if a file has the name that isn't a semaphore, or that the library refuses; else NULL. */
 const char *why_unusable(const char *name);
+
+/* ---- Showing (show.c, table.c, watch.c). ---- */
+
+#define SECOND UINT64_C(1000000000) /* in nanoseconds */
+
+/* In nanoseconds. */
+uint64_t age_of(const struct details *details);
+
+/* A table, to which semaphores are added before it is printed. */
+struct table *new_table(void);
+void add_to_table(struct table *table, const struct ksem_info *info, const struct details *details);
+void print_table(FILE *to, struct table *table);
+void free_table(struct table *table);
+
+/* All semaphores with names, or that of options.name, as text or JSON. How many there were. *error: 0, or an error. */
+unsigned int print_all(FILE *to, int *error);
+
+int list(void);
+int show(void);
+int watch_semaphores(void);
 
 /* ---- Completion (complete.c). ---- */
 
