@@ -35,6 +35,7 @@ static const char usage[] =
 	"                                           takes permits, all at once\n"
 	"  limit NAME [N]                           shows the limit, or changes it\n"
 	"  shutdown NAME                            ends all waits, now and later; can't be undone\n"
+	"  metrics [NAME ...]                       prints what is known of all, or these, as OpenMetrics text\n"
 	"  unlink NAME ...                          removes names\n"
 	"  run --name NAME [--timeout SECONDS] -- PROGRAM [ARGUMENT ...]\n"
 	"                                           runs a program while holding a permit\n"
@@ -115,6 +116,7 @@ static const struct command {
 	{"wait", wait_for, 1, 1, 1, "ct"},
 	{"limit", limit, 1, 2, 1, ""},
 	{"shutdown", shut_down, 1, 1, 1, ""},
+	{"metrics", metrics, 0, INT_MAX, INT_MAX, ""},
 	{"unlink", unlink_names, 1, INT_MAX, INT_MAX, ""},
 	{"run", NULL, 0, INT_MAX, 0, "nt"},
 };

@@ -130,7 +130,7 @@ const char *why_not(const char *name);
 /* The same, if a file has the name that isn't a semaphore, or that the library refuses; else NULL. */
 const char *why_unusable(const char *name);
 
-/* ---- Showing (show.c, table.c, watch.c). ---- */
+/* ---- Showing (show.c, table.c, metrics.c, watch.c). ---- */
 
 #define SECOND UINT64_C(1000000000) /* in nanoseconds */
 
@@ -149,6 +149,7 @@ unsigned int print_all(FILE *to, int *error);
 int list(void);
 int show(void);
 int watch_semaphores(void);
+int metrics(void);
 
 /* ---- Completion (complete.c). ---- */
 
