@@ -138,8 +138,8 @@ struct ksem_proc *ksem_private(void) KSEM_NOTHROW;
 
 /*
  * What a semaphore is made with. The order says which thread gets a permit that is posted while others wait. A thread
- * waits in this sense from the instant that fixes its place; one that only spins doesn't. This version
- * of the library makes no semaphores with KSEM_UNDO: ENOTSUP.
+ * waits in this sense from the instant that fixes its place; a thread that only spins doesn't. This version of the
+ * library makes no semaphores with KSEM_UNDO: ENOTSUP.
  */
 enum {
 	KSEM_BARGING = 0, /* whichever comes first; a thread that never waited may overtake */
@@ -154,7 +154,7 @@ struct ksem_attr {
 	size_t size;       /* sizeof(struct ksem_attr); see struct ksem_ns_options */
 	uint32_t limit;    /* the value never passes it; 0: the highest that the order allows */
 	uint32_t order;    /* KSEM_BARGING, KSEM_FIFO or KSEM_LIFO */
-	uint32_t flags;    /* 0, or of KSEM_UNDO and KSEM_METRICS any */
+	uint32_t flags;    /* 0, KSEM_UNDO, KSEM_METRICS, or both */
 	uint32_t reserved; /* 0 */
 };
 
@@ -419,7 +419,7 @@ struct ksem_metrics {
 	uint64_t shutdowns;
 	uint64_t wait_ns; /* nanoseconds of all of those waits */
 	uint64_t wait_max_ns;
-	uint64_t undone;      /* permits that ended holders had */
+	uint64_t undone;      /* permits that came back because their holders had ended */
 	uint32_t waiters_max; /* most waiters at a time */
 	uint32_t reserved;
 	uint64_t histogram[64]; /* [i]: waits of 2^i to 2^(i+1) - 1 nanoseconds; [0] shorter too */

@@ -4,9 +4,10 @@
  *
  * The stack's top has a tag that counts its changes, so that a compare-and-swap by somebody who slept meanwhile fails.
  *
- * Who frees an entry makes it free and then looks whether it is on the stack. Who pops one says that it is no longer
- * there and then looks whether it is free. All four are sequentially consistent, so a free entry isn't lost between
- * them. A push that comes late puts an entry on the stack that may be in use again by then, which is allowed.
+ * A thread that frees an entry makes it free, and then looks whether it is on the stack. A thread that pops an entry
+ * notes in it that it is no longer there, and then looks whether it is free. All four steps are sequentially
+ * consistent, so a free entry isn't lost between them. A push that comes late may put an entry on the stack that is in
+ * use again by then, which is allowed.
  */
 #include "line/entries.h"
 

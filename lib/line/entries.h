@@ -13,8 +13,8 @@
  * entry off the stack without claiming it, a search through all entries finds it when no other is left.
  *
  * So a search can claim an entry that is on the stack, or that another thread is about to push. An entry may therefore
- * be on the stack while it is in use; whoever pops it there passes it over. It is never on the stack twice: its own
- * link says whether it is there, and only the thread that changes that from no to yes pushes it.
+ * be on the stack while it is in use; a thread that pops it there passes it over. It is never on the stack twice: its
+ * own link says whether it is there, and only the thread that changes that from no to yes pushes it.
  */
 #ifndef KSEM_LINE_ENTRIES_H
 #define KSEM_LINE_ENTRIES_H

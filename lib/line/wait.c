@@ -11,8 +11,8 @@
  * that pays, down to never, with a trial now and then.
  *
  * A thread that finds no free entry sleeps at the door. It says so by DOOR in the word, in the same compare-and-swap
- * that checks that it can't take. Whoever changes the word so that it can sees DOOR, and wakes all who are there;
- * whoever frees an entry wakes one.
+ * that checks that it can't take. A thread that changes the word so that a take can succeed sees DOOR, and wakes all
+ * who sleep there; a thread that frees an entry wakes one.
  *
  * A sleeper of a shared line wakes now and then to look for unfinished work: a poster may have been killed after it
  * added its permits and before it granted them, and so may the thread that was woken first.

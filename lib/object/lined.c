@@ -3,7 +3,8 @@
  * Semaphores with a line: see lined.h.
  *
  * A call that works on the line stands in a read section, which keeps the line's memory until the call is through. A
- * thread that waits is counted in the object's own word instead (object.h).
+ * thread that waits is counted in the object's own word instead (object.h). A wait that must sleep may allocate a chunk
+ * of entries, without a lock of the library (line/entries.h).
  */
 #include "object/lined.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How threads waited for a semaphore with a line. Some may be in a file (shared/page.h).
+ * The metrics of a semaphore with a line: how long threads and queues waited for it. If the semaphore is shared, they
+ * are in its file (shared/page.h).
  */
 #ifndef KSEM_OBJECT_METRICS_H
 #define KSEM_OBJECT_METRICS_H

@@ -8,11 +8,12 @@
  * looks at the lists again. What comes later is written to the eventfd, which also is an edge for readers with EPOLLET.
  *
  * What protects its data: `state` says in bit 0 that the eventfd was written to, and above that how often the queue was
- * cleared. A teller that is late, and sets the bit for an earlier time, fails. The bit is set after the write, never
+ * cleared. A late thread that sets the bit for an earlier time fails. The bit is set after the write, never
  * before: a thread that is stopped in between delays no other, which writes itself. notify_clear reads the eventfd
  * before it clears the bit, so nothing that is written for the bit's next time is read.
  *
- * KSEM_ORD_28: the lists and `state` are looked at in opposite order by tellers and readers, each after a change.
+ * KSEM_ORD_28: a thread that tells changes the lists and then looks at `state`; a reader changes `state` and then looks
+ * at the lists.
  */
 #ifndef KSEM_QUEUE_NOTIFY_H
 #define KSEM_QUEUE_NOTIFY_H

@@ -14,8 +14,8 @@
  * (line/due.h).
  *
  * What protects its data: the queue's lock. Nobody takes it in a read section, since its owner may wait for an epoch.
- * What others do to a queue when they decide a wait, from signal handlers too, takes no lock: sources_mark and
- * notify_tell. They do it in a read section; so a queue ends only after an epoch.
+ * A thread that decides a wait, perhaps in a signal handler, takes no lock: it calls sources_mark and notify_tell. It
+ * does so in a read section; so a queue ends only after an epoch.
  *
  * All calls but those of ring.h are made inside the fork gate.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Tells a queue that one of its waits is decided. From any thread, and from signal handlers: takes no lock.
+ * Tells a queue that one of its waits is decided. Any thread and any signal handler may do so: it takes no lock.
  */
 #ifndef KSEM_QUEUE_RING_H
 #define KSEM_QUEUE_RING_H

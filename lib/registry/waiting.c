@@ -4,7 +4,7 @@
  *
  * A thread that waits by id leaves its read section before it sleeps. From then on it keeps the semaphore alive as a
  * waiter, which the semaphore's kind does (object/kind.h), and it keeps the process alive, which counts it. Waits take
- * no lock and allocate nothing, except where the kind says so.
+ * no lock and allocate nothing, except where the kind says so (shared/wait.c, object/lined.c).
  *
  * `own_process` is the process in which the calling thread waits. If a signal handler forks, the child has only this
  * thread, and finds out by it which process still has a waiter. Count and `own_process` change together in a read

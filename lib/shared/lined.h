@@ -28,17 +28,17 @@
  *   a post, a take             what one compare-and-swap makes of the word: all of it, or nothing
  *   a post, before it serves   the permits are there, but waiters sleep. The next call finishes it; or a sleeper, since
  *                              each wakes about once a second, and looks
- *   inside an operation        the word names it. Whoever comes finishes it (line/help.h)
- *   an entry claimed           the entry names the process. Who looks for the dead frees it
+ *   inside an operation        the word names it. The next thread that comes finishes it (line/help.h)
+ *   an entry claimed           the entry names the process. A thread that looks for the dead frees it
  *   in line                    the same. A post may grant it first: the poster finds that nobody woke, and takes the
  *                              permits back if the process has ended
  *   granted, not yet away      the same; the permits go back to the line
  *   away with its permits      they are lost, as with any semaphore without KSEM_UNDO
- *   at the door                a sleeper less. Who frees an entry may wake nobody, and others look by themselves
+ *   at the door                a sleeper less. A thread that frees an entry may wake nobody; others look by themselves
  *   shutdown, a new limit      the word says so, or not. Waiters are served as after a post
  *   metrics                    a number may lack the wait
  *
- * Who looks for the dead: sleepers; a post or a take that finds waiters; stat and destroy. All but the last two do so
+ * These look for the dead: sleepers; a post or a take that finds waiters; stat and destroy. All but the last two do so
  * at most once a second, all processes together (line_look).
  *
  * A process that closed the library's descriptors, or whose parent made it by _Fork() in a handler, has no liveness
