@@ -6,6 +6,7 @@
 #include "support.h"
 
 #include <malloc.h>
+#include <sys/syscall.h>
 
 #include "base/memory.h"
 #include "failing_call.h"
@@ -204,6 +205,56 @@ static void a_wait_that_finds_no_memory_ends_with_a_post(void **state)
 	finish(thread);
 	failing_memory_fail_all(false);
 	assert_int_equal(value_of(call.proc, call.id), 0);
+}
+
+static struct memory_ops counted;
+static atomic_bool holds, is_held;
+
+/* Any thread is held here, but the test's own. */
+static void *alloc_that_holds(size_t size, size_t align)
+{
+	while (atomic_load(&holds) && getpid() != syscall(SYS_gettid)) {
+		atomic_store(&is_held, true);
+		sched_yield();
+	}
+	return counted.alloc(size, align);
+}
+
+static ksem_id_t ended;
+
+static void *wait_for_ended(void *proc)
+{
+	MUST(ksem_wait(proc, ended) == EINVAL);
+	return NULL;
+}
+
+/* The thread is to wait, and isn't in line yet. */
+static void a_forks_child_ends_what_was_destroyed_beside_a_wait(void **state)
+{
+	const struct ksem_attr attr = {.size = sizeof(attr), .order = KSEM_FIFO};
+	struct world *world = *state;
+	pthread_t waiter;
+	pid_t child;
+
+	counted = memory_ops;
+	memory_ops.alloc = alloc_that_holds;
+	OK(ksem_init_attr(world->proc, &attr, 0, &ended));
+	atomic_store(&holds, true);
+	waiter = start(wait_for_ended, world->proc);
+	while (!atomic_load(&is_held))
+		sched_yield();
+	OK(ksem_destroy(world->proc, ended));
+	child = fork();
+	if (child == 0) {
+		MUST(ksem_proc_exit(world->proc) == 0);
+		MUST(ksem_ns_destroy(world->ns) == 0);
+		MUST(failing_memory_bytes() == 0);
+		_exit(0);
+	}
+	must_end_well(child);
+	atomic_store(&holds, false);
+	finish(waiter);
+	memory_ops = counted;
 }
 
 static void open_that_makes_meets_failure(void **state)
@@ -717,6 +768,7 @@ int main(void)
 		counted_test(what_lies_retired_serves_who_finds_no_memory),
 		counted_test(open_that_finds_meets_failure),
 		counted_test(fork_meets_failure),
+		counted_test(a_forks_child_ends_what_was_destroyed_beside_a_wait),
 		counted_test(a_failed_call_takes_no_place_under_the_limit),
 		counted_test(every_other_refusal_comes_before_ENOMEM),
 		counted_test(posts_and_waits_need_no_memory),

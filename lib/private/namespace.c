@@ -288,7 +288,7 @@ static void child_after_fork(struct ksem_ns *ns, bool prepared, struct reclaim *
 	struct ksem *ksem;
 
 	(void)prepared;
-	while ((ksem = numbers_next(numbers_of(ns), &cursor))) {
+	while ((ksem = numbers_next_in_child(numbers_of(ns), &cursor))) {
 		bool ends = object_has_line(ksem) ? private_lined_after_fork(ksem) :
 						    semaphore_after_fork(&ksem->sem, own_wait_of(ksem) != NULL);
 

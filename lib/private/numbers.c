@@ -324,7 +324,15 @@ void numbers_unlist(struct numbers *numbers, struct ksem *ksem)
 	numbers->live--;
 }
 
-struct ksem *numbers_next(const struct numbers *numbers, uint64_t *cursor)
+/* Not one that waits for its epoch, or was given back: that has no waiters. */
+static bool is_waited_for(const struct ksem *ksem)
+{
+	return load_rlx(&object_cold(ksem)->sem.owners_byte) &
+		       OBJECT_HAS_LINE &&                   /* relaxed: the child has one thread */
+	       word_waiters(load_rlx(&ksem->sem.word)) > 0; /* relaxed: as above */
+}
+
+static struct ksem *next_that(const struct numbers *numbers, uint64_t *cursor, bool (*fits)(const struct ksem *ksem))
 {
 	uint64_t end = (numbers->made + BLOCK_USED - 1) / BLOCK_USED * BLOCK_UNITS;
 
@@ -332,8 +340,23 @@ struct ksem *numbers_next(const struct numbers *numbers, uint64_t *cursor)
 		uint64_t number = (*cursor)++;
 		struct ksem *ksem = ksem_at(numbers, number);
 
-		if (number % BLOCK_UNITS != 0 && is_listed(ksem))
+		if (number % BLOCK_UNITS != 0 && fits(ksem))
 			return ksem;
 	}
 	return NULL;
+}
+
+struct ksem *numbers_next(const struct numbers *numbers, uint64_t *cursor)
+{
+	return next_that(numbers, cursor, is_listed);
+}
+
+static bool is_left_to_child(const struct ksem *ksem)
+{
+	return is_listed(ksem) || is_waited_for(ksem);
+}
+
+struct ksem *numbers_next_in_child(const struct numbers *numbers, uint64_t *cursor)
+{
+	return next_that(numbers, cursor, is_left_to_child);
 }

@@ -71,4 +71,10 @@ void numbers_unlist(struct numbers *numbers, struct ksem *ksem);
 /* Returns the first listed semaphore from *cursor on, and moves *cursor past it; NULL: none. Begin with *cursor 0. */
 struct ksem *numbers_next(const struct numbers *numbers, uint64_t *cursor);
 
+/*
+ * The same in a fork's child, and also those that were destroyed while a thread was about to wait in their line. That
+ * thread would have ended them.
+ */
+struct ksem *numbers_next_in_child(const struct numbers *numbers, uint64_t *cursor);
+
 #endif
