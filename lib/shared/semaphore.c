@@ -377,17 +377,18 @@ void shared_after_fork(struct ksem *ksem)
 	shared_of(ksem)->heir.holder = NULL;
 }
 
-/* All entries in the line are the parent's. */
+/* All entries in the line are the parent's. Of a thread whose wait is over, and which is to end it, none was left. */
 static void come_into_line(struct shared *shared)
 {
 	struct ksem *ksem = &shared->object.ksem;
 	struct own_wait *own = own_wait_of(ksem);
+	bool waits = word_waiters(load_rlx(&ksem->sem.word)) > 0; /* relaxed: the child has one thread */
 
 	if (!object_has_line(ksem))
 		return;
 	if (shared_is_lost(ksem))
 		shared_lined_lose(shared_lined_of(ksem));
-	if (own)
+	if (own && waits)
 		lined_enter_again(ksem, own);
 }
 

@@ -3,7 +3,8 @@
  * Waits on shared semaphores take no lock: another thread stops in the middle of an unlink, and has the namespace's
  * lock, until every wait has ended in time.
  *
- * The linker puts the unlinkat here before libc's (--wrap). It stops there until the test lets it go on.
+ * The linker puts the unlinkat here before libc's (--wrap). It stops there until the test lets it go on. It does the
+ * same with the function in which the last waiter of a semaphore ends it.
  */
 #include "sharing.h"
 
@@ -181,11 +182,66 @@ static void what_only_a_waiter_keeps_can_be_opened_again(void **state)
 	assert_int_equal(mappings_of(dir), 0);
 }
 
+/* ---- A handler that forks when the wait is over. ---- */
+
+void __real_own_wait_end_orphan(struct ksem *ksem);
+void __wrap_own_wait_end_orphan(struct ksem *ksem);
+
+static atomic(bool) fork_there;
+static pid_t forked = -1;
+static int told[2];
+
+/* The last waiter of a semaphore that nobody else keeps is no waiter any more, and is about to end it. */
+void __wrap_own_wait_end_orphan(struct ksem *ksem)
+{
+	if (load_seq(&fork_there)) {
+		store_rel(&fork_there, false);
+		forked = fork();
+	}
+	__real_own_wait_end_orphan(ksem);
+	if (forked == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		MUST(write(told[1], "", 1) == 1);
+		pause();
+	}
+}
+
+static void a_child_forked_when_the_wait_is_over_takes_nothing(void **state)
+{
+	const struct ksem_attr attr = {.size = sizeof(attr), .order = KSEM_FIFO};
+	struct world other;
+	ksem_id_t same;
+	pthread_t thread;
+	char byte;
+
+	(void)state;
+	OK(pipe(told));
+	world = enter();
+	other = enter();
+	OK(ksem_open_attr(world.proc, "/held", O_CREAT, 0600, &attr, 0, &id));
+	OK(ksem_open(other.proc, "/held", 0, 0, 0, &same));
+	thread = start(wait_for_one, NULL);
+	until_waiting(other.proc, same, 1);
+	OK(ksem_close(world.proc, id));
+	store_rel(&fork_there, true);
+	OK(ksem_post_many(other.proc, same, 2)); /* one for the thread, and none for the child */
+	finish(thread);
+	assert_int_equal(read(told[0], &byte, 1), 1);
+	assert_int_equal(value_of(other.proc, same), 1);
+	assert_int_equal(info_of(other.proc, same).waiters, 0);
+	kill_and_reap(forked);
+	close(told[0]);
+	close(told[1]);
+	world_end(&other);
+	world_end(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		shared_test(waits_end_while_locks_are_held),
 		shared_test(what_only_a_waiter_keeps_can_be_opened_again),
+		shared_test(a_child_forked_when_the_wait_is_over_takes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
