@@ -10,6 +10,7 @@
 
 #include "api/common.h"
 #include "api/permits.h"
+#include "base/probe.h"
 #include "base/sized.h"
 #include "registry/waiting.h"
 
@@ -114,7 +115,11 @@ PLAIN int ksem_pinned_wait_many(struct ksem *sem, unsigned int count, clockid_t 
 
 static int shut_down(struct ksem *ksem)
 {
-	return semaphore_ops(ksem)->shut_down ? semaphore_ops(ksem)->shut_down(ksem) : ENOTSUP;
+	int error = semaphore_ops(ksem)->shut_down ? semaphore_ops(ksem)->shut_down(ksem) : ENOTSUP;
+
+	if (!error)
+		PROBE(shutdown, object_id(ksem), ksem);
+	return error;
 }
 
 PLAIN int ksem_shutdown(struct ksem_proc *proc, ksem_id_t id)
@@ -132,7 +137,11 @@ PLAIN int ksem_pinned_shutdown(struct ksem *sem)
 /* Those that can't were made without a limit. */
 static int set_limit(struct ksem *ksem, unsigned int limit)
 {
-	return semaphore_ops(ksem)->set_limit ? semaphore_ops(ksem)->set_limit(ksem, limit) : EINVAL;
+	int error = semaphore_ops(ksem)->set_limit ? semaphore_ops(ksem)->set_limit(ksem, limit) : EINVAL;
+
+	if (!error)
+		PROBE(limit, object_id(ksem), ksem, limit);
+	return error;
 }
 
 PUBLIC int ksem_set_limit(struct ksem_proc *proc, ksem_id_t id, unsigned int limit)

@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "base/compiler.h"
+#include "base/probe.h"
 #include "base/watch.h"
 #include "os/clock.h"
 #include "os/timed.h"
@@ -88,13 +89,16 @@ static int wait_once(atomic(uint32_t) *word, uint32_t expected, const struct dea
 static int wait_by_kernel(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline, int flag)
 {
 	int saved = errno;
-	int error = wait_once(word, expected, deadline, flag);
+	int error;
 
+	PROBE(sleep__begin, word);
+	error = wait_once(word, expected, deadline, flag);
 	if (unlikely(!futex_is_answer(error, word, expected, deadline))) {
 		error = futex_bitset(word, expected, deadline, flag);
 		if (!futex_is_answer(error, word, expected, deadline))
 			error = nap(deadline);
 	}
+	PROBE(sleep__end, word, error);
 	errno = saved;
 	return error;
 }
@@ -102,8 +106,11 @@ static int wait_by_kernel(atomic(uint32_t) *word, uint32_t expected, const struc
 static int wake_by_kernel(atomic(uint32_t) *word, uint32_t n, int flag)
 {
 	int saved = errno;
-	long woken = syscall(SYS_futex, word, FUTEX_WAKE | flag, n < INT_MAX ? (int)n : INT_MAX);
+	long woken;
 
+	PROBE(wake__begin, word, n);
+	woken = syscall(SYS_futex, word, FUTEX_WAKE | flag, n < INT_MAX ? (int)n : INT_MAX);
+	PROBE(wake__end, word, woken);
 	errno = saved;
 	return (int)woken;
 }
@@ -146,8 +153,11 @@ static int add_shared(atomic(uint32_t) *word, uint32_t n, uint32_t wake)
 	 */
 	uint32_t op = FUTEX_OP(FUTEX_OP_ADD, n, FUTEX_OP_CMP_LT, -2048);
 	int saved = errno;
-	long woken = syscall(SYS_futex, word, FUTEX_WAKE_OP, wake < INT_MAX ? (int)wake : INT_MAX, 0L, word, op);
+	long woken;
 
+	PROBE(wake__begin, word, wake);
+	woken = syscall(SYS_futex, word, FUTEX_WAKE_OP, wake < INT_MAX ? (int)wake : INT_MAX, 0L, word, op);
+	PROBE(wake__end, word, woken);
 	errno = saved;
 	return (int)woken;
 }

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 
+#include "base/probe.h"
 #include "base/rcu.h"
 #include "os/membarrier.h"
 
@@ -126,8 +127,10 @@ static void settle(struct semaphore *sem, slots_t slots)
 {
 	switch (word_mode(load_acq(&sem->word))) { /* KSEM_ORD_13 acquire */
 	case WORD_PERCPU:
-		if (change_mode(sem, WORD_PERCPU, WORD_REVOKING))
+		if (change_mode(sem, WORD_PERCPU, WORD_REVOKING)) {
+			PROBE(revoke, sem);
 			note_revocation(slots);
+		}
 		break;
 	case WORD_REVOKING:
 		membarrier_restart_sequences();

@@ -22,6 +22,7 @@
 #include <errno.h>
 
 #include "base/cancel.h"
+#include "base/probe.h"
 #include "base/rcu.h"
 #include "object/own_wait.h"
 #include "os/fork.h"
@@ -218,8 +219,11 @@ static int wait(struct any *any, unsigned *which)
 	own_wait_set_aside(any->own, any->n);
 	error = enter_all(any, which);
 	rcu_leave();
-	if (error == EAGAIN)
+	if (error == EAGAIN) {
+		PROBE(any__begin, any->n);
 		error = wait_on_all(any, which);
+		PROBE(any__end, *which, error);
+	}
 	renounce_rest(any);
 	for (unsigned i = 0; (i = next_of(any->last, i)) < any->n; i++) {
 		own_wait_swap(&any->own[i]);

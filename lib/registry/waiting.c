@@ -18,6 +18,7 @@
 #include <errno.h>
 
 #include "base/cancel.h"
+#include "base/probe.h"
 #include "base/rcu.h"
 #include "object/own_wait.h"
 #include "os/fork.h"
@@ -50,9 +51,16 @@ static int wait(struct ksem *ksem, uint32_t want, const struct deadline *deadlin
 	struct waiter waiter = {.policy = semaphore_ops(ksem)->policy, .sem = ksem, .want = want, .deadline = deadline};
 	int error = waiter.policy->enter(&waiter);
 
-	rcu_leave();
-	if (error == EAGAIN)
+	if (error != EAGAIN) {
+		rcu_leave();
+	} else {
+		ksem_id_t id = object_id(ksem);
+
+		rcu_leave();
+		PROBE(wait__begin, id, ksem, want);
 		error = waiter_wait(&waiter);
+		PROBE(wait__end, id, ksem, error);
+	}
 	if (unlikely(waiter.last))
 		own_wait_end_orphan(ksem);
 	return error;
