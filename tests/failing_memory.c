@@ -120,6 +120,20 @@ void failing_memory_uninstall(void)
 	assert_int_equal(failing_memory_bytes(), 0);
 }
 
+int failing_memory_setup(void **state)
+{
+	(void)state;
+	failing_memory_install();
+	return 0;
+}
+
+int failing_memory_teardown(void **state)
+{
+	(void)state;
+	failing_memory_uninstall();
+	return 0;
+}
+
 size_t failing_memory_bytes(void)
 {
 	return atomic_load(&bytes);

@@ -15,6 +15,10 @@
 void failing_memory_install(void);   /* counts from zero; fails nothing */
 void failing_memory_uninstall(void); /* fails the test if anything is in use */
 
+/* The same around a test that has no other fixture: setup and teardown of cmocka. */
+int failing_memory_setup(void **state);
+int failing_memory_teardown(void **state);
+
 size_t failing_memory_bytes(void);     /* in use */
 size_t failing_memory_blocks(void);    /* in use */
 size_t failing_memory_committed(void); /* of reserved ranges, since it was installed; each commit is an allocation */

@@ -427,7 +427,7 @@ static void a_thread_moved_behind_one_goes_on_after_its_deadline(void **state)
 	struct ksem_cq *slow = stand_behind(q, &f);
 
 	queue_up_until(&thread, &f, 3, &far);
-	nap_until(&(struct timespec[]){in_ms(CLOCK_MONOTONIC, 10)}[0]); /* by now it sleeps, mostly */
+	until_asleep(q->proc, f.id, 2);
 	raise_limit_and_post(&f);
 	OK(ended(&thread));
 	OK(ksem_cq_destroy(slow));

@@ -516,33 +516,19 @@ static void a_lock_that_was_refused_is_taken_at_the_next_call(void **state)
 	end();
 }
 
-static int setup(void **state)
-{
-	(void)state;
-	failing_memory_install();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	failing_memory_uninstall();
-	return 0;
-}
-
-#define failing_test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define counted_test(f) cmocka_unit_test_setup_teardown(f, failing_memory_setup, failing_memory_teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		failing_test(calls_meet_the_failure_of_each_system_call),
-		failing_test(the_same_where_the_limit_is_near),
-		failing_test(calls_meet_the_failure_of_each_allocation),
-		failing_test(the_same_of_allocations_where_the_limit_is_near),
-		failing_test(letting_go_does_not_fail),
-		failing_test(without_locks_a_maker_keeps_the_limit),
-		failing_test(without_birth_times_the_number_of_the_file_is_the_id),
-		failing_test(a_lock_that_was_refused_is_taken_at_the_next_call),
+		counted_test(calls_meet_the_failure_of_each_system_call),
+		counted_test(the_same_where_the_limit_is_near),
+		counted_test(calls_meet_the_failure_of_each_allocation),
+		counted_test(the_same_of_allocations_where_the_limit_is_near),
+		counted_test(letting_go_does_not_fail),
+		counted_test(without_locks_a_maker_keeps_the_limit),
+		counted_test(without_birth_times_the_number_of_the_file_is_the_id),
+		counted_test(a_lock_that_was_refused_is_taken_at_the_next_call),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -354,12 +354,10 @@ static void judge(void)
 {
 	struct line_word w = line_word(&line);
 	struct line_place place = LINE_NO_PLACE;
-	uint32_t members = 0, used = 0, asleep = 0;
+	uint32_t members = 0, used = 0;
 	int64_t value = (int64_t)word_limit(w) - word_taken(w);
 	bool killed = mortal != DRIVER && threads[mortal].state == DEAD;
 
-	for (unsigned thread = 0; thread < THREADS; thread++)
-		asleep += threads[thread].state == ASLEEP;
 	if (w.low & LINE_BUSY)
 		bad("an operation isn't over");
 	for (uint32_t list = 0; list < LINE_LISTS; list++)
@@ -376,7 +374,6 @@ static void judge(void)
 	if (line_order(&line)->choose(&view, w, &place).kind != LINE_NONE &&
 	    (value > 0 || (w.low & (LINE_SHUT | LINE_SWEEP))))
 		bad("there is something left to do");
-	(void)asleep;
 }
 
 /* ---- Scenarios ---- */

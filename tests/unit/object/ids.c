@@ -638,21 +638,7 @@ static void readers_see_every_entry_through_rebuilds(void **state)
 	bench_free(bench);
 }
 
-static int counted(void **state)
-{
-	(void)state;
-	failing_memory_install();
-	return 0;
-}
-
-static int all_given_back(void **state)
-{
-	(void)state;
-	failing_memory_uninstall();
-	return 0;
-}
-
-#define counted_test(f) cmocka_unit_test_setup_teardown(f, counted, all_given_back)
+#define counted_test(f) cmocka_unit_test_setup_teardown(f, failing_memory_setup, failing_memory_teardown)
 
 int main(void)
 {

@@ -41,13 +41,6 @@ static int counted(void **state)
 	return 0;
 }
 
-static int all_given_back(void **state)
-{
-	(void)state;
-	failing_memory_uninstall();
-	return 0;
-}
-
 static int counted_world(void **state)
 {
 	return counted(state) || world_setup(state);
@@ -55,7 +48,7 @@ static int counted_world(void **state)
 
 static int world_given_back(void **state)
 {
-	return world_teardown(state) || all_given_back(state);
+	return world_teardown(state) || failing_memory_teardown(state);
 }
 
 struct block {
@@ -585,7 +578,7 @@ static void nobody_begins_to_wait_in_a_process_that_drops_its_references(void **
 	process_end_wait(world->proc);
 }
 
-#define counted_test(f)       cmocka_unit_test_setup_teardown(f, counted, all_given_back)
+#define counted_test(f)       cmocka_unit_test_setup_teardown(f, counted, failing_memory_teardown)
 #define counted_world_test(f) cmocka_unit_test_setup_teardown(f, counted_world, world_given_back)
 
 int main(void)

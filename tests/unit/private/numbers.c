@@ -13,20 +13,6 @@
 #include "object/namespace.h"
 #include "private/numbers.h"
 
-static int counted(void **state)
-{
-	(void)state;
-	failing_memory_install();
-	return 0;
-}
-
-static int all_given_back(void **state)
-{
-	(void)state;
-	failing_memory_uninstall();
-	return 0;
-}
-
 static const struct namespace_ops no_ops;
 static struct ksem_ns ns = {.ops = &no_ops};
 
@@ -577,7 +563,7 @@ static void a_number_used_before_keeps_its_count_when_it_is_not_needed(void **st
 	numbers_drop(numbers);
 }
 
-#define counted_test(f) cmocka_unit_test_setup_teardown(f, counted, all_given_back)
+#define counted_test(f) cmocka_unit_test_setup_teardown(f, failing_memory_setup, failing_memory_teardown)
 
 int main(void)
 {
