@@ -37,7 +37,7 @@ struct ksem_cq {
 	struct wait *free;
 	struct waits_chunk *chunks;
 	struct heap heaps[NOTIFY_CLOCKS];    /* of waits with deadlines */
-	struct heap guards;                  /* of sources */
+	struct heap passes;                  /* of sources */
 	struct source *active, *last_active; /* those that may have something to reap */
 	struct ksem_proc *proc;              /* constant; its maker's */
 	atomic(bool) dead;                   /* atomic: it is a fork's copy */

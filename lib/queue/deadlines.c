@@ -10,33 +10,33 @@
 #include "line/due.h"
 #include "queue/waits.h"
 
-void deadlines_guard(struct source *source, bool more)
+void deadlines_set_pass(struct source *source, bool more)
 {
-	struct heap *guards = &source->cq->guards;
+	struct heap *passes = &source->cq->passes;
 	struct deadline look;
 	uint64_t due = 0;
 
 	rcu_enter();
-	if (source->pending > 0 && line_must_pass(source->view, source->head, source->newest, source->dues,
-						  more && source->guard.place, &look))
+	if (source->pending > 0 &&
+	    line_must_pass(source->view, source->head, source->newest, source->dues, more && source->pass.place, &look))
 		due = due_of(&look);
 	rcu_leave();
-	if (more && source->guard.place && (due == 0 || source->guard.due <= due))
+	if (more && source->pass.place && (due == 0 || source->pass.due <= due))
 		return;
-	if (source->guard.place)
-		heap_remove(guards, &source->guard);
-	source->guard.due = due;
+	if (source->pass.place)
+		heap_remove(passes, &source->pass);
+	source->pass.due = due;
 	if (due != 0)
-		heap_add(guards, &source->guard);
+		heap_add(passes, &source->pass);
 }
 
 static uint64_t first_due(const struct ksem_cq *cq, unsigned clock)
 {
 	const struct timed *first = heap_first(&cq->heaps[clock]);
-	const struct timed *guard = clock == 0 ? heap_first(&cq->guards) : NULL;
+	const struct timed *pass = clock == 0 ? heap_first(&cq->passes) : NULL;
 
-	if (!first || (guard && guard->due < first->due))
-		return guard ? guard->due : 0;
+	if (!first || (pass && pass->due < first->due))
+		return pass ? pass->due : 0;
 	return first->due;
 }
 
@@ -59,13 +59,13 @@ static void expire_of(struct ksem_cq *cq, unsigned clock)
 		heap_remove(&cq->heaps[clock], first);
 		wait_cancel(container_of(first, struct wait, timed), ETIMEDOUT);
 	}
-	while (clock == 0 && (first = heap_first(&cq->guards)) && first->due <= now) {
-		struct source *source = container_of(first, struct source, guard);
+	while (clock == 0 && (first = heap_first(&cq->passes)) && first->due <= now) {
+		struct source *source = container_of(first, struct source, pass);
 
 		rcu_enter();
 		line_pass(source->view);
 		rcu_leave();
-		deadlines_guard(source, false);
+		deadlines_set_pass(source, false);
 	}
 	notify_rearm(&cq->notify, clock, first_due(cq, clock));
 }

@@ -29,8 +29,9 @@
 struct notify {
 	atomic(uint64_t) state;
 	int epoll, event, timers[NOTIFY_CLOCKS]; /* constant */
-	uint64_t armed
-		[NOTIFY_CLOCKS]; /* under the queue's lock: when each goes off, a deadline (line/due.h); 0: never */
+
+	/* Under the queue's lock: when each timer goes off, as a deadline (line/due.h); 0: never. */
+	uint64_t armed[NOTIFY_CLOCKS];
 };
 
 /* ENOMEM, EMFILE, ENFILE, ENOSPC: and there are no descriptors. */

@@ -8,10 +8,10 @@
 
 #include "base/rcu.h"
 
-/* Its waits may be moved behind others when there is no memory any more, and only then it needs a guard. */
+/* Its waits may be moved behind others when there is no memory any more, and only then it must call line_pass. */
 bool source_reserve(struct ksem_cq *cq)
 {
-	return heap_reserve(&cq->guards, cq->sources.by_id.count) && sources_reserve(&cq->sources, cq);
+	return heap_reserve(&cq->passes, cq->sources.by_id.count) && sources_reserve(&cq->sources, cq);
 }
 
 int source_for(struct ksem_cq *cq, struct ksem *ksem, struct source **source)
@@ -40,8 +40,8 @@ void source_close_if_idle(struct source *source, struct reclaim *garbage)
 		line_close_ready(source->view, source->head);
 		rcu_leave();
 	}
-	if (source->guard.place)
-		heap_remove(&cq->guards, &source->guard);
+	if (source->pass.place)
+		heap_remove(&cq->passes, &source->pass);
 	sources_remove(&cq->sources, source);
 	namespace_drop(object_ns(ksem), ksem, life_keep(), garbage);
 }

@@ -84,7 +84,7 @@ static unsigned int take_all(struct ksem_cq *cq, struct ksem_completion *out, un
 
 		count += took;
 		if (took == 0 && source->pending > 0)
-			deadlines_guard(source, false); /* its waits may stand behind others now */
+			deadlines_set_pass(source, false); /* its waits may stand behind others now */
 		if (has_more(source))
 			make_active(source);
 		else

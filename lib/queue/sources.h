@@ -37,7 +37,7 @@ struct source {
 	struct wait *last_done;
 	struct source *next; /* on the list of active ones, or of free ones */
 	bool active;
-	struct timed guard;        /* when to look for waits of others that are past their deadlines */
+	struct timed pass;         /* when to call line_pass (line/line.h) */
 	struct line_handle newest; /* of its waits */
 };
 

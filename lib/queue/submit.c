@@ -41,7 +41,7 @@ static void begin_waiting(struct wait *wait)
 	if (wait->timed.due != 0)
 		heap_add(&cq->heaps[wait->timed.due & LINE_DUE_REALTIME], &wait->timed);
 	source->newest = wait->handle;
-	deadlines_guard(source, true);
+	deadlines_set_pass(source, true);
 	deadlines_arm(cq);
 }
 
