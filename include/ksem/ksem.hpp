@@ -663,8 +663,7 @@ class ksem::semaphore
 		if (!pin_)
 			return;
 		ksem_unpin(std::exchange(pin_, nullptr));
-		(void)(is_named_ ? ksem_close(proc_, id_) : ksem_destroy(proc_, id_));
-		id_ = 0;
+		drop();
 	}
 
 	explicit operator bool() const noexcept
@@ -837,11 +836,15 @@ class ksem::semaphore
 	{
 		const int number = ksem_pin(proc_, id_, &pin_);
 
-		if (number != 0) {
-			(void)(is_named_ ? ksem_close(proc_, id_) : ksem_destroy(proc_, id_));
-			id_ = 0;
-		}
+		if (number != 0)
+			drop();
 		return number;
+	}
+
+	void drop() noexcept
+	{
+		(void)(is_named_ ? ksem_close(proc_, id_) : ksem_destroy(proc_, id_));
+		id_ = 0;
 	}
 
 	static semaphore opened(const process &of, const char *name, int oflag, mode_t mode, unsigned int value,

@@ -25,10 +25,11 @@ struct directory {
 	atomic(int) fd;    /* atomic: stays open; negative: lost */
 	atomic(bool) away; /* atomic: it was opened again; place.c hasn't taken all locks and records again yet */
 	int spare;         /* another description of it, which stays open; negative: none */
-	atomic(uint64_t)
-		liveness; /* atomic; liveness.h: this OS process's; 0: none, in a child that couldn't get one */
-	uint64_t heir;    /* the child's, from before a fork to after it; 0: none */
-	char *path;       /* constant, as are the next two: absolute; NULL: unknown */
+
+	/* Atomic: this OS process's (liveness.h); 0: none, in a child that couldn't get one. */
+	atomic(uint64_t) liveness;
+	uint64_t heir; /* the child's, from before a fork to after it; 0: none */
+	char *path;    /* constant, as are the next two: absolute; NULL: unknown */
 	dev_t device;
 	ino_t number;
 	struct directory *next;  /* under directories_lock: the list of all directories */

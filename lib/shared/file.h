@@ -57,9 +57,8 @@ void file_end(int fd, const struct file *file);
 /*
  * As file_find, but file->page is a copy of the file, file->bytes long. Nothing is mapped, so nobody can end this
  * process by truncating the file. *page has room for one page of the copy; file_read_end frees the rest. Records and
- * line are copied as far as they are in use. EINVAL: not a
- * semaphore; *page then is as it was, or has what the file begins with. EACCES: this process may not read it; ENOENT,
- * EMFILE, ENFILE, ENOMEM, and other errors of the kernel.
+ * line are copied as far as they are in use. EINVAL: not a semaphore; *page then is as it was, or has what the file
+ * begins with. EACCES: this process may not read it; ENOENT, EMFILE, ENFILE, ENOMEM, and other errors of the kernel.
  */
 int file_read(const struct directory *directory, const char *name, size_t length, struct page *page, struct file *file);
 void file_read_end(struct file *file, struct page *page);
