@@ -46,6 +46,23 @@ static bool open_all(struct notify *notify)
 	       descriptor_mark(notify->timers[1]);
 }
 
+static void close_all(const struct notify *notify, bool (*is_ours)(int fd))
+{
+	const int fds[] = {notify->epoll, notify->event, notify->timers[0], notify->timers[1]};
+	int saved = errno;
+
+	for (unsigned i = 0; i < sizeof(fds) / sizeof(*fds); i++) {
+		if (is_ours(fds[i]))
+			close(fds[i]);
+	}
+	errno = saved;
+}
+
+static bool is_open(int fd)
+{
+	return fd >= 0;
+}
+
 int notify_open(struct notify *notify)
 {
 	int saved = errno, error = 0;
@@ -53,27 +70,15 @@ int notify_open(struct notify *notify)
 	notify->epoll = notify->event = notify->timers[0] = notify->timers[1] = -1;
 	if (!open_all(notify)) {
 		error = errno;
-		notify_close(notify, true);
+		close_all(notify, is_open); /* not all are marked yet */
 	}
 	errno = saved;
 	return error;
 }
 
-static void close_one(int fd, bool sure)
+void notify_close(struct notify *notify)
 {
-	if (fd >= 0 && (sure || descriptor_is_marked(fd)))
-		close(fd);
-}
-
-void notify_close(struct notify *notify, bool sure)
-{
-	int saved = errno;
-
-	close_one(notify->epoll, sure);
-	close_one(notify->event, sure);
-	for (unsigned i = 0; i < NOTIFY_CLOCKS; i++)
-		close_one(notify->timers[i], sure);
-	errno = saved;
+	close_all(notify, descriptor_is_marked);
 }
 
 /* Not write(2), which is a cancellation point. */

@@ -38,10 +38,10 @@ struct notify {
 int notify_open(struct notify *notify);
 
 /*
- * Closes the descriptors. `sure` false: the program may have closed them already, and opened others with their numbers;
- * these stay.
+ * Closes the descriptors. The program may have closed them already, against the contract, and opened others with their
+ * numbers: these stay.
  */
-void notify_close(struct notify *notify, bool sure);
+void notify_close(struct notify *notify);
 
 /* From any thread, and from signal handlers. Leaves errno alone, as do all of these. */
 void notify_tell(struct notify *notify);

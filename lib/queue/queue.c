@@ -95,7 +95,7 @@ void queue_destroy(struct ksem_cq *cq)
 	pthread_mutex_unlock(&queues_lock);
 	rcu_wait_epoch(); /* a thread that decided a wait may not have told yet */
 	if (!dead)
-		notify_close(&cq->notify, true);
+		notify_close(&cq->notify);
 	free_all(cq);
 }
 
@@ -113,11 +113,12 @@ void queues_child_after_fork(bool prepared)
 {
 	struct reclaim garbage = RECLAIM_NONE;
 
+	(void)prepared;
 	for (struct ksem_cq *cq = queues; cq; cq = cq->next) {
 		if (queue_is_dead(cq))
 			continue;
 		store_rlx(&cq->dead, true); /* relaxed: the child has one thread */
-		notify_close(&cq->notify, prepared);
+		notify_close(&cq->notify);
 		table_for_all(&cq->sources.by_id, abandon_source, &garbage);
 	}
 	reclaim_free(garbage);

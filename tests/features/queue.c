@@ -842,6 +842,24 @@ static void a_forks_child_keeps_no_descriptor(void **state)
 	assert_int_equal(ksem_cq_fd(q->cq), fd);
 }
 
+/* A daemon closes all that it hasn't opened itself, and then ends the queue. */
+static void destroy_closes_no_descriptor_of_the_program(void **state)
+{
+	struct queue *q = *state;
+	int first = ksem_cq_fd(q->cq), files[8];
+	unsigned n = 0;
+
+	for (int fd = first; fd < first + 8; fd++) /* its own four are among these */
+		close(fd);
+	while (n < 8)
+		MUST((files[n++] = open("/dev/null", O_RDONLY)) >= 0);
+	OK(ksem_cq_destroy(q->cq));
+	for (unsigned i = 0; i < 8; i++)
+		n -= close(files[i]) == 0;
+	OK(ksem_cq_create(q->proc, &q->cq));
+	assert_int_equal(n, 0);
+}
+
 static void a_forks_copy_is_dead_and_touches_nothing_of_the_parents(void **state)
 {
 	struct queue *q = *state;
@@ -1028,6 +1046,7 @@ int main(void)
 		any_order(a_queue_waits_on_thousands_of_semaphores),
 		any_order(a_forks_copy_is_dead_and_touches_nothing_of_the_parents),
 		queue_test(a_forks_child_keeps_no_descriptor, KSEM_FIFO),
+		queue_test(destroy_closes_no_descriptor_of_the_program, KSEM_FIFO),
 		queue_test(without_descriptors_there_is_no_queue, KSEM_FIFO),
 		any_order(where_no_more_can_wait_submit_says_so),
 		any_order(a_hundred_thousand_pend_in_200_bytes_each),
