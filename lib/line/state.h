@@ -20,6 +20,12 @@
  * So a post and a take change the low half alone, by one compare-and-swap of 8 bytes. It fails if the limit changes at
  * the same time: each change of the limit is an operation with a number of its own, which is in the low half, too.
  *
+ * The low half has 24 bits of that number. So a take could be stopped after it read the limit, for exactly a multiple
+ * of 2^24 operations, and then succeed by the old limit. Each operation takes at least 50 ns, so that is a second or
+ * more. Of stops as long as that, one in 2^24 meets the number. Besides, as many permits must be taken as before, and
+ * the limit must have fallen. What it takes too much, the line owes, as after any new limit. All other changes compare
+ * both halves, which have 34 bits.
+ *
  * Nodes have numbers. Those below LINE_LISTS are the heads of lists, the others are entries. Lists are circular, and
  * pass through their heads. A link has the number of the node to which it leads, and that of the operation that wrote
  * it (list.h).
