@@ -362,7 +362,7 @@ is "$(field pids /run)" '[]' 'nobody has it open'
 python3 -c "exit(not 0 <= $(field age /run) < 600)" || is "$(field age /run)" 'an age'
 
 # Views.
-is "$("$ksem" watch --times 3 --interval 0.01 /run | grep -c ' /run$')" 3 'a view each time'
+is "$("$ksem" watch --times 3 --interval 0.01 /run | grep -c '^/run ')" 3 'a view each time'
 "$ksem" watch --json --times 2 --interval 0.01 | python3 -c '
 import json, sys
 views = [json.loads(line) for line in sys.stdin]

@@ -4,6 +4,7 @@
 
     tests/tool_watch.py KSEM"""
 import fcntl
+import json
 import os
 import pty
 import re
@@ -28,6 +29,14 @@ NAMES = ['/short', '/' + 'long' * 60, '/' + '\u65e5\u672c' * 40, '/with space', 
 failed = False
 
 
+def modes_of(terminal):
+    """What its local modes are: does it show keys, and hand on lines?"""
+    return termios.tcgetattr(terminal)[3]
+
+
+NORMAL = modes_of(pty.openpty()[1])
+
+
 def fail(what):
     global failed
     failed = True
@@ -37,14 +46,18 @@ def fail(what):
 class Watch(Terminal):
     """ksem watch on a terminal of that size."""
 
-    def __init__(self, columns, rows=40, *arguments, locale='C.UTF-8', ignore=(), in_shell=False):
+    def __init__(self, columns, rows=40, *arguments, locale='C.UTF-8', ignore=(), in_shell=False, in_background=False,
+                 no_input=False):
         self.columns = columns
         told, tell = os.pipe()
         self.pid, self.terminal = pty.fork()
         if self.pid == 0:
             if in_shell: # the kernel stops no program by SIGTSTP whose parent is of another session
-                self.be_shell(tell)
-            self.resize(columns, rows, 0)
+                self.be_shell(tell, in_background)
+            if no_input:
+                os.dup2(os.open('/dev/null', os.O_RDONLY), 0)
+            told_size = 1 if no_input else 0
+            self.resize(columns, rows, told_size)
             for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}: # Python, or nohup, ignores some
                 signal.signal(number, signal.SIG_DFL)
             for number in ignore:
@@ -56,13 +69,14 @@ class Watch(Terminal):
         self.seen = b''
 
     @staticmethod
-    def be_shell(tell):
-        """Runs the program, as this process goes on, in the foreground; ends as it did."""
+    def be_shell(tell, in_background):
+        """Runs the program, as this process goes on, in the foreground or not; ends as it did."""
         program = os.fork()
         if program == 0:
             os.setpgid(0, 0)
             signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-            os.tcsetpgrp(0, os.getpid())
+            if not in_background:
+                os.tcsetpgrp(0, os.getpid())
             signal.signal(signal.SIGTTOU, signal.SIG_DFL)
             os.write(tell, b'%d' % os.getpid())
             return
@@ -90,6 +104,10 @@ class Watch(Terminal):
                 fail('the last column is erased: %r' % line)
         return [re.sub(r'\x1b\[[KJ]', '', line).rstrip('\r') for line in lines]
 
+    def check_modes(self, own=False):
+        if (modes_of(self.terminal) != NORMAL) != own:
+            fail('the terminal has other modes: %x' % modes_of(self.terminal))
+
     def end(self):
         """How it ended, and what it wrote then."""
         while True:
@@ -101,6 +119,7 @@ class Watch(Terminal):
                 break
             self.seen += more
         status = os.waitpid(self.pid, 0)[1]
+        self.check_modes()
         os.close(self.terminal)
         return status, self.seen
 
@@ -113,32 +132,61 @@ def width_of(text):
     return sum(2 if unicodedata.east_asian_width(c) in 'WF' else 1 for c in text)
 
 
+def plain(line):
+    """Without what changes from one second, or one width, to another."""
+    return re.sub(r' +', ' ', re.sub(r' \d+s(?= )', ' _', line))
+
+
+def begins(line, cut):
+    """That line begins as it does that was cut; its age may be cut in the middle."""
+    return line.startswith(plain(re.sub(r' \d+s?$', '', cut)))
+
+
+def escaped(name, locale):
+    return name if locale == 'C.UTF-8' else ''.join(c if ord(c) < 128 else ''.join('\\x%02x' % b for b in c.encode()) for c in name)
+
+
 def shown_whole(locale):
-    """The lines that there are to show."""
-    lines = subprocess.run([KSEM, 'ls'], stdout=subprocess.PIPE, check=True).stdout.decode().split('\n')[:-1]
-    if locale == 'C':
-        lines = [''.join(c if ord(c) < 128 else ''.join('\\x%02x' % b for b in c.encode()) for c in line) for line in lines]
-    return lines
+    """The name and the rest of the lines that there are to show, the head first."""
+    lines = subprocess.run([KSEM, 'watch', '--times', '1'], stdout=subprocess.PIPE, check=True).stdout.decode().split('\n')[2:-2]
+    names = ['name'] + sorted(NAMES, key=str.encode)
+    if len(lines) != len(names) or any(not line.startswith(name + ' ') for line, name in zip(lines, names)):
+        fail('not a terminal: %r' % lines)
+    return [(escaped(name, locale), plain(line[len(name):])) for line, name in zip(lines, names)]
+
+
+def check_line(line, columns, name, rest):
+    """It is whole, or says at the name or at its end what is cut, and is no shorter than it must be."""
+    text, cut, end = line.rpartition(CUT)
+    if end or not cut:
+        text, cut = line, ''
+    shown, cut_name, after = text.partition(CUT)
+    width = width_of(shown) + width_of(after) + (cut_name != '') + (cut != '')
+    if '\x1b' in shown + after or width > columns or (cut and width + 2 < columns):
+        return False
+    if cut_name:
+        least = width_of(rest) + 20 # of the others, and of a name
+        tight = width + 2 + len(after) - len(plain(after)) >= min(columns, least)
+        return name.startswith(shown) and name != shown and (begins(rest, after) if cut else rest == plain(after)) and tight
+    whole = plain(name + rest)
+    return plain(shown) == whole or (cut and begins(whole, shown))
 
 
 def sizes():
     """Whatever the width, each line is whole, or says that it isn't."""
     for locale in ('C.UTF-8', 'C'):
-        whole = [re.sub(r' +\d+s', ' _', line) for line in shown_whole(locale)]
+        whole = shown_whole(locale)
         for columns in [1, 2, 3, *range(20, 201, 9), 57, 58, 59, 200, 500]:
             watch = Watch(columns, 40, '--times', '1', locale=locale)
             lines = watch.view()[2:]
             watch.end()
             if len(lines) != len(whole):
                 fail('%d columns: %d lines of %d' % (columns, len(lines), len(whole)))
-            for line, all_of_it in zip(lines, whole):
-                cut = line.endswith(CUT)
-                text = line[:-len(CUT)] if cut else line
-                plain = re.sub(r' +\d+s', ' _', text)
-                if '\x1b' in text or width_of(text) + cut > columns or (cut and width_of(text) + 3 < columns):
-                    fail('%d columns: %r' % (columns, line))
-                if (not cut and plain != all_of_it) or (cut and columns > 60 and not all_of_it.startswith(plain)):
-                    fail('%d columns: %r of %r' % (columns, line, all_of_it))
+            for line, (name, rest) in zip(lines, whole):
+                if not check_line(line, columns, name, rest):
+                    fail('%d columns: %r of %r' % (columns, line, name + rest))
+            if columns == 500 and locale == 'C.UTF-8' and any(CUT in line for line in lines):
+                fail('500 columns: %r' % lines)
     for rows in range(1, 12):
         watch = Watch(100, rows, '--times', '1')
         lines = watch.view()
@@ -189,9 +237,11 @@ def stops():
         os.kill(watch.program, stop)
         watch.expect(THEIRS)
         watch.wait_until_stopped()
+        watch.check_modes()
         os.kill(watch.program, signal.SIGCONT)
         watch.expect(OWN)
         watch.view()
+        watch.check_modes(own=True)
     os.kill(watch.program, signal.SIGSTOP)
     watch.wait_until_stopped()
     os.kill(watch.program, signal.SIGCONT)
@@ -216,12 +266,120 @@ def stops():
     watch.kill(signal.SIGTERM)
 
 
+def named(lines):
+    """The names in a view's table, and which sorting is said to be."""
+    return [line.split()[0] for line in lines[3:]], re.findall(r'\[. ([^]]*)\]', lines[1])
+
+
+def keys():
+    """Keys sort, and end the view; others are ignored."""
+    for name, value in (('/v1', '1'), ('/v3', '3'), ('/v2', '2')):
+        subprocess.run([KSEM, 'create', '--value', value, '--limit', '9', '--metrics', name], check=True)
+    up, down = ['/v1', '/v2', '/v3'], ['/v3', '/v2', '/v1']
+    watch = Watch(200, 40, '--interval', '100')
+
+    def shows(order, sort):
+        names, said = named(watch.view())
+        if [name for name in names if name.startswith('/v')] != order or said != [sort]:
+            fail('%r by %r, not %r by %r' % (names, said, order, sort))
+
+    def types(key, order, sort):
+        os.write(watch.terminal, key)
+        shows(order, sort)
+
+    shows(up, 'name')
+    types(b'v', down, 'value')
+    types(b'v', up, 'value, reversed')
+    types(b'v', down, 'value')
+    types(b'n', up, 'name')
+    types(b'n', down, 'name, reversed')
+    waiters = [subprocess.Popen([KSEM, 'wait', '--count', '9', '/v2']) for _ in range(2)]
+    while json.loads(subprocess.run([KSEM, 'show', '--json', '/v2'], stdout=subprocess.PIPE).stdout)['waiters'] != 2:
+        time.sleep(0.01)
+    watch.kill(signal.SIGTERM)
+    watch = Watch(200, 40, '--interval', '100')
+    watch.view()
+    for key, sort in ((b'w', 'waiters'), (b'h', 'refs')):
+        types(key, ['/v2', '/v1', '/v3'], sort)
+    for key, sort in ((b'r', 'waits/s'), (b'm', 'mean')):
+        types(key, up, sort)
+    os.write(watch.terminal, b'v')
+    if named(watch.view())[1] != ['value']:
+        fail('v was not heeded')
+    types(b'\x1b[A\x1b[1;5D\x1b[3~\x1bOP\x1bq\x1b\x1b[q~xQ?\xff\x00', down, 'value')
+    watch.check_modes(own=True)
+    os.write(watch.terminal, b'q')
+    status, seen = watch.end()
+    if status or seen.count(THEIRS) != 1 or not seen.endswith(THEIRS):
+        fail('q: %r' % ((status, seen),))
+    for waiter in waiters:
+        waiter.kill()
+        waiter.wait()
+    watch = Watch(40, 24, '--interval', '100')
+    lines = watch.view()
+    if not lines[1].startswith('q quit  sort: [n name]') or not lines[1].endswith(CUT):
+        fail('the line of keys: %r' % lines)
+    watch.kill(signal.SIGTERM)
+    subprocess.run([KSEM, 'unlink', '/v1', '/v2', '/v3'], check=True)
+
+
+def no_keys():
+    """Where no keys can be read, there is no line of them, and nothing stops the program."""
+    watch = Watch(80, 24, '--interval', '100', no_input=True)
+    lines = watch.view()
+    if lines[1] != '':
+        fail('keys from nowhere: %r' % lines)
+    watch.check_modes()
+    watch.kill(signal.SIGTERM)
+    watch = Watch(80, 24, '--interval', '100', in_shell=True, in_background=True)
+    lines = watch.view()
+    os.write(watch.terminal, b'q\n')
+    os.kill(watch.program, signal.SIGWINCH) # the kernel tells the foreground only
+    if lines[1] != '' or watch.view()[1] != '':
+        fail('keys in the background: %r' % lines)
+    watch.check_modes()
+    watch.kill(signal.SIGTERM)
+
+
+def rates():
+    """Waits of an interval, in a second, and how long they took."""
+    for name, made in (('/default', ()), ('/measured', ('--metrics',))):
+        subprocess.run([KSEM, 'create', *made, name], check=True)
+        watch = subprocess.Popen([KSEM, 'watch', '--json', '--interval', '0.2', name], stdout=subprocess.PIPE)
+        before = json.loads(watch.stdout.readline())
+        if before['rates'] is not None or before['waits'] != 0:
+            fail('the first rates: %r' % before)
+        for _ in range(3):
+            subprocess.run([KSEM, 'wait', '--timeout', '0.02', name])
+        while before['waits'] < 3:
+            now = json.loads(watch.stdout.readline())
+            more, found = now['waits'] - before['waits'], now['rates']
+            if (more > 0) != (found['waits'] > 0) or found['waits'] > more / 0.19 or more < 0:
+                fail('rates of %s: %r after %r' % (name, now, before))
+            ended = made and now['metrics']['waits'] > before['metrics']['waits']
+            if ended and not 0.02 <= found['mean'] < 60 or ended and not found['mean'] / 2 < found['p99'] < 128:
+                fail('times of %s: %r' % (name, now))
+            if not ended and (found['mean'], found['p99']) != (None, None):
+                fail('times of %s: %r' % (name, now))
+            before = now
+        watch.terminate()
+        watch.wait()
+        if not made:
+            continue
+        os.environ['LC_ALL'] = 'C.UTF-8'
+        view = subprocess.run([KSEM, 'watch', '--times', '1', name], stdout=subprocess.PIPE).stdout.decode().split('\n')
+        head, row = view[2].split(), view[3].split()
+        if head[:6] != ['name', 'value', 'waiters', 'waits/s', 'mean', 'p99'] or row[:6] != [name, '0', '0', '-', '-', '-']:
+            fail('the columns of %s: %r' % (name, view))
+    subprocess.run([KSEM, 'unlink', '/default', '/measured'], check=True)
+
+
 def main():
     os.environ['KSEM_DIR'] = WORK.decode()
     try:
         for name in NAMES:
             subprocess.run([KSEM, 'create', name], check=True)
-        for check in (sizes, signals, stops):
+        for check in (sizes, signals, stops, keys, no_keys, rates):
             check()
     finally:
         shutil.rmtree(WORK)

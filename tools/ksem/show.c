@@ -78,73 +78,131 @@ static void print_json_metrics(FILE *to, const struct details *details)
 	fputs("]}", to);
 }
 
-static void print_json(FILE *to, const struct ksem_info *info, const struct details *details)
+/* Null: there are none yet. */
+static void print_json_rates(FILE *to, const struct rates *rates)
 {
+	if (!rates->known) {
+		fputs(", \"rates\": null", to);
+		return;
+	}
+	fprintf(to, ", \"rates\": {\"waits\": %.3f", rates->waits);
+	print_json_time(to, "mean", rates->mean, rates->ended);
+	print_json_time(to, "p99", rates->p99, rates->ended);
+	putc('}', to);
+}
+
+static void print_json(FILE *to, const struct ksem_info *info, bool watched)
+{
+	struct details details;
+	struct rates rates;
+
+	find_details(info->name, info->id, &details);
 	print_json_name(to, info->name);
 	fprintf(to,
 		", \"id\": \"%" PRIu64 "\", \"value\": %u, \"waiters\": %u, \"refs\": %u, \"uid\": %u, \"gid\": %u, "
 		"\"mode\": \"%04o\"",
 		info->id, info->value, info->waiters, info->refs, info->uid, info->gid, info->mode);
-	print_json_time(to, "made", details->made, details->made != 0);
-	print_json_time(to, "age", age_of(details), details->made != 0);
-	print_json_features(to, info, details);
-	print_json_metrics(to, details);
+	print_json_time(to, "made", details.made, details.made != 0);
+	print_json_time(to, "age", age_of(&details), details.made != 0);
+	print_json_features(to, info, &details);
+	print_json_metrics(to, &details);
+	if (watched) {
+		rates = rates_of(info, &details);
+		print_json_rates(to, &rates);
+	}
 	fputs(", \"pids\": [", to);
-	for (unsigned int i = 0; i < details->pids_count; i++)
-		fprintf(to, "%s%ld", i ? ", " : "", (long)details->pids[i]);
-	fprintf(to, "], \"more_pids\": %s}", details->more_pids ? "true" : "false");
+	for (unsigned int i = 0; i < details.pids_count; i++)
+		fprintf(to, "%s%ld", i ? ", " : "", (long)details.pids[i]);
+	fprintf(to, "], \"more_pids\": %s}", details.more_pids ? "true" : "false");
 }
 
 /* ---- All of them. ---- */
 
-struct printing {
-	FILE *to;
-	struct table *table;
-	unsigned int count;
+struct looking {
+	void (*act)(const struct ksem_info *info, void *arg);
+	void *arg;
 };
-
-static void print_one(struct printing *printing, const struct ksem_info *info)
-{
-	struct details details;
-
-	printing->count++;
-	if (options.names0) {
-		fwrite(info->name, 1, strlen(info->name) + 1, printing->to);
-		return;
-	}
-	find_details(info->name, info->id, &details);
-	if (!options.json) {
-		add_to_table(printing->table, info, &details);
-		return;
-	}
-	fputs(printing->count > 1 ? ", " : "", printing->to);
-	print_json(printing->to, info, &details);
-}
 
 static int visit(const struct ksem_info *info, void *arg)
 {
+	const struct looking *looking = arg;
+
 	if (!*info->name || (options.name && strcmp(info->name, options.name) != 0))
 		return 0;
-	print_one(arg, info);
+	looking->act(info, looking->arg);
 	return options.name ? FOUND : 0;
 }
 
-unsigned int print_all(FILE *to, int *error)
+/* All that are to be shown. 0, or an error. */
+static int look_at_all(void (*act)(const struct ksem_info *info, void *arg), void *arg)
 {
-	struct printing printing = {.to = to, .table = new_table()};
-	bool is_table = !options.json && !options.names0;
-	int result;
+	struct looking looking = {act, arg};
+	int result = ksem_ns_foreach(ns, visit, &looking);
 
-	if (options.json && !options.name)
-		putc('[', to);
-	result = ksem_ns_foreach(ns, visit, &printing);
-	*error = result == FOUND ? 0 : result;
-	if (is_table)
-		print_table(to, printing.table);
-	else if (options.json)
-		fputs(!options.name ? "]\n" : printing.count ? "\n" : "null\n", to);
-	free_table(printing.table);
+	return result == FOUND ? 0 : result;
+}
+
+static void add_row(const struct ksem_info *info, void *table)
+{
+	struct details details;
+
+	find_details(info->name, info->id, &details);
+	add_to_table(table, info, &details);
+}
+
+struct table *find_table(bool watched, int *error)
+{
+	struct table *table = new_table(watched);
+
+	*error = look_at_all(add_row, table);
+	sort_table(table, BY_NAME, false);
+	return table;
+}
+
+struct printing {
+	FILE *to;
+	bool watched;
+	unsigned int count;
+};
+
+static void print_next(const struct ksem_info *info, void *arg)
+{
+	struct printing *printing = arg;
+
+	fputs(printing->count++ > 0 ? ", " : "", printing->to);
+	print_json(printing->to, info, printing->watched);
+}
+
+unsigned int print_json_all(FILE *to, bool watched, int *error)
+{
+	struct printing printing = {.to = to, .watched = watched};
+
+	fputs(options.name ? "" : "[", to);
+	*error = look_at_all(print_next, &printing);
+	fputs(!options.name ? "]\n" : printing.count ? "\n" : "null\n", to);
 	return printing.count;
+}
+
+static void print_name(const struct ksem_info *info, void *arg)
+{
+	(void)arg;
+	fwrite(info->name, 1, strlen(info->name) + 1, stdout);
+}
+
+/* Prints all, or if options.name is given that one, if there is one: JSON says so otherwise. How many there were. */
+static size_t print_all(int *error)
+{
+	struct table *table;
+	size_t count;
+
+	if (options.json)
+		return print_json_all(stdout, false, error);
+	table = find_table(false, error);
+	count = rows_of_table(table);
+	if (count > 0 || !options.name)
+		print_table(stdout, table, 0);
+	free_table(table);
+	return count;
 }
 
 int list(void)
@@ -153,30 +211,21 @@ int list(void)
 
 	if (options.names0 && isatty(STDOUT_FILENO))
 		die(USAGE, "--names0 is for programs: it doesn't write to a terminal");
-	print_all(stdout, &error); /* what was found is shown, even if more couldn't be */
+	if (options.names0)
+		error = look_at_all(print_name, NULL);
+	else
+		print_all(&error); /* what was found is shown, even if more couldn't be */
 	must_have_written();
 	must(error, options.directory);
 	return DONE;
 }
 
-/* The head without a semaphore isn't shown; JSON's null is. */
 int show(void)
 {
-	char *text = NULL;
-	size_t length;
-	FILE *memory = open_memstream(&text, &length);
-	unsigned int count;
-	const char *why;
 	int error;
+	size_t count = print_all(&error);
+	const char *why;
 
-	if (!memory)
-		die(FAILED, "no memory");
-	count = print_all(memory, &error);
-	if (fclose(memory) != 0)
-		die(FAILED, "no memory");
-	if (count > 0 || options.json)
-		fputs(text, stdout);
-	free(text);
 	must_have_written();
 	must(error, options.directory);
 	if (count > 0)

@@ -13,17 +13,20 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PIDS_SHOWN 4 /* in a line */
+#define PIDS_SHOWN   4 /* in a line */
+#define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
-enum {
+enum column {
 	VALUE,
 	LIMIT,
 	DEBT,
 	WAITERS,
 	WAITS,
 	TIMEOUTS,
+	RATE,
 	MEAN,
 	MAX,
+	P99,
 	REFS,
 	UID,
 	GID,
@@ -36,23 +39,36 @@ enum {
 	COLUMNS
 };
 
-static const char *const heads[COLUMNS] = {
-	[VALUE] = "value",       [LIMIT] = "limit", [DEBT] = "debt",   [WAITERS] = "waiters", [WAITS] = "waits",
-	[TIMEOUTS] = "timeouts", [MEAN] = "mean",   [MAX] = "max",     [REFS] = "refs",       [UID] = "uid",
-	[GID] = "gid",           [MODE] = "mode",   [ORDER] = "order", [SHUT] = "shut",       [AGE] = "age",
-	[PIDS] = "pids",         [NAME] = "name",
+static const struct {
+	const char *head;
+	bool is_left_aligned;
+} columns[COLUMNS] = {
+	[VALUE] = {"value", false},     [LIMIT] = {"limit", false}, [DEBT] = {"debt", false},
+	[WAITERS] = {"waiters", false}, [WAITS] = {"waits", false}, [TIMEOUTS] = {"timeouts", false},
+	[RATE] = {"waits/s", false},    [MEAN] = {"mean", false},   [MAX] = {"max", false},
+	[P99] = {"p99", false},         [REFS] = {"refs", false},   [UID] = {"uid", false},
+	[GID] = {"gid", false},         [MODE] = {"mode", false},   [ORDER] = {"order", true},
+	[SHUT] = {"shut", true},        [AGE] = {"age", false},     [PIDS] = {"pids", true},
+	[NAME] = {"name", true},
 };
 
-static const bool is_left_aligned[COLUMNS] = {[ORDER] = true, [SHUT] = true, [PIDS] = true, [NAME] = true};
+/* The columns, from left to right. */
+static const enum column listed[] = {VALUE, LIMIT, DEBT, WAITERS, WAITS, TIMEOUTS, MEAN, MAX, REFS,
+				     UID,   GID,   MODE, ORDER,   SHUT,  AGE,      PIDS, NAME};
+static const enum column watched[] = {NAME, VALUE, LIMIT, DEBT, WAITERS, RATE, MEAN, P99,
+				      REFS, UID,   GID,   MODE, ORDER,   SHUT, AGE,  PIDS};
 
 struct row {
 	char *name; /* as it is */
 	char *cells[COLUMNS];
+	double keys[SORTS]; /* to sort by; none for BY_NAME */
 };
 
 struct table {
 	struct row *rows;
 	size_t count, room;
+	const enum column *order; /* of columns, and how many */
+	size_t order_count;
 	bool has[COLUMNS]; /* columns that aren't left out */
 };
 
@@ -122,16 +138,23 @@ static char *name_cell(const char *name)
 
 /* ---- Rows. ---- */
 
-struct table *new_table(void)
+struct table *new_table(bool is_watched)
 {
-	static const int always[] = {VALUE, WAITERS, REFS, UID, GID, MODE, AGE, PIDS, NAME};
+	static const enum column always[] = {VALUE, WAITERS, RATE, REFS, UID, GID, MODE, AGE, PIDS, NAME};
 	struct table *table = calloc(1, sizeof(*table));
 
 	if (!table)
 		die(FAILED, "no memory");
-	for (size_t i = 0; i < sizeof(always) / sizeof(*always); i++)
+	table->order = is_watched ? watched : listed;
+	table->order_count = is_watched ? COUNT(watched) : COUNT(listed);
+	for (size_t i = 0; i < COUNT(always); i++)
 		table->has[always[i]] = true;
 	return table;
+}
+
+size_t rows_of_table(const struct table *table)
+{
+	return table->count;
 }
 
 static struct row *add_row(struct table *table)
@@ -158,24 +181,40 @@ static void set_features(struct table *table, struct row *row, const struct ksem
 	table->has[SHUT] |= (info->flags & KSEM_SHUTDOWN) != 0;
 }
 
+/* Of all waits that have ended. */
 static void set_metrics(struct table *table, struct row *row, const struct details *details)
 {
 	const struct ksem_metrics *metrics = &details->metrics;
-	static const int columns[] = {WAITS, TIMEOUTS, MEAN, MAX};
+	static const enum column measured[] = {WAITS, TIMEOUTS, MEAN, MAX, P99};
 
-	for (size_t i = 0; i < sizeof(columns) / sizeof(*columns); i++)
-		table->has[columns[i]] |= details->measured;
+	for (size_t i = 0; i < COUNT(measured); i++)
+		table->has[measured[i]] |= details->measured;
 	row->cells[WAITS] = details->measured ? cell("%" PRIu64, metrics->waits) : cell("-");
 	row->cells[TIMEOUTS] = details->measured ? cell("%" PRIu64, metrics->timeouts) : cell("-");
-	row->cells[MEAN] = metrics->waits ? duration_cell(metrics->wait_ns / metrics->waits) : cell("-");
 	row->cells[MAX] = metrics->waits ? duration_cell(metrics->wait_max_ns) : cell("-");
+	row->cells[MEAN] = metrics->waits ? duration_cell(metrics->wait_ns / metrics->waits) : cell("-");
+}
+
+/* Of those since the last look. */
+static void set_rates(struct row *row, const struct rates *rates)
+{
+	free(row->cells[MEAN]);
+	row->cells[RATE] = rates->known ? cell("%.*f", rates->waits < 99.95 ? 1 : 0, rates->waits) : cell("-");
+	row->cells[MEAN] = rates->ended ? duration_cell(rates->mean) : cell("-");
+	row->cells[P99] = rates->ended ? duration_cell(rates->p99) : cell("-");
+	row->keys[BY_RATE] = rates->known ? rates->waits : -1;
+	row->keys[BY_MEAN] = rates->ended ? (double)rates->mean : -1;
 }
 
 void add_to_table(struct table *table, const struct ksem_info *info, const struct details *details)
 {
 	struct row *row = add_row(table);
 
-	row->name = cell("%s", info->name);
+	*row = (struct row){.name = cell("%s", info->name),
+			    .keys = {[BY_VALUE] = info->value,
+				     [BY_WAITERS] = info->waiters,
+				     [BY_REFS] = info->refs,
+				     [BY_AGE] = (double)age_of(details)}};
 	row->cells[VALUE] = cell("%u", info->value);
 	row->cells[WAITERS] = cell("%u", info->waiters);
 	row->cells[REFS] = cell("%u", info->refs);
@@ -187,6 +226,11 @@ void add_to_table(struct table *table, const struct ksem_info *info, const struc
 	row->cells[NAME] = name_cell(info->name);
 	set_features(table, row, info, details);
 	set_metrics(table, row, details);
+	if (table->order == watched) {
+		struct rates rates = rates_of(info, details);
+
+		set_rates(row, &rates);
+	}
 }
 
 void free_table(struct table *table)
@@ -200,39 +244,115 @@ void free_table(struct table *table)
 	free(table);
 }
 
+/* ---- Sorting. ---- */
+
+struct sorting {
+	enum sort sort;
+	bool reversed;
+};
+
+static int compare(const void *a, const void *b, void *arg)
+{
+	const struct sorting *sorting = arg;
+	const struct row *one = a, *other = b;
+	double mine = one->keys[sorting->sort], its = other->keys[sorting->sort];
+	int result = mine != its ? (mine > its ? -1 : 1) : strcmp(one->name, other->name);
+
+	return sorting->reversed ? -result : result;
+}
+
+void sort_table(struct table *table, enum sort sort, bool reversed)
+{
+	struct sorting sorting = {sort, reversed};
+
+	if (table->count > 0)
+		qsort_r(table->rows, table->count, sizeof(*table->rows), compare, &sorting);
+}
+
 /* ---- Printing. ---- */
 
-static int compare_names(const void *a, const void *b)
+/* How many columns of a terminal a cell takes. */
+static size_t width_of(const char *text)
 {
-	const struct row *one = a, *other = b;
+	size_t width = 0;
 
-	return strcmp(one->name, other->name);
-}
+	while (*text) {
+		unsigned int more;
+		size_t length = showable(text, true, &more); /* what isn't was escaped */
 
-static void print_cells(FILE *to, const struct table *table, const char *const *cells, const size_t *widths)
-{
-	for (int i = 0; i < NAME; i++) {
-		if (table->has[i])
-			fprintf(to, is_left_aligned[i] ? "%-*s " : "%*s ", (int)widths[i], cells[i]);
+		text += length > 0 ? length : 1;
+		width += more;
 	}
-	fprintf(to, "%s\n", cells[NAME]);
+	return width;
 }
 
-void print_table(FILE *to, struct table *table)
+/* The text, in that many columns; `last`: nothing comes behind it. */
+static void print_cell(FILE *to, const char *text, size_t width, bool is_left_aligned, bool last)
+{
+	size_t own = width_of(text), used = 0;
+
+	if (own <= width && !is_left_aligned)
+		fprintf(to, "%*s", (int)(width - own), "");
+	while (*text) {
+		unsigned int more;
+		size_t length = showable(text, true, &more);
+
+		if (own > width && used + more > width - 1)
+			break;
+		length = length > 0 ? length : 1;
+		fwrite(text, 1, length, to);
+		text += length;
+		used += more;
+	}
+	if (*text) {
+		putc(CUT, to);
+		used++;
+	}
+	if (is_left_aligned && !last)
+		fprintf(to, "%*s", (int)(width - used), "");
+	putc(last ? '\n' : ' ', to);
+}
+
+#define LEAST_NAME 20 /* columns, however narrow the terminal is */
+
+/* How wide the columns are. Names get the room that the others leave, if that is less than they need. */
+static void find_widths(const struct table *table, size_t width, size_t *widths)
+{
+	size_t others = 0, room;
+
+	for (int i = 0; i < COLUMNS; i++) {
+		widths[i] = strlen(columns[i].head);
+		for (size_t at = 0; at < table->count && table->rows[at].cells[i]; at++) {
+			size_t own = width_of(table->rows[at].cells[i]);
+
+			widths[i] = own > widths[i] ? own : widths[i];
+		}
+	}
+	if (width == 0)
+		return;
+	for (size_t at = 0; at < table->order_count; at++)
+		others += table->order[at] != NAME && table->has[table->order[at]] ? widths[table->order[at]] + 1 : 0;
+	room = width > others + LEAST_NAME ? width - others : LEAST_NAME;
+	widths[NAME] = widths[NAME] < room ? widths[NAME] : room;
+}
+
+static void print_row(FILE *to, const struct table *table, const struct row *row, const size_t *widths)
+{
+	for (size_t at = 0; at < table->order_count; at++) {
+		enum column i = table->order[at];
+
+		if (table->has[i])
+			print_cell(to, row ? row->cells[i] : columns[i].head, widths[i], columns[i].is_left_aligned,
+				   at + 1 == table->order_count);
+	}
+}
+
+void print_table(FILE *to, const struct table *table, size_t width)
 {
 	size_t widths[COLUMNS];
 
-	if (table->count > 0)
-		qsort(table->rows, table->count, sizeof(*table->rows), compare_names);
-	for (int i = 0; i < NAME; i++) {
-		widths[i] = strlen(heads[i]);
-		for (size_t at = 0; at < table->count; at++) {
-			size_t width = strlen(table->rows[at].cells[i]);
-
-			widths[i] = width > widths[i] ? width : widths[i];
-		}
-	}
-	print_cells(to, table, heads, widths);
+	find_widths(table, width, widths);
+	print_row(to, table, NULL, widths); /* the heads */
 	for (size_t at = 0; at < table->count; at++)
-		print_cells(to, table, (const char *const *)table->rows[at].cells, widths);
+		print_row(to, table, &table->rows[at], widths);
 }

@@ -130,21 +130,57 @@ const char *why_not(const char *name);
 /* The same, if a file has the name that isn't a semaphore, or that the library refuses; else NULL. */
 const char *why_unusable(const char *name);
 
-/* ---- Showing (show.c, table.c, metrics.c, watch.c). ---- */
+/* ---- Showing (show.c, table.c, metrics.c, rates.c, keys.c, watch.c). ---- */
 
 #define SECOND UINT64_C(1000000000) /* in nanoseconds */
 
 /* In nanoseconds. */
 uint64_t age_of(const struct details *details);
 
-/* A table, to which semaphores are added before it is printed. */
-struct table *new_table(void);
+/*
+ * A table, to which semaphores are added before it is printed. Watched: the names come first, and there are rates.
+ * `columns` of the terminal: longer names are cut, and CUT stands for the rest; 0: none is.
+ */
+#define CUT '\1'
+
+struct table *new_table(bool watched);
 void add_to_table(struct table *table, const struct ksem_info *info, const struct details *details);
-void print_table(FILE *to, struct table *table);
+size_t rows_of_table(const struct table *table);
+void print_table(FILE *to, const struct table *table, size_t columns);
 void free_table(struct table *table);
 
-/* All semaphores with names, or that of options.name, as text or JSON. How many there were. *error: 0, or an error. */
-unsigned int print_all(FILE *to, int *error);
+/* What tables are sorted by; largest numbers first, unless `reversed`. */
+enum sort { BY_NAME, BY_VALUE, BY_WAITERS, BY_RATE, BY_MEAN, BY_REFS, BY_AGE, SORTS };
+
+void sort_table(struct table *table, enum sort sort, bool reversed);
+
+/* All semaphores with names, or that of options.name, sorted by name. *error: 0, or why some are missing. */
+struct table *find_table(bool watched, int *error);
+
+/* The same as JSON. How many there were. */
+unsigned int print_json_all(FILE *to, bool watched, int *error);
+
+/* What happened to a semaphore since the last look (rates.c). */
+struct rates {
+	bool known;         /* it was there then */
+	double waits;       /* that began, in a second */
+	bool ended;         /* waits that are measured have ended; else there are no times */
+	uint64_t mean, p99; /* how long those took, on average, and 99 of 100 at most; in nanoseconds */
+};
+
+/* Around a look at all semaphores. */
+void begin_look(void);
+void end_look(void);
+
+struct rates rates_of(const struct ksem_info *info, const struct details *details);
+
+/* Reads keys from the terminal, if this program may, until end_keys, which a signal handler may call (keys.c). */
+void begin_keys(void);
+void end_keys(void);
+bool keys_are_read(void);
+
+/* Calls act for each key that there is. */
+void read_keys(void (*act)(char key));
 
 int list(void);
 int show(void);
