@@ -63,9 +63,9 @@ static void leave(void)
 {
 	bool last;
 
-	assert_int_equal(semaphore_take_or_register(&sem), EAGAIN);
+	assert_int_equal(semaphore_take_or_register(&sem, 1), EAGAIN);
 	data = 1;
-	assert_int_equal(semaphore_leave(&sem, true, &last), ECANCELED);
+	assert_int_equal(semaphore_leave(&sem, 1, true, &last), ECANCELED);
 }
 
 static void kill_it(void)

@@ -25,13 +25,12 @@ static void *work(void *arg)
 
 int main(void)
 {
-	struct ksem_attr attr = {.size = sizeof(attr), .limit = 1000}; /* or an order: a shutdown needs one */
 	struct sigaction action = {.sa_handler = stop};
 	pthread_t worker;
 	int done = 0;
 
 	proc = ksem_private();
-	if (!proc || ksem_init_attr(proc, &attr, 5, &jobs) || sigaction(SIGTERM, &action, NULL) ||
+	if (!proc || ksem_init(proc, 5, &jobs) || sigaction(SIGTERM, &action, NULL) ||
 	    pthread_create(&worker, NULL, work, &done) || puts("ready") == EOF || fflush(stdout))
 		return 1;
 	pthread_join(worker, NULL);

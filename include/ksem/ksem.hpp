@@ -886,7 +886,7 @@ class [[nodiscard]] ksem::permit
       public:
 	permit() noexcept = default;
 
-	/* Waits for count permits. Several of a ksem::counting_semaphore are ENOTSUP if they aren't there. */
+	/* Waits for count permits, which it takes at one instant. */
 	template <class Semaphore, class = if_semaphore<Semaphore>>
 	explicit permit(Semaphore &of, unsigned int count = 1)
 	{

@@ -62,7 +62,7 @@ PLAIN int ksem_pinned_trywait_upto(struct ksem *sem, unsigned int count, unsigne
 
 /* ---- Waits for several permits. ---- */
 
-/* Of default semaphores, which have no place for it: says so before it would have to sleep. */
+/* Shared semaphores with default attributes have no place for it: the call says so before it would have to sleep. */
 static bool can_wait_many(const struct ksem *ksem)
 {
 	return semaphore_ops(ksem)->waits_for_many;
@@ -86,10 +86,10 @@ PLAIN int ksem_wait_many(struct ksem_proc *proc, ksem_id_t id, unsigned int coun
 		rcu_leave();
 		return error;
 	}
-	if (can_wait_many(ksem))
-		return waiting_many_found(proc, id, ksem, count, until);
 	if (count == 1)
 		return waiting_found(proc, id, ksem, until);
+	if (can_wait_many(ksem))
+		return waiting_many_found(proc, id, ksem, count, until);
 	rcu_leave();
 	return ENOTSUP;
 }
@@ -106,9 +106,9 @@ PLAIN int ksem_pinned_wait_many(struct ksem *sem, unsigned int count, clockid_t 
 	error = take_some(sem, count, count, &took);
 	if (likely(error != EAGAIN))
 		return error;
-	if (can_wait_many(sem))
-		return waiting_many_pinned(sem, count, until);
-	return count == 1 ? waiting_pinned(sem, until) : ENOTSUP;
+	if (count == 1)
+		return waiting_pinned(sem, until);
+	return can_wait_many(sem) ? waiting_many_pinned(sem, count, until) : ENOTSUP;
 }
 
 /* ---- Shutdown, limit, metrics. ---- */

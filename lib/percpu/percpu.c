@@ -217,7 +217,8 @@ int percpu_value(struct semaphore *sem, uint32_t *value)
 static bool profits(word_t c)
 {
 	return (word_mode(c) == WORD_CENTRAL || word_mode(c) == WORD_EMPTYING) && !word_is_dead(c) &&
-	       !word_is_orphan(c) && word_waiters(c) == 0 && word_value(c) > 0 && word_value(c) <= WORD_PERCPU_MAX;
+	       !word_is_orphan(c) && !word_is_shut(c) && word_waiters(c) == 0 && word_value(c) > 0 &&
+	       word_value(c) <= WORD_PERCPU_MAX;
 }
 
 /* With the preparer's flag. */

@@ -208,6 +208,8 @@ static bool describe(struct ksem *ksem, struct ksem_info *info)
 	if (object_has_line(ksem) ? lined_describe(ksem, info) :
 				    semaphore_snapshot(&ksem->sem, &info->value, &info->waiters))
 		return false;
+	if (word_is_shut(semaphore_word(&ksem->sem)))
+		info->flags |= KSEM_SHUTDOWN;
 	info->id = cold->id;
 	if (cold->name)
 		memcpy(info->name, cold->name->bytes, cold->name->length);

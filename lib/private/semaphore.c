@@ -40,7 +40,7 @@ static int take_soon(struct ksem *ksem)
 static int enter(struct waiter *waiter)
 {
 	struct ksem *ksem = waiter->sem;
-	int error = semaphore_take_or_register(&ksem->sem);
+	int error = semaphore_take_or_register(&ksem->sem, waiter->want);
 
 	if (error != EAGAIN)
 		return error;
@@ -55,9 +55,9 @@ static int arm(struct waiter *waiter)
 	struct ksem *ksem = waiter->sem;
 	int error;
 
-	if (!waiter->several && spin_last_look(&ksem->sem.word))
+	if (!waiter->several && waiter->want == 1 && spin_last_look(&ksem->sem.word))
 		return EAGAIN;
-	error = eventcount_arm(&ksem->sem, &waiter->signal);
+	error = eventcount_arm(&ksem->sem, waiter->want, &waiter->signal);
 	if (waiter->several)
 		waiter->signal.scope = FUTEX_SHARED; /* apart from those whose wakes are counted (eventcount.h) */
 	return error;
@@ -71,7 +71,7 @@ static int leave(struct waiter *waiter, bool give_up)
 	if (waiter->why == 0 && !waiter->several)
 		eventcount_woke(&ksem->sem);
 	rcu_enter();
-	left = semaphore_leave(&ksem->sem, give_up, &waiter->last);
+	left = semaphore_leave(&ksem->sem, waiter->want, give_up, &waiter->last);
 	if (left != EAGAIN && !waiter->last)
 		own_wait.ksem = NULL;
 	rcu_leave();
@@ -91,6 +91,11 @@ static void renounce(struct waiter *waiter)
 
 static const struct wait_policy policy = {enter, arm, signal_sleep, leave, renounce};
 
+static int shut_down(struct ksem *ksem)
+{
+	return semaphore_shut_down(&ksem->sem);
+}
+
 static uint32_t waiters(struct ksem *ksem)
 {
 	return word_waiters(semaphore_word(&ksem->sem));
@@ -108,6 +113,8 @@ const struct semaphore_ops private_semaphore_ops = {
 	.value = value,
 	.take_soon = take_soon,
 	.policy = &policy,
+	.waits_for_many = true,
+	.shut_down = shut_down,
 	.waiters = waiters,
 	.kill = kill_unless_waiting,
 };

@@ -61,18 +61,18 @@ static inline int take_loop(struct semaphore *sem, uint32_t least, uint32_t most
 	return error;
 }
 
-/* Takes a permit, or does what that kind of taker does without one. */
-static int take(struct semaphore *sem, enum word_taker taker)
+/* Takes a permit, if there is one. */
+static int take(struct semaphore *sem)
 {
 	struct word_change change;
 
-	return take_loop(sem, 1, 1, taker, &change);
+	return take_loop(sem, 1, 1, WORD_TRIES, &change);
 }
 
 static ALWAYS_INLINE int take_soon(struct semaphore *sem)
 {
 	percpu_sample(sem);
-	return take(sem, WORD_TRIES);
+	return take(sem);
 }
 
 int semaphore_take_word_soon(struct semaphore *sem)
@@ -84,7 +84,7 @@ int semaphore_take_word_soon(struct semaphore *sem)
 static __attribute__((noinline)) int take_after_fence(struct semaphore *sem)
 {
 	fence_seq(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
-	return take(sem, WORD_TRIES);
+	return take(sem);
 }
 
 /* As one piece: its common case is that of a sample. */
@@ -95,10 +95,12 @@ __attribute__((flatten)) int semaphore_take_word(struct semaphore *sem)
 	return likely(error != EAGAIN) ? error : take_after_fence(sem);
 }
 
-int semaphore_take_or_register(struct semaphore *sem)
+int semaphore_take_or_register(struct semaphore *sem, uint32_t n)
 {
+	struct word_change change;
+
 	percpu_sample(sem);
-	return take(sem, WORD_REGISTERS);
+	return take_loop(sem, n, n, WORD_REGISTERS, &change);
 }
 
 static int take_some(struct semaphore *sem, uint32_t least, uint32_t most, uint32_t *took)
@@ -144,10 +146,10 @@ int semaphore_snapshot(struct semaphore *sem, uint32_t *value, uint32_t *waiters
 	}
 }
 
-int semaphore_leave(struct semaphore *sem, bool give_up, bool *last)
+int semaphore_leave(struct semaphore *sem, uint32_t n, bool give_up, bool *last)
 {
 	struct word_change change;
-	int error = word_take_loop(&sem->word, WORD_OURS, 1, 1, give_up ? WORD_GIVES_UP : WORD_REGISTERED, &change);
+	int error = word_take_loop(&sem->word, WORD_OURS, n, n, give_up ? WORD_GIVES_UP : WORD_REGISTERED, &change);
 
 	*last = error != EAGAIN && word_is_orphan(change.to) && word_is_dead(change.to);
 	return error;
@@ -177,6 +179,31 @@ void semaphore_renounce(struct semaphore *sem, bool *last)
 	*last = word_is_orphan(next) && word_is_dead(next);
 	if (word_value(next) > 0 && word_waiters(next) > 0)
 		eventcount_wake(sem, next);
+}
+
+/* In a read section: others may end the semaphore as soon as its waiters have left. */
+static int shut_down(struct semaphore *sem)
+{
+	word_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
+
+	do {
+		if (word_is_dead(c))
+			return EINVAL;
+		/* KSEM_ORD_14 release, KSEM_ORD_14 acquire, KSEM_ORD_15 release, KSEM_ORD_15 acquire */
+	} while (!cas_seq(&sem->word, &c, c | WORD_SHUT)); /* KSEM_ORD_1 release: to the waits that it ends */
+	if (word_waiters(c) > 0)
+		eventcount_wake(sem, c | WORD_SHUT);
+	return 0;
+}
+
+int semaphore_shut_down(struct semaphore *sem)
+{
+	int error;
+
+	rcu_enter();
+	error = shut_down(sem);
+	rcu_leave();
+	return error;
 }
 
 int semaphore_kill(struct semaphore *sem)

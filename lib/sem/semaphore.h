@@ -117,15 +117,18 @@ static inline int semaphore_value(struct semaphore *sem, uint32_t *value)
 	return semaphore_snapshot(sem, value, &waiters);
 }
 
-/* 0: took a permit; EAGAIN: registered, and the thread must call semaphore_leave; EINVAL: dead. */
-int semaphore_take_or_register(struct semaphore *sem);
+/* 0: took n permits; EAGAIN: registered, and the thread must call semaphore_leave; ESHUTDOWN; EINVAL: dead. */
+int semaphore_take_or_register(struct semaphore *sem, uint32_t n);
 
 /*
- * Tries to deregister. 0: with a permit; ECANCELED: without one, since there was none and the thread gives up; EAGAIN:
- * still registered. *last: it was the last waiter of an orphan, and must end the semaphore. Otherwise, after 0 and
- * ECANCELED the semaphore may already be freed.
+ * Tries to deregister. 0: with n permits; ECANCELED: without, since there were too few and the thread gives up;
+ * ESHUTDOWN: without; EAGAIN: still registered. *last: it was the last waiter of an orphan, and must end the semaphore.
+ * Otherwise, after all but EAGAIN the semaphore may already be freed.
  */
-int semaphore_leave(struct semaphore *sem, bool give_up, bool *last);
+int semaphore_leave(struct semaphore *sem, uint32_t n, bool give_up, bool *last);
+
+/* From now on nobody sleeps. 0; EINVAL: dead. */
+int semaphore_shut_down(struct semaphore *sem);
 
 /*
  * For a thread that waits for one of several semaphores: after it registered, and before it arms; and instead of

@@ -28,12 +28,12 @@ static uint32_t arm(struct semaphore_cold *cold)
 	return with_state(eventcount, ARMED);
 }
 
-int eventcount_arm(struct semaphore *sem, struct signal *signal)
+int eventcount_arm(struct semaphore *sem, uint32_t want, struct signal *signal)
 {
 	struct semaphore_cold *cold = semaphore_cold(sem);
 	uint32_t eventcount = arm(cold);
 
-	if (word_value(load_seq(&sem->word)) > 0) /* KSEM_ORD_14 release, KSEM_ORD_14 acquire */
+	if (word_ends_wait(load_seq(&sem->word), want)) /* KSEM_ORD_14 release, KSEM_ORD_14 acquire */
 		return EAGAIN;
 	*signal = (struct signal){.word = &cold->eventcount, .expected = eventcount, .scope = FUTEX_PRIVATE};
 	return 0;
@@ -77,28 +77,61 @@ static uint32_t wake_several(struct semaphore_cold *cold, word_t posted, bool *a
 	return found;
 }
 
+/*
+ * Wakes sleepers whose wakes are counted, and counts them. If that is late, others wake more waiters, never fewer.
+ * Returns how many; UINT32_MAX: the kernel refused.
+ */
+static uint32_t wake(struct semaphore_cold *cold, uint32_t more)
+{
+	int found = more > 0 ? futex_wake(&cold->eventcount, more) : 0;
+
+	fetch_add_acq_rel(&cold->eventcount, 0); /* KSEM_ORD_14 release, KSEM_ORD_14 acquire: of those that slept */
+	if (found > 0)
+		fetch_add_acq_rel(&cold->woken, found); /* KSEM_ORD_15 release, KSEM_ORD_15 acquire */
+	return (uint32_t)found;
+}
+
+/*
+ * Has a waiter come that wants more than one permit? Then it may be the one that the kernel woke for the post, or that
+ * was woken before and is yet to look, though there are too few permits for it. So all must look.
+ */
+static bool is_wide(const struct semaphore *sem)
+{
+	return semaphore_word(sem) & WORD_WIDE;
+}
+
+/* The wakes of an eventcount that rings. True: whoever sleeps there was woken, or is about to look. */
+static bool wake_all_who_can_go(struct semaphore *sem, struct semaphore_cold *cold, word_t posted, uint32_t more)
+{
+	bool all;
+	uint32_t several = wake_several(cold, posted, &all);
+	uint32_t found;
+
+	more = more > several ? more - several : 0;
+	found = wake(cold, more);
+	if (!(posted & WORD_WIDE) && is_wide(sem)) {
+		more = WORD_WAKE_ALL;
+		wake_several(cold, semaphore_word(sem) | WORD_WIDE, &all);
+		found = wake(cold, more);
+	}
+	return (found < more && all) || all_are_woken(sem, cold);
+}
+
 void eventcount_wake(struct semaphore *sem, word_t posted)
 {
 	struct semaphore_cold *cold = semaphore_cold(sem);
 	uint32_t eventcount = load_seq(&cold->eventcount); /* KSEM_ORD_14 release, KSEM_ORD_14 acquire */
-	uint32_t more, several;
-	bool all;
-	int found;
+	uint32_t more;
 
 	if ((eventcount & STATE) == STILL)
 		return;
 	more = word_to_wake(posted, load_seq(&cold->woken)); /* KSEM_ORD_15 release, KSEM_ORD_15 acquire */
-	if (more == 0 && !(posted & WORD_SEVERAL))
+	if (more == 0 && !(posted & WORD_SEVERAL) && !is_wide(sem))
 		return;
 	eventcount = ring(cold, eventcount);
 	if ((eventcount & STATE) == STILL)
 		return;
-	several = wake_several(cold, posted, &all);
-	more = more > several ? more - several : 0;
-	found = more > 0 ? futex_wake(&cold->eventcount, more) : 0;
-	if (found > 0)
-		fetch_add_rlx(&cold->woken, found); /* relaxed: if it is late, others wake more waiters, never fewer */
-	if (((uint32_t)found < more && all) || all_are_woken(sem, cold))
+	if (wake_all_who_can_go(sem, cold, posted, more))
 		cas_rlx(&cold->eventcount, &eventcount,
 			with_state(eventcount,
 				   STILL)); /* relaxed: a thread that arms it again sees all that was before */

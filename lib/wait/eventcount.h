@@ -30,6 +30,11 @@
  * from private ones, and a wake call reaches either these or those. The word of the semaphore says whether there may be
  * such threads (WORD_SEVERAL). Then a post wakes of them as many as there are permits, and doesn't count them. Each of
  * them looks at the semaphore, or, if it has a permit of another, passes the wake on when it deregisters.
+ *
+ * A thread that wants several permits says so in the word (WORD_WIDE). The kernel doesn't know who wants how many, so
+ * it may wake such a thread for a post whose permits don't suffice for it, but for another sleeper. So while the word
+ * says so, a post wakes all. The thread may also come between the post and its wake call: a post looks at the word
+ * again after the call, and wakes all then. A shutdown (WORD_SHUT) wakes all in the same way.
  */
 #ifndef KSEM_WAIT_EVENTCOUNT_H
 #define KSEM_WAIT_EVENTCOUNT_H
@@ -38,10 +43,10 @@
 #include "word/state.h"
 
 /*
- * Before a registered thread sleeps. 0: there is no permit, and *signal says on what to sleep; EAGAIN: there is a
- * permit.
+ * Before a registered thread sleeps that wants so many permits. 0: there are fewer, and *signal says on what to sleep;
+ * EAGAIN: it is to leave.
  */
-int eventcount_arm(struct semaphore *sem, struct signal *signal);
+int eventcount_arm(struct semaphore *sem, uint32_t want, struct signal *signal);
 
 /* After a sleeper was woken that is counted in `woken`, before it looks for a permit. */
 void eventcount_woke(struct semaphore *sem);

@@ -32,8 +32,8 @@ struct waiter;
 
 struct wait_policy {
 	/*
-	 * Takes the permits (0), or makes the thread a waiter (EAGAIN). EINVAL: the semaphore is being ended. In the
-	 * caller's read section.
+	 * Takes the permits (0), or makes the thread a waiter (EAGAIN). ESHUTDOWN. EINVAL: the semaphore is being
+	 * ended. In the caller's read section.
 	 */
 	int (*enter)(struct waiter *waiter);
 
@@ -45,7 +45,7 @@ struct wait_policy {
 
 	/*
 	 * After each sleep. 0: it took the permits, and is no longer a waiter; ECANCELED: it gave up without them;
-	 * EAGAIN: it is still a waiter; EINVAL: the semaphore is dead nevertheless.
+	 * EAGAIN: it is still a waiter; ESHUTDOWN: it left without them; EINVAL: the semaphore is dead nevertheless.
 	 */
 	int (*leave)(struct waiter *waiter, bool give_up);
 
@@ -70,7 +70,7 @@ struct waiter {
 /* Sleeps on the waiter's signal, and returns why it woke. */
 int signal_sleep(struct waiter *waiter);
 
-/* The wait after `enter`, until the waiter has left. 0, ETIMEDOUT, EINTR, EINVAL. */
+/* The wait after `enter`, until the waiter has left. 0, ETIMEDOUT, EINTR, ESHUTDOWN, EINVAL. */
 int waiter_wait(struct waiter *waiter);
 
 #endif

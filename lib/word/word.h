@@ -9,27 +9,34 @@
  *   54     warned    waiters look by themselves (wait/direct.h); 0 where nobody waits
  *          several   where only this process writes, instead: a waiter waits for one of several semaphores, so it may
  *                    sleep where no wake is counted (wait/eventcount.h); 0 where nobody waits
- *   55     -         unused; 0
+ *   55     wide      a waiter wants more than one permit; 0 where nobody waits
  *   56     dead      nothing can be posted or taken any more
  *   57     orphan    no reference, name or pin is left: the last waiter ends the semaphore
  *   58-60  mode      where permits may be besides the value (percpu.h); 0: nowhere. Bit 59 alone tells percpu
  *                    and revoking
- *   61-63  -         unused; 0
+ *   61     shut      nobody sleeps any more
+ *   62-63  -         unused; 0
  *
- * Dead, orphan and mode share one byte, the guard: a restartable sequence checks it by one comparison.
+ * Dead, orphan, mode and shut share one byte, the guard: a restartable sequence checks it by one comparison.
  *
  * Legal and illegal:
  *   value    If there are waiters, a thread that raises the value must make as many of them (or all) look; else one may
  *            stay asleep while a permit is available. Raising it over KSEM_VALUE_MAX is illegal.
- *   waiters  Raising it while value > 0 is illegal: the thread would sleep while a permit is available. Only the thread
- *            that raised it may lower it (or a fork's child, which counts off the threads that it hasn't got). 22 bits
- *            suffice for all threads that Linux can have. But dead processes leave waiters, so the count may grow. At
- *            WORD_WAITERS_MAX it is stuck: no waiter is counted on or off, and each post makes a wake call.
+ *   waiters  Raising it while the value suffices for the thread is illegal: it would sleep while its permits are
+ *            available. So is raising it while shut. Only the thread that raised it may lower it (or a fork's child,
+ *            which counts off the threads that it hasn't got). 22 bits suffice for all threads that Linux can have. But
+ *            dead processes leave waiters, so the count may grow. At WORD_WAITERS_MAX it is stuck: no waiter is counted
+ *            on or off, and each post makes a wake call.
  *   mode     See percpu.h. Waiters in a mode other than central are illegal: a permit may be put into a slot, by a
  *            sequence that doesn't look for waiters.
  *   place    Changing it between becoming percpu and the membarrier that ends revoking is illegal: a sequence may have
  *            seen percpu and not yet the place.
  *   several  Clearing it while such a waiter is left is illegal: posts wouldn't wake it. The last waiter clears it.
+ *   wide     Clearing it while a waiter wants more than one is illegal: a post that wakes some of the waiters may miss
+ *            the one for which the value suffices. So a post wakes all of them while it is set, and the last waiter
+ *            clears it.
+ *   shut     Clearing it is illegal. The thread that sets it makes all waiters look. In the mode percpu sequences
+ *            refuse from then on, as it is in the guard; permits that are in slots are found as ever.
  *   dead     Setting it while waiters > 0 is illegal: nobody would wake them. Clearing it is illegal.
  *   orphan   Setting it while waiters = 0 is illegal: nobody would end the semaphore; set dead instead. For the same
  *            reason, the step of an orphan to waiters = 0 must set dead.
@@ -50,14 +57,17 @@ typedef uint64_t word_t;
 #define WORD_VALUE_MAX   UINT32_MAX
 #define WORD_USUAL       INT32_MAX /* the inline tries serve values up to this: one instruction compares with it */
 #define WORD_PERCPU_MAX  (WORD_VALUE_MAX / 2) /* the highest value in percpu mode, so that no sequence can overflow */
+#define WORD_WAKE_ALL    INT32_MAX
 #define WORD_WAITER      (UINT64_C(1) << 32)
 #define WORD_WAITERS_MAX ((UINT64_C(1) << 22) - 1)
 #define WORD_WARNED      (UINT64_C(1) << 54)
 #define WORD_SEVERAL     WORD_WARNED
+#define WORD_WIDE        (UINT64_C(1) << 55)
 #define WORD_DEAD        (UINT64_C(1) << 56)
 #define WORD_ORPHAN      (UINT64_C(1) << 57)
 #define WORD_MODE_SHIFT  58
 #define WORD_MODES       (UINT64_C(7) << WORD_MODE_SHIFT)
+#define WORD_SHUT        (UINT64_C(1) << 61)
 #define WORD_PLACED      (UINT64_C(2) << WORD_MODE_SHIFT) /* in these modes it has a place, and no waiters */
 
 enum word_mode {
@@ -91,6 +101,11 @@ static inline bool word_is_dead(word_t c)
 static inline bool word_is_orphan(word_t c)
 {
 	return (c & WORD_ORPHAN) != 0;
+}
+
+static inline bool word_is_shut(word_t c)
+{
+	return (c & WORD_SHUT) != 0;
 }
 
 static inline enum word_mode word_mode(word_t c)
@@ -140,15 +155,18 @@ static inline bool word_counts_slots(word_t c, word_t next)
 }
 
 /*
- * How many waiters must a post wake that made the word `posted`, if `woken` sleepers will look at it anyway? Each wants
- * one permit. It wakes for all permits of the word, not only for its own: an earlier post may be stopped before its
- * wake, and then counts on the sleepers that this post woke.
+ * How many waiters must a post wake that made the word `posted`, if `woken` sleepers will look at it anyway? Where all
+ * want one permit, as many as there are permits. Else all: it doesn't know who wants how many, and those that will look
+ * may sleep again, and be the ones that are woken. It wakes for all permits of the word, not only for its own: an
+ * earlier post may be stopped before its wake, and then counts on the sleepers that this post woke.
  */
 static inline uint32_t word_to_wake(word_t posted, int32_t woken)
 {
 	uint32_t can_go = word_waiters(posted) < word_value(posted) ? word_waiters(posted) : word_value(posted);
 	uint32_t will_look = woken > 0 ? (uint32_t)woken : 0;
 
+	if (posted & (WORD_WIDE | WORD_SHUT))
+		return word_waiters(posted) > 0 ? WORD_WAKE_ALL : 0;
 	return can_go > will_look ? can_go - will_look : 0;
 }
 
@@ -182,14 +200,16 @@ static inline word_t word_waiter_less(word_t c)
 	return word_waiters(c) > 0 && word_waiters(c) < WORD_WAITERS_MAX ? c - WORD_WAITER : c;
 }
 
-/* One waiter more, if there are fewer than n permits. EAGAIN: there are n, or some may be in slots. */
+/* One waiter more, if there are fewer than n permits. EAGAIN: there are n, or some may be in slots; ESHUTDOWN. */
 static inline int word_register(word_t c, uint32_t n, word_t *next)
 {
 	if (word_is_dead(c))
 		return EINVAL;
 	if (word_value(c) >= n || word_mode(c) != WORD_CENTRAL)
 		return EAGAIN;
-	*next = word_waiter_more(c);
+	if (word_is_shut(c))
+		return ESHUTDOWN;
+	*next = word_waiter_more(c) | (n > 1 ? WORD_WIDE : 0);
 	return 0;
 }
 
@@ -198,7 +218,7 @@ static inline word_t word_deregister(word_t c)
 {
 	c = word_waiter_less(c);
 	if (word_waiters(c) == 0)
-		c &= ~WORD_WARNED;
+		c &= ~(WORD_WARNED | WORD_WIDE);
 	if (word_is_orphan(c) && word_waiters(c) == 0)
 		c |= WORD_DEAD;
 	return c;
@@ -234,7 +254,7 @@ enum word_taker {
 /*
  * The step of a taker that wants `least` to `most` permits. Always stores *next, which may be c. A waiter, or a taker
  * that registers, takes exactly `least`. 0: it took them; EAGAIN: it didn't; ECANCELED: it deregistered without them;
- * EINVAL: dead.
+ * ESHUTDOWN: so it did, or it didn't register; EINVAL: dead.
  */
 static inline int word_take_as(word_t c, uint32_t least, uint32_t most, enum word_taker taker, word_t *next)
 {
@@ -244,13 +264,23 @@ static inline int word_take_as(word_t c, uint32_t least, uint32_t most, enum wor
 	if (error == 0)
 		return 0;
 	*next = c;
-	if (error == EAGAIN && taker == WORD_REGISTERS)
-		word_register(c, least, next); /* or the mode isn't central */
+	if (error == EAGAIN && taker == WORD_REGISTERS && word_register(c, least, next) == ESHUTDOWN)
+		return ESHUTDOWN; /* EAGAIN: the mode isn't central */
+	if (error == EAGAIN && registered && word_is_shut(c)) {
+		*next = word_deregister(c);
+		return ESHUTDOWN;
+	}
 	if (error == EAGAIN && taker == WORD_GIVES_UP) {
 		word_give_up(c, least, next); /* can't fail: there are too few permits */
 		return ECANCELED;
 	}
 	return error;
+}
+
+/* Would a waiter that wants n permits leave now? */
+static inline bool word_ends_wait(word_t c, uint32_t n)
+{
+	return word_value(c) >= n || word_is_shut(c);
 }
 
 /* The end by destroy. EBUSY: a thread waits. */
@@ -276,7 +306,7 @@ static inline word_t word_after_fork(word_t c, uint32_t waiters)
 	c &= ~(WORD_WAITERS_MAX << 32);
 	c |= waiters * WORD_WAITER;
 	if (waiters == 0)
-		c &= ~WORD_SEVERAL;
+		c &= ~(WORD_SEVERAL | WORD_WIDE);
 	if (word_is_orphan(c) && waiters == 0)
 		c |= WORD_DEAD;
 	return c;

@@ -19,6 +19,7 @@ static const struct timespec past = {0, 0};
 struct variant {
 	uint32_t order;
 	bool pinned;
+	bool plain; /* made with the default attributes, where a test makes a limited one */
 };
 
 /* A semaphore, as the calls under test name it. */
@@ -71,7 +72,7 @@ static inline void make(struct feature *f, struct ksem_attr attr, unsigned initi
 
 static inline void make_limited(struct feature *f, uint32_t limit, unsigned initial)
 {
-	make(f, (struct ksem_attr){.limit = limit}, initial);
+	make(f, (struct ksem_attr){.limit = f->variant.plain ? 0 : limit}, initial);
 }
 
 static inline int feature_setup(void **state)
@@ -98,14 +99,36 @@ static inline int feature_teardown(void **state)
 	return world_teardown(&world);
 }
 
-#define feature_test(test, order, way, is_pinned)                                                   \
+#define feature_test(test, order, way, ...)                                                         \
 	((struct CMUnitTest){#test " (" #order ", " way ")", test, feature_setup, feature_teardown, \
-			     &(struct variant){order, is_pinned}})
+			     &(struct variant){order, __VA_ARGS__}})
 #define both_ways(test, order) feature_test(test, order, "by id", false), feature_test(test, order, "pinned", true)
 #define barging_test(test)     both_ways(test, KSEM_BARGING)
 #define fifo_test(test)        both_ways(test, KSEM_FIFO)
 #define lifo_test(test)        both_ways(test, KSEM_LIFO)
 #define order_test(test)       barging_test(test), fifo_test(test), lifo_test(test)
+#define plain_test(test)                                                 \
+	feature_test(test, KSEM_BARGING, "by id, default", false, true), \
+		feature_test(test, KSEM_BARGING, "pinned, default", true, true)
+#define any_test(test) order_test(test), plain_test(test)
+
+/* As cmocka's. With default attributes, shared semaphores can't be shut down, nor have waits for several permits. */
+static inline int run_features(const char *name, const struct CMUnitTest *tests, size_t n)
+{
+	static struct CMUnitTest chosen[256];
+	size_t m = 0;
+
+	MUST(n <= sizeof(chosen) / sizeof(*chosen));
+	for (size_t i = 0; i < n; i++) {
+		const struct variant *variant = tests[i].initial_state;
+
+		if (!variant->plain || !getenv("KSEM_TEST_SHARED"))
+			chosen[m++] = tests[i];
+	}
+	return _cmocka_run_group_tests(name, chosen, m, NULL, NULL);
+}
+
+#define RUN_FEATURES(tests) run_features(#tests, tests, sizeof(tests) / sizeof(*(tests)))
 
 /* ---- Threads that wait. ---- */
 

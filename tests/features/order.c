@@ -304,20 +304,21 @@ int main(void)
 		lifo_test(lifo_passes_over_those_for_whom_the_permits_do_not_suffice),
 		fifo_test(fifo_lets_nobody_overtake),
 		barging_test(with_barging_and_lifo_a_thread_that_never_waited_may_overtake),
+		plain_test(with_barging_and_lifo_a_thread_that_never_waited_may_overtake),
 		lifo_test(with_barging_and_lifo_a_thread_that_never_waited_may_overtake),
 		fifo_test(fifo_those_behind_go_on_when_the_first_times_out),
 		fifo_test(fifo_those_behind_go_on_when_the_first_is_interrupted),
-		order_test(waiters_that_gave_up_eat_nothing),
+		any_test(waiters_that_gave_up_eat_nothing),
 		fifo_test(one_in_the_middle_that_gives_up_leaves_the_order_of_the_others),
 		lifo_test(one_in_the_middle_that_gives_up_leaves_the_order_of_the_others),
 		fifo_test(fifo_a_wait_that_a_handler_restarts_keeps_its_place),
 		fifo_test(fifo_a_wait_for_more_than_the_limit_gives_way),
 		fifo_test(a_line_of_many_is_served_in_order),
-		order_test(the_waiters_are_counted),
-		order_test(a_forks_child_has_not_the_waiters_of_other_threads),
+		any_test(the_waiters_are_counted),
+		any_test(a_forks_child_has_not_the_waiters_of_other_threads),
 		order_test(a_waiter_keeps_what_is_closed_meanwhile),
 		order_test(attributes_are_shown),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return RUN_FEATURES(tests);
 }

@@ -16,8 +16,8 @@ static unsigned used, instant;
 static unsigned start[SEMAPHORES], start_processes;
 static uint8_t tried[(1u << CALLS) / 8];
 
-static const char *const kinds[CALL_KINDS] = {"post", "trywait",  "trywait_many", "trywait_upto",
-					      "wait", "getvalue", "destroy",      "pin"};
+static const char *const kinds[CALL_KINDS] = {"post",     "trywait",  "trywait_many", "trywait_upto", "wait",
+					      "shutdown", "getvalue", "destroy",      "pin"};
 
 void history_begin(const unsigned values[SEMAPHORES], unsigned processes)
 {
@@ -52,7 +52,10 @@ void history_end(struct call *call, int error, unsigned value)
 	if (call->kind == GETVALUE)
 		call->count = value;
 	if (error == 0)
-		call->got = call->kind == TRYWAIT || call->kind == WAIT ? 1 : is_of_several(call->kind) ? value : 0;
+		call->got = call->kind == TRYWAIT     ? 1 :
+			    call->kind == WAIT        ? call->count :
+			    is_of_several(call->kind) ? value :
+							0;
 	call->ended = true;
 	call->ended_by = memory_tick();
 	call->ended_at = ++instant;
@@ -95,6 +98,27 @@ bool history_destroyed(unsigned semaphore)
 	return n == start_processes;
 }
 
+bool history_shut(unsigned semaphore)
+{
+	for (unsigned i = 0; i < used; i++) {
+		if (calls[i].kind == SHUTDOWN && calls[i].semaphore == semaphore && calls[i].ended && !calls[i].error)
+			return true;
+	}
+	return false;
+}
+
+unsigned history_least_wanted(unsigned semaphore)
+{
+	unsigned least = UINT32_MAX / 2;
+
+	for (unsigned i = 0; i < used; i++) {
+		if (calls[i].kind == WAIT && calls[i].semaphore == semaphore && !calls[i].ended &&
+		    is_asleep(calls[i].thread) && calls[i].count < least)
+			least = calls[i].count;
+	}
+	return least;
+}
+
 /* ---- One order of all calls ---- */
 
 static bool precedes(const struct call *a, const struct call *b, bool weak)
@@ -106,6 +130,7 @@ static bool precedes(const struct call *a, const struct call *b, bool weak)
 
 struct state {
 	uint64_t value[SEMAPHORES];
+	bool shut[SEMAPHORES];
 	bool gone[SEMAPHORES][PROCESSES + 1]; /* for calls of that process; PINNED: for all */
 };
 
@@ -146,6 +171,16 @@ static bool takes_some(uint64_t *value, const struct call *call, int error)
 	return there >= least;
 }
 
+static bool waits(uint64_t *value, const struct call *call, int error, bool shut)
+{
+	if (error)
+		return *value < call->count && (error == ESHUTDOWN) == shut;
+	if (*value < call->count)
+		return false;
+	*value -= call->count;
+	return true;
+}
+
 /* Would a semaphore have answered so? Then it is as that leaves it. */
 static bool answers(struct state *state, const struct call *call, bool weak)
 {
@@ -166,10 +201,14 @@ static bool answers(struct state *state, const struct call *call, bool weak)
 		*value += call->count;
 		return error == 0 && *value <= KSEM_VALUE_MAX;
 	case TRYWAIT:
-	case WAIT:
 		if (error)
-			return *value == 0 && error == (call->kind == TRYWAIT ? EAGAIN : error);
+			return *value == 0 && error == EAGAIN;
 		return (*value)-- > 0;
+	case WAIT:
+		return waits(value, call, error, state->shut[call->semaphore]);
+	case SHUTDOWN:
+		state->shut[call->semaphore] = true;
+		return error == 0;
 	case TRYWAIT_MANY:
 	case TRYWAIT_UPTO:
 		return takes_some(value, call, error);

@@ -17,7 +17,7 @@
 #define PROCESSES 2
 #define PINNED    PROCESSES /* a call that is not by id */
 
-enum call_kind { POST, TRYWAIT, TRYWAIT_MANY, TRYWAIT_UPTO, WAIT, GETVALUE, DESTROY, PIN, CALL_KINDS };
+enum call_kind { POST, TRYWAIT, TRYWAIT_MANY, TRYWAIT_UPTO, WAIT, SHUTDOWN, GETVALUE, DESTROY, PIN, CALL_KINDS };
 
 struct call {
 	enum call_kind kind;
@@ -42,5 +42,9 @@ void history_judge(bool weak);
 /* Permits that were posted by calls that ended, and taken; by calls that never ended, perhaps posted. */
 void history_permits(unsigned semaphore, unsigned *posted, unsigned *taken, unsigned *perhaps);
 bool history_destroyed(unsigned semaphore); /* by every process */
+bool history_shut(unsigned semaphore);      /* by a call that ended */
+
+/* The fewest permits that a thread wants which is asleep. */
+unsigned history_least_wanted(unsigned semaphore);
 
 #endif

@@ -98,7 +98,7 @@ static void try_wait_some(unsigned which, unsigned least, unsigned most)
 
 static void wait_for_it(unsigned which, bool by_id, bool timed)
 {
-	struct call *call = begin_call(WAIT, which, by_id, 0);
+	struct call *call = begin_call(WAIT, which, by_id, 1);
 	int error;
 
 	if (now->plain)
@@ -110,6 +110,21 @@ static void wait_for_it(unsigned which, bool by_id, bool timed)
 		error = by_id ? ksem_wait(proc_now(), ids[which]) : ksem_pinned_wait(pinned[which]);
 	took[current_thread()] = error == 0;
 	history_end(call, error, 0);
+}
+
+static void wait_for_two(unsigned which, bool timed)
+{
+	struct call *call = begin_call(WAIT, which, false, 2);
+	int error = ksem_pinned_wait_many(pinned[which], 2, CLOCK_MONOTONIC, timed ? &never : NULL);
+
+	history_end(call, error, 0);
+}
+
+static void shut_down(unsigned which)
+{
+	struct call *call = begin_call(SHUTDOWN, which, false, 0);
+
+	history_end(call, ksem_pinned_shutdown(pinned[which]), 0);
 }
 
 static void get_value(unsigned which, bool by_id)
@@ -206,6 +221,13 @@ static void make_call(const char *letter)
 	case 'c':
 	case 'C':
 		wait_for_it(which, by_id, *letter == 'c' || *letter == 'C');
+		break;
+	case 'x':
+	case 'y':
+		wait_for_two(which, *letter == 'y');
+		break;
+	case 's':
+		shut_down(which);
 		break;
 	case 'v':
 	case 'V':
@@ -381,8 +403,10 @@ static void judge_semaphore(unsigned which, unsigned threads)
 	due = (int64_t)value_at_first(&now->begin[which]) + posted - taken;
 	if (value < due - (int64_t)stopped || value > due + (int64_t)perhaps)
 		fail("%lld permits are due at the end, %u are there", (long long)due, value);
-	if (sleepers > 0 && value > perhaps)
+	if (sleepers > 0 && value >= history_least_wanted(which) + perhaps)
 		fail("%u threads sleep beside %u permits", sleepers, value);
+	if (sleepers > 0 && history_shut(which))
+		fail("%u threads sleep on what was shut down", sleepers);
 	if (stopped == 0 && waiters_at_end(which) != sleepers)
 		fail("%u waiters are counted, %u wait", waiters_at_end(which), sleepers);
 }

@@ -3,7 +3,8 @@
  * Scenarios: what a few threads do, a letter a call, and how the semaphores begin.
  *
  *   p post   t trywait   w wait   c clockwait   v getvalue   2 post_many of 2   m of 2^31   (pinned)
- *   3 trywait_many of 2   4 trywait_upto of 2                                               (pinned)
+ *   3 trywait_many of 2   4 trywait_upto of 2   x wait_many of 2   y the same with a deadline (pinned)
+ *   s shutdown                                                                              (pinned)
  *   P post   T trywait   W wait   C clockwait   V getvalue                                  (by id)
  *   D destroy   n pin, and if that works post and unpin   i init of another semaphore in the process
  *   l look for that, by its id

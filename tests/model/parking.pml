@@ -4,7 +4,7 @@
  *
  * WAITERS threads wait once each, of which TIMED may time out; one more takes without waiting (TAKER). POSTERS threads
  * post BATCH permits each. STOP: one thread, any, stops for ever, anywhere. STRANGER: one sleep ends by a wake
- * that was meant for another word.
+ * that was meant for another word. All want one permit: waits for several, and shutdown, are in tests/interleave.
  *
  * Every operation on the word that the code does by a compare-and-swap loop, which tries again until nothing came
  * between, is one step here; so is each other atomic operation and each call of the kernel. Orders: as if sequentially

@@ -242,7 +242,7 @@ static void wakes_are_as_many_as_permits_or_waiters(void **state)
 static int sleep_once(struct semaphore *sem, const struct deadline *deadline)
 {
 	struct waiter waiter = {.deadline = deadline};
-	int error = eventcount_arm(sem, &waiter.signal);
+	int error = eventcount_arm(sem, 1, &waiter.signal);
 
 	if (error == 0)
 		error = signal_sleep(&waiter);
@@ -257,7 +257,7 @@ static void park_two(struct semaphore *sem, unsigned asleep)
 	semaphore_init(sem, 0);
 	PLAY(NULL, EINTR);
 	for (int i = 0; i < 2; i++) {
-		FAILS(EAGAIN, semaphore_take_or_register(sem));
+		FAILS(EAGAIN, semaphore_take_or_register(sem, 1));
 		FAILS(EINTR, sleep_once(sem, NULL));
 	}
 	PLAY(NULL, 0);
@@ -310,7 +310,7 @@ static void a_sleeper_that_looked_and_slept_on_is_woken_again(void **state)
 	park_two(sem, 2);
 	post_and_steal(sem);
 	OK(sleep_once(sem, NULL)); /* what the woken one does, and then sleeps on */
-	FAILS(EAGAIN, semaphore_leave(sem, false, &last));
+	FAILS(EAGAIN, semaphore_leave(sem, 1, false, &last));
 	OK(semaphore_post(sem, 1));
 	assert_int_equal(fake.wake_calls, 2);
 }

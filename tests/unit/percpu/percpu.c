@@ -238,8 +238,8 @@ static void a_waiter_registers_only_when_every_slot_is_empty(void **state)
 	make_percpu(sem, 0);
 	OK(semaphore_post(sem, 1));
 	run_on(1);
-	OK(semaphore_take_or_register(sem));
-	FAILS(EAGAIN, semaphore_take_or_register(sem));
+	OK(semaphore_take_or_register(sem, 1));
+	FAILS(EAGAIN, semaphore_take_or_register(sem, 1));
 	assert_int_equal(mode_of(sem), WORD_CENTRAL);
 	assert_int_equal(word_waiters(semaphore_word(sem)), 1);
 	OK(semaphore_post(sem, 1));

@@ -40,7 +40,7 @@ static struct model without_waiter(struct model m)
 	if (m.waiters < WORD_WAITERS_MAX) /* else it is stuck */
 		m.waiters--;
 	if (m.waiters == 0)
-		m.spare &= ~WORD_WARNED;
+		m.spare &= ~(WORD_WARNED | WORD_WIDE);
 	if (m.orphan && m.waiters == 0)
 		m.dead = true;
 	return m;
@@ -63,6 +63,8 @@ static void check_to_wake(struct model posted)
 		int64_t more = posted.waiters < posted.value ? posted.waiters : posted.value;
 
 		more -= woken[i] > 0 ? woken[i] : 0;
+		if (posted.spare & (WORD_WIDE | WORD_SHUT)) /* whoever they are that can go on */
+			more = posted.waiters > 0 ? WORD_WAKE_ALL : 0;
 		assert_int_equal(word_to_wake(word_of(posted), woken[i]), more < 0 ? 0 : more);
 	}
 }
@@ -139,13 +141,23 @@ static void check_register(struct model m)
 {
 	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
 		uint32_t n = values[i];
+		bool shut = m.spare & WORD_SHUT;
 		struct model want = m;
 		word_t next = NEVER;
 
 		if (m.waiters < WORD_WAITERS_MAX) /* else it is stuck */
 			want.waiters++;
-		check(word_register(word_of(m), n, &next), &next, m.dead ? EINVAL : m.value >= n ? EAGAIN : 0, want);
-		if (!m.dead && m.value < n)
+		if (n > 1)
+			want.spare |= WORD_WIDE;
+		check(word_register(word_of(m), n, &next), &next,
+		      m.dead       ? EINVAL :
+		      m.value >= n ? EAGAIN :
+		      shut         ? ESHUTDOWN :
+				     0,
+		      want);
+		if (!m.dead && m.value < n && shut)
+			check_as(m, n, WORD_REGISTERS, ESHUTDOWN, m);
+		else if (!m.dead && m.value < n)
 			check_as(m, n, WORD_REGISTERS, EAGAIN, want);
 	}
 }
@@ -163,8 +175,10 @@ static void check_leave(struct model m)
 
 		check(word_give_up(word_of(m), n, &next), &next, m.value >= n ? EAGAIN : 0, want);
 		if (m.value < n) {
-			check_as(m, n, WORD_GIVES_UP, ECANCELED, want);
-			check_as(m, n, WORD_REGISTERED, EAGAIN, m);
+			bool shut = m.spare & WORD_SHUT;
+
+			check_as(m, n, WORD_GIVES_UP, shut ? ESHUTDOWN : ECANCELED, want);
+			check_as(m, n, WORD_REGISTERED, shut ? ESHUTDOWN : EAGAIN, shut ? want : m);
 		}
 		next = NEVER;
 		want.value -= n;
@@ -224,8 +238,8 @@ static void check_after_fork(struct model m)
 		struct model want = m;
 
 		want.waiters = left;
-		if (m.waiters > 0 && left == 0)
-			want.spare &= ~WORD_SEVERAL;
+		if (left == 0 && m.waiters > 0)
+			want.spare &= ~(WORD_SEVERAL | WORD_WIDE);
 		if (want.orphan && left == 0)
 			want.dead = true;
 		assert_true(word_after_fork(word_of(m), left) == word_of(want));
@@ -241,6 +255,9 @@ static void check_reading(struct model m)
 	assert_int_equal(word_waiters(c), m.waiters);
 	assert_int_equal(word_is_dead(c), m.dead);
 	assert_int_equal(word_is_orphan(c), m.orphan);
+	assert_int_equal(word_is_shut(c), (m.spare & WORD_SHUT) != 0);
+	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
+		assert_int_equal(word_ends_wait(c, values[i]), m.value >= values[i] || m.spare & WORD_SHUT);
 }
 
 static void for_every_legal_word(void (*check_word)(struct model))
