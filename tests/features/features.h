@@ -150,14 +150,20 @@ static inline void *wait_in_thread(void *arg)
 	return NULL;
 }
 
-/* Begins a wait behind those that wait: returns when the thread is a waiter. */
+static inline bool is_done(struct waiting *w)
+{
+	return atomic_load(&w->done);
+}
+
+/* Begins a wait behind those that wait: returns when the thread is a waiter, or was one until its deadline. */
 static inline void queue_up_until(struct waiting *w, struct feature *f, unsigned count, const struct timespec *deadline)
 {
 	unsigned before = waiters(f);
 
 	*w = (struct waiting){.feature = f, .count = count, .deadline = deadline};
 	w->thread = start(wait_in_thread, w);
-	until_waiting(f->proc, f->id, before + 1);
+	while (waiters(f) != before + 1 && !is_done(w))
+		sched_yield();
 }
 
 static inline void queue_up(struct waiting *w, struct feature *f, unsigned count)
@@ -170,11 +176,6 @@ static inline int ended(struct waiting *w)
 {
 	finish(w->thread);
 	return w->error;
-}
-
-static inline bool is_done(struct waiting *w)
-{
-	return atomic_load(&w->done);
 }
 
 /* One of those must be through, and it is that one: the others wait still, as the count of waiters says. */
