@@ -144,6 +144,37 @@ static void what_is_no_argument_is_for_the_library_to_refuse(void **state)
 	assert_int_equal(calls, 9);
 }
 
+/* Ids that differ from the semaphore's in one bit. Some of them lead to the same place in memory or in the table. */
+static void ids_like_it_are_refused(struct ksem_proc *proc, ksem_id_t id)
+{
+	unsigned value = value_of(proc, id);
+
+	for (int bit = 0; bit < 64; bit++) {
+		ksem_id_t other = id ^ UINT64_C(1) << bit;
+
+		FAILS(EINVAL, ksem_post(proc, other));
+		FAILS(EINVAL, ksem_trywait(proc, other));
+		FAILS(EINVAL, ksem_wait(proc, other));
+	}
+	assert_int_equal(value_of(proc, id), value);
+}
+
+static void an_id_is_compared_whole(void **state)
+{
+	struct world *world = *state;
+	struct ksem_proc *other = world_user(world, 0, 0);
+	ksem_id_t made, opened;
+
+	OK(ksem_init(world->proc, 5, &made));
+	ids_like_it_are_refused(world->proc, made);
+	FAILS(EINVAL, ksem_post(other, made)); /* which doesn't hold it */
+	FAILS(EINVAL, ksem_trywait(other, made));
+	OK(ksem_open(world->proc, "/opened", O_CREAT, 0600, 5, &made));
+	OK(ksem_open(other, "/opened", 0, 0, 0, &opened));
+	ids_like_it_are_refused(other, opened); /* it finds it by its table */
+	OK(ksem_proc_exit(other));
+}
+
 #define test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -152,6 +183,7 @@ int main(void)
 		test(calls_with_a_permit_in_a_slot_stay_in_the_caller),
 		test(all_calls_get_to_a_library_of_another_layout),
 		test(what_is_no_argument_is_for_the_library_to_refuse),
+		world_test(an_id_is_compared_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
