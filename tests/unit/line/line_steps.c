@@ -46,7 +46,7 @@ static _Noreturn void bad(const char *what)
 		if (choices[i].chosen)
 			printf("%u:%u,", i, choices[i].chosen);
 	}
-	printf("\n  FAILS: %s\n", what);
+	printf("\nFAILED: %s\n", what);
 	fflush(stdout);
 	_exit(1);
 }
@@ -358,6 +358,11 @@ static void judge(void)
 	int64_t value = (int64_t)word_limit(w) - word_taken(w);
 	bool killed = mortal != DRIVER && threads[mortal].state == DEAD;
 
+	for (unsigned thread = 0; thread < THREADS; thread++) {
+		if (threads[thread].state == ASLEEP && threads[thread].word == &line.door && entry_is_free(&view) &&
+		    !killed)
+			bad("one sleeps at the door though an entry is free");
+	}
 	if (w.low & LINE_BUSY)
 		bad("an operation isn't over");
 	for (uint32_t list = 0; list < LINE_LISTS; list++)
@@ -915,6 +920,13 @@ static const struct scenario scenarios[] = {
 	 {try_one, renounce_one, wait_at_door, post_two},
 	 .changes = 1,
 	 .through = 1},
+	{"one at the door renounces, and one gets in line",
+	 LINE_FIFO,
+	 0,
+	 5,
+	 one_entry_is_left,
+	 {try_one, renounce_one, wait_at_door},
+	 .changes = 2},
 	{"a limit is raised by one that is killed, and one posts",
 	 LINE_FIFO,
 	 0,
