@@ -236,8 +236,8 @@ int directory_open(struct directory *directory, const char *path)
 			close(directory_fd_unchecked(directory));
 		memory_free(directory->path);
 	} else {
-		enter_list(directory);
 		directory->spare = directory_open_again(directory); /* if that fails, it is tried again before a fork */
+		enter_list(directory);                              /* from now on others may look at the spare */
 	}
 	errno = saved;
 	return error;
