@@ -46,7 +46,7 @@ static void it_is_written_once_until_it_is_cleared(void **state)
 	notify_clear(&notify, false);
 	notify_tell(&notify);
 	assert_int_equal(writes(&notify), 1);
-	notify_close(&notify, true);
+	notify_close(&notify);
 }
 
 static void it_is_read_as_it_is_cleared(void **state)
@@ -65,7 +65,7 @@ static void it_is_read_as_it_is_cleared(void **state)
 	assert_true(is_readable(&notify));
 	notify_clear(&notify, true);
 	assert_false(is_readable(&notify));
-	notify_close(&notify, true);
+	notify_close(&notify);
 }
 
 static void a_timer_goes_off_and_is_armed_anew(void **state)
@@ -84,7 +84,7 @@ static void a_timer_goes_off_and_is_armed_anew(void **state)
 		assert_false(is_readable(&notify));
 		assert_false(notify_is_due(&notify, clock));
 	}
-	notify_close(&notify, true);
+	notify_close(&notify);
 }
 
 /* ---- Heap and table, against what they stand for. ---- */
