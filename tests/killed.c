@@ -10,7 +10,7 @@
 
 #include "stepper.h"
 
-#define STEPS_MAX  20000
+#define STEPS_MAX  100000
 #define SLEEPER_MS 10000 /* in which a sleeper has looked, some times */
 
 static struct world world;
@@ -190,6 +190,75 @@ static void the_sleeper_goes(void)
 	none();
 }
 
+/* ---- With KSEM_UNDO: whatever it did, its permits come back. ---- */
+
+static ksem_id_t undo_id; /* of "/undo", which has ONE permits */
+
+static void open_undo(void)
+{
+	MUST(ksem_open(own.proc, "/undo", 0, 0, 0, &own_id) == 0);
+}
+
+static void open_undo_and_take(void)
+{
+	open_undo();
+	MUST(ksem_trywait_many(own.proc, own_id, 2) == 0);
+}
+
+static void take_and_give(void)
+{
+	if (ksem_wait(own.proc, own_id) == 0)
+		ksem_post(own.proc, own_id);
+}
+
+static void take_and_give_two(void)
+{
+	if (ksem_trywait_many(own.proc, own_id, 2) == 0)
+		ksem_post_many(own.proc, own_id, 2);
+}
+
+static void take_all(void)
+{
+	OK(ksem_trywait_many(world.proc, undo_id, ONE));
+}
+
+/* Two others are dead, which had a permit each. */
+static void some_died(void)
+{
+	for (int i = 0; i < 2; i++) {
+		pid_t dead = fork();
+
+		MUST(dead >= 0);
+		if (dead == 0) {
+			own = world_of_this_process();
+			open_undo();
+			MUST(ksem_trywait(own.proc, own_id) == 0);
+			raise(SIGKILL);
+		}
+		MUST(waitpid(dead, NULL, 0) == dead);
+	}
+}
+
+static void undo_is_whole(void)
+{
+	struct ksem_info info = info_of(world.proc, undo_id);
+
+	MUST(info.value == ONE && info.held == 0 && info.waiters == 0 && info.refs == 1);
+	MUST(ksem_trywait_many(world.proc, undo_id, ONE) == 0);
+	MUST(ksem_trywait(world.proc, undo_id) == EAGAIN);
+	MUST(ksem_post_many(world.proc, undo_id, ONE) == 0);
+	MUST(ksem_post(world.proc, undo_id) == EPERM);
+}
+
+static void give_all(void)
+{
+	struct ksem_info info = info_of(world.proc, undo_id);
+
+	MUST(info.value == 0 && info.held == ONE && info.waiters == 0);
+	OK(ksem_post_many(world.proc, undo_id, ONE));
+	undo_is_whole();
+}
+
 static const struct victim {
 	const char *name;
 	unsigned stride;       /* of the instructions at which one is killed */
@@ -206,6 +275,12 @@ static const struct victim {
 	{"wait", 1, nothing_before, open_own, take, one_less_or_not},
 	{"clockwait, in vain", 1, no_permits, open_own, try_in_vain, none},
 	{"exit", 1, nothing_before, open_own, leave, unchanged},
+	{"undo: open", 17, nothing_before, nothing_before, open_undo, undo_is_whole},
+	{"undo: take and give back", 1, nothing_before, open_undo, take_and_give, undo_is_whole},
+	{"undo: two at once", 1, nothing_before, open_undo, take_and_give_two, undo_is_whole},
+	{"undo: clockwait, in vain", 3, take_all, open_undo, try_in_vain, give_all},
+	{"undo: give back for the dead", 3, some_died, open_undo, take_and_give_two, undo_is_whole},
+	{"undo: exit", 1, nothing_before, open_undo_and_take, leave, undo_is_whole},
 };
 
 /* ---- One after another. ---- */
@@ -305,12 +380,15 @@ static void restore(void)
 
 static void killed_at_each_instruction(void **state)
 {
+	const struct ksem_attr undo = {.size = sizeof(undo), .limit = ONE, .order = KSEM_FIFO, .flags = KSEM_UNDO};
+
 	(void)state;
 	if (!stepper_works)
 		SKIP("the stepper knows x86-64 alone");
 	setenv("KSEM_TEST_SHARED", "1", 1);
 	world = world_limited(0, 0);
 	OK(ksem_open(world.proc, "/one", O_CREAT, 0600, ONE, &id));
+	OK(ksem_open_attr(world.proc, "/undo", O_CREAT, 0600, &undo, ONE, &undo_id));
 	for (size_t i = 0; i < sizeof(victims) / sizeof(*victims); i++) {
 		unsigned kills = 0, escaped = 0;
 

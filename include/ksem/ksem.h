@@ -138,8 +138,12 @@ struct ksem_proc *ksem_private(void) KSEM_NOTHROW;
 
 /*
  * What a semaphore is made with. The order says which thread gets a permit that is posted while others wait. A thread
- * waits in this sense from the instant that fixes its place; a thread that only spins doesn't. This version of the
- * library makes no semaphores with KSEM_UNDO: ENOTSUP.
+ * waits in this sense from the instant that fixes its place; a thread that only spins doesn't.
+ *
+ * KSEM_UNDO: permits that a process took and has not posted are posted when it ends: ksem_proc_exit, ksem_proc_exec,
+ * dropping its last reference, executing another program, or the death of its OS process, however it dies. A child of
+ * fork() or ksem_proc_fork holds none. Posts of more than the process holds are EPERM. The semaphore can't be pinned.
+ * This version of the library makes such semaphores in shared namespaces only; in private ones: ENOTSUP.
  */
 enum {
 	KSEM_BARGING = 0, /* whichever comes first; a thread that never waited may overtake */
@@ -191,7 +195,10 @@ int ksem_open(struct ksem_proc *proc, const char *name, int oflag, mode_t mode, 
 int ksem_open_attr(struct ksem_proc *proc, const char *name, int oflag, mode_t mode, const struct ksem_attr *attr,
 		   unsigned int value, ksem_id_t *id) KSEM_NOTHROW KSEM_RESULT;
 
-/* Drops one reference to a named semaphore. EINVAL: no reference, or anonymous. */
+/*
+ * Drops one reference to a named semaphore. EINVAL: no reference, or anonymous. EBUSY: it is the last one, the
+ * semaphore has KSEM_UNDO, and a thread of the process waits on it.
+ */
 int ksem_close(struct ksem_proc *proc, ksem_id_t id) KSEM_NOTHROW;
 
 /* Removes the name; references keep the semaphore alive. ENAMETOOLONG, ENOENT, EPERM (no write permission). */
@@ -201,13 +208,15 @@ int ksem_unlink(struct ksem_proc *proc, const char *name) KSEM_NOTHROW;
 
 /*
  * Adds 1 to the value, and wakes a waiter if there is one. Never blocks. May be called from a signal handler.
- * EOVERFLOW: the value is at its limit, by default KSEM_VALUE_MAX.
+ * EOVERFLOW: the value is at its limit, by default KSEM_VALUE_MAX. EPERM, of a semaphore with KSEM_UNDO: the process
+ * holds none.
  */
 int ksem_post(struct ksem_proc *proc, ksem_id_t id) KSEM_NOTHROW;
 
 /*
  * Adds count to the value, or nothing, and wakes as many waiters as can go on. Never blocks. May be called from a
- * signal handler. Count 0 does nothing. EOVERFLOW: the value would pass its limit, by default KSEM_VALUE_MAX.
+ * signal handler. Count 0 does nothing. EOVERFLOW: the value would pass its limit, by default KSEM_VALUE_MAX. EPERM,
+ * of a semaphore with KSEM_UNDO: the process holds fewer.
  */
 int ksem_post_many(struct ksem_proc *proc, ksem_id_t id, unsigned int count) KSEM_NOTHROW;
 

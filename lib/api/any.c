@@ -22,10 +22,10 @@ static unsigned int first_of(struct ksem *const *sems, const struct ksem *ksem)
 }
 
 /* Takes from the first in the list that has a permit; EAGAIN: none had one when its turn came. In a read section. */
-static int take_any(struct ksem *const *sems, unsigned int n, unsigned int *which)
+static int take_any(struct ksem_proc *proc, struct ksem *const *sems, unsigned int n, unsigned int *which)
 {
 	for (unsigned int i = 0; i < n; i++) {
-		int error = semaphore_ops(sems[i])->take_soon(sems[i]);
+		int error = semaphore_ops(sems[i])->take_soon(sems[i], proc);
 
 		if (error == 0)
 			*which = first_of(sems, sems[i]);
@@ -53,10 +53,10 @@ static int find_and_take(struct ksem_proc *proc, const ksem_id_t *ids, unsigned 
 	rcu_enter();
 	error = any_find(proc, ids, n, sems);
 	if (!error)
-		error = take_any(sems, n, which);
+		error = take_any(proc, sems, n, which);
 	if (error == EAGAIN) {
 		fence_seq(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
-		error = take_any(sems, n, which);
+		error = take_any(proc, sems, n, which);
 	}
 	rcu_leave();
 	return error;

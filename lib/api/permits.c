@@ -13,7 +13,7 @@
 /* A post that the sequence refused. */
 static __attribute__((noinline)) int post_found(struct ksem_proc *proc, ksem_id_t id, unsigned int count)
 {
-	return WITH_SEMAPHORE(proc, id, post_to(ksem, count));
+	return WITH_SEMAPHORE(proc, id, post_to(ksem, count, proc));
 }
 
 PLAIN int ksem_post(struct ksem_proc *proc, ksem_id_t id)
@@ -75,7 +75,7 @@ PLAIN int ksem_wait(struct ksem_proc *proc, ksem_id_t id)
 /* A take that the sequence refused. */
 static __attribute__((noinline)) int take_found(struct ksem_proc *proc, ksem_id_t id)
 {
-	return WITH_SEMAPHORE(proc, id, take_from(ksem));
+	return WITH_SEMAPHORE(proc, id, take_from(ksem, proc));
 }
 
 PLAIN int ksem_trywait(struct ksem_proc *proc, ksem_id_t id)

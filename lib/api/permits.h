@@ -24,17 +24,17 @@
 		result_;                           \
 	})
 
-/* Post `count` permits, or take one, of a semaphore that was found or is pinned. */
-static inline int post_to(struct ksem *ksem, uint32_t count)
+/* Post `count` permits, or take one, of a semaphore that was found or (`by` NULL) is pinned. */
+static inline int post_to(struct ksem *ksem, uint32_t count, const struct ksem_proc *by)
 {
 	if (count == 1 && semaphore_post_fast(&ksem->sem))
 		return 0;
-	return semaphore_ops(ksem)->post(ksem, count);
+	return semaphore_ops(ksem)->post(ksem, count, by);
 }
 
-static inline int take_from(struct ksem *ksem)
+static inline int take_from(struct ksem *ksem, const struct ksem_proc *by)
 {
-	return semaphore_take_fast(&ksem->sem) ? 0 : semaphore_ops(ksem)->take(ksem);
+	return semaphore_take_fast(&ksem->sem) ? 0 : semaphore_ops(ksem)->take(ksem, by);
 }
 
 /* A deadline that futexes take; EINVAL. */

@@ -8,13 +8,21 @@
 #include "api/permits.h"
 #include "registry/waiting.h"
 
+/* A pin belongs to no process, so nobody would know who holds what. */
+static int pin(struct ksem *ksem, struct ksem **sem)
+{
+	const struct semaphore_ops *ops = semaphore_ops(ksem);
+
+	return ops->has_holders && ops->has_holders(ksem) ? ENOTSUP : object_pin(ksem, sem);
+}
+
 PUBLIC int ksem_pin(struct ksem_proc *proc, ksem_id_t id, struct ksem **sem)
 {
 	if (unlikely(!proc))
 		return EINVAL;
 	if (unlikely(!sem))
 		return EFAULT;
-	return ANSWERS(sem, WITH_SEMAPHORE(proc, id, object_pin(ksem, sem)));
+	return ANSWERS(sem, WITH_SEMAPHORE(proc, id, pin(ksem, sem)));
 }
 
 PUBLIC void ksem_unpin(struct ksem *sem)
@@ -31,20 +39,21 @@ PLAIN int ksem_pinned_post(struct ksem *sem)
 	if (unlikely(object_is_elsewhere(sem))) {
 		if (unlikely(!sem))
 			return EINVAL;
-		return likely(plain_post_one(object_elsewhere(sem))) ? apart(0) : semaphore_ops(sem)->post(sem, 1);
+		return likely(plain_post_one(object_elsewhere(sem))) ? apart(0) :
+								       semaphore_ops(sem)->post(sem, 1, NULL);
 	}
 	if (likely(percpu_put(&sem->sem)))
 		return 0;
 	if (likely(semaphore_post_one(&sem->sem)))
 		return apart(0);
-	return semaphore_ops(sem)->post(sem, 1);
+	return semaphore_ops(sem)->post(sem, 1, NULL);
 }
 
 PLAIN int ksem_pinned_post_many(struct ksem *sem, unsigned int count)
 {
 	if (unlikely(!sem))
 		return EINVAL;
-	return post_to(sem, count);
+	return post_to(sem, count, NULL);
 }
 
 PLAIN int ksem_pinned_wait(struct ksem *sem)
@@ -64,11 +73,11 @@ PLAIN int ksem_pinned_trywait(struct ksem *sem)
 	if (unlikely(object_is_elsewhere(sem))) {
 		if (unlikely(!sem))
 			return EINVAL;
-		return likely(plain_take_one(object_elsewhere(sem))) ? apart(0) : semaphore_ops(sem)->take(sem);
+		return likely(plain_take_one(object_elsewhere(sem))) ? apart(0) : semaphore_ops(sem)->take(sem, NULL);
 	}
 	if (likely(percpu_take(&sem->sem)))
 		return 0;
-	return likely(semaphore_take_one(&sem->sem)) ? apart(0) : semaphore_ops(sem)->take(sem);
+	return likely(semaphore_take_one(&sem->sem)) ? apart(0) : semaphore_ops(sem)->take(sem, NULL);
 }
 
 PLAIN int ksem_pinned_clockwait(struct ksem *sem, clockid_t clock, const struct timespec *deadline)

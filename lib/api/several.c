@@ -15,9 +15,10 @@
 #include "registry/waiting.h"
 
 /* As many permits as there are, from `least` to `most`. In a read section, or pinned. */
-static int take_some(struct ksem *ksem, unsigned int least, unsigned int most, unsigned int *took)
+static int take_some(struct ksem *ksem, unsigned int least, unsigned int most, unsigned int *took,
+		     const struct ksem_proc *by)
 {
-	return semaphore_ops(ksem)->take_some(ksem, least, most, took);
+	return semaphore_ops(ksem)->take_some(ksem, least, most, took, by);
 }
 
 PLAIN int ksem_trywait_many(struct ksem_proc *proc, ksem_id_t id, unsigned int count)
@@ -26,7 +27,7 @@ PLAIN int ksem_trywait_many(struct ksem_proc *proc, ksem_id_t id, unsigned int c
 
 	if (unlikely(!proc))
 		return EINVAL;
-	return WITH_SEMAPHORE(proc, id, take_some(ksem, count, count, &took));
+	return WITH_SEMAPHORE(proc, id, take_some(ksem, count, count, &took, proc));
 }
 
 PLAIN int ksem_trywait_upto(struct ksem_proc *proc, ksem_id_t id, unsigned int count, unsigned int *got)
@@ -37,7 +38,7 @@ PLAIN int ksem_trywait_upto(struct ksem_proc *proc, ksem_id_t id, unsigned int c
 		return EFAULT;
 	if (unlikely(count == 0))
 		return EINVAL;
-	return WITH_SEMAPHORE(proc, id, take_some(ksem, 1, count, got));
+	return WITH_SEMAPHORE(proc, id, take_some(ksem, 1, count, got, proc));
 }
 
 PLAIN int ksem_pinned_trywait_many(struct ksem *sem, unsigned int count)
@@ -46,7 +47,7 @@ PLAIN int ksem_pinned_trywait_many(struct ksem *sem, unsigned int count)
 
 	if (unlikely(!sem))
 		return EINVAL;
-	return take_some(sem, count, count, &took);
+	return take_some(sem, count, count, &took, NULL);
 }
 
 PLAIN int ksem_pinned_trywait_upto(struct ksem *sem, unsigned int count, unsigned int *got)
@@ -57,7 +58,7 @@ PLAIN int ksem_pinned_trywait_upto(struct ksem *sem, unsigned int count, unsigne
 		return EFAULT;
 	if (unlikely(count == 0))
 		return EINVAL;
-	return take_some(sem, 1, count, got);
+	return take_some(sem, 1, count, got, NULL);
 }
 
 /* ---- Waits for several permits. ---- */
@@ -81,7 +82,7 @@ PLAIN int ksem_wait_many(struct ksem_proc *proc, ksem_id_t id, unsigned int coun
 		return EINVAL;
 	rcu_enter();
 	ksem = process_find(proc, id);
-	error = likely(ksem != NULL) ? take_some(ksem, count, count, &took) : EINVAL;
+	error = likely(ksem != NULL) ? take_some(ksem, count, count, &took, proc) : EINVAL;
 	if (likely(error != EAGAIN)) {
 		rcu_leave();
 		return error;
@@ -103,7 +104,7 @@ PLAIN int ksem_pinned_wait_many(struct ksem *sem, unsigned int count, clockid_t 
 
 	if (unlikely(!sem || read_deadline(clock, deadline, &storage, &until)))
 		return EINVAL;
-	error = take_some(sem, count, count, &took);
+	error = take_some(sem, count, count, &took, NULL);
 	if (likely(error != EAGAIN))
 		return error;
 	if (count == 1)

@@ -4,7 +4,10 @@
  */
 #include "line/help.h"
 
+#include <errno.h>
+
 #include "base/probe.h"
+#include "line/ledger.h"
 #include "line/order.h"
 
 const struct line_order *line_order(const struct line *line)
@@ -140,7 +143,7 @@ static void finish_op(const struct line_view *view, const struct line_op *op, ui
  */
 static bool append_to(const struct line_view *view, const struct line_op *op, struct line_entry *entry)
 {
-	uint32_t ready = load_rlx(&entry->ready); /* relaxed: constant since before it was in line */
+	uint32_t ready = entry_list(load_rlx(&entry->ready)); /* relaxed: constant since before it was in line */
 
 	if (op->kind == LINE_AWAY || op->kind == LINE_BACK)
 		return append(view, op, op->kind == LINE_AWAY ? LINE_ASIDE : LINE_MAIN);
@@ -150,7 +153,7 @@ static bool append_to(const struct line_view *view, const struct line_op *op, st
 /* False: the operation is over; then another helper has told it. What is read here may be of the entry's next use. */
 static bool tell_queue(const struct line_view *view, const struct line_op *op, const struct line_entry *entry)
 {
-	uint32_t ready = load_rlx(&entry->ready); /* relaxed: as above */
+	uint32_t ready = entry_list(load_rlx(&entry->ready)); /* relaxed: as above */
 	const struct line_entry *head = ready ? entry_at(view, ready) : NULL;
 	uint32_t holder = load_rlx(&entry->holder);       /* relaxed: as above */
 	uint64_t user = head ? load_rlx(&head->user) : 0; /* relaxed: as above */
@@ -193,6 +196,8 @@ static bool help(const struct line_view *view, const struct line_op *op)
 	}
 	if (!decide(view, op, entry, &x))
 		return false;
+	if (!ledger_write(view, op, entry, x))
+		return false;
 	missed = wake_owner(view, entry, x) && op->kind == LINE_GRANT;
 	if (op->kind != LINE_GIVE && (!take_out(view, op) || !append_to(view, op, entry)))
 		return missed;
@@ -225,6 +230,12 @@ bool line_announce(const struct line_view *view, struct line_word w, enum line_k
 	struct line_word next = word_next(w, kind, slot);
 
 	*op = word_op(next);
+	ledger_complete(view, w);
+	if (unlikely(ledger_collides(view, op))) {
+		next = word_next(w, LINE_NONE, 0);
+		pair_cas(&view->line->word, w.low, w.high, next.low, next.high);
+		return false;
+	}
 	return pair_cas(&view->line->word, w.low, w.high, next.low, next.high);
 }
 
@@ -234,7 +245,7 @@ static bool is_decided(uint64_t x)
 }
 
 /* The operation that the caller's wish still needs; LINE_NONE: none. */
-static struct line_act wished(const struct line_view *view, const struct line_wish *wish)
+static struct line_act wished(const struct line_view *view, struct line_word w, const struct line_wish *wish)
 {
 	const struct line_entry *entry = wish->kind == LINE_NONE ? NULL : entry_at(view, wish->slot);
 	struct line_act act = {wish->kind, wish->slot}, none = {LINE_NONE, 0};
@@ -242,6 +253,11 @@ static struct line_act wished(const struct line_view *view, const struct line_wi
 
 	if (!entry)
 		return none;
+	if (wish->kind == LINE_CLOSED) {
+		struct account_seen seen;
+
+		return ledger_see(view, w, wish->slot, wish->state, &seen) != EINVAL ? act : none;
+	}
 	if (wish->kind == LINE_POP) {
 		act.slot = link_read(&entry->node.next);
 		return act.slot != wish->slot ? act : none;
@@ -276,6 +292,7 @@ static void clear_sweep(const struct line_view *view, struct line_word w)
 {
 	struct line_word next = word_next(w, LINE_NONE, 0);
 
+	ledger_complete(view, w);
 	pair_cas(&view->line->word, w.low, w.high, next.low & ~LINE_SWEEP, next.high);
 }
 
@@ -284,6 +301,7 @@ static struct line_wish wish_of_missed(const struct line_view *view, uint32_t sl
 {
 	const struct line_entry *entry = entry_at(view, slot);
 	struct line_wish wish = {LINE_GIVE, slot, 0};
+	uint32_t account;
 
 	if (!entry || !view->hooks || !view->hooks->gone)
 		return (struct line_wish){LINE_NONE, 0, 0};
@@ -292,6 +310,12 @@ static struct line_wish wish_of_missed(const struct line_view *view, uint32_t sl
 	if (state_of(wish.state) != ENTRY_GRANTED ||
 	    !view->hooks->gone(view->context, load_rlx(&entry->holder))) /* relaxed: constant while the state is */
 		wish.kind = LINE_NONE;
+	account = entry_account(load_rlx(&entry->ready)); /* relaxed: as above */
+	if (wish.kind == LINE_NONE || account == 0)
+		return wish;
+	wish.state = entry_at(view, account) ? load_acq(&entry_at(view, account)->state) : 0; /* KSEM_ORD_24 acquire */
+	wish.slot = account;
+	wish.kind = ledger_has_ended(view, account) ? LINE_CLOSED : LINE_NONE; /* it has the permits, too */
 	return wish;
 }
 
@@ -312,6 +336,7 @@ uint32_t line_settle_with(const struct line_view *view, struct line_wish wish)
 	for (;;) {
 		struct line_word w = line_word(view->line);
 		struct line_op op = word_op(w);
+		const struct line_wish *whose;
 		struct line_act act;
 		bool wanted;
 
@@ -319,9 +344,13 @@ uint32_t line_settle_with(const struct line_view *view, struct line_wish wish)
 			line_help(view, &op);
 			continue;
 		}
-		act = wished(view, &dead);
-		if (act.kind == LINE_NONE)
-			act = wished(view, &wish);
+		ledger_complete(view, w);
+		whose = &dead;
+		act = wished(view, w, whose);
+		if (act.kind == LINE_NONE) {
+			whose = &wish;
+			act = wished(view, w, whose);
+		}
 		wanted = act.kind != LINE_NONE;
 		if (wish.kind == LINE_POP && !wanted)
 			return 0;
@@ -332,6 +361,8 @@ uint32_t line_settle_with(const struct line_view *view, struct line_wish wish)
 				return 0;
 		} else if (act.kind == LINE_SWEPT) {
 			clear_sweep(view, w);
+		} else if (act.kind == LINE_CLOSED) {
+			ledger_try_close(view, w, act.slot, whose->state);
 		} else if (line_announce(view, w, act.kind, act.slot, &op)) {
 			if (!wanted)
 				place.number = op.number;

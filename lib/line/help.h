@@ -44,6 +44,7 @@ bool line_announce(const struct line_view *view, struct line_word w, enum line_k
  * What a caller wants done with an entry, if it is still in the round of `state`:
  *   LINE_DROP  take it out of the line, if it is GONE
  *   LINE_GIVE  its owner is dead: give its permits back, if it is GRANTED; then take it off its queue's ready list
+ *   LINE_CLOSED  it is an account (ledger.h): close it, and give back what it has
  *   LINE_POP   it is the head of a ready list: take the first entry off that list, once
  */
 struct line_wish {

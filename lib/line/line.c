@@ -8,6 +8,7 @@
 
 #include "line/entries.h"
 #include "line/help.h"
+#include "line/ledger.h"
 #include "line/order.h"
 #include "word/backoff.h"
 
@@ -33,6 +34,7 @@ void line_view_init(struct line_view *view, struct line *line, enum futex_scope 
 	view->hooks = hooks;
 	view->context = context;
 	store_rlx(&view->who, 0); /* relaxed: nobody sees the view yet */
+	view->image = 0;
 	view->mapped = NULL;
 	for (uint32_t chunk = 0; chunk < LINE_CHUNKS; chunk++)
 		store_rlx(&view->chunks[chunk], NULL); /* relaxed: nobody sees the view yet */
@@ -182,6 +184,7 @@ void line_set_limit(struct line_view *view, uint32_t limit)
 		next.high = (next.high & ~(uint64_t)UINT32_MAX) | limit;
 		if (line_order(view->line)->fair)
 			next.low |= LINE_SWEEP;
+		ledger_complete(view, w);
 		if (pair_cas(&view->line->word, w.low, w.high, next.low, next.high))
 			break;
 	}
@@ -209,6 +212,7 @@ int line_kill(struct line_view *view)
 			continue;
 		}
 		next = word_next(w, LINE_NONE, 0);
+		ledger_complete(view, w);
 		if (pair_cas(&view->line->word, w.low, w.high, next.low | LINE_DEAD, next.high))
 			return 0;
 	}

@@ -37,6 +37,11 @@
 
 #define LINE_LIMIT_MAX UINT32_MAX
 
+/* Names an account (account.h); slot 0: none. */
+struct account {
+	uint32_t slot, round;
+};
+
 /* The same numbers as KSEM_BARGING, KSEM_FIFO and KSEM_LIFO. */
 enum {
 	LINE_BARGING,
@@ -116,6 +121,14 @@ bool line_never(const struct line_view *view, uint32_t n);
  * (line_sleep_at_door).
  */
 int line_enter(struct line_view *view, uint32_t n, uint32_t holder, uint32_t *slot, bool *full);
+
+/* The same of a line with a ledger (account.h): the permits are the account's. */
+struct line_by {
+	uint32_t holder;
+	struct account account;
+};
+
+int line_enter_by(struct line_view *view, uint32_t n, struct line_by by, uint32_t *slot, bool *full);
 
 /* For a thread in line, before it sleeps: looks for a moment whether its entry is decided. True: it is. */
 bool line_spin(struct line_view *view, uint32_t slot);

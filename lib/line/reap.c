@@ -19,6 +19,7 @@
 
 #include "line/entries.h"
 #include "line/help.h"
+#include "line/ledger.h"
 #include "line/line.h"
 #include "line/order.h"
 #include "os/clock.h"
@@ -38,9 +39,10 @@ static bool may_free(const struct line_view *view, const struct line_entry *entr
 {
 	const struct line_hooks *hooks = view->hooks;
 
-	if (!hooks || !hooks->ended || load_rlx(&entry->ready) != 0) /* relaxed: constant while the state is */
+	/* relaxed: constant while the state is */
+	if (!hooks || !hooks->ended || entry_list(load_rlx(&entry->ready)) != 0)
 		return true;
-	return hooks->ended(view->context, load_rlx(&entry->user)); /* relaxed: as above */
+	return hooks->ended(view->context, load_rlx(&entry->user), 0); /* relaxed: as above */
 }
 
 /* Its owner may live, and sleep. */
@@ -83,6 +85,8 @@ static bool reap_step(struct line_view *view, uint32_t slot, uint64_t round)
 		}
 		break;
 	case ENTRY_GRANTED:
+		if (entry_account(load_rlx(&entry->ready)) != 0) /* relaxed: constant while the state is */
+			break;                                   /* its permits are in the account */
 		line_settle_with(view, (struct line_wish){LINE_GIVE, slot, x});
 		return false;
 	case ENTRY_TURNED:
@@ -94,6 +98,7 @@ static bool reap_step(struct line_view *view, uint32_t slot, uint64_t round)
 		}
 		break;
 	default:
+		ledger_forget(view, slot);
 		break;
 	}
 	return !may_free(view, entry) || entry_free(view, slot, x);
@@ -112,6 +117,45 @@ static bool holder_of(const struct line_entry *entry, uint64_t *state, uint32_t 
 	return ((load_acq(&entry->state) ^ x) & ENTRY_ROUND_MASK) == 0; /* KSEM_ORD_24 acquire */
 }
 
+/*
+ * Does the account that is in the state `own` pay for an entry? One that is only prepared says whose it is by its
+ * state. If the account is another's by now, it pays for entries of the living.
+ */
+static bool pays(const struct line_view *view, uint32_t account, uint64_t own, const struct line_entry *entry,
+		 uint64_t *state)
+{
+	uint64_t x = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
+
+	*state = x;
+	if (state_of(x) == ENTRY_FREE || load_acq(&entry->ready) != (account | ENTRY_ACCOUNT)) /* KSEM_ORD_29 acquire */
+		return false;
+	if (state_of(x) == ENTRY_HELD && x >> 32 != own >> 32)
+		return false;
+	return ((load_acq(&entry->state) ^ x) & ENTRY_ROUND_MASK) == 0 && /* KSEM_ORD_24 acquire */
+	       load_acq(&entry_at(view, account)->state) == own;          /* KSEM_ORD_24 acquire */
+}
+
+/*
+ * Closes the account of a holder that has ended. First all entries go that it would pay for, so that nothing is granted
+ * to it any more when it is free.
+ */
+static void reap_account(struct line_view *view, uint32_t account, uint64_t x)
+{
+	uint32_t used = entries_used(view);
+
+	for (uint32_t slot = LINE_LISTS; slot < used + LINE_LISTS; slot++) {
+		struct line_entry *entry = entry_at(view, slot);
+		uint64_t state;
+
+		if (!entry || slot == account || !pays(view, account, x, entry, &state))
+			continue;
+		while (!reap_step(view, slot, state))
+			;
+	}
+	line_settle_with(view, (struct line_wish){LINE_CLOSED, account, x});
+	entry_free(view, account, x);
+}
+
 /* Reaps all entries of dead processes. The heads of ready lists come last, since other entries may be behind them. */
 static void reap_all(struct line_view *view, bool heads)
 {
@@ -125,6 +169,11 @@ static void reap_all(struct line_view *view, bool heads)
 
 		if (!entry || !holder_of(entry, &x, &holder) || (state_of(x) == ENTRY_HELD) != heads)
 			continue;
+		if (heads && ledger_is_account(view, slot)) {
+			if (ledger_has_ended(view, slot))
+				reap_account(view, slot, x);
+			continue;
+		}
 		if (!known || holder != asked)
 			gone = view->hooks->gone(view->context, holder);
 		known = true;

@@ -46,6 +46,9 @@
  *   OUT      gave up, and is out
  *   GIVEN    its owner died after the grant, and its permits went back
  *
+ * With a ledger (ledger.h) some entries are accounts, and stay HELD. While no operation is under way, the slot and kind
+ * of high then say which account was changed last.
+ *
  * Only its owner makes an entry FREE, GONE, or HELD, or a thread that reaps it if its owner is dead. Only an operation
  * makes it GRANTED, TURNED, OUT or GIVEN; its owner waits until that operation is over, or helps, before it leaves.
  */
@@ -85,6 +88,13 @@ enum line_kind {
 	LINE_POP,  /* off a queue's ready list */
 	LINE_GIVE,
 	LINE_SWEPT, /* no operation of its own: SWEEP goes */
+
+	/* Changes of an account (ledger.h), which are no operations: BUSY isn't set. */
+	LINE_TOOK,
+	LINE_GAVE,
+	LINE_TOOK_MANY,
+	LINE_GAVE_MANY,
+	LINE_CLOSED,
 };
 
 enum entry_state {
@@ -99,6 +109,7 @@ enum entry_state {
 };
 
 #define ENTRY_STACKED    (1u << 31) /* of free_next */
+#define ENTRY_ACCOUNT    (1u << 31) /* of ready */
 #define ENTRY_SLEEPS     8u
 #define ENTRY_ROUND      16u
 #define ENTRY_ROUND_MASK 0xFFFFFFF0u
@@ -125,12 +136,16 @@ struct line_node {
 };
 
 struct line_entry {
-	_Alignas(KSEM_CACHE_LINE) struct line_node node;
+	_Alignas(KSEM_CACHE_LINE) union {
+		struct line_node node;
+		struct pair account; /* of an account: what it has (ledger.h) */
+	};
 	atomic(uint64_t) state;
 	atomic(uint64_t) ticket; /* atomic, as are the rest, for late helpers; owner's until WAIT: which JOIN */
 	atomic(uint64_t) user;   /* owner's until WAIT: what its queue calls it; of a ready list: what its ring says */
 	atomic(uint32_t) holder; /* owner's until WAIT */
-	atomic(uint32_t) ready;  /* owner's until WAIT: its queue's ready list; 0: a thread's */
+	/* Owner's until WAIT: its queue's ready list; 0 or, with ENTRY_ACCOUNT, the account that pays: a thread's. */
+	atomic(uint32_t) ready;
 	atomic(uint32_t) free_next; /* 0: it isn't on the stack of free ones; else ENTRY_STACKED, and the next there */
 	uint32_t touched;           /* the kernel writes here first (entries.c) */
 	atomic(uint64_t) due;       /* owner's: until when a queue's wait waits (due.h); 0: no deadline */
@@ -169,8 +184,14 @@ struct line_hooks {
 	 */
 	void (*ring)(void *context, uint32_t holder, uint64_t user);
 
-	/* Has the process that set `who` in its view certainly ended? NULL: as `gone`. */
-	bool (*ended)(void *context, uint64_t who);
+	/*
+	 * Has the process that set `who` in its view certainly ended? NULL: as `gone`. `image` is what the view had
+	 * when an account was opened: one that executes another program has ended for its accounts. 0: unknown.
+	 */
+	bool (*ended)(void *context, uint64_t who, uint32_t image);
+
+	/* That many permits of a holder that ended went back. NULL: nothing is to be done. */
+	void (*undone)(void *context, uint32_t permits);
 };
 
 /* A process's view of a line. */
@@ -180,6 +201,7 @@ struct line_view {
 	const struct line_hooks *hooks; /* or NULL */
 	void *context;                  /* for the hooks */
 	atomic(uint64_t) who;           /* atomic: this process, for `ended`: `user` of its threads' entries */
+	uint32_t image;                 /* of this process, for `ended`; 0: unknown */
 	struct line_entry *mapped;      /* all entries of a shared line; NULL: it is private */
 	atomic(struct line_entry *) chunks[LINE_CHUNKS]; /* atomic: NULL until there is one */
 };
@@ -204,6 +226,12 @@ static inline uint32_t word_taken(struct line_word w)
 static inline uint32_t word_limit(struct line_word w)
 {
 	return (uint32_t)w.high;
+}
+
+/* Does it name a change of an account, which may not be written there yet? */
+static inline bool word_names_account(struct line_word w)
+{
+	return !(w.low & LINE_BUSY) && (w.high >> LINE_KIND_SHIFT & 15) != LINE_NONE;
 }
 
 static inline int64_t word_left(struct line_word w)
@@ -258,6 +286,17 @@ static inline uint64_t state_with(uint64_t x, enum entry_state state)
 static inline uint64_t state_gone(uint64_t x, int why)
 {
 	return (uint64_t)(uint32_t)why << 32 | ((uint32_t)x & ENTRY_ROUND_MASK) | ENTRY_GONE;
+}
+
+/* The account that pays for a thread's entry; 0: none. And the ready list of a queue's; 0: a thread's. */
+static inline uint32_t entry_account(uint32_t ready)
+{
+	return ready & ENTRY_ACCOUNT ? ready & ~ENTRY_ACCOUNT : 0;
+}
+
+static inline uint32_t entry_list(uint32_t ready)
+{
+	return ready & ENTRY_ACCOUNT ? 0 : ready;
 }
 
 /* The word at an instant. Its halves are read separately; no operation began or ended in between. */

@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <sched.h>
 
+#include "line/account.h"
 #include "line/due.h"
 #include "line/entries.h"
 #include "line/help.h"
@@ -75,21 +76,22 @@ static enum next next_of(const struct line_view *view, struct line_word w, uint3
 }
 
 /* Claims an entry for the caller, if it has none yet. */
-static bool have_entry(struct line_view *view, uint32_t holder, uint32_t *slot, bool *full)
+static bool have_entry(struct line_view *view, struct line_by by, uint32_t *slot, bool *full)
 {
 	bool no_memory = false;
 
 	if (*slot == 0) {
-		*slot = entry_claim(view, holder, &no_memory);
+		*slot = entry_claim(view, by.holder, &no_memory);
 		if (*slot == 0) {
 			*full = !no_memory;
 			return false;
 		}
 		store_rlx(&entry_at(view, *slot)->user,
 			  view->who); /* relaxed: published with the state, as is the rest */
-		store_rlx(&entry_at(view, *slot)->holder, holder); /* relaxed: as above */
-		store_rlx(&entry_at(view, *slot)->ready, 0);       /* relaxed: as above */
-		store_rlx(&entry_at(view, *slot)->due, 0);         /* relaxed: as above */
+		store_rlx(&entry_at(view, *slot)->holder, by.holder); /* relaxed: as above */
+		store_rlx(&entry_at(view, *slot)->ready,
+			  by.account.slot ? by.account.slot | ENTRY_ACCOUNT : 0); /* relaxed: as above */
+		store_rlx(&entry_at(view, *slot)->due, 0);                        /* relaxed: as above */
 	}
 	return true;
 }
@@ -100,7 +102,18 @@ static void let_go(struct line_view *view, uint32_t slot)
 		entry_free(view, slot, load_rlx(&entry_at(view, slot)->state)); /* relaxed: the caller's own */
 }
 
-int line_enter(struct line_view *view, uint32_t n, uint32_t holder, uint32_t *slot, bool *full)
+/* False: the word has changed. Then, or if there is no room for the change, the caller looks again, or gets in line. */
+static bool take_now(struct line_view *view, struct line_word w, uint32_t n, struct line_by by, int *error)
+{
+	if (by.account.slot == 0) {
+		*error = 0;
+		return cas_acq(&view->line->word.low, &w.low, w.low + n); /* KSEM_ORD_1 acquire */
+	}
+	*error = account_take(view, by.account, n);
+	return *error != EAGAIN;
+}
+
+int line_enter_by(struct line_view *view, uint32_t n, struct line_by by, uint32_t *slot, bool *full)
 {
 	uint32_t own = 0;
 	int error = EAGAIN;
@@ -113,9 +126,10 @@ int line_enter(struct line_view *view, uint32_t n, uint32_t holder, uint32_t *sl
 
 		if (next == REFUSE) {
 			error = w.low & LINE_DEAD ? EINVAL : ESHUTDOWN;
-		} else if (next == TAKE && cas_acq(&view->line->word.low, &w.low, w.low + n)) { /* KSEM_ORD_1 acquire */
-			error = 0;
-		} else if (next == JOIN && !have_entry(view, holder, &own, full)) {
+		} else if (next == TAKE) {
+			if (!take_now(view, w, n, by, &error))
+				error = EAGAIN;
+		} else if (next == JOIN && !have_entry(view, by, &own, full)) {
 			error = ENOMEM;
 		} else if (next == JOIN && line_prepare(view, own, w, n) &&
 			   line_announce(view, w, LINE_JOIN, own, &op)) {
@@ -127,6 +141,11 @@ int line_enter(struct line_view *view, uint32_t n, uint32_t holder, uint32_t *sl
 	}
 	let_go(view, own);
 	return error;
+}
+
+int line_enter(struct line_view *view, uint32_t n, uint32_t holder, uint32_t *slot, bool *full)
+{
+	return line_enter_by(view, n, (struct line_by){holder, {0, 0}}, slot, full);
 }
 
 static bool is_waiting(const struct line_entry *entry)

@@ -242,6 +242,11 @@ void ids_add(struct ids *ids, struct ksem *ksem)
 	ids->count++;
 }
 
+uint32_t ids_refs(const struct ids *ids, const struct ksem *ksem)
+{
+	return locate(own_table(ids), ksem)->refs;
+}
+
 void ids_remove(struct ids *ids, struct ksem *ksem, struct reclaim *old)
 {
 	struct ids_table *table = own_table(ids);

@@ -206,6 +206,9 @@ void ids_own(const struct ids *ids, struct ksem *ksem, ksem_id_t id);
 /* Call it when this process drops its last reference, or another process gets one. From now on only tables find it. */
 void ids_disown(struct ksem *ksem);
 
+/* How many references there are to a semaphore that is in the table. Under the lock. */
+uint32_t ids_refs(const struct ids *ids, const struct ksem *ksem);
+
 /* Takes one reference of a semaphore out. What becomes of the reference is the caller's business. */
 void ids_remove(struct ids *ids, struct ksem *ksem, struct reclaim *old);
 

@@ -27,14 +27,15 @@ struct line_view;
  * otherwise.
  */
 struct semaphore_ops {
-	/* As the public calls. */
-	int (*post)(struct ksem *ksem, uint32_t n);
-	int (*take)(struct ksem *ksem);
-	int (*take_some)(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took); /* semaphore_take_some */
+	/* As the public calls. `by` is the process that posts or takes; NULL: through a pin. */
+	int (*post)(struct ksem *ksem, uint32_t n, const struct ksem_proc *by);
+	int (*take)(struct ksem *ksem, const struct ksem_proc *by);
+	int (*take_some)(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took,
+			 const struct ksem_proc *by); /* semaphore_take_some */
 	int (*value)(struct ksem *ksem, uint32_t *value);
 
 	/* A take by a thread that will try again: its EAGAIN may not have seen what it just did to others. */
-	int (*take_soon)(struct ksem *ksem);
+	int (*take_soon)(struct ksem *ksem, const struct ksem_proc *by);
 
 	/*
 	 * A wait: a waiter's steps (wait/waiter.h); its `sem` is the struct ksem. From entering to having left the
@@ -60,6 +61,17 @@ struct semaphore_ops {
 	/* A queue's wait begins, and ends so. Returns when; 0: waits aren't measured. NULL: as 0. */
 	int64_t (*begin_queued)(struct ksem *ksem);
 	void (*end_queued)(struct ksem *ksem, int64_t begun, int error);
+
+	/*
+	 * For semaphores that know what each process holds. A process has its first reference: 0, ENOMEM, ENOSPC. It is
+	 * about to drop its last one, and what it holds goes back: 0; EBUSY: one of its threads waits. Inside the fork
+	 * gate, under the process's lock. NULL: this kind doesn't.
+	 */
+	int (*come)(struct ksem *ksem, const struct ksem_proc *by);
+	int (*go)(struct ksem *ksem, const struct ksem_proc *by, struct reclaim *garbage);
+
+	/* Does it know that? Then it can't be pinned. NULL: no. */
+	bool (*has_holders)(const struct ksem *ksem);
 
 	/* How many threads and waits of queues wait. */
 	uint32_t (*waiters)(struct ksem *ksem);

@@ -11,6 +11,8 @@
 #include <errno.h>
 
 #include "base/rcu.h"
+#include "line/account.h"
+#include "object/holder.h"
 #include "object/own_wait.h"
 #include "os/clock.h"
 
@@ -36,21 +38,42 @@ void lined_give(struct lined *lined, struct ksem *ksem)
 		result_;                                        \
 	})
 
-int lined_post(struct ksem *ksem, uint32_t n)
+/* The same of a call on a semaphore with a ledger. */
+#define WITH_LEDGER(ksem, call)   \
+	__extension__({           \
+		int result_;      \
+                                  \
+		rcu_enter();      \
+		result_ = (call); \
+		rcu_leave();      \
+		result_;          \
+	})
+
+/* ---- Calls that don't wait. ---- */
+
+int lined_post(struct ksem *ksem, uint32_t n, const struct ksem_proc *by)
 {
+	if (lined_has_ledger(lined_of(ksem)))
+		return WITH_LEDGER(ksem, holder_post(lined_of(ksem), n, by));
 	return WITH_LINE(ksem, n == 1 && line_post_one(view) ? 0 : line_post(view, n));
 }
 
-int lined_take(struct ksem *ksem)
+int lined_take(struct ksem *ksem, const struct ksem_proc *by)
 {
+	uint32_t took;
+
+	if (lined_has_ledger(lined_of(ksem)))
+		return WITH_LEDGER(ksem, holder_take(lined_of(ksem), 1, 1, &took, by));
 	return WITH_LINE(ksem, line_take_one(view) ? 0 : line_try(view, 1));
 }
 
-int lined_take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took)
+int lined_take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took, const struct ksem_proc *by)
 {
 	if (line_never(&lined_of(ksem)->view, most))
 		return EINVAL;
 	*took = most;
+	if (lined_has_ledger(lined_of(ksem)))
+		return WITH_LEDGER(ksem, holder_take(lined_of(ksem), least, most, took, by));
 	return least == most ? WITH_LINE(ksem, line_try(view, most)) : WITH_LINE(ksem, line_try_upto(view, most, took));
 }
 
@@ -113,6 +136,7 @@ static void begin_measuring(struct lined *lined)
 /* One fewer keeps the semaphore in this process. In a read section. */
 static void leave_lined(struct waiter *waiter)
 {
+	holder_end_wait_as();
 	waiter->last = object_leave(waiter->sem);
 	if (!waiter->last)
 		own_wait.ksem = NULL;
@@ -124,7 +148,8 @@ static int enter_line(struct lined *lined, struct own_wait *own)
 	uint32_t holder = load_rlx(&lined->holder); /* relaxed: a number */
 	uint32_t slot;
 	bool full;
-	int error = line_enter(&lined->view, own->want, holder, &slot, &full);
+	int error = line_enter_by(&lined->view, own->want, (struct line_by){holder, holder_account(own->holder)}, &slot,
+				  &full);
 
 	own->slot = error == EAGAIN ? slot : 0;
 	return error == ENOMEM ? EAGAIN : error;
@@ -143,7 +168,9 @@ int lined_enter(struct waiter *waiter)
 		return error;
 	own_wait.ksem = waiter->sem;
 	own_wait.want = waiter->want;
-	error = enter_line(lined_of(waiter->sem), &own_wait);
+	error = holder_begin_wait_as(lined_of(waiter->sem), waiter->by);
+	if (!error)
+		error = enter_line(lined_of(waiter->sem), &own_wait);
 	if (error == EAGAIN)
 		begin_measuring(lined_of(waiter->sem));
 	else
@@ -189,7 +216,9 @@ static int leave_door(struct waiter *waiter, bool give_up)
 
 	if (!give_up)
 		return enter_line(lined_of(waiter->sem), &own_wait);
-	error = line_try(view, waiter->want);
+	error = own_wait.holder ? account_take(view, holder_account(own_wait.holder), waiter->want) :
+				  line_try(view, waiter->want);
+	error = error == ENOMEM ? EAGAIN : error;
 	if (error != EAGAIN)
 		return error;
 	return line_is_shut(view) ? ESHUTDOWN : ECANCELED;
@@ -209,6 +238,8 @@ static int leave_line(struct waiter *waiter, bool give_up)
 	left = line_leave(&lined_of(waiter->sem)->view, own_wait.slot, give_up);
 	if (left != EAGAIN)
 		own_wait.slot = 0;
+	if (left == 0 && unlikely(own_wait.holder != NULL))
+		account_note(&lined_of(waiter->sem)->view, holder_account(own_wait.holder), own_wait.want);
 	return unlikely(left == ENOENT) ? leave_door(waiter, give_up) : left;
 }
 
@@ -233,7 +264,9 @@ void lined_renounce(struct waiter *waiter)
 	struct line_view *view = &lined_of(waiter->sem)->view;
 
 	rcu_enter();
-	if (unlikely(own_wait.took))
+	if (unlikely(own_wait.took) && own_wait.holder)
+		account_give(view, holder_account(own_wait.holder), own_wait.want);
+	else if (unlikely(own_wait.took))
 		line_post(view, own_wait.want);
 	else
 		line_renounce(view, own_wait.slot);
@@ -310,6 +343,7 @@ void metrics_tell(const struct lined_metrics *metrics, struct ksem_metrics *show
 		.shutdowns = load_rlx(&metrics->shutdowns),     /* relaxed: as above */
 		.wait_ns = load_rlx(&metrics->wait_ns),         /* relaxed: as above */
 		.wait_max_ns = load_rlx(&metrics->wait_max_ns), /* relaxed: as above */
+		.undone = load_rlx(&metrics->undone),           /* relaxed: as above */
 		.waiters_max = load_rlx(&metrics->waiters_max), /* relaxed: as above */
 	};
 	for (unsigned i = 0; i < 64; i++)
@@ -333,6 +367,8 @@ int lined_describe(struct ksem *ksem, struct ksem_info *info)
 
 	if (error)
 		return error;
+	if (lined_has_ledger(lined))
+		info->held = account_sum(&lined->view, UINT32_MAX, &info->value);
 	info->waiters = line_waiters(&lined->view);
 	info->limit = line_limit(&lined->view);
 	info->order = lined->attributes.order;

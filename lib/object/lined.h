@@ -13,11 +13,14 @@
 
 struct own_wait;
 
+struct lined_holder;
+
 struct lined {
 	struct line_view view;
-	struct attributes attributes;  /* constant */
-	struct lined_metrics *metrics; /* constant; NULL: not measured */
-	atomic(uint32_t) holder;       /* atomic: whose entries those of this OS process are (struct line_hooks) */
+	struct attributes attributes;          /* constant */
+	struct lined_metrics *metrics;         /* constant; NULL: not measured */
+	atomic(struct lined_holder *) holders; /* as their `next` */
+	atomic(uint32_t) holder; /* atomic: whose entries those of this OS process are (struct line_hooks) */
 };
 
 static inline struct lined *lined_of(const struct ksem *ksem)
@@ -29,9 +32,9 @@ static inline struct lined *lined_of(const struct ksem *ksem)
 void lined_give(struct lined *lined, struct ksem *ksem);
 
 /* As the operations (kind.h). */
-int lined_post(struct ksem *ksem, uint32_t n);
-int lined_take(struct ksem *ksem);
-int lined_take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took);
+int lined_post(struct ksem *ksem, uint32_t n, const struct ksem_proc *by);
+int lined_take(struct ksem *ksem, const struct ksem_proc *by);
+int lined_take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took, const struct ksem_proc *by);
 int lined_value(struct ksem *ksem, uint32_t *value);
 uint32_t lined_waiters(struct ksem *ksem);
 int lined_kill(struct ksem *ksem);
@@ -54,6 +57,11 @@ void lined_renounce(struct waiter *waiter);
  * thread may sleep on the parent's entry until it looks by itself.
  */
 void lined_enter_again(struct ksem *ksem, struct own_wait *own);
+
+static inline bool lined_has_ledger(const struct lined *lined)
+{
+	return lined->attributes.flags & KSEM_UNDO;
+}
 
 /* Fills in value, waiters, limit, order and flags. EINVAL: it is dead. */
 int lined_describe(struct ksem *ksem, struct ksem_info *info);

@@ -14,7 +14,7 @@ struct ksem_metrics;
 
 /* Atomic, all of them: numbers to show. */
 struct lined_metrics {
-	atomic(uint64_t) waits, timeouts, interrupts, cancels, shutdowns, wait_ns, wait_max_ns;
+	atomic(uint64_t) waits, timeouts, interrupts, cancels, shutdowns, wait_ns, wait_max_ns, undone;
 	atomic(uint32_t) waiters_max, unused;
 	atomic(uint64_t) histogram[64];
 };

@@ -13,14 +13,17 @@
 
 #include "object/object.h"
 
+struct lined_holder;
+
 struct own_wait {
-	struct ksem *ksem; /* in whose word it is registered, or which it must end; NULL: none */
-	uint32_t slot;     /* of a semaphore with a line: its entry there; 0: none */
-	uint32_t want;     /* the same: how many permits */
-	bool took;         /* the same: a fork's child has taken them already */
-	int64_t begun;     /* of one whose waits are measured: when, in nanoseconds */
-	bool registered;   /* of a semaphore that is elsewhere: it is registered in the word there, too */
-	uint32_t counted;  /* the same: in which record of this OS process (shared/own_record.h); 0: in none */
+	struct ksem *ksem;           /* in whose word it is registered, or which it must end; NULL: none */
+	uint32_t slot;               /* of a semaphore with a line: its entry there; 0: none */
+	uint32_t want;               /* the same: how many permits */
+	bool took;                   /* the same: a fork's child has taken them already */
+	struct lined_holder *holder; /* of one with a ledger: who waits */
+	int64_t begun;               /* of one whose waits are measured: when, in nanoseconds */
+	bool registered;             /* of a semaphore that is elsewhere: it is registered in the word there, too */
+	uint32_t counted; /* the same: in which record of this OS process (shared/own_record.h); 0: in none */
 };
 
 extern _Thread_local struct own_wait own_wait; /* owner only, and its signal handlers */

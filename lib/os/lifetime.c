@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/atomic.h"
+
 #define PID_BITS 22
 
 uint32_t lifetime_namespace(void)
@@ -39,7 +41,7 @@ uint64_t lifetime_own(void)
 }
 
 /* Reads what the kernel says about a process. False: it couldn't. */
-static bool read_stat(pid_t pid, char *state, long *threads, unsigned long long *began)
+static bool read_stat(pid_t pid, char *state, long *threads, unsigned long long *began, unsigned long long *stack)
 {
 	char path[32], text[1024];
 	const char *rest;
@@ -56,14 +58,50 @@ static bool read_stat(pid_t pid, char *state, long *threads, unsigned long long 
 	rest = strrchr(text, ')'); /* the program's name may have any bytes */
 	return rest &&
 	       /* NOLINTNEXTLINE(cert-err34-c): the kernel wrote it */
-	       sscanf(rest + 1, " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %ld %*s %llu",
-		      state, threads, began) == 3;
+	       sscanf(rest + 1,
+		      " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %ld %*s %llu %*s "
+		      "%*s %*s %*s %*s %llu",
+		      state, threads, began, stack) == 4;
+}
+
+static uint32_t image_of(pid_t pid)
+{
+	unsigned long long began, stack;
+	int saved = errno;
+	long threads;
+	char state;
+	uint32_t image = 0;
+
+	if (read_stat(pid, &state, &threads, &began, &stack))
+		image = (uint32_t)((uint64_t)stack * UINT64_C(0x9E3779B97F4A7C15) >> 32);
+	errno = saved;
+	return image;
+}
+
+/* A fork's child has the same. */
+uint32_t lifetime_own_image(void)
+{
+	static atomic(uint32_t) own;
+	uint32_t image = load_rlx(&own); /* relaxed: all threads find the same */
+
+	if (image == 0) {
+		image = image_of(getpid());
+		store_rlx(&own, image); /* relaxed: as above */
+	}
+	return image;
+}
+
+bool lifetime_has_other_image(uint64_t lifetime, uint32_t image)
+{
+	uint32_t now = image_of((pid_t)(lifetime & ((1 << PID_BITS) - 1)));
+
+	return now != 0 && now != image;
 }
 
 bool lifetime_lasts(uint64_t lifetime)
 {
 	pid_t pid = (pid_t)(lifetime & ((1 << PID_BITS) - 1));
-	unsigned long long began;
+	unsigned long long began, stack;
 	int saved = errno;
 	long threads;
 	char state;
@@ -71,7 +109,7 @@ bool lifetime_lasts(uint64_t lifetime)
 
 	if (kill(pid, 0) != 0 && errno == ESRCH)
 		lasts = false;
-	else if (!read_stat(pid, &state, &threads, &began))
+	else if (!read_stat(pid, &state, &threads, &began, &stack))
 		lasts = true;
 	else /* the first thread may end before others */
 		lasts = state != 'X' && !(state == 'Z' && threads <= 1) &&

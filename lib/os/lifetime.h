@@ -17,6 +17,13 @@ uint32_t lifetime_namespace(void);
 /* The calling process, now: its number and the time, 54 bits. */
 uint64_t lifetime_own(void);
 
+/*
+ * A number that tells a process's program from the next one that it executes, mostly: where its stack begins. 0: not
+ * known. Does that process execute another one by now? False also if the kernel doesn't say.
+ */
+uint32_t lifetime_own_image(void);
+bool lifetime_has_other_image(uint64_t lifetime, uint32_t image);
+
 /* Does that process still exist? True also if that can't be found out. Leaves errno alone. */
 bool lifetime_lasts(uint64_t lifetime);
 

@@ -12,18 +12,21 @@
 #include "object/own_wait.h"
 #include "wait/spin.h"
 
-static int post(struct ksem *ksem, uint32_t n)
+static int post(struct ksem *ksem, uint32_t n, const struct ksem_proc *by)
 {
+	(void)by;
 	return semaphore_post_word(&ksem->sem, n);
 }
 
-static int take(struct ksem *ksem)
+static int take(struct ksem *ksem, const struct ksem_proc *by)
 {
+	(void)by;
 	return semaphore_take_word(&ksem->sem);
 }
 
-static int take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took)
+static int take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took, const struct ksem_proc *by)
 {
+	(void)by;
 	return semaphore_take_some(&ksem->sem, least, most, took);
 }
 
@@ -32,8 +35,9 @@ static int value(struct ksem *ksem, uint32_t *value)
 	return semaphore_value(&ksem->sem, value);
 }
 
-static int take_soon(struct ksem *ksem)
+static int take_soon(struct ksem *ksem, const struct ksem_proc *by)
 {
+	(void)by;
 	return semaphore_take_soon(&ksem->sem);
 }
 

@@ -53,7 +53,8 @@ static void end_source(struct link *link, void *garbage)
 
 	while ((wait = wait_take_done(source))) {
 		if (wait->error == 0 && wait->count > 0)
-			semaphore_ops(source->ksem)->post(source->ksem, wait->count); /* EINVAL: it was destroyed */
+			semaphore_ops(source->ksem)
+				->post(source->ksem, wait->count, NULL); /* EINVAL: it was destroyed */
 	}
 	source->active = false;
 	source_close_if_idle(source, garbage);

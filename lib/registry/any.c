@@ -250,7 +250,7 @@ int any_wait(struct ksem_proc *proc, const ksem_id_t *ids, unsigned n, const str
 	unsigned found = 0;
 	int error;
 
-	any.waiter = (struct waiter){.want = 1, .several = true, .deadline = deadline};
+	any.waiter = (struct waiter){.by = proc, .want = 1, .several = true, .deadline = deadline};
 	any.n = any.shut = n;
 	any.waits_on = any.last = 0;
 	for (unsigned i = 0; i < n; i++)

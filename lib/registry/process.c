@@ -137,6 +137,20 @@ int process_create(struct ksem_ns *ns, const struct ksem_cred *cred, struct ksem
 	return 0;
 }
 
+/* The process has a reference, perhaps its first. 0, ENOMEM, ENOSPC. Under its lock. */
+static int come(struct ksem_proc *proc, struct ksem *ksem)
+{
+	return semaphore_ops(ksem)->come ? semaphore_ops(ksem)->come(ksem, proc) : 0;
+}
+
+/* It is about to drop one. If that is its last, what it holds goes back. EBUSY: one of its threads waits. */
+static int go(struct ksem_proc *proc, struct ksem *ksem, struct reclaim *garbage)
+{
+	if (!semaphore_ops(ksem)->go || ids_refs(&proc->ids, ksem) > 1)
+		return 0;
+	return semaphore_ops(ksem)->go(ksem, proc, garbage);
+}
+
 /* Tells the namespace of the references of a new process, which no other thread has yet. */
 static void tell_of_all(struct ksem_proc *proc)
 {
@@ -149,24 +163,18 @@ static void tell_of_all(struct ksem_proc *proc)
 		proc->ns->ops->tell_refs(proc->ns, ksem);
 }
 
-int process_fork(struct ksem_proc *parent, struct ksem_proc **created)
+/* The same of a new process. */
+static int come_to_all(struct ksem_proc *proc)
 {
-	struct ksem_proc *child = process_new(parent->ns, &parent->cred);
-	int error;
+	const struct ids_table *table = load_rlx(&proc->ids.table); /* relaxed: as above */
+	size_t cursor = 0;
+	struct ksem *ksem;
+	uint32_t refs;
+	int error = 0;
 
-	if (!child)
-		return ENOMEM;
-	pthread_mutex_lock(&parent->lock);
-	error = ids_copy(&child->ids, &parent->ids);
-	pthread_mutex_unlock(&parent->lock);
-	if (error) {
-		process_discard(child);
-		return error;
-	}
-	tell_of_all(child);
-	namespace_enter(parent->ns, &child->member);
-	*created = child;
-	return 0;
+	while (!error && (ksem = ids_next(table, &cursor, &refs)))
+		error = come(proc, ksem);
+	return error;
 }
 
 /* Drops every reference. EBUSY: a thread waits. New waits fail until end_leaving. Under the lock. */
@@ -182,11 +190,40 @@ static int drop_all(struct ksem_proc *proc, struct reclaim *garbage)
 		return error;
 	table = ids_take_all(&proc->ids);
 	while ((ksem = ids_next(table, &cursor, &refs))) {
+		if (semaphore_ops(ksem)->go)
+			semaphore_ops(ksem)->go(ksem, proc, garbage); /* no thread waits */
 		ids_disown(ksem);
 		namespace_drop(proc->ns, ksem, life_refs(refs), garbage);
 		reclaim_when_full(garbage);
 	}
 	ids_retire(table, garbage);
+	return 0;
+}
+
+int process_fork(struct ksem_proc *parent, struct ksem_proc **created)
+{
+	struct ksem_proc *child = process_new(parent->ns, &parent->cred);
+	struct reclaim garbage = RECLAIM_NONE;
+	int error;
+
+	if (!child)
+		return ENOMEM;
+	pthread_mutex_lock(&parent->lock);
+	error = ids_copy(&child->ids, &parent->ids);
+	pthread_mutex_unlock(&parent->lock);
+	if (!error) {
+		error = come_to_all(child) ? ENOMEM : 0;
+		if (error)
+			drop_all(child, &garbage);
+	}
+	if (error) {
+		reclaim_free(garbage);
+		process_discard(child);
+		return error;
+	}
+	tell_of_all(child);
+	namespace_enter(parent->ns, &child->member);
+	*created = child;
 	return 0;
 }
 
@@ -226,6 +263,19 @@ static bool found_memory(struct ksem_ns *ns, int error)
 	return (error == ENOMEM || error == ENOSPC) && namespace_reclaim(ns);
 }
 
+/* The same of a semaphore that it has just made. If that fails, there is no semaphore. */
+static int come_to_made(struct ksem_proc *proc, const struct making *making, struct ksem *ksem, struct reclaim *garbage)
+{
+	int error = come(proc, ksem);
+
+	if (!error)
+		return 0;
+	if (making->name)
+		proc->ns->ops->unlink(proc->ns, &proc->cred, making->name, making->length, garbage);
+	namespace_drop(proc->ns, ksem, life_refs(1), garbage);
+	return error;
+}
+
 static int try_init(struct ksem_proc *proc, const struct making *making, ksem_id_t *id)
 {
 	struct reclaim garbage = RECLAIM_NONE;
@@ -234,6 +284,8 @@ static int try_init(struct ksem_proc *proc, const struct making *making, ksem_id
 
 	pthread_mutex_lock(&proc->lock);
 	error = proc->ns->ops->make(proc->ns, making, &proc->ids, &ksem, &garbage);
+	if (!error)
+		error = come_to_made(proc, making, ksem, &garbage);
 	if (!error) {
 		ids_add(&proc->ids, ksem);
 		*id = object_id(ksem);
@@ -263,6 +315,11 @@ static int destroy_reference(struct ksem_proc *proc, struct ksem *ksem, struct r
 
 	if (error)
 		return error;
+	error = go(proc, ksem, garbage);
+	if (error) {
+		namespace_drop(proc->ns, ksem, life_keep() - life_refs(1), garbage);
+		return error;
+	}
 	ids_remove(&proc->ids, ksem, garbage);
 	namespace_drop(proc->ns, ksem, life_keep(), garbage);
 	return 0;
@@ -287,6 +344,7 @@ static int destroy_locked(struct ksem_proc *proc, ksem_id_t id, struct reclaim *
 	error = semaphore_ops(ksem)->kill(ksem);
 	if (error)
 		return error;
+	go(proc, ksem, garbage); /* nobody waits */
 	ids_remove(&proc->ids, ksem, garbage);
 	proc->ns->ops->forget(proc->ns, ksem);
 	namespace_drop(proc->ns, ksem, life_refs(1), garbage);
@@ -297,8 +355,13 @@ static int close_locked(struct ksem_proc *proc, ksem_id_t id, struct reclaim *ga
 {
 	struct ksem *ksem = ids_find_listed(&proc->ids, id);
 
+	int error;
+
 	if (!ksem || !object_is_named(ksem))
 		return EINVAL;
+	error = go(proc, ksem, garbage);
+	if (error)
+		return error;
 	ids_remove(&proc->ids, ksem, garbage);
 	namespace_drop(proc->ns, ksem, life_refs(1), garbage);
 	return 0;
@@ -338,6 +401,11 @@ static int open_existing(struct ksem_proc *proc, const struct making *making, in
 		namespace_drop(proc->ns, ksem, life_refs(1), garbage);
 		return ENOMEM;
 	}
+	error = come(proc, ksem);
+	if (error) {
+		namespace_drop(proc->ns, ksem, life_refs(1), garbage);
+		return error;
+	}
 	*opened = ksem;
 	return 0;
 }
@@ -360,6 +428,8 @@ static int open_locked(struct ksem_proc *proc, const struct making *making, int 
 		if (!name_is_valid(making))
 			return EINVAL;
 		error = proc->ns->ops->make(proc->ns, making, &proc->ids, &ksem, garbage);
+		if (!error)
+			error = come_to_made(proc, making, ksem, garbage);
 	} while (error == EEXIST); /* another thread made it meanwhile */
 	if (error)
 		return error;

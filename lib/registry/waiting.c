@@ -29,7 +29,7 @@ static _Thread_local struct ksem_proc *own_process; /* owner only, and its signa
  * After EAGAIN: spins for a permit, while that pays, and takes it. EAGAIN: wait (*next is SPIN_SLEEP), or rest and go
  * on spinning (SPIN_REST). In a read section, or pinned.
  */
-static int spin_and_take(struct spin *spin, struct ksem *ksem, enum spin_next *next)
+static int spin_and_take(struct spin *spin, struct ksem *ksem, enum spin_next *next, const struct ksem_proc *by)
 {
 	int error = EAGAIN;
 
@@ -38,7 +38,7 @@ static int spin_and_take(struct spin *spin, struct ksem *ksem, enum spin_next *n
 		*next = spin_look(spin);
 		if (*next != SPIN_TRY)
 			return EAGAIN;
-		error = semaphore_ops(ksem)->take_soon(ksem);
+		error = semaphore_ops(ksem)->take_soon(ksem, by);
 	} while (error == EAGAIN);
 	if (error == 0)
 		spin_paid(spin);
@@ -46,9 +46,10 @@ static int spin_and_take(struct spin *spin, struct ksem *ksem, enum spin_next *n
 }
 
 /* Waits. Ends the read section in which it begins. */
-static int wait(struct ksem *ksem, uint32_t want, const struct deadline *deadline)
+static int wait(struct ksem *ksem, uint32_t want, const struct deadline *deadline, const struct ksem_proc *by)
 {
-	struct waiter waiter = {.policy = semaphore_ops(ksem)->policy, .sem = ksem, .want = want, .deadline = deadline};
+	struct waiter waiter = {
+		.policy = semaphore_ops(ksem)->policy, .sem = ksem, .by = by, .want = want, .deadline = deadline};
 	int error = waiter.policy->enter(&waiter);
 
 	if (error != EAGAIN) {
@@ -73,7 +74,7 @@ int waiting_many_pinned(struct ksem *ksem, uint32_t count, const struct deadline
 
 	fork_settle();
 	rcu_enter();
-	error = wait(ksem, count, deadline);
+	error = wait(ksem, count, deadline, NULL);
 	cancel_restore(cancel);
 	return error;
 }
@@ -88,21 +89,21 @@ static __attribute__((noinline)) int spin_or_wait_pinned(struct ksem *ksem, cons
 
 	if (object_has_line(ksem)) /* which spins by itself */
 		return waiting_many_pinned(ksem, 1, deadline);
-	while ((error = spin_and_take(&spin, ksem, &next)) == EAGAIN && next == SPIN_REST)
+	while ((error = spin_and_take(&spin, ksem, &next, NULL)) == EAGAIN && next == SPIN_REST)
 		spin_rest();
 	if (error != EAGAIN)
 		return error;
 	cancel = cancel_disable();
 	fork_settle();
 	rcu_enter();
-	error = wait(ksem, 1, deadline);
+	error = wait(ksem, 1, deadline, NULL);
 	cancel_restore(cancel);
 	return error;
 }
 
 int waiting_pinned(struct ksem *ksem, const struct deadline *deadline)
 {
-	int error = semaphore_ops(ksem)->take_soon(ksem);
+	int error = semaphore_ops(ksem)->take_soon(ksem, NULL);
 
 	return likely(error != EAGAIN) ? error : spin_or_wait_pinned(ksem, deadline);
 }
@@ -130,7 +131,7 @@ static int wait_by_id(struct ksem_proc *proc, struct ksem *ksem, uint32_t want, 
 	int error = EINVAL;
 
 	if (waiting_begin(proc)) {
-		error = wait(ksem, want, deadline);
+		error = wait(ksem, want, deadline, proc);
 		waiting_end(proc);
 	} else {
 		rcu_leave();
@@ -164,7 +165,7 @@ static __attribute__((noinline)) int spin_or_wait(struct ksem_proc *proc, ksem_i
 
 	if (object_has_line(ksem))
 		return waiting_many_found(proc, id, ksem, 1, deadline);
-	while ((error = spin_and_take(&spin, ksem, &next)) == EAGAIN) {
+	while ((error = spin_and_take(&spin, ksem, &next, proc)) == EAGAIN) {
 		if (likely(!fork_is_new_child()) && next == SPIN_SLEEP)
 			return wait_by_id(proc, ksem, 1, deadline);
 		rcu_leave(); /* it mustn't delay epochs while others run; the id may be closed meanwhile */
@@ -184,7 +185,7 @@ static __attribute__((noinline)) int spin_or_wait(struct ksem_proc *proc, ksem_i
 
 int waiting_found(struct ksem_proc *proc, ksem_id_t id, struct ksem *ksem, const struct deadline *deadline)
 {
-	int error = semaphore_ops(ksem)->take_soon(ksem);
+	int error = semaphore_ops(ksem)->take_soon(ksem, proc);
 
 	if (unlikely(error == EAGAIN))
 		return spin_or_wait(proc, id, ksem, deadline);

@@ -27,17 +27,25 @@ static uint64_t who(void)
 }
 
 /* Of a process in another pid namespace nobody can know more than `gone` does. */
-static bool ended(void *context, uint64_t who)
+static bool ended(void *context, uint64_t who, uint32_t image)
 {
-	uint64_t namespace = lifetime_namespace();
+	uint64_t namespace = lifetime_namespace(), lifetime = who & ((UINT64_C(1) << LIFETIME_BITS) - 1);
 
 	(void)context;
 	if (who == 0 || who >> LIFETIME_BITS != (namespace << LIFETIME_BITS) >> LIFETIME_BITS)
 		return true;
-	return !lifetime_lasts(who & ((UINT64_C(1) << LIFETIME_BITS) - 1));
+	return !lifetime_lasts(lifetime) || (image != 0 && lifetime_has_other_image(lifetime, image));
 }
 
-static const struct line_hooks hooks = {.gone = gone, .ended = ended};
+static void undone(void *context, uint32_t permits)
+{
+	struct lined_metrics *metrics = ((struct shared_lined *)context)->lined.metrics;
+
+	if (metrics)
+		fetch_add_rlx(&metrics->undone, permits); /* relaxed: a number to show */
+}
+
+static const struct line_hooks hooks = {.gone = gone, .ended = ended, .undone = undone};
 
 int shared_lined_init(struct shared_lined *lined, struct records *records, const struct directory *directory,
 		      const struct attributes *attributes)
@@ -60,7 +68,8 @@ int shared_lined_init(struct shared_lined *lined, struct records *records, const
 void shared_lined_enter(struct shared_lined *lined, const struct record *record)
 {
 	records_renumber(record);
-	store_rlx(&lined->lined.view.who, who());                /* relaxed: entries publish it */
+	store_rlx(&lined->lined.view.who, who()); /* relaxed: entries publish it */
+	lined->lined.view.image = lined_has_ledger(&lined->lined) ? lifetime_own_image() : 0;
 	store_rlx(&lined->lined.holder, records_number(record)); /* relaxed: a number; entries publish it */
 }
 
@@ -89,26 +98,42 @@ static bool look_for_dead(struct ksem *ksem)
 	return true;
 }
 
-int shared_lined_post(struct ksem *ksem, uint32_t n)
+/* The same for a call that found too few permits. With a ledger, a holder that has ended may have them. */
+static bool look_for_permits(struct ksem *ksem)
 {
-	int error = lined_post(ksem, n);
+	if (!lined_has_ledger(lined_of(ksem)))
+		return look_for_dead(ksem);
+	line_reap(&lined_of(ksem)->view);
+	return true;
+}
+
+int shared_lined_post(struct ksem *ksem, uint32_t n, const struct ksem_proc *by)
+{
+	int error = lined_post(ksem, n, by);
 
 	look_for_dead(ksem);
 	return error;
 }
 
-int shared_lined_take(struct ksem *ksem)
+int shared_lined_take(struct ksem *ksem, const struct ksem_proc *by)
 {
-	int error = lined_take(ksem);
+	int error = lined_take(ksem, by);
 
-	return error == EAGAIN && look_for_dead(ksem) ? lined_take(ksem) : error;
+	return error == EAGAIN && look_for_permits(ksem) ? lined_take(ksem, by) : error;
 }
 
-int shared_lined_take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took)
+int shared_lined_value(struct ksem *ksem, uint32_t *value)
 {
-	int error = lined_take_some(ksem, least, most, took);
+	if (lined_has_ledger(lined_of(ksem)))
+		line_reap(&lined_of(ksem)->view);
+	return lined_value(ksem, value);
+}
 
-	return error == EAGAIN && look_for_dead(ksem) ? lined_take_some(ksem, least, most, took) : error;
+int shared_lined_take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took, const struct ksem_proc *by)
+{
+	int error = lined_take_some(ksem, least, most, took, by);
+
+	return error == EAGAIN && look_for_permits(ksem) ? lined_take_some(ksem, least, most, took, by) : error;
 }
 
 uint32_t shared_lined_waiters(struct ksem *ksem)

@@ -33,7 +33,8 @@
  *   in line                    the same. A post may grant it first: the poster finds that nobody woke, and takes the
  *                              permits back if the process has ended
  *   granted, not yet away      the same; the permits go back to the line
- *   away with its permits      they are lost, as with any semaphore without KSEM_UNDO
+ *   away with its permits      they are lost; with KSEM_UNDO they are in its account, and go back (line/ledger.h)
+ *   a change of its account    the word names it, or it hasn't happened. Whoever comes writes the account
  *   at the door                a sleeper less. A thread that frees an entry may wake nobody; others look by themselves
  *   shutdown, a new limit      the word says so, or not. Waiters are served as after a post
  *   metrics                    a number may lack the wait
@@ -79,9 +80,11 @@ void shared_lined_lose(struct shared_lined *lined);
 bool shared_lined_is_dead(const struct shared_lined *lined);
 
 /* As the operations (object/kind.h). */
-int shared_lined_post(struct ksem *ksem, uint32_t n);
-int shared_lined_take(struct ksem *ksem);
-int shared_lined_take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took);
+int shared_lined_post(struct ksem *ksem, uint32_t n, const struct ksem_proc *by);
+int shared_lined_take(struct ksem *ksem, const struct ksem_proc *by);
+int shared_lined_take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took,
+			   const struct ksem_proc *by);
+int shared_lined_value(struct ksem *ksem, uint32_t *value);
 uint32_t shared_lined_waiters(struct ksem *ksem);
 
 /* Makes it dead. EBUSY: somebody waits. */

@@ -150,7 +150,7 @@ int shared_ns_make(struct ksem_ns *ns, const struct making *making, struct ids *
 	struct unfinished unfinished;
 	int error;
 
-	if (making->attributes->flags & KSEM_UNDO || (!attributes_are_default(making->attributes) && !line_works()))
+	if (!attributes_are_default(making->attributes) && !line_works())
 		return ENOTSUP;
 	error = place_refresh(ns);
 	if (error)

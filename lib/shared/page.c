@@ -90,7 +90,8 @@ bool page_attributes(const struct page *page, struct attributes *attributes)
 	attributes->order = load_rlx(&page->made_with.order);          /* relaxed: as above */
 	attributes->flags = load_rlx(&page->made_with.flags);          /* relaxed: as above */
 	attributes->limited = load_rlx(&page->made_with.limited) != 0; /* relaxed: as above */
-	return attributes->order <= KSEM_LIFO && (attributes->flags & ~KSEM_METRICS) == 0 &&
+	return attributes->order <= KSEM_LIFO && (attributes->flags & ~(KSEM_UNDO | KSEM_METRICS)) == 0 &&
+	       (!(attributes->flags & KSEM_UNDO) || attributes->limited) &&
 	       attributes->limit <= attributes_highest(attributes->order) &&
 	       (attributes_are_default(attributes) || line_works());
 }

@@ -9,6 +9,7 @@
 
 #include "base/rcu.h"
 #include "object/namespace.h"
+#include "object/holder.h"
 #include "object/own_wait.h"
 #include "shared/census.h"
 #include "shared/liveness.h"
@@ -91,6 +92,8 @@ void shared_retire(struct ksem *ksem, struct reclaim *garbage)
 	struct shared *shared = shared_of(ksem);
 	struct page *wide = records_close(&shared->records);
 
+	if (object_has_line(ksem))
+		lined_retire_holders(lined_of(ksem), garbage);
 	if (wide)
 		reclaim_add_mapping(garbage, &shared->wide_mapping, wide, shared->records.bytes);
 	reclaim_add(garbage, &shared->object.retired,
@@ -145,12 +148,13 @@ static void tidy(struct shared *shared)
 		records_count_off_dead(&shared->records, shared->directory);
 }
 
-int shared_post(struct ksem *ksem, uint32_t n)
+int shared_post(struct ksem *ksem, uint32_t n, const struct ksem_proc *by)
 {
 	struct shared *shared = shared_of(ksem);
 	bool nobody = false;
 	int error = plain_post(shared->object.sem, n, WORD_VALUE_MAX, FUTEX_SHARED, &nobody);
 
+	(void)by;
 	if (unlikely(error == EOVERFLOW)) {
 		fence_seq(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
 		error = plain_post(shared->object.sem, n, WORD_VALUE_MAX, FUTEX_SHARED, &nobody);
@@ -160,23 +164,26 @@ int shared_post(struct ksem *ksem, uint32_t n)
 	return error;
 }
 
-int shared_take(struct ksem *ksem)
+int shared_take(struct ksem *ksem, const struct ksem_proc *by)
 {
 	int error = plain_take(shared_of(ksem)->object.sem);
 
+	(void)by;
 	if (likely(error != EAGAIN))
 		return error;
 	fence_seq(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
 	return plain_take(shared_of(ksem)->object.sem);
 }
 
-int shared_take_soon(struct ksem *ksem)
+int shared_take_soon(struct ksem *ksem, const struct ksem_proc *by)
 {
+	(void)by;
 	return plain_take(shared_of(ksem)->object.sem);
 }
 
-int shared_take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took)
+int shared_take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took, const struct ksem_proc *by)
 {
+	(void)by;
 	if (least == most) {
 		int error = plain_take_some(shared_of(ksem)->object.sem, least, most, took);
 
@@ -338,6 +345,8 @@ void shared_come_back(struct ksem *ksem)
 	moved = own_record_move(&shared->record);
 	if (!moved && !replace_record(shared))
 		own_record_set_none(&shared->record);
+	if (!moved && object_has_line(ksem))
+		lined_rename_accounts(lined_of(ksem));
 	if (waiters > 0 && !object_has_line(ksem)) {
 		plain_count_again(shared->object.sem, moved ? waiters : 0);
 		records_count_off_dead(&shared->records, shared->directory);
@@ -388,6 +397,8 @@ static void come_into_line(struct shared *shared)
 		return;
 	if (shared_is_lost(ksem))
 		shared_lined_lose(shared_lined_of(ksem));
+	if (lined_has_ledger(lined_of(ksem)))
+		lined_new_accounts(lined_of(ksem), own);
 	if (own && waits)
 		lined_enter_again(ksem, own);
 }

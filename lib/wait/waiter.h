@@ -60,6 +60,7 @@ struct wait_policy {
 struct waiter {
 	const struct wait_policy *policy;
 	void *sem;                       /* the semaphore; its type depends on the policy */
+	const void *by;                  /* the process that waits; NULL: through a pin */
 	uint32_t want;                   /* permits */
 	bool several;                    /* it waits for one of several: arm sets the signal, without spinning */
 	const struct deadline *deadline; /* NULL: none */

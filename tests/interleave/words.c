@@ -65,7 +65,7 @@ int words_post(unsigned which, unsigned count)
 
 int words_trywait(unsigned which)
 {
-	return plain_take_one(object_elsewhere(ksems[which])) ? 0 : shared_take(ksems[which]);
+	return plain_take_one(object_elsewhere(ksems[which])) ? 0 : shared_take(ksems[which], NULL);
 }
 
 static int arm(struct waiter *waiter)
@@ -95,7 +95,7 @@ int words_wait(unsigned which, bool timed)
 
 int words_trywait_some(unsigned which, unsigned least, unsigned most, unsigned *took)
 {
-	return shared_take_some(ksems[which], least, most, took);
+	return shared_take_some(ksems[which], least, most, took, NULL);
 }
 
 int words_getvalue(unsigned which, unsigned *value)
@@ -134,7 +134,7 @@ int words_trywait_by_id(unsigned which)
 	rcu_enter();
 	ksem = ids_find_listed(&ids, id_of(which));
 	if (ksem)
-		error = shared_take(ksem);
+		error = shared_take(ksem, NULL);
 	rcu_leave();
 	return error;
 }

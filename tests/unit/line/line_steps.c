@@ -20,8 +20,10 @@
 #include <ucontext.h>
 
 #include "base/memory.h"
+#include "line/account.h"
 #include "line/entries.h"
 #include "line/help.h"
+#include "line/ledger.h"
 #include "line/line.h"
 #include "line/order.h"
 
@@ -318,6 +320,84 @@ static void set_limit(uint32_t limit)
 	line_set_limit(&view, limit);
 }
 
+/* ---- A line with a ledger: what each thread's account has, as the thread knows it ---- */
+
+static struct account accounts[THREADS];
+static uint32_t has[THREADS];
+static bool ledger;
+
+static void open_one(unsigned thread)
+{
+	if (!account_open(&view, thread == 0 ? HOLDER : 1, &accounts[thread]))
+		accounts[thread].slot = 0;
+}
+
+static bool take_as(uint32_t n)
+{
+	int error = account_take(&view, accounts[current], n);
+
+	if (error != 0 && error != EAGAIN && error != ENOMEM)
+		bad("a take failed");
+	has[current] += error == 0 ? n : 0;
+	return error == 0;
+}
+
+static void give_as(uint32_t n)
+{
+	int error = account_give(&view, accounts[current], n);
+
+	if (error != (has[current] < n ? EPERM : 0))
+		bad("more was given back than is held, or less");
+	has[current] -= error == 0 ? n : 0;
+}
+
+static void wait_as(uint32_t n, bool give_up, bool renounce)
+{
+	uint32_t slot;
+	bool full;
+	int error =
+		line_enter_by(&view, n, (struct line_by){current == 0 ? HOLDER : 1, accounts[current]}, &slot, &full);
+
+	if (error == EAGAIN && renounce) {
+		line_renounce(&view, slot);
+		return;
+	}
+	if (error == EAGAIN) {
+		while ((error = line_leave(&view, slot, give_up)) == EAGAIN)
+			line_sleep(&view, slot, NULL);
+	}
+	has[current] += error == 0 ? n : 0;
+}
+
+/* Value and accounts make up the limit; and when the dead have been reaped, each account has what its thread knows. */
+static void judge_ledger(void)
+{
+	uint32_t value, sum = account_sum(&view, UINT32_MAX, &value), held = 0, open = 0, used = 0;
+
+	if (value + sum != line_limit(&view))
+		bad(value + sum > line_limit(&view) ? "a permit was made" : "a permit was lost");
+	if (mortal != DRIVER && threads[mortal].state == DEAD) {
+		line_reap(&view);
+		has[0] = 0;
+		accounts[0].slot = 0;
+	}
+	for (unsigned thread = 0; thread < THREADS; thread++) {
+		if (accounts[thread].slot == 0)
+			continue;
+		held += has[thread];
+		open++;
+		if (account_has(&view, accounts[thread]) != has[thread])
+			bad("an account has something else");
+	}
+	account_sum(&view, UINT32_MAX, &value);
+	if (value + held != line_limit(&view))
+		bad(value + held > line_limit(&view) ? "a permit was made at last" : "a permit was lost at last");
+	for (uint32_t slot = LINE_LISTS; slot < LINE_LISTS + line.used; slot++)
+		used += state_of(entry_at(&view, slot)->state) != ENTRY_FREE;
+	if (used != open + line_waiters(&view))
+		bad("an entry is lost");
+}
+
 /* ---- The judge ---- */
 
 static void judge_list(uint32_t head, uint32_t *members)
@@ -370,6 +450,10 @@ static void judge(void)
 	if (members != line_waiters(&view))
 		bad("others wait than are in the lists");
 	judge_stack();
+	if (ledger) {
+		judge_ledger();
+		return;
+	}
 	for (uint32_t slot = LINE_LISTS; slot < LINE_LISTS + line.used; slot++)
 		used += state_of(entry_at(&view, slot)->state) != ENTRY_FREE;
 	if (used != members + due.entries)
@@ -392,6 +476,7 @@ struct scenario {
 	bool kills; /* the first thread is killed, at any point */
 	unsigned whole;
 	unsigned through;
+	unsigned accounts; /* bit mask: threads that have one; the line has a ledger then */
 };
 
 static void begin(const struct scenario *now)
@@ -422,6 +507,13 @@ static void begin(const struct scenario *now)
 		threads[thread].context.uc_stack.ss_size = STACK;
 		threads[thread].context.uc_link = NULL;
 		makecontext(&threads[thread].context, run_body, 0);
+	}
+	memset(accounts, 0, sizeof(accounts));
+	memset(has, 0, sizeof(has));
+	ledger = now->accounts != 0;
+	for (unsigned thread = 0; thread < THREADS; thread++) {
+		if (now->accounts >> thread & 1)
+			open_one(thread);
 	}
 	if (now->begin)
 		now->begin();
@@ -761,7 +853,186 @@ static void reap_and_wait_in_the_other_list(void)
 		bad("a wait in the other list failed");
 }
 
+static void take_and_give(void)
+{
+	if (take_as(1))
+		give_as(1);
+}
+
+static void take_one(void)
+{
+	take_as(1);
+}
+
+static void take_twice_give_once(void)
+{
+	take_as(1);
+	take_as(1);
+	give_as(1);
+}
+
+static void take_two(void)
+{
+	take_as(2);
+}
+
+static void take_and_give_two(void)
+{
+	if (take_as(2))
+		give_as(2);
+}
+
+static void wait_for_one(void)
+{
+	wait_as(1, false, false);
+}
+
+static void wait_for_one_and_give(void)
+{
+	wait_as(1, false, false);
+	if (has[current] > 0)
+		give_as(1);
+}
+
+static void try_to_wait(void)
+{
+	wait_as(1, true, false);
+}
+
+static void wait_and_renounce(void)
+{
+	wait_as(1, false, true);
+}
+
+static void close_own(void)
+{
+	take_as(1);
+	account_close(&view, accounts[current]);
+	accounts[current].slot = 0;
+	has[current] = 0;
+}
+
+/* Thread 0, or 1, has the only permit. */
+static void first_has_it(void)
+{
+	has[0] = account_take(&view, accounts[0], 1) == 0;
+}
+
+static void second_has_it(void)
+{
+	has[1] = account_take(&view, accounts[1], 1) == 0;
+}
+
+static void give_it_back(void)
+{
+	give_as(1);
+}
+
+static void give_too_much(void)
+{
+	give_as(2);
+}
+
+/* Takes by an account that may be where the dead one's was. */
+static void come_late(void)
+{
+	lurk();
+	line_reap(&view);
+	open_one(current);
+	if (accounts[current].slot != 0)
+		take_as(1);
+}
+
 static const struct scenario scenarios[] = {
+	/* A ledger. */
+	{"one is killed that takes and gives back",
+	 LINE_BARGING,
+	 2,
+	 2,
+	 NULL,
+	 {take_and_give, take_one, reap_the_dead},
+	 .changes = 2,
+	 .kills = true,
+	 .accounts = 3},
+	{"two reap one that has taken",
+	 LINE_BARGING,
+	 2,
+	 2,
+	 NULL,
+	 {take_twice_give_once, reap_the_dead, reap_the_dead, take_and_give},
+	 .changes = 1,
+	 .kills = true,
+	 .accounts = 9},
+	{"one comes where the dead one was",
+	 LINE_FIFO,
+	 2,
+	 2,
+	 NULL,
+	 {take_one, reap_the_dead, come_late},
+	 .changes = 1,
+	 .kills = true,
+	 .accounts = 1},
+	{"one is killed that takes two",
+	 LINE_BARGING,
+	 2,
+	 2,
+	 NULL,
+	 {take_and_give_two, take_one, reap_the_dead},
+	 .changes = 1,
+	 .kills = true,
+	 .accounts = 3},
+	{"two take two", LINE_LIFO, 3, 3, NULL, {take_and_give_two, take_two}, .changes = 3, .accounts = 3},
+	{"one is killed that waits for a permit of its own",
+	 LINE_FIFO,
+	 1,
+	 1,
+	 second_has_it,
+	 {wait_for_one, give_it_back, reap_the_dead},
+	 .changes = 1,
+	 .kills = true,
+	 .accounts = 3},
+	{"one waits for the permit of one that is killed",
+	 LINE_FIFO,
+	 1,
+	 1,
+	 first_has_it,
+	 {give_it_back, wait_for_one, reap_the_dead},
+	 .changes = 1,
+	 .kills = true,
+	 .accounts = 3},
+	{"one waits for the permit of one that waits itself",
+	 LINE_FIFO,
+	 1,
+	 1,
+	 NULL,
+	 {wait_for_one_and_give, wait_for_one_and_give, reap_the_dead},
+	 .changes = 1,
+	 .kills = true,
+	 .accounts = 3},
+	{"a permit is granted, and its waiter renounces or gives up",
+	 LINE_LIFO,
+	 1,
+	 1,
+	 second_has_it,
+	 {wait_and_renounce, give_it_back, try_to_wait},
+	 .changes = 2,
+	 .accounts = 7},
+	{"one leaves with its permit, one waits for it",
+	 LINE_BARGING,
+	 1,
+	 1,
+	 NULL,
+	 {close_own, wait_for_one},
+	 .changes = 3,
+	 .accounts = 3},
+	{"no more is given back than is held",
+	 LINE_BARGING,
+	 3,
+	 3,
+	 second_has_it,
+	 {take_and_give, give_too_much},
+	 .changes = 3,
+	 .accounts = 3},
 	/* An entry that is moved between the lists of the limit. */
 	{"a limit is raised, and one gives up",
 	 LINE_FIFO,

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Accounts: see account.h.
+ *
+ * A change of one permit is named in the word by the account itself. A change of several needs a place that says how
+ * many: an entry that the caller claims for the time of the call. Where no entry is free, several are given back one by
+ * one.
+ */
+#include "line/account.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "line/entries.h"
+#include "line/help.h"
+#include "line/ledger.h"
+#include "line/order.h"
+#include "word/backoff.h"
+
+static uint64_t state_in(struct account account)
+{
+	return account.round | (uint64_t)ENTRY_HELD;
+}
+
+bool account_open(struct line_view *view, uint32_t holder, struct account *account)
+{
+	bool no_memory;
+	uint32_t slot = entry_claim(view, holder, &no_memory);
+	struct line_entry *entry;
+
+	if (slot == 0)
+		return false;
+	entry = entry_at(view, slot);
+	store_rlx(&entry->user, load_rlx(&view->who)); /* relaxed: published with `ready`, as is the rest */
+	store_rlx(&entry->due, view->image);           /* relaxed: as above */
+	store_rlx(&entry->account.low, ACCOUNT_MARK);  /* relaxed: as above */
+	store_rlx(&entry->account.high, ACCOUNT_MARK | word_number(line_word(view->line))); /* relaxed: as above */
+	store_rel(&entry->ready, slot | ENTRY_ACCOUNT);                                     /* KSEM_ORD_29 release */
+	account->slot = slot;
+	account->round = (uint32_t)load_rlx(&entry->state) & ENTRY_ROUND_MASK; /* relaxed: the caller's own */
+	return true;
+}
+
+void account_rename(struct line_view *view, struct account account, uint32_t holder)
+{
+	struct line_entry *entry = entry_at(view, account.slot);
+	uint64_t x = entry ? load_acq(&entry->state) : 0; /* KSEM_ORD_24 acquire */
+
+	while (state_of(x) == ENTRY_HELD && ((uint32_t)x & ENTRY_ROUND_MASK) == account.round) {
+		uint64_t next = (uint64_t)holder << 32 | (uint32_t)x;
+
+		if (cas_acq_rel(&entry->state, &x, next)) /* KSEM_ORD_24 acquire, KSEM_ORD_24 release */
+			break;
+	}
+}
+
+void account_close(struct line_view *view, struct account account)
+{
+	struct line_entry *entry = entry_at(view, account.slot);
+
+	if (!entry)
+		return;
+	line_settle_with(view, (struct line_wish){LINE_CLOSED, account.slot, state_in(account)});
+	for (;;) {
+		uint64_t x = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
+
+		if (((uint32_t)x & ENTRY_ROUND_MASK) != account.round || state_of(x) != ENTRY_HELD ||
+		    entry_free(view, account.slot, x))
+			break;
+	}
+}
+
+/* From now on it has permits. */
+static void note_time(struct line_entry *entry)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	store_rlx(&entry->ticket, (uint64_t)now.tv_sec); /* relaxed: a number to show */
+}
+
+void account_note(const struct line_view *view, struct account account, uint32_t n)
+{
+	if (account_has(view, account) == n)
+		note_time(entry_at(view, account.slot));
+}
+
+uint64_t account_since(const struct line_view *view, uint32_t slot)
+{
+	return load_rlx(&entry_at(view, slot)->ticket); /* relaxed: a number to show */
+}
+
+/* What a change does. */
+struct change {
+	bool gives;
+	uint32_t least, most;
+	uint32_t request; /* the entry that says how many; 0: none yet */
+};
+
+/* How many the change moves, for that word. 0: none, and *error says why. */
+static uint32_t amount(const struct line_view *view, struct line_word w, struct account_seen seen,
+		       const struct change *change, int *error)
+{
+	bool waited = line_order(view->line)->fair && (w.low & LINE_WAITED);
+	int64_t there = change->gives ? account_held(seen) : waited ? 0 : word_left(w);
+
+	*error = change->gives ? EPERM : EAGAIN;
+	if (there < change->least || (change->gives && word_taken(w) < change->least))
+		return 0;
+	return there < change->most ? (uint32_t)there : change->most;
+}
+
+/* The entry that the word names for n permits. 0: no entry is free. */
+static uint32_t name_of(struct line_view *view, struct account account, uint32_t n, struct change *change)
+{
+	struct line_entry *entry;
+	bool no_memory;
+
+	if (n == 1)
+		return account.slot;
+	if (change->request == 0) {
+		uint64_t x = load_rlx(&entry_at(view, account.slot)->state); /* relaxed: a number */
+
+		change->request = entry_claim(view, (uint32_t)(x >> 32), &no_memory);
+		if (change->request == 0)
+			return 0;
+	}
+	entry = entry_at(view, change->request);
+	store_rlx(&entry->user, load_rlx(&view->who));          /* relaxed: the word publishes it, as the rest */
+	store_rlx(&entry->due, n);                              /* relaxed: as above */
+	store_rlx(&entry->ready, account.slot | ENTRY_ACCOUNT); /* relaxed: as above */
+	return change->request;
+}
+
+static enum line_kind kind_of(const struct change *change, uint32_t n)
+{
+	if (n == 1)
+		return change->gives ? LINE_GAVE : LINE_TOOK;
+	return change->gives ? LINE_GAVE_MANY : LINE_TOOK_MANY;
+}
+
+/* Tries once. -1: look again. */
+static int try_change(struct line_view *view, struct account account, struct change *change, uint32_t *moved)
+{
+	struct line_word w = line_word(view->line), named;
+	struct line_op op = word_op(w);
+	struct account_seen seen;
+	uint32_t n, name;
+	int error;
+
+	if (w.low & LINE_BUSY) {
+		line_help(view, &op);
+		return -1;
+	}
+	if (w.low & LINE_DEAD)
+		return EINVAL;
+	ledger_complete(view, w);
+	error = ledger_see(view, w, account.slot, state_in(account), &seen);
+	if (error)
+		return error == EAGAIN ? -1 : error;
+	if (seen.low & ACCOUNT_CLOSED)
+		return EINVAL;
+	n = amount(view, w, seen, change, &error);
+	if (n == 0)
+		return error;
+	name = name_of(view, account, n, change);
+	if (name == 0)
+		return ENOMEM;
+	if (!ledger_name(view, w, seen, kind_of(change, n), name, change->gives ? -(int64_t)n : (int64_t)n, &named))
+		return -1;
+	ledger_write_named(view, named);
+	if (!change->gives && account_held(seen) == 0)
+		note_time(entry_at(view, account.slot));
+	*moved = n;
+	return 0;
+}
+
+static int make_change(struct line_view *view, struct account account, struct change *change, uint32_t *moved)
+{
+	unsigned pauses = 0;
+	int error;
+
+	while ((error = try_change(view, account, change, moved)) == -1)
+		backoff(&pauses);
+	if (change->request != 0) {
+		ledger_forget(view, change->request);
+		entry_free(view, change->request,
+			   load_acq(&entry_at(view, change->request)->state)); /* KSEM_ORD_24 acquire */
+	}
+	return error;
+}
+
+/* In a fair line an entry that gave up may still seem to wait, if its thread was stopped. */
+static int take(struct line_view *view, struct account account, uint32_t least, uint32_t most, uint32_t *got)
+{
+	struct change change = {false, least, most, 0};
+	int error = make_change(view, account, &change, got);
+
+	if (error != EAGAIN || !(line_word(view->line).low & LINE_WAITED))
+		return error;
+	line_settle(view);
+	change.request = 0;
+	return make_change(view, account, &change, got);
+}
+
+int account_take(struct line_view *view, struct account account, uint32_t n)
+{
+	uint32_t got, value;
+
+	return n == 0 ? line_value(view, &value) : take(view, account, n, n, &got);
+}
+
+int account_take_upto(struct line_view *view, struct account account, uint32_t n, uint32_t *got)
+{
+	return take(view, account, 1, n, got);
+}
+
+static int give_one_by_one(struct line_view *view, struct account account, uint32_t n)
+{
+	int error = account_has(view, account) < n ? EPERM : 0;
+
+	for (uint32_t i = 0; !error && i < n; i++) {
+		struct change one = {true, 1, 1, 0};
+		uint32_t moved;
+
+		error = make_change(view, account, &one, &moved);
+	}
+	return error;
+}
+
+int account_give(struct line_view *view, struct account account, uint32_t n)
+{
+	struct change change = {true, n, n, 0};
+	uint32_t moved, value;
+	int error;
+
+	if (n == 0)
+		return line_value(view, &value);
+	error = make_change(view, account, &change, &moved);
+	if (unlikely(error == ENOMEM))
+		error = give_one_by_one(view, account, n);
+	if (!error &&
+	    (load_acq(&view->line->word.low) & (LINE_WAITED | LINE_BUSY | LINE_DOOR))) /* KSEM_ORD_23 acquire */
+		line_settle(view);
+	return error;
+}
+
+uint32_t account_has(const struct line_view *view, struct account account)
+{
+	struct line_word w = line_word(view->line);
+	struct account_seen seen;
+
+	ledger_complete(view, w);
+	return ledger_see(view, w, account.slot, state_in(account), &seen) != EINVAL ? account_held(seen) : 0;
+}
+
+/* Adds up what accounts have, in one look. */
+static uint32_t add_up(const struct line_view *view, uint32_t holder)
+{
+	uint32_t used = entries_used(view), sum = 0;
+
+	for (uint32_t slot = LINE_LISTS; slot < used + LINE_LISTS; slot++) {
+		const struct line_entry *entry = entry_at(view, slot);
+		uint64_t x;
+
+		if (!entry || !ledger_is_account(view, slot))
+			continue;
+		x = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
+		if (holder == UINT32_MAX || (uint32_t)(x >> 32) == holder)
+			sum += (uint32_t)load_acq(&entry->account.low); /* KSEM_ORD_29 acquire */
+	}
+	return sum;
+}
+
+#define SUMS 100 /* while others take and give back; then the last one is shown */
+
+uint32_t account_sum(const struct line_view *view, uint32_t holder, uint32_t *value)
+{
+	uint32_t sum = 0;
+
+	*value = 0;
+
+	for (unsigned i = 0; i < SUMS; i++) {
+		struct line_word w = line_word(view->line);
+		struct line_op op = word_op(w);
+
+		if (w.low & LINE_BUSY) {
+			line_help(view, &op);
+			continue;
+		}
+		ledger_complete(view, w);
+		sum = add_up(view, holder);
+		*value = word_left(w) > 0 ? (uint32_t)word_left(w) : 0;
+		if (line_is(view->line, w))
+			break;
+	}
+	return sum;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Accounts: what the holders of a line with a ledger (ledger.h) do.
+ *
+ * An account is an entry of the line, which a holder opens once. If the holder's OS process has ended, others find the
+ * entry as they find any other of the dead, and close it for them (line_reap).
+ *
+ * From signal handlers: account_take, account_take_upto, account_give.
+ */
+#ifndef KSEM_LINE_ACCOUNT_H
+#define KSEM_LINE_ACCOUNT_H
+
+#include "line/line.h"
+
+/* Opens one. False: no entry is free, or there is no memory. */
+bool account_open(struct line_view *view, uint32_t holder, struct account *account);
+
+/* Its holder has another number from now on. */
+void account_rename(struct line_view *view, struct account account, uint32_t holder);
+
+/* Gives back what it has, and frees it. */
+void account_close(struct line_view *view, struct account account);
+
+/*
+ * Take n, or as many as there are, or give n back, as line_try, line_try_upto and line_post. EINVAL: the line is dead,
+ * or the account is closed; EPERM: the account has fewer. ENOMEM, only if n is above 1: no entry is free.
+ */
+int account_take(struct line_view *view, struct account account, uint32_t n);
+int account_take_upto(struct line_view *view, struct account account, uint32_t n, uint32_t *got);
+int account_give(struct line_view *view, struct account account, uint32_t n);
+
+/* How many it has. And all accounts of that holder, or (UINT32_MAX) of all holders, and the value, at one instant. */
+uint32_t account_has(const struct line_view *view, struct account account);
+uint32_t account_sum(const struct line_view *view, uint32_t holder, uint32_t *value);
+
+/* For a thread that was granted n: notes the time, if the account had none before. In seconds of CLOCK_MONOTONIC. */
+void account_note(const struct line_view *view, struct account account, uint32_t n);
+uint64_t account_since(const struct line_view *view, uint32_t slot);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The holders of a semaphore with KSEM_UNDO, in this OS process: each ksem_proc that has a reference is one, and has an
+ * account (line/account.h).
+ *
+ * A holder comes with the first reference and goes with the last one, both under the namespace's lock; when it goes, so
+ * do its permits. Threads that post, take and wait look it up in a read section. A thread that waits keeps it from
+ * going.
+ *
+ * After a fork, parent and child have the same list of holders, but accounts are in memory that they share: the child
+ * opens accounts of its own, and has no permits. Until it has, it holds nothing.
+ */
+#ifndef KSEM_OBJECT_HOLDER_H
+#define KSEM_OBJECT_HOLDER_H
+
+#include "object/lined.h"
+
+/* A process that has a semaphore with KSEM_UNDO. */
+struct lined_holder {
+	struct retired retired;
+	atomic(struct lined_holder *) next; /* RCU-published; changed under the namespace's lock */
+	const struct ksem_proc *by;         /* constant */
+	atomic(uint64_t) account;           /* atomic: slot, and round above it; 0: none, in a fork's child */
+	atomic(uint32_t) waiting;           /* atomic: its threads that wait; LINED_LEAVING: it drops its reference */
+};
+
+#define LINED_LEAVING (UINT32_C(1) << 31)
+
+/* As the operations (kind.h). Under the namespace's lock. */
+int lined_come(struct ksem *ksem, const struct ksem_proc *by);
+int lined_go(struct ksem *ksem, const struct ksem_proc *by, struct reclaim *garbage);
+
+/* This OS process has another number (`holder`), which its accounts get; and, of a fork's child, other accounts. */
+void lined_rename_accounts(struct lined *lined);
+void lined_new_accounts(struct lined *lined, const struct own_wait *own);
+
+/* Frees what holders are left of a semaphore that has ended here. */
+void lined_retire_holders(struct lined *lined, struct reclaim *garbage);
+
+/* Slot 0: it has none. */
+struct account holder_account(const struct lined_holder *holder);
+
+/* As line_post, line_try and line_try_upto. EPERM: it holds fewer; EINVAL also: no reference. In a read section. */
+int holder_post(struct lined *lined, uint32_t n, const struct ksem_proc *by);
+int holder_take(struct lined *lined, uint32_t least, uint32_t most, uint32_t *took, const struct ksem_proc *by);
+
+/* The calling thread begins to wait (own_wait.holder), and waits no more. EINVAL: no reference. In a read section. */
+int holder_begin_wait_as(struct lined *lined, const struct ksem_proc *by);
+void holder_end_wait_as(void);
+
+#endif
