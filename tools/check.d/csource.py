@@ -40,7 +40,9 @@ class Function:
         self.line = cursor.extent.start.line
         self.last = cursor.extent.end.line
         self.is_static = cursor.storage_class == ci.StorageClass.STATIC
-        self.tokens = [Token(token) for token in unit.get_tokens(extent=cursor.extent)
+        # By offsets: libclang gives no tokens for a range that begins in a macro, as `bool` is.
+        extent = unit.get_extent(cursor.location.file.name, (cursor.extent.start.offset, cursor.extent.end.offset))
+        self.tokens = [Token(token) for token in unit.get_tokens(extent=extent)
                        if token.kind != ci.TokenKind.COMMENT]
         kinds = (ci.CursorKind.PARM_DECL, ci.CursorKind.VAR_DECL, ci.CursorKind.LABEL_STMT)
         self.locals = {inner.spelling for inner in cursor.walk_preorder() if inner.kind in kinds}
