@@ -92,8 +92,10 @@ void memory_free(void *block)
 /* ---- Ranges. The part that can only be read takes no memory: the kernel maps one page of zeros there. ---- */
 
 /* LeakSanitizer, in the program: what only a range has the address of isn't lost. */
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the runtime's names */
 extern __attribute__((weak)) void __lsan_register_root_region(const void *start, size_t size);
 extern __attribute__((weak)) void __lsan_unregister_root_region(const void *start, size_t size);
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
 void *memory_reserve(size_t size)
 {

@@ -36,11 +36,6 @@ static uint64_t next_state(enum line_kind kind, uint64_t x)
 	}
 }
 
-static atomic(uint32_t) *low_half(atomic(uint64_t) *word)
-{
-	return (atomic(uint32_t) *)word + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
-}
-
 /*
  * Decides what becomes of the entry. Helpers, the owner of the entry and a thread that reaps it may all try; the first
  * compare-and-swap decides. False: the operation is over.
@@ -59,7 +54,7 @@ static bool decide(const struct line_view *view, const struct line_op *op, struc
 		if (cas_acq_rel(&entry->state, x, next)) { /* KSEM_ORD_24 release, KSEM_ORD_24 acquire */
 			*x = next;
 			if (state_of(next) == ENTRY_GRANTED)
-				PROBE(grant, low_half(&entry->state), state_need(next));
+				PROBE(grant, futex_half(&entry->state), state_need(next)); /* NOLINT: sdt.h's sizeof */
 			return true;
 		}
 	}

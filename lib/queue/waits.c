@@ -107,9 +107,11 @@ struct wait *wait_take_done(struct source *source)
 {
 	struct wait *wait;
 
-	if (!source->done && !wait_take_ready(source))
-		return NULL;
+	if (!source->done)
+		wait_take_ready(source);
 	wait = source->done;
+	if (!wait)
+		return NULL;
 	source->done = wait->next;
 	source->pending--;
 	if (wait->timed.due != 0)
