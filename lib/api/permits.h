@@ -34,7 +34,7 @@ static inline int post_to(struct ksem *ksem, uint32_t count, const struct ksem_p
 
 static inline int take_from(struct ksem *ksem, const struct ksem_proc *by)
 {
-	return semaphore_take_fast(&ksem->sem) ? 0 : semaphore_ops(ksem)->take(ksem, by);
+	return semaphore_take_fast(&ksem->sem) ? 0 : semaphore_take_by(ksem, by);
 }
 
 /* A deadline that futexes take; EINVAL. */

@@ -73,11 +73,11 @@ PLAIN int ksem_pinned_trywait(struct ksem *sem)
 	if (unlikely(object_is_elsewhere(sem))) {
 		if (unlikely(!sem))
 			return EINVAL;
-		return likely(plain_take_one(object_elsewhere(sem))) ? apart(0) : semaphore_ops(sem)->take(sem, NULL);
+		return likely(plain_take_one(object_elsewhere(sem))) ? apart(0) : semaphore_ops(sem)->take(sem);
 	}
 	if (likely(percpu_take(&sem->sem)))
 		return 0;
-	return likely(semaphore_take_one(&sem->sem)) ? apart(0) : semaphore_ops(sem)->take(sem, NULL);
+	return likely(semaphore_take_one(&sem->sem)) ? apart(0) : semaphore_ops(sem)->take(sem);
 }
 
 PLAIN int ksem_pinned_clockwait(struct ksem *sem, clockid_t clock, const struct timespec *deadline)

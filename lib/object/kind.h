@@ -27,15 +27,20 @@ struct line_view;
  * otherwise.
  */
 struct semaphore_ops {
-	/* As the public calls. `by` is the process that posts or takes; NULL: through a pin. */
+	/*
+	 * As the public calls. `by` is the process that posts or takes; NULL: through a pin. Takes of one permit by id
+	 * are semaphore_take_by (object/namespace.h): there `take_by` is for a semaphore with a line, and only for one,
+	 * so that others needn't be told.
+	 */
 	int (*post)(struct ksem *ksem, uint32_t n, const struct ksem_proc *by);
-	int (*take)(struct ksem *ksem, const struct ksem_proc *by);
+	int (*take)(struct ksem *ksem);
+	int (*take_by)(struct ksem *ksem, const struct ksem_proc *by);
 	int (*take_some)(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took,
 			 const struct ksem_proc *by); /* semaphore_take_some */
 	int (*value)(struct ksem *ksem, uint32_t *value);
 
 	/* A take by a thread that will try again: its EAGAIN may not have seen what it just did to others. */
-	int (*take_soon)(struct ksem *ksem, const struct ksem_proc *by);
+	int (*take_soon)(struct ksem *ksem);
 
 	/*
 	 * A wait: a waiter's steps (wait/waiter.h); its `sem` is the struct ksem. From entering to having left the

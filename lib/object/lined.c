@@ -58,13 +58,18 @@ int lined_post(struct ksem *ksem, uint32_t n, const struct ksem_proc *by)
 	return WITH_LINE(ksem, n == 1 && line_post_one(view) ? 0 : line_post(view, n));
 }
 
-int lined_take(struct ksem *ksem, const struct ksem_proc *by)
+int lined_take_by(struct ksem *ksem, const struct ksem_proc *by)
 {
 	uint32_t took;
 
 	if (lined_has_ledger(lined_of(ksem)))
 		return WITH_LEDGER(ksem, holder_take(lined_of(ksem), 1, 1, &took, by));
 	return WITH_LINE(ksem, line_take_one(view) ? 0 : line_try(view, 1));
+}
+
+int lined_take(struct ksem *ksem)
+{
+	return lined_take_by(ksem, NULL);
 }
 
 int lined_take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took, const struct ksem_proc *by)

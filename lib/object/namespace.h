@@ -43,6 +43,23 @@ static inline const struct semaphore_ops *semaphore_ops(const struct ksem *ksem)
 	return unlikely(object_has_line(ksem)) ? home->semaphores[OBJECT_LINE] : home->semaphores[OBJECT_BARGING];
 }
 
+/* A take by id, and one by a thread that will try again. The common case passes no process. */
+static inline int semaphore_take_by(struct ksem *ksem, const struct ksem_proc *by)
+{
+	const struct object_home *home = object_home(ksem);
+
+	return unlikely(object_has_line(ksem)) ? home->semaphores[OBJECT_LINE]->take_by(ksem, by) :
+						 home->semaphores[OBJECT_BARGING]->take(ksem);
+}
+
+static inline int semaphore_take_soon_by(struct ksem *ksem, const struct ksem_proc *by)
+{
+	const struct object_home *home = object_home(ksem);
+
+	return unlikely(object_has_line(ksem)) ? home->semaphores[OBJECT_LINE]->take_by(ksem, by) :
+						 home->semaphores[OBJECT_BARGING]->take_soon(ksem);
+}
+
 /* Initializes a new namespace, except for what its kind adds. Defaults have been filled into the options. */
 void namespace_init(struct ksem_ns *ns, const struct namespace_ops *ops, const struct ksem_ns_options *options);
 

@@ -52,6 +52,7 @@ bool private_lined_after_fork(struct ksem *ksem)
 const struct semaphore_ops private_lined_ops = {
 	.post = lined_post,
 	.take = lined_take,
+	.take_by = lined_take_by,
 	.take_some = lined_take_some,
 	.value = lined_value,
 	.take_soon = lined_take,

@@ -18,9 +18,8 @@ static int post(struct ksem *ksem, uint32_t n, const struct ksem_proc *by)
 	return semaphore_post_word(&ksem->sem, n);
 }
 
-static int take(struct ksem *ksem, const struct ksem_proc *by)
+static int take(struct ksem *ksem)
 {
-	(void)by;
 	return semaphore_take_word(&ksem->sem);
 }
 
@@ -35,9 +34,8 @@ static int value(struct ksem *ksem, uint32_t *value)
 	return semaphore_value(&ksem->sem, value);
 }
 
-static int take_soon(struct ksem *ksem, const struct ksem_proc *by)
+static int take_soon(struct ksem *ksem)
 {
-	(void)by;
 	return semaphore_take_soon(&ksem->sem);
 }
 

@@ -38,7 +38,7 @@ static int spin_and_take(struct spin *spin, struct ksem *ksem, enum spin_next *n
 		*next = spin_look(spin);
 		if (*next != SPIN_TRY)
 			return EAGAIN;
-		error = semaphore_ops(ksem)->take_soon(ksem, by);
+		error = semaphore_take_soon_by(ksem, by);
 	} while (error == EAGAIN);
 	if (error == 0)
 		spin_paid(spin);
@@ -103,7 +103,7 @@ static __attribute__((noinline)) int spin_or_wait_pinned(struct ksem *ksem, cons
 
 int waiting_pinned(struct ksem *ksem, const struct deadline *deadline)
 {
-	int error = semaphore_ops(ksem)->take_soon(ksem, NULL);
+	int error = semaphore_ops(ksem)->take_soon(ksem);
 
 	return likely(error != EAGAIN) ? error : spin_or_wait_pinned(ksem, deadline);
 }
@@ -185,7 +185,7 @@ static __attribute__((noinline)) int spin_or_wait(struct ksem_proc *proc, ksem_i
 
 int waiting_found(struct ksem_proc *proc, ksem_id_t id, struct ksem *ksem, const struct deadline *deadline)
 {
-	int error = semaphore_ops(ksem)->take_soon(ksem, proc);
+	int error = semaphore_take_soon_by(ksem, proc);
 
 	if (unlikely(error == EAGAIN))
 		return spin_or_wait(proc, id, ksem, deadline);

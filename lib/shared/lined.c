@@ -115,11 +115,16 @@ int shared_lined_post(struct ksem *ksem, uint32_t n, const struct ksem_proc *by)
 	return error;
 }
 
-int shared_lined_take(struct ksem *ksem, const struct ksem_proc *by)
+int shared_lined_take_by(struct ksem *ksem, const struct ksem_proc *by)
 {
-	int error = lined_take(ksem, by);
+	int error = lined_take_by(ksem, by);
 
-	return error == EAGAIN && look_for_permits(ksem) ? lined_take(ksem, by) : error;
+	return error == EAGAIN && look_for_permits(ksem) ? lined_take_by(ksem, by) : error;
+}
+
+int shared_lined_take(struct ksem *ksem)
+{
+	return shared_lined_take_by(ksem, NULL);
 }
 
 int shared_lined_value(struct ksem *ksem, uint32_t *value)

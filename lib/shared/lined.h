@@ -81,7 +81,8 @@ bool shared_lined_is_dead(const struct shared_lined *lined);
 
 /* As the operations (object/kind.h). */
 int shared_lined_post(struct ksem *ksem, uint32_t n, const struct ksem_proc *by);
-int shared_lined_take(struct ksem *ksem, const struct ksem_proc *by);
+int shared_lined_take_by(struct ksem *ksem, const struct ksem_proc *by);
+int shared_lined_take(struct ksem *ksem);
 int shared_lined_take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took,
 			   const struct ksem_proc *by);
 int shared_lined_value(struct ksem *ksem, uint32_t *value);

@@ -164,20 +164,18 @@ int shared_post(struct ksem *ksem, uint32_t n, const struct ksem_proc *by)
 	return error;
 }
 
-int shared_take(struct ksem *ksem, const struct ksem_proc *by)
+int shared_take(struct ksem *ksem)
 {
 	int error = plain_take(shared_of(ksem)->object.sem);
 
-	(void)by;
 	if (likely(error != EAGAIN))
 		return error;
 	fence_seq(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
 	return plain_take(shared_of(ksem)->object.sem);
 }
 
-int shared_take_soon(struct ksem *ksem, const struct ksem_proc *by)
+int shared_take_soon(struct ksem *ksem)
 {
-	(void)by;
 	return plain_take(shared_of(ksem)->object.sem);
 }
 

@@ -84,11 +84,11 @@ int shared_kill(struct ksem *ksem);
 
 /* As the calls of the contract. In a read section, or pinned. */
 int shared_post(struct ksem *ksem, uint32_t n, const struct ksem_proc *by);
-int shared_take(struct ksem *ksem, const struct ksem_proc *by);
+int shared_take(struct ksem *ksem);
 /* As semaphore_take_some. */
 int shared_take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took, const struct ksem_proc *by);
 
-int shared_take_soon(struct ksem *ksem, const struct ksem_proc *by); /* as the operation */
+int shared_take_soon(struct ksem *ksem); /* as the operation */
 
 int shared_value(struct ksem *ksem, uint32_t *value);
 

@@ -167,6 +167,7 @@ static const struct wait_policy policy_in_line = {lined_enter, arm_in_line, line
 const struct semaphore_ops shared_lined_ops = {
 	.post = shared_lined_post,
 	.take = shared_lined_take,
+	.take_by = shared_lined_take_by,
 	.take_some = shared_lined_take_some,
 	.value = shared_lined_value,
 	.take_soon = shared_lined_take,

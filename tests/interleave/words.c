@@ -65,7 +65,7 @@ int words_post(unsigned which, unsigned count)
 
 int words_trywait(unsigned which)
 {
-	return plain_take_one(object_elsewhere(ksems[which])) ? 0 : shared_take(ksems[which], NULL);
+	return plain_take_one(object_elsewhere(ksems[which])) ? 0 : shared_take(ksems[which]);
 }
 
 static int arm(struct waiter *waiter)
@@ -134,7 +134,7 @@ int words_trywait_by_id(unsigned which)
 	rcu_enter();
 	ksem = ids_find_listed(&ids, id_of(which));
 	if (ksem)
-		error = shared_take(ksem, NULL);
+		error = shared_take(ksem);
 	rcu_leave();
 	return error;
 }
