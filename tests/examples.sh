@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # The programs in the documents are right: the first one in README.md, those in docs/cpp.md, and the EXAMPLE of each
-# page of the manual. Compiles each as C11 and as C++17, with warnings as errors, and runs it.
+# page about calls. Compiles each as C11 and as C++17, with warnings as errors, and runs it.
 #   tests/examples.sh BUILD SOURCE     BUILD: where libksem.so is; with the compilers CC and CXX
 set -u
 build=$(realpath "$1") source=$(realpath "$2")
@@ -51,7 +51,7 @@ program_of_readme >"$work/README.c"
 example README
 [ "$(wc -l <"$work/README.c")" -le 30 ] || { echo "FAILED: the README's program has more than 30 lines"; failed=1; }
 
-for page in "$source"/man/man[37]/*.[37]; do
+for page in "$source"/man/man3/*.3 "$source/man/man7/ksem.7"; do
 	! grep -q '^\.so ' "$page" || continue # the page of another call shows it
 	name=$(basename "$page")
 	program_of_page "$page" >"$work/$name.c"
