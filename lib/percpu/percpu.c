@@ -213,12 +213,14 @@ int percpu_value(struct semaphore *sem, uint32_t *value)
 
 /* ---- Getting slots, becoming percpu, losing slots. In a read section. ---- */
 
-/* May a semaphore with this word become percpu, and would it profit? */
+/*
+ * May a semaphore with this word become percpu, and would it profit? Beside the mode the word may have a value alone,
+ * neither 0 nor too high: no waiters, and no flag.
+ */
 static bool profits(word_t c)
 {
-	return (word_mode(c) == WORD_CENTRAL || word_mode(c) == WORD_EMPTYING) && !word_is_dead(c) &&
-	       !word_is_orphan(c) && !word_is_shut(c) && word_waiters(c) == 0 && word_value(c) > 0 &&
-	       word_value(c) <= WORD_PERCPU_MAX;
+	return (word_mode(c) == WORD_CENTRAL || word_mode(c) == WORD_EMPTYING) &&
+	       (c & ~WORD_MODES) - 1 < WORD_PERCPU_MAX;
 }
 
 /* With the preparer's flag. */
