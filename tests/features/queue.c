@@ -400,7 +400,7 @@ static void one_past_its_deadline_does_not_stop_a_trywait(void **state)
  */
 static struct ksem_cq *stand_behind(struct queue *q, struct feature *f)
 {
-	struct timespec soon = in_ms(CLOCK_MONOTONIC, 100);
+	struct timespec soon = in_ms(CLOCK_MONOTONIC, 400); /* after raise_limit_and_post */
 	struct ksem_cq *slow;
 
 	*f = (struct feature){.proc = q->proc};
