@@ -139,6 +139,7 @@ CHECKS = {
     "one_of_several": prints("one of pool 0"),
     "reload_limit": reload_limit,
     "shared_limit": shared_limit,
+    "worker_dies": prints("worker 1 works", "worker 2 works", "worker 1 was killed, worker 2 was not"),
 }
 
 
