@@ -6,15 +6,13 @@
  *     master                          workers, forked: each a process of its own
  *     the listening socket,  ------>  accept connections, serve requests;
  *     the semaphore "/httpd"          each that works takes a permit, and gives it back
- *          |                               |
- *          +---- the books: who is where --+   in memory that all share
  *
- * When a worker is killed, its requests are lost, and nothing else: the master posts the permits that the worker held
- * (httpd_books.c), and forks another.
+ * The semaphore has KSEM_UNDO: when a worker is killed, its requests are lost, and nothing else. The permits that it
+ * held come back when somebody next looks at the semaphore. The master looks as soon as the kernel tells it of a death,
+ * and forks another worker.
  *
  * httpd_worker.c   what a worker serves
- * httpd_books.c    who has a permit, and how a dead worker's permits are posted
- * this file        the options, the master
+ * this file        the options, the semaphore, the master
  */
 #include "httpd.h"
 
@@ -24,6 +22,7 @@
 #include <getopt.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,7 +77,7 @@ static _Noreturn void fail(const char *what)
 	exit(EXIT_FAILURE);
 }
 
-static unsigned options_from(int argc, char **argv, struct books *books)
+static unsigned options_from(int argc, char **argv, struct server *server)
 {
 	static const struct option known[] = {
 		{"port", required_argument, NULL, 'p'},
@@ -93,34 +92,34 @@ static unsigned options_from(int argc, char **argv, struct books *books)
 	unsigned port = 8080;
 	int option, index = 0;
 
-	books->workers = 4;
-	books->connections = 16;
-	books->limit = 4;
-	books->wait_ms = 1000;
-	strcpy(books->name, "/httpd");
+	server->workers = 4;
+	server->connections = 16;
+	server->limit = 4;
+	server->wait_ms = 1000;
+	strcpy(server->name, "/httpd");
 	while ((option = getopt_long(argc, argv, "", known, &index)) != -1) {
 		switch (option) {
 		case 'p':
 			port = number(known[index].name, optarg, 0, 65535);
 			break;
 		case 'w':
-			books->workers = number(known[index].name, optarg, 1, WORKERS_MAX);
+			server->workers = number(known[index].name, optarg, 1, WORKERS_MAX);
 			break;
 		case 'c':
-			books->connections = number(known[index].name, optarg, 1, CONNECTIONS_MAX);
+			server->connections = number(known[index].name, optarg, 1, CONNECTIONS_MAX);
 			break;
 		case 'l':
-			books->limit = number(known[index].name, optarg, 1, LIMIT_MAX);
+			server->limit = number(known[index].name, optarg, 1, LIMIT_MAX);
 			break;
 		case 't':
-			books->wait_ms = number(known[index].name, optarg, 0, 60000);
+			server->wait_ms = number(known[index].name, optarg, 0, 60000);
 			break;
 		case 'n':
 			if (strlen(optarg) > KSEM_NAME_MAX) {
 				fprintf(stderr, "httpd: --name: longer than %d bytes\n", KSEM_NAME_MAX);
 				wrong_arguments();
 			}
-			strcpy(books->name, optarg);
+			strcpy(server->name, optarg);
 			break;
 		case 'h':
 			usage(stdout);
@@ -153,8 +152,6 @@ static int listen_on(unsigned *port)
 
 /* ---- The master. ---- */
 
-#define PAUSE 100 /* ms: how long workers pause at most */
-
 static time_t now(void)
 {
 	struct timespec time;
@@ -164,7 +161,7 @@ static time_t now(void)
 }
 
 /* If there is no memory for a worker now, the master tries again a second later. */
-static void start(struct books *books, struct worker *worker, int listener)
+static void start(struct server *server, struct worker *worker, int listener)
 {
 	pid_t master = getpid(), pid = fork();
 
@@ -172,29 +169,29 @@ static void start(struct books *books, struct worker *worker, int listener)
 		worker->pid = pid;
 	if (pid != 0)
 		return;
-	prctl(PR_SET_PDEATHSIG, SIGTERM); /* without a master nobody would post the permits of dead workers */
-	exit(getppid() == master ? worker_run(books, worker, listener) : EXIT_FAILURE);
+	prctl(PR_SET_PDEATHSIG, SIGTERM); /* without a master nobody would replace dead workers */
+	exit(getppid() == master ? worker_run(server, listener) : EXIT_FAILURE);
 }
 
-static void start_all(struct books *books, int listener)
+static void start_all(struct server *server, int listener)
 {
-	for (unsigned i = 0; i < books->workers; i++) {
-		if (books->all[i].pid == 0 && now() >= books->all[i].not_before)
-			start(books, &books->all[i], listener);
+	for (unsigned i = 0; i < server->workers; i++) {
+		if (server->all[i].pid == 0 && now() >= server->all[i].not_before)
+			start(server, &server->all[i], listener);
 	}
 }
 
-static struct worker *worker_of(struct books *books, pid_t pid)
+static struct worker *worker_of(struct server *server, pid_t pid)
 {
-	for (unsigned i = 0; i < books->workers; i++) {
-		if (books->all[i].pid == pid)
-			return &books->all[i];
+	for (unsigned i = 0; i < server->workers; i++) {
+		if (server->all[i].pid == pid)
+			return &server->all[i];
 	}
 	return NULL;
 }
 
 /* Clears the places of workers that have died. True: there were some. */
-static bool bury(struct books *books)
+static bool bury(struct server *server)
 {
 	struct worker *worker;
 	bool any = false;
@@ -202,10 +199,10 @@ static bool bury(struct books *books)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		worker = worker_of(books, pid);
+		worker = worker_of(server, pid);
 		if (!worker)
 			continue;
-		books_forget(worker);
+		worker->pid = 0;
 		worker->restarts++;
 		worker->not_before = WIFEXITED(status) ? now() + 1 : 0; /* it couldn't start, say */
 		any = true;
@@ -214,39 +211,32 @@ static bool bury(struct books *books)
 }
 
 /*
- * Replaces workers that die, and posts the permits that they held, until SIGTERM or SIGINT. While a worker stands still
- * between two states, that can't be done. So the other workers are made to pause for a moment only, once a second.
+ * Replaces workers that die, until SIGTERM or SIGINT. What they held comes back when somebody looks; requests that
+ * already wait in other workers would look about a second later, so the master looks at once.
  */
-static void mind(struct books *books, struct ksem *sem, int listener, const sigset_t *signals)
+static void mind(struct server *server, int listener, const sigset_t *signals)
 {
-	const struct timespec second = {1, 0}, moment = {0, 1000000};
-	unsigned moments = 0; /* that the workers have paused */
-	bool owing = false;   /* may permits of dead workers be missing? */
+	const struct timespec second = {1, 0};
+	unsigned value;
 	int signal;
 
 	do {
-		start_all(books, listener);
-		signal = sigtimedwait(signals, NULL, books->pause ? &moment : &second);
-		owing = bury(books) || owing;
-		moments = books->pause ? moments + 1 : 0;
-		books->pause = owing && moments < PAUSE;
-		if (books->pause && books_settle(books, sem)) {
-			owing = false;
-			books->pause = false;
-		}
+		start_all(server, listener);
+		signal = sigtimedwait(signals, NULL, &second);
+		if (bury(server) && ksem_getvalue(server->proc, server->requests, &value) != 0)
+			fail("the semaphore");
 	} while (signal != SIGTERM && signal != SIGINT);
-	books->pause = false;
 }
 
 /* Lets all workers finish their requests and end. 1: a worker failed. */
-static int end(struct books *books)
+static int end(struct server *server)
 {
 	int result = EXIT_SUCCESS, status;
 
-	for (unsigned i = 0; i < books->workers; i++) {
-		if (books->all[i].pid > 0) {
-			kill(books->all[i].pid, SIGCONT); /* if it is stopped. First: it takes SIGSTOPs back */
-			kill(books->all[i].pid, SIGTERM);
+	for (unsigned i = 0; i < server->workers; i++) {
+		if (server->all[i].pid > 0) {
+			kill(server->all[i].pid, SIGCONT); /* if it is stopped. First: it takes SIGSTOPs back */
+			kill(server->all[i].pid, SIGTERM);
 		}
 	}
 	while (wait(&status) > 0) {
@@ -256,23 +246,40 @@ static int end(struct books *books)
 	return result;
 }
 
-static struct books *make_books(void)
+static struct server *new_server(void)
 {
-	struct books *books = mmap(NULL, sizeof(*books), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct server *server = mmap(NULL, sizeof(*server), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	if (books == MAP_FAILED)
+	if (server == MAP_FAILED)
 		fail("memory");
-	return books;
+	return server;
+}
+
+static void make_semaphore(struct server *server)
+{
+	struct ksem_attr attr = {.size = sizeof(attr), .limit = server->limit, .flags = KSEM_UNDO | KSEM_METRICS};
+	int error;
+
+	server->proc = ksem_self();
+	error = !server->proc ? errno :
+				ksem_open_attr(server->proc, server->name, O_CREAT | O_EXCL, 0600, &attr, server->limit,
+					       &server->requests);
+	if (!error)
+		return;
+	fprintf(stderr, "httpd: %s: %s%s\n", server->name,
+		server->proc ? strerror(error) : "no directory for semaphores",
+		error == EEXIST ? "; if no other httpd uses it: ksem unlink" : "");
+	exit(EXIT_FAILURE);
 }
 
 int main(int argc, char **argv)
 {
-	struct books *books = make_books();
-	unsigned port = options_from(argc, argv, books);
+	struct server *server = new_server();
+	unsigned port = options_from(argc, argv, server);
 	int listener = listen_on(&port), result;
-	struct ksem *sem = open_limit(books->name, O_CREAT | O_EXCL, books->limit);
 	sigset_t signals;
 
+	make_semaphore(server);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGCHLD);
 	sigaddset(&signals, SIGTERM);
@@ -280,10 +287,9 @@ int main(int argc, char **argv)
 	sigprocmask(SIG_BLOCK, &signals, NULL); /* for the workers and their threads, too */
 	printf("http://127.0.0.1:%u/\n", port);
 	fflush(stdout);
-	mind(books, sem, listener, &signals);
-	result = end(books);
-	ksem_unpin(sem);
-	if (ksem_unlink(ksem_self(), books->name) != 0)
+	mind(server, listener, &signals);
+	result = end(server);
+	if (ksem_unlink(server->proc, server->name) != 0)
 		result = EXIT_FAILURE;
 	return result;
 }

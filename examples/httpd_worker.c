@@ -10,9 +10,10 @@
 #include "httpd.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <microhttpd.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,9 +23,8 @@
 #define WORK_MAX_MS 10000
 
 struct service {
-	struct books *books;
-	struct worker *self;
-	struct ksem *sem;
+	struct server *server;
+	_Atomic unsigned in_progress; /* requests of this worker that have a permit, or wait for one */
 };
 
 static const char page[] = "<!doctype html><meta charset=utf-8><title>httpd on ksem</title>\n"
@@ -40,7 +40,7 @@ static const char page[] = "<!doctype html><meta charset=utf-8><title>httpd on k
 			   "    const f = await (await fetch('/figures')).json();\n"
 			   "    meter.max = f.limit; meter.value = f.in_progress;\n"
 			   "    now.textContent = `${f.in_progress} of ${f.limit}`;\n"
-			   "    figures.innerHTML = ['permits', 'waiting', 'most', 'served', 'refused', 'made_good']\n"
+			   "    figures.innerHTML = ['permits', 'waiting', 'served', 'refused', 'made_good']\n"
 			   "      .map(k => row(k.replace('_', ' '), f[k])).join('');\n"
 			   "    workers.innerHTML = '<tr><th>pid<th>restarts' +\n"
 			   "      f.workers.map(w => `<tr><td>${w.pid}<td>${w.restarts}`).join('');\n"
@@ -49,22 +49,6 @@ static const char page[] = "<!doctype html><meta charset=utf-8><title>httpd on k
 			   "}\n"
 			   "show();\n"
 			   "</script>\n";
-
-struct ksem *open_limit(const char *name, int oflag, unsigned value)
-{
-	struct ksem_proc *proc = ksem_self();
-	struct ksem *sem = NULL;
-	ksem_id_t id;
-	int error = proc ? ksem_open(proc, name, oflag, 0600, value, &id) : errno;
-
-	if (!error)
-		error = ksem_pin(proc, id, &sem);
-	if (!error)
-		return sem;
-	fprintf(stderr, "httpd: %s: %s%s\n", name, proc ? strerror(error) : "no directory for semaphores",
-		error == EEXIST ? "; if no other httpd uses it: ksem unlink" : "");
-	exit(EXIT_FAILURE);
-}
 
 static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, const char *type, const char *body)
 {
@@ -84,20 +68,23 @@ static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status
 
 static enum MHD_Result figures(struct service *service, struct MHD_Connection *connection)
 {
-	struct books *books = service->books;
-	unsigned value = 0;
+	struct server *server = service->server;
+	struct ksem_metrics metrics = {.size = sizeof(metrics)};
+	struct ksem_info info;
 	char text[256 + WORKERS_MAX * 64];
 	size_t at;
 
-	ksem_pinned_getvalue(service->sem, &value);
+	if (ksem_stat(server->proc, server->requests, &info) != 0 ||
+	    ksem_metrics(server->proc, server->requests, &metrics) != 0)
+		return MHD_NO;
 	at = (size_t)snprintf(text, sizeof(text),
-			      "{\"limit\": %u, \"permits\": %u, \"in_progress\": %u, \"most\": %u, \"waiting\": %u, "
-			      "\"served\": %lu, \"refused\": %lu, \"made_good\": %lu, \"workers\": [",
-			      books->limit, value, books->inside, books->most, books_count(books, TAKING),
-			      books->served, books->refused, books->made_good);
-	for (unsigned i = 0; i < books->workers; i++)
+			      "{\"limit\": %u, \"permits\": %u, \"in_progress\": %u, \"waiting\": %u, "
+			      "\"served\": %lu, \"refused\": %lu, \"made_good\": %llu, \"workers\": [",
+			      info.limit, info.value, info.held, info.waiters, server->served, server->refused,
+			      (unsigned long long)metrics.undone);
+	for (unsigned i = 0; i < server->workers; i++)
 		at += (size_t)snprintf(&text[at], sizeof(text) - at, "%s{\"pid\": %ld, \"restarts\": %u}",
-				       i ? ", " : "", (long)books->all[i].pid, books->all[i].restarts);
+				       i ? ", " : "", (long)server->all[i].pid, server->all[i].restarts);
 	snprintf(&text[at], sizeof(text) - at, "]}\n");
 	return answer(connection, MHD_HTTP_OK, "application/json", text);
 }
@@ -123,28 +110,48 @@ static long work_ms(struct MHD_Connection *connection)
 	return text[0] < '0' || text[0] > '9' || *end || ms > WORK_MAX_MS ? -1 : ms;
 }
 
+/* Takes a permit, waiting for one as long as requests may. */
+static bool enter(struct server *server)
+{
+	struct timespec until = ksem_deadline_after(server->wait_ms * UINT64_C(1000000));
+	int error;
+
+	do
+		error = ksem_clockwait(server->proc, server->requests, CLOCK_MONOTONIC, &until);
+	while (error == EINTR);
+	return error == 0;
+}
+
+static enum MHD_Result work_for(struct server *server, struct MHD_Connection *connection, long ms)
+{
+	char text[128];
+	int64_t begun;
+
+	if (!enter(server)) {
+		server->refused++;
+		return answer(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "text/plain",
+			      "too many requests in progress\n");
+	}
+	begun = ns();
+	nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL); /* stands for real work */
+	snprintf(text, sizeof(text), "%lld %lld %ld\n", (long long)begun, (long long)ns(), (long)getpid());
+	if (ksem_post(server->proc, server->requests) != 0)
+		return MHD_NO;
+	server->served++;
+	return answer(connection, MHD_HTTP_OK, "text/plain", text);
+}
+
 static enum MHD_Result work(struct service *service, struct MHD_Connection *connection)
 {
-	struct slot *slot = books_claim(service->self, service->books->connections);
 	long ms = work_ms(connection);
-	bool entered = slot && ms >= 0 && books_enter(service->books, slot, service->sem);
-	int64_t begun = ns();
-	char text[128];
+	enum MHD_Result result;
 
-	if (entered) {
-		nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL); /* stands for real work */
-		snprintf(text, sizeof(text), "%lld %lld %ld\n", (long long)begun, (long long)ns(), (long)getpid());
-		books_leave(service->books, slot, service->sem);
-		service->books->served++;
-	}
-	if (slot)
-		books_release(slot);
 	if (ms < 0)
 		return answer(connection, MHD_HTTP_BAD_REQUEST, "text/plain", "ms is a number from 0 to 10000\n");
-	if (entered)
-		return answer(connection, MHD_HTTP_OK, "text/plain", text);
-	service->books->refused++;
-	return answer(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "text/plain", "too many requests in progress\n");
+	service->in_progress++;
+	result = work_for(service->server, connection, ms);
+	service->in_progress--;
+	return result;
 }
 
 static enum MHD_Result serve(void *arg, struct MHD_Connection *connection, const char *url, const char *method,
@@ -162,9 +169,9 @@ static enum MHD_Result serve(void *arg, struct MHD_Connection *connection, const
 	return answer(connection, MHD_HTTP_NOT_FOUND, "text/plain", "no such page\n");
 }
 
-int worker_run(struct books *books, struct worker *self, int listener)
+int worker_run(struct server *server, int listener)
 {
-	struct service service = {books, self, open_limit(books->name, 0, 0)};
+	struct service service = {server, 0};
 	struct MHD_Daemon *daemon;
 	sigset_t end;
 	int signal;
@@ -174,7 +181,7 @@ int worker_run(struct books *books, struct worker *self, int listener)
 	daemon = MHD_start_daemon(
 		MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC, 0, NULL,
 		NULL, serve, &service, MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_CONNECTION_LIMIT,
-		books->connections, MHD_OPTION_CONNECTION_TIMEOUT, 30u, MHD_OPTION_END);
+		server->connections, MHD_OPTION_CONNECTION_TIMEOUT, 30u, MHD_OPTION_END);
 	if (!daemon) {
 		fprintf(stderr, "httpd: a worker can't serve\n");
 		return EXIT_FAILURE;
@@ -182,9 +189,8 @@ int worker_run(struct books *books, struct worker *self, int listener)
 	sigwait(&end, &signal);
 	MHD_quiesce_daemon(daemon); /* other workers use the socket, too: it stays open */
 	while (MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections > 0 &&
-	       books_count(books, INSIDE) + books_count(books, TAKING) + books_count(books, GIVING) > 0)
+	       service.in_progress > 0)
 		nanosleep(&(struct timespec){0, 10000000}, NULL);
 	MHD_stop_daemon(daemon);
-	ksem_unpin(service.sem);
 	return EXIT_SUCCESS;
 }
