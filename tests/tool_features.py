@@ -77,6 +77,8 @@ def arguments():
     says('--limit: a value is missing', 'create', '--limit', status=2)
     says('--metrics=yes: takes no value', 'create', '--metrics=yes', '/x', status=2)
     says('--limit: given twice', 'create', '--limit', '1', '--limit', '1', '/x', status=2)
+    says('--undo: not without --limit', 'create', '--undo', '/x', status=2)
+    says('--value: with --undo it is the limit', 'create', '--undo', '--limit', '3', '--value', '0', '/x', status=2)
     says('--value: over --limit: 4', 'create', '--limit', '3', '--value', '4', '/x', status=2)
     for order in ('fifo', 'lifo'):
         beyond = str(HIGHEST[order] + 1)
@@ -238,6 +240,26 @@ def shows():
     does('unlink', '/a', '/z')
 
 
+def undo():
+    """The permits of a semaphore with --undo come back: from a wait, from run, and when all of run is killed."""
+    does('create', '--undo', '--limit', '1', '/u')
+    does('wait', '/u')
+    does('wait', '/u')  # what the first one took came back
+    says('/u: it was made with --undo, and this command holds no permit of it', 'post', '/u')
+    does('run', '--name', '/u', '--', 'true')
+    with subprocess.Popen([KSEM, 'run', '--name', '/u', '--', 'sh', '-c', 'echo runs; exec sleep 60'], start_new_session=True,
+                          stdout=subprocess.PIPE, text=True) as run_command:
+        run_command.stdout.readline()
+        if run('wait', '--timeout', '0.01', '/u').returncode != 3:
+            fail('a permit beside that of run')
+        pids = [int(pid) for pid in columns('show', '/u')[0]['pids'].split(',')]
+        for pid in pids:
+            os.kill(pid, 9)
+        os.killpg(run_command.pid, 9)
+    does('wait', '--timeout', '10', '/u')
+    does('unlink', '/u')
+
+
 def files():
     """A file that is too short, or may not be long enough, is no semaphore with a limit."""
     says('/small: the limit on the size of files (ulimit -f) is too low', 'create', '--limit', '1', '/small',
@@ -261,7 +283,7 @@ def files():
 def main():
     os.environ['KSEM_DIR'] = WORK
     try:
-        for check in (arguments, limits, counts, shutdown, shows, files):
+        for check in (arguments, limits, counts, shutdown, shows, undo, files):
             check()
     finally:
         shutil.rmtree(WORK)

@@ -28,7 +28,7 @@ static const char usage[] =
 	"  show [--json] NAME                       shows one\n"
 	"  watch [--json] [--interval SECONDS] [--times N] [NAME]\n"
 	"                                           shows all, or one, every second\n"
-	"  create [--value N] [--limit N] [--order barging | fifo | lifo] [--metrics] [--mode OCTAL] NAME\n"
+	"  create [--value N] [--limit N] [--undo] [--order barging | fifo | lifo] [--metrics] [--mode OCTAL] NAME\n"
 	"                                           makes a semaphore; fails if the name exists\n"
 	"  post [--count N] NAME                    adds permits\n"
 	"  wait [--count N] [--timeout SECONDS] NAME\n"
@@ -111,7 +111,7 @@ static const struct command {
 	{"ls", list, 0, 0, 0, "j0"},
 	{"show", show, 1, 1, 1, "j"},
 	{"watch", watch_semaphores, 0, 1, 1, "jix"},
-	{"create", create, 1, 1, 1, "vloMm"},
+	{"create", create, 1, 1, 1, "vluoMm"},
 	{"post", post, 1, 1, 1, "c"},
 	{"wait", wait_for, 1, 1, 1, "ct"},
 	{"limit", limit, 1, 2, 1, ""},
@@ -125,14 +125,23 @@ static const struct command {
 
 /* Of any command: "dhV". */
 static const struct option known[] = {
-	{"dir", required_argument, NULL, 'd'},     {"json", no_argument, NULL, 'j'},
-	{"names0", no_argument, NULL, '0'},        {"value", required_argument, NULL, 'v'},
-	{"limit", required_argument, NULL, 'l'},   {"order", required_argument, NULL, 'o'},
-	{"metrics", no_argument, NULL, 'M'},       {"count", required_argument, NULL, 'c'},
-	{"mode", required_argument, NULL, 'm'},    {"name", required_argument, NULL, 'n'},
-	{"timeout", required_argument, NULL, 't'}, {"interval", required_argument, NULL, 'i'},
-	{"times", required_argument, NULL, 'x'},   {"help", no_argument, NULL, 'h'},
-	{"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0},
+	{"dir", required_argument, NULL, 'd'},
+	{"json", no_argument, NULL, 'j'},
+	{"names0", no_argument, NULL, '0'},
+	{"value", required_argument, NULL, 'v'},
+	{"limit", required_argument, NULL, 'l'},
+	{"order", required_argument, NULL, 'o'},
+	{"metrics", no_argument, NULL, 'M'},
+	{"count", required_argument, NULL, 'c'},
+	{"mode", required_argument, NULL, 'm'},
+	{"name", required_argument, NULL, 'n'},
+	{"timeout", required_argument, NULL, 't'},
+	{"interval", required_argument, NULL, 'i'},
+	{"times", required_argument, NULL, 'x'},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'V'},
+	{"undo", no_argument, NULL, 'u'},
+	{NULL, 0, NULL, 0},
 };
 
 static const struct command *find_command(const char *name)
@@ -261,10 +270,14 @@ static void set_option(int letter, const char *value)
 		break;
 	case 'v':
 		options.value = to_number("--value", value, 0, KSEM_VALUE_MAX);
+		options.has_value = true;
 		break;
 	case 'l':
 		options.limit = to_number("--limit", value, 1, KSEM_VALUE_MAX);
 		options.has_limit = true;
+		break;
+	case 'u':
+		options.undo = true;
 		break;
 	case 'o':
 		options.order = to_order(value);
@@ -341,6 +354,12 @@ static void check_attributes(void)
 {
 	uint32_t highest = attributes_highest(options.order);
 
+	if (options.undo && !options.has_limit)
+		die(USAGE, "--undo: not without --limit");
+	if (options.undo && options.has_value && options.value != options.limit)
+		die(USAGE, "--value: with --undo it is the limit");
+	if (options.undo)
+		options.value = options.limit;
 	if (options.has_limit && options.limit > highest)
 		die(USAGE, "--limit: at most %u with --order %s", highest, order_name(options.order));
 	if (options.has_limit && options.value > options.limit)

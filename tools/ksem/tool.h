@@ -27,7 +27,8 @@ struct options {
 	bool json;
 	bool names0; /* ls: the names alone */
 	unsigned int value, count;
-	bool has_limit, metrics; /* create; has_limit also for limit: a new one is given */
+	bool has_value, undo, metrics; /* create */
+	bool has_limit;                /* create; limit: a new one is given */
 	uint32_t limit, order;
 	mode_t mode;
 	double timeout;     /* seconds; below 0: none */

@@ -63,7 +63,7 @@ int create(void)
 		.size = sizeof(attr),
 		.limit = options.has_limit ? options.limit : 0,
 		.order = options.order,
-		.flags = options.metrics ? KSEM_METRICS : 0,
+		.flags = (options.metrics ? KSEM_METRICS : 0) | (options.undo ? KSEM_UNDO : 0),
 	};
 	ksem_id_t id;
 	int error = open_with(O_CREAT | O_EXCL, &attr, &id);
@@ -88,6 +88,8 @@ int post(void)
 		find_own_details(id, &details);
 		die(FAILED, "%s: the value would exceed %u", options.name, details.limit);
 	}
+	if (error == EPERM)
+		die(FAILED, "%s: it was made with --undo, and this command holds no permit of it", options.name);
 	if (error)
 		die(FAILED, "%s: %s", options.name, explain(error, options.name));
 	return DONE;
