@@ -243,6 +243,27 @@ static void any_without_futex_waitv(void)
 	end();
 }
 
+/* Ahead of the thread stands a queue's wait for more, which ends at its deadline only if the thread looks. */
+static void any_passes_one_without_futex_waitv(void)
+{
+	const struct ksem_attr fifo = {.size = sizeof(fifo), .order = KSEM_FIFO};
+	struct timespec soon = in_ms(CLOCK_MONOTONIC, 20), later = in_ms(CLOCK_MONOTONIC, 60 * 1000);
+	struct ksem_cq *cq;
+
+	begin(0);
+	several[0] = id;
+	MUST(ksem_init_attr(world.proc, &fifo, 1, &several[1]) == 0);
+	MUST(ksem_init(world.proc, 0, &several[2]) == 0);
+	MUST(ksem_cq_create(world.proc, &cq) == 0);
+	MUST(ksem_cq_submit(cq, several[1], 2, CLOCK_MONOTONIC, &soon, 1) == 0);
+	REFUSE(SYS_futex_waitv);
+	MUST((intptr_t)wait_for_any(&later) == -1);
+	MUST(ksem_cq_destroy(cq) == 0);
+	for (unsigned i = 1; i < 3; i++)
+		MUST(ksem_destroy(world.proc, several[i]) == 0);
+	end();
+}
+
 static void waits_for_any_work_without_futex_waitv(void **state)
 {
 	(void)state;
@@ -250,6 +271,8 @@ static void waits_for_any_work_without_futex_waitv(void **state)
 		refused_later = refusal % 2;
 		in_child(any_without_futex_waitv);
 	}
+	refusal = ENOSYS;
+	in_child(any_passes_one_without_futex_waitv);
 }
 
 static void timed_sleeps_work_without_futex_waitv(void **state)

@@ -39,6 +39,8 @@ struct any {
 	uint64_t waits_on; /* on which of them it is a waiter */
 	uint64_t last;     /* which of them it must end */
 	unsigned shut;     /* the first of them that is shut down; n: none */
+	bool looks;
+	struct deadline look; /* then it must look, if `looks` */
 	struct own_wait own[KSEM_ANY_MAX];
 };
 
@@ -146,15 +148,14 @@ static void renounce_rest(struct any *any)
 struct beds {
 	struct futex_place places[KSEM_ANY_MAX];
 	unsigned count;
-	struct deadline look; /* then it must look, if `looks` */
-	bool looks;
 };
 
-/* 0, or EAGAIN: don't sleep. */
+/* 0, or EAGAIN: don't sleep. A sleep that ends early doesn't put off the next look. */
 static int arm_all(struct any *any, struct beds *beds)
 {
 	beds->count = 0;
-	beds->looks = false;
+	if (any->waiter.why == EAGAIN) /* it has looked */
+		any->looks = false;
 	for (unsigned i = 0; (i = next_of(any->waits_on, i)) < any->n; i++) {
 		struct waiter *waiter = turn_to(any, i);
 		const struct signal *signal = &waiter->signal;
@@ -167,8 +168,8 @@ static int arm_all(struct any *any, struct beds *beds)
 			return error;
 		beds->places[beds->count++] = (struct futex_place){signal->word, signal->expected, signal->scope};
 		if (signal->looks)
-			beds->look = *deadline_sooner(&signal->look, beds->looks ? &beds->look : NULL);
-		beds->looks |= signal->looks;
+			any->look = *deadline_sooner(&signal->look, any->looks ? &any->look : NULL);
+		any->looks |= signal->looks;
 	}
 	return 0;
 }
@@ -176,7 +177,7 @@ static int arm_all(struct any *any, struct beds *beds)
 /* Sleeps. 0, EAGAIN: it may be time to leave; ETIMEDOUT; EINTR. */
 static int sleep_on_all(struct any *any, const struct beds *beds)
 {
-	const struct deadline *until = deadline_sooner(any->waiter.deadline, beds->looks ? &beds->look : NULL);
+	const struct deadline *until = deadline_sooner(any->waiter.deadline, any->looks ? &any->look : NULL);
 	int error = futex_several(beds->places, beds->count, until);
 
 	return error == ETIMEDOUT && until != any->waiter.deadline ? EAGAIN : error;
@@ -253,6 +254,7 @@ int any_wait(struct ksem_proc *proc, const ksem_id_t *ids, unsigned n, const str
 	any.waiter = (struct waiter){.by = proc, .want = 1, .several = true, .deadline = deadline};
 	any.n = any.shut = n;
 	any.waits_on = any.last = 0;
+	any.looks = false;
 	for (unsigned i = 0; i < n; i++)
 		any.own[i] = (struct own_wait){.ksem = NULL};
 	fork_settle();
