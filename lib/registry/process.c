@@ -354,7 +354,6 @@ static int destroy_locked(struct ksem_proc *proc, ksem_id_t id, struct reclaim *
 static int close_locked(struct ksem_proc *proc, ksem_id_t id, struct reclaim *garbage)
 {
 	struct ksem *ksem = ids_find_listed(&proc->ids, id);
-
 	int error;
 
 	if (!ksem || !object_is_named(ksem))
