@@ -257,6 +257,14 @@ def undo():
             os.kill(pid, 9)
         os.killpg(run_command.pid, 9)
     does('wait', '--timeout', '10', '/u')
+    with subprocess.Popen([KSEM, 'run', '--name', '/u', '--', 'sh', '-c', 'echo runs; read x; exit 7'], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run_command:
+        run_command.stdout.readline()
+        for pid in columns('show', '/u')[0]['pids'].split(','):
+            if int(pid) != run_command.pid:
+                os.kill(int(pid), 9)
+        does('wait', '--timeout', '10', '/u')
+        ended(run_command, 7)
     does('unlink', '/u')
 
 

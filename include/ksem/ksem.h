@@ -169,7 +169,7 @@ int ksem_init(struct ksem_proc *proc, unsigned int value, ksem_id_t *id) KSEM_NO
  * As ksem_init, with attributes; NULL: the default ones. EINVAL, after the checks for NULL and before all others: size,
  * order, flags or reserved is wrong; the limit or the value is higher than the order allows (KSEM_VALUE_MAX with
  * KSEM_BARGING), or the value is over the limit; with KSEM_UNDO the limit is 0, or the value isn't the limit. ENOTSUP:
- * the processor isn't x86-64, arm64 or s390x.
+ * the processor isn't x86-64, arm64 or s390x; or KSEM_UNDO in a private namespace.
  */
 int ksem_init_attr(struct ksem_proc *proc, const struct ksem_attr *attr, unsigned int value,
 		   ksem_id_t *id) KSEM_NOTHROW KSEM_RESULT;

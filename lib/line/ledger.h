@@ -66,7 +66,7 @@ static inline void ledger_complete(const struct line_view *view, struct line_wor
 }
 
 /*
- * Makes the word one that names the change, and has that many permits taken more. Both were read after the word, and
+ * Makes the word one that names the change, and takes that many more permits. Both were read after the word, and
  * what that names is complete. False: the word has changed.
  */
 bool ledger_name(const struct line_view *view, struct line_word w, struct account_seen seen, enum line_kind kind,

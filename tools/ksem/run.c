@@ -253,8 +253,11 @@ int run(char **command)
 		status = run_program(child, go, &error);
 	tell(keeper_fds[0], &(char){GO}, 1);
 	close(keeper_fds[0]);
-	if (status_of(keeper) > 128)
-		must(ksem_post(proc, id), options.name);
+	if (status_of(keeper) > 128) {
+		int left = ksem_post(proc, id);
+
+		must(left == EPERM ? 0 : left, options.name); /* --undo: the permit came back when the keeper died */
+	}
 	must(error, "the program can't be started");
 	return status;
 }
