@@ -36,8 +36,8 @@ static void waits_end_at_their_deadline_in_faked_time(void **state)
 	(void)state;
 	for (int i = 0; i < 6; i++) {
 		clockid_t clock = i % 3 == 2 ? CLOCK_MONOTONIC : CLOCK_REALTIME;
-		struct timespec soon = in_ms(clock, 200);
 		int64_t begin = kernels_ms(), took;
+		struct timespec soon = in_ms(clock, 200);
 		sem_t sem;
 
 		OK(sem_init(&sem, i / 3, 0));

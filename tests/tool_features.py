@@ -212,7 +212,7 @@ def shows():
             fail('of what it lacks: %r' % columns('ls'))
         does('unlink', '/a')
     does('create', '--limit', '3', '--order', 'fifo', '--metrics', '/a')
-    run('wait', '--timeout', '0.01', '/a')
+    run('wait', '--timeout', '0.5', '/a')
     does('limit', '/a', '1')
     does('shutdown', '/a')
     row, = columns('show', '/a')
@@ -233,8 +233,8 @@ def shows():
     wanted = {'limit': None, 'debt': 0, 'order': 'barging', 'shut': False, 'waits': 0, 'metrics': None}
     if {member: plain[member] for member in wanted} != wanted:
         fail('JSON: %r' % plain)
-    run('wait', '--timeout', '0.01', '/z')
-    run('wait', '--timeout', '0.01', '/z')
+    run('wait', '--timeout', '0.5', '/z')
+    run('wait', '--timeout', '0.5', '/z')
     if shown('/z')['waits'] != 2: # of processes that have ended
         fail('waits: %r' % shown('/z'))
     does('unlink', '/a', '/z')

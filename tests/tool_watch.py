@@ -350,7 +350,7 @@ def rates():
         if before['rates'] is not None or before['waits'] != 0:
             fail('the first rates: %r' % before)
         for _ in range(3):
-            subprocess.run([KSEM, 'wait', '--timeout', '0.02', name])
+            subprocess.run([KSEM, 'wait', '--timeout', '0.5', name])
         while before['waits'] < 3:
             now = json.loads(watch.stdout.readline())
             more, found = now['waits'] - before['waits'], now['rates']

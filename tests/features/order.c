@@ -95,7 +95,7 @@ static void with_barging_and_lifo_a_thread_that_never_waited_may_overtake(void *
 static void fifo_those_behind_go_on_when_the_first_times_out(void **state)
 {
 	struct feature *f = *state;
-	struct timespec soon = in_ms(CLOCK_MONOTONIC, 100);
+	struct timespec soon = in_ms(CLOCK_MONOTONIC, 500);
 	struct waiting first, behind;
 
 	make_limited(f, LIMIT, 2);
@@ -149,7 +149,7 @@ static void waiters_that_gave_up_eat_nothing(void **state)
 static void one_in_the_middle_that_gives_up_leaves_the_order_of_the_others(void **state)
 {
 	struct feature *f = *state;
-	struct timespec soon = in_ms(CLOCK_MONOTONIC, 100);
+	struct timespec soon = in_ms(CLOCK_MONOTONIC, 500);
 	struct waiting w[3];
 
 	queue_up(&w[0], f, 1);

@@ -227,9 +227,9 @@ static void nap_until(const struct timespec *time)
 static void a_deadline_completes_it_in_time(void **state)
 {
 	struct queue *q = *state;
-	struct timespec soon = in_ms(CLOCK_MONOTONIC, 30), realtime = in_ms(CLOCK_REALTIME, 60), begun;
+	struct timespec begun = in_ms(CLOCK_MONOTONIC, 0), soon = in_ms(CLOCK_MONOTONIC, 30);
+	struct timespec realtime = in_ms(CLOCK_REALTIME, 60);
 
-	clock_gettime(CLOCK_MONOTONIC, &begun);
 	OK(submit_until(q, 1, &soon, 1));
 	OK(ksem_cq_submit(q->cq, q->id, 1, CLOCK_REALTIME, &realtime, 2));
 	comes(q, 1, ETIMEDOUT);
@@ -257,7 +257,7 @@ static void one_past_its_deadline_blocks_nobody(void **state)
 	queue_up(&thread, &f, 1);
 	clock_gettime(CLOCK_MONOTONIC, &begun);
 	OK(ended(&thread));
-	assert_true(ns_since(begun) < 1000000000); /* 10 ms, and what a busy machine adds */
+	assert_true(ns_since(begun) < 5000000000); /* 10 ms, and what a busy machine adds */
 	comes(q, 1, ETIMEDOUT);
 	f.id = 0;
 }
@@ -347,7 +347,8 @@ static void a_post_passes_over_one_past_its_deadline(void **state)
 static void one_past_its_deadline_blocks_no_other_queue(void **state)
 {
 	struct queue *q = *state;
-	struct timespec soon = in_ms(CLOCK_MONOTONIC, 20), later = in_ms(CLOCK_MONOTONIC, 60), begun;
+	struct timespec begun = in_ms(CLOCK_MONOTONIC, 0);
+	struct timespec soon = in_ms(CLOCK_MONOTONIC, 20), later = in_ms(CLOCK_MONOTONIC, 60);
 	struct ksem_cq *slow;
 
 	OK(ksem_cq_create(q->proc, &slow));
@@ -356,10 +357,9 @@ static void one_past_its_deadline_blocks_no_other_queue(void **state)
 	OK(ksem_cq_submit(slow, q->id, 4, CLOCK_MONOTONIC, &later, 1));
 	OK(submit(q, 1, 2));
 	OK(submit(q, 1, 3));
-	clock_gettime(CLOCK_MONOTONIC, &begun);
 	comes(q, 2, 0);
 	comes(q, 3, 0);
-	assert_true(ns_since(begun) >= 40000000 && ns_since(begun) < 1000000000);
+	assert_true(ns_since(begun) >= 60000000 && ns_since(begun) < 5000000000);
 	OK(ksem_cq_destroy(slow));
 }
 
@@ -384,7 +384,7 @@ static void one_past_its_deadline_blocks_no_wait_for_any(void **state)
 static void one_past_its_deadline_does_not_stop_a_trywait(void **state)
 {
 	struct queue *q = *state;
-	struct timespec soon = in_ms(CLOCK_MONOTONIC, 10);
+	struct timespec soon = in_ms(CLOCK_MONOTONIC, 300);
 
 	OK(ksem_post(q->proc, q->id));
 	OK(submit_until(q, 2, &soon, 1));

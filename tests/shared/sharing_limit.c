@@ -361,7 +361,7 @@ static void who_waits_at_the_limit_waits_alone_and_not_shorter_for_signals(void 
 	struct sigaction action = {.sa_handler = interrupt}, before;
 	struct world world = enter_limited(5);
 	struct timespec begin;
-	double longest = 0;
+	unsigned opens = 0;
 	pthread_t thread;
 	ksem_id_t id;
 	int keeper;
@@ -376,17 +376,13 @@ static void who_waits_at_the_limit_waits_alone_and_not_shorter_for_signals(void 
 	clock_gettime(CLOCK_MONOTONIC, &begin);
 	thread = start(make_near_the_limit, NULL);
 	while (!has_made) {
-		struct timespec one;
-
 		OK(pthread_kill(thread, SIGUSR1));
-		clock_gettime(CLOCK_MONOTONIC, &one);
 		OK(ksem_open(world.proc, "/name", O_CREAT, 0600, 0, &id));
 		OK(ksem_close(world.proc, id));
-		if (milliseconds_since(&one) > longest)
-			longest = milliseconds_since(&one);
+		opens++;
 	}
 	assert_true(milliseconds_since(&begin) >= 190);
-	assert_true(longest < 150);
+	assert_true(opens >= 5); /* one that waited with it would end as it does */
 	finish(thread);
 	OK(sigaction(SIGUSR1, &before, NULL));
 	close(keeper);
