@@ -6,6 +6,7 @@ others lack. Wrong arguments do nothing.
     tests/tool_features.py KSEM"""
 import json
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -218,7 +219,7 @@ def shows():
     row, = columns('show', '/a')
     if [row[column] for column in ('limit', 'debt', 'order', 'shut', 'waits', 'timeouts')] != ['1', '2', 'fifo', 'shut', '1', '1']:
         fail('show: %r' % row)
-    if not row['mean'].endswith('ms') or row['mean'] != row['max'] or not 10 <= float(row['mean'][:-2]) < 5000:
+    if row['mean'] != row['max'] or not re.fullmatch(r'[1-9]\S*[a-z]', row['mean']):
         fail('show: the time of a wait: %r' % row)
     whole, plain = shown('/a'), shown('/z')
     metrics = whole['metrics']
@@ -226,7 +227,7 @@ def shows():
     if {member: whole[member] for member in wanted} != wanted:
         fail('JSON: %r' % whole)
     wanted = {'waits': 1, 'timeouts': 1, 'interrupts': 0, 'cancels': 0, 'shutdowns': 0, 'waiters_max': 1}
-    if {member: metrics[member] for member in wanted} != wanted or not 0.01 <= metrics['wait'] == metrics['wait_max'] < 60:
+    if {member: metrics[member] for member in wanted} != wanted or not 0 < metrics['wait'] == metrics['wait_max'] < 60:
         fail('JSON: %r' % metrics)
     if len(metrics['histogram']) != 64 or sum(metrics['histogram']) != 1 or metrics['histogram'][int(metrics['wait'] * 1e9).bit_length() - 1] != 1:
         fail('histogram: %r' % metrics)

@@ -87,8 +87,8 @@ def numbers():
     does('create', '--value', '7', '/plain')
     does('create', '--value', '1', '--limit', '5', '/limited')
     does('create', '--order', 'lifo', '--limit', '4', '--metrics', '--mode', '0640', '/all')
-    run('wait', '--timeout', '0.02', '/all')
-    run('wait', '--timeout', '0.2', '--count', '3', '/all')
+    run('wait', '--timeout', '0.5', '/all')
+    run('wait', '--timeout', '1', '--count', '3', '/all')
     waiter = subprocess.Popen([KSEM, 'wait', '/all'], stderr=subprocess.PIPE)
     while samples(families('/all'), '/all')['ksem_waiters'] != 1:
         time.sleep(0.01)
@@ -112,12 +112,13 @@ def numbers():
         fail('numbers: %r' % got)
     if not began - 1 < of_all['ksem_made_timestamp_seconds'] < time.time() + 1:
         fail('made: %r' % of_all)
-    if not 0.2 <= of_all['ksem_wait_max_seconds'] <= of_all['ksem_wait_seconds_sum'] < 60:
+    # A deadline counts from before the wait begins. So on a machine that is busy, the wait that is measured may be of any length.
+    longest = of_all['ksem_wait_max_seconds']
+    if not 0 < longest <= of_all['ksem_wait_seconds_sum'] <= 3 * longest:
         fail('times: %r' % of_all)
     buckets = {float(name[len('ksem_wait_seconds_bucket'):]): value for name, value in of_all.items() if '_bucket' in name}
-    if len(buckets) != 28 or buckets[0.016777215] != 0 or buckets[68.719476735] != 3 or \
-            any(buckets[upper] < 1 for upper in buckets if upper > of_all['ksem_wait_max_seconds']):
-        fail('buckets: %r' % buckets)
+    if len(buckets) != 28 or any((value == 3) != (upper >= longest) for upper, value in buckets.items()):
+        fail('buckets: longest %r: %r' % (longest, buckets))
     facts = found['ksem_semaphore'].samples
     wanted = {'name': '/all', 'order': 'lifo', 'mode': '0640', 'uid': str(os.getuid()), 'gid': str(os.getgid()),
               'id': json.loads(run('show', '--json', '/all').stdout)['id']}
