@@ -155,30 +155,46 @@ static void gone_or_there(void)
 	unchanged();
 }
 
-/* Another process, which sleeps in a wait. */
+/* Another process, which sleeps in a wait for some permits. */
 static pid_t sleeper;
+static unsigned wanted;
 
-static void somebody_sleeps(void)
+static void start_sleeper(void (*before)(void), ksem_id_t of)
 {
-	no_permits();
 	sleeper = fork();
 	MUST(sleeper >= 0);
 	if (sleeper == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		own = world_of_this_process();
-		open_own();
-		_exit(ksem_wait(own.proc, own_id) == 0 ? 0 : 1);
+		before();
+		_exit(ksem_wait_many(own.proc, own_id, wanted, CLOCK_MONOTONIC, NULL));
 	}
-	until_waiting(world.proc, id, 1);
+	until_waiting(world.proc, of, 1);
 }
 
-/* It gets the permit, if there is one, though nobody may wake it, and the next in any case. */
+static void somebody_sleeps(void)
+{
+	no_permits();
+	wanted = 1;
+	start_sleeper(open_own, id);
+}
+
+/* One permit is there. */
+static void somebody_sleeps_who_wants_two(void)
+{
+	no_permits();
+	OK(ksem_post(world.proc, id));
+	wanted = 2;
+	start_sleeper(open_own, id);
+}
+
+/* It gets the permits, if they are there, though nobody may wake it, and with the next in any case. */
 static void the_sleeper_goes(void)
 {
 	pid_t gone;
 	int status;
 
-	for (int ms = 0; (gone = waitpid(sleeper, &status, WNOHANG)) == 0 && value_of(world.proc, id) > 0; ms++) {
+	for (int ms = 0; (gone = waitpid(sleeper, &status, WNOHANG)) == 0 && value_of(world.proc, id) >= wanted; ms++) {
 		MUST(ms < SLEEPER_MS);
 		sleep_ms(1);
 	}
@@ -188,6 +204,46 @@ static void the_sleeper_goes(void)
 	MUST(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	no_permits(); /* one that came while it went by itself */
 	none();
+}
+
+/* ---- Shut down: whoever sees it finds it whole. ---- */
+
+static ksem_id_t shut_id; /* of "/shut" */
+
+static void open_shut(void)
+{
+	MUST(ksem_open(own.proc, "/shut", 0, 0, 0, &own_id) == 0);
+}
+
+static void somebody_sleeps_on_another(void)
+{
+	OK(ksem_open(world.proc, "/shut", O_CREAT | O_EXCL, 0600, 0, &shut_id));
+	wanted = 1;
+	start_sleeper(open_shut, shut_id);
+}
+
+static void shut_down(void)
+{
+	ksem_shutdown(own.proc, own_id);
+}
+
+/* If a look says that it is shut, the sleeper is woken by then: it doesn't look by itself. */
+static void the_sleeper_ends(void)
+{
+	int status;
+
+	if (!(info_of(world.proc, shut_id).flags & KSEM_SHUTDOWN))
+		OK(ksem_shutdown(world.proc, shut_id));
+	for (int ms = 0; waitpid(sleeper, &status, WNOHANG) == 0; ms++) {
+		MUST(ms < SLEEPER_MS);
+		sleep_ms(1);
+	}
+	MUST(WIFEXITED(status) && WEXITSTATUS(status) == ESHUTDOWN);
+	MUST(ksem_wait(world.proc, shut_id) == ESHUTDOWN);
+	MUST(info_of(world.proc, shut_id).waiters == 0);
+	OK(ksem_close(world.proc, shut_id));
+	OK(ksem_unlink(world.proc, "/shut"));
+	unchanged();
 }
 
 /* ---- With KSEM_UNDO: whatever it did, its permits come back. ---- */
@@ -272,6 +328,8 @@ static const struct victim {
 	{"unlink", 1, old_is_there, nothing_before, take_name, gone_or_there},
 	{"post", 1, nothing_before, open_own, post, one_more_or_not},
 	{"post: one sleeps", 3, somebody_sleeps, open_own, post, the_sleeper_goes},
+	{"post: one sleeps who wants two", 3, somebody_sleeps_who_wants_two, open_own, post, the_sleeper_goes},
+	{"shutdown: one sleeps", 1, somebody_sleeps_on_another, open_shut, shut_down, the_sleeper_ends},
 	{"wait", 1, nothing_before, open_own, take, one_less_or_not},
 	{"clockwait, in vain", 1, no_permits, open_own, try_in_vain, none},
 	{"exit", 1, nothing_before, open_own, leave, unchanged},

@@ -89,9 +89,9 @@ static void a_waiter_has_left_before_the_end(void **state)
 
 static void plain_leave_it(void)
 {
-	assert_int_equal(plain_take_or_register(&plain), EAGAIN);
+	assert_int_equal(plain_take_or_register(&plain, 1), EAGAIN);
 	data = 1;
-	assert_int_equal(plain_leave(&plain, true), ECANCELED);
+	assert_int_equal(plain_leave(&plain, 1, true), ECANCELED);
 }
 
 static void plain_kill_it(void)
@@ -309,7 +309,7 @@ static void a_wait_that_began_is_seen_by_a_sum(void **state)
 {
 	(void)state;
 	map_a_file();
-	plain_add_waiter(&file->sem);
+	plain_add_waiter(&file->sem, 1);
 	pass(begin_a_wait, count_off_dead);
 	unmap_the_file();
 }

@@ -167,8 +167,12 @@ def counts():
         does('unlink', '/count')
     does('create', '--value', '5', '/default')
     does('wait', '--count', '5', '/default')
-    says('/default: only a semaphore that was made with --limit, --order or --metrics has waits for several permits', 'wait', '--count', '2',
-         '/default')
+    if run('wait', '--count', '2', '--timeout', '0.01', '/default').returncode != 3:
+        fail('no permits came to one with default attributes, and the status is not 3')
+    two = start('wait', '--count', '2', '/default')
+    until('/default', 'waiters', 1)
+    does('post', '--count', '2', '/default')
+    ended(two, 0)
     does('unlink', '/default')
 
 
@@ -186,7 +190,10 @@ def shutdown():
     does('wait', '/shut')
     says('/shut: it is shut down', 'run', '--name', '/shut', '--timeout', '1', 'true')
     does('create', '/default')
-    says('/default: only a semaphore that was made with --limit, --order or --metrics can be shut down', 'shutdown', '/default')
+    wait = start('wait', '/default')
+    until('/default', 'waiters', 1)
+    does('shutdown', '/default')
+    ended(wait, 1, '/default: it is shut down')
     does('unlink', '/shut', '/default')
 
 

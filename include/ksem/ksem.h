@@ -269,9 +269,8 @@ int ksem_wait_any(struct ksem_proc *proc, const ksem_id_t *ids, unsigned int n, 
  * NULL deadline: waits as long as it takes, and ignores the clock. Takes available permits even after the deadline.
  * Count 0 takes nothing and succeeds. With KSEM_FIFO permits are available to a call only if nobody waits before it. A
  * thread that gives up leaves what it couldn't use to those behind it. EINVAL also: another clock, or tv_nsec not from
- * 0 to 999999999; count is over both the limit now and the limit that the semaphore was made with. ENOTSUP: it would
- * wait for more than one permit of a shared semaphore with default attributes. ESHUTDOWN. ETIMEDOUT. EINTR: as
- * ksem_wait; a wait that goes on after a handler with SA_RESTART keeps its place.
+ * 0 to 999999999; count is over both the limit now and the limit that the semaphore was made with. ESHUTDOWN.
+ * ETIMEDOUT. EINTR: as ksem_wait; a wait that goes on after a handler with SA_RESTART keeps its place.
  */
 int ksem_wait_many(struct ksem_proc *proc, ksem_id_t id, unsigned int count, clockid_t clock,
 		   const struct timespec *deadline) KSEM_NOTHROW KSEM_RESULT;
@@ -279,8 +278,7 @@ int ksem_wait_many(struct ksem_proc *proc, ksem_id_t id, unsigned int count, clo
 /*
  * Shuts the semaphore down, for ever: threads that wait end with the error of that name, and so do later waits that
  * find too few permits. Permits that are there can still be taken, posts work, and trywait answers as ever. Again: 0.
- * Never blocks. May be called from a signal handler. What was done before it, the waits that it ends see. ENOTSUP: the
- * semaphore is in a shared namespace, and has default attributes.
+ * Never blocks. May be called from a signal handler. What was done before it, the waits that it ends see.
  */
 int ksem_shutdown(struct ksem_proc *proc, ksem_id_t id) KSEM_NOTHROW;
 

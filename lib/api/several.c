@@ -63,12 +63,6 @@ PLAIN int ksem_pinned_trywait_upto(struct ksem *sem, unsigned int count, unsigne
 
 /* ---- Waits for several permits. ---- */
 
-/* Shared semaphores with default attributes have no place for it: the call says so before it would have to sleep. */
-static bool can_wait_many(const struct ksem *ksem)
-{
-	return semaphore_ops(ksem)->waits_for_many;
-}
-
 PLAIN int ksem_wait_many(struct ksem_proc *proc, ksem_id_t id, unsigned int count, clockid_t clock,
 			 const struct timespec *deadline)
 {
@@ -87,12 +81,7 @@ PLAIN int ksem_wait_many(struct ksem_proc *proc, ksem_id_t id, unsigned int coun
 		rcu_leave();
 		return error;
 	}
-	if (count == 1)
-		return waiting_found(proc, id, ksem, until);
-	if (can_wait_many(ksem))
-		return waiting_many_found(proc, id, ksem, count, until);
-	rcu_leave();
-	return ENOTSUP;
+	return count == 1 ? waiting_found(proc, id, ksem, until) : waiting_many_found(proc, id, ksem, count, until);
 }
 
 PLAIN int ksem_pinned_wait_many(struct ksem *sem, unsigned int count, clockid_t clock, const struct timespec *deadline)
@@ -107,16 +96,14 @@ PLAIN int ksem_pinned_wait_many(struct ksem *sem, unsigned int count, clockid_t 
 	error = take_some(sem, count, count, &took, NULL);
 	if (likely(error != EAGAIN))
 		return error;
-	if (count == 1)
-		return waiting_pinned(sem, until);
-	return can_wait_many(sem) ? waiting_many_pinned(sem, count, until) : ENOTSUP;
+	return count == 1 ? waiting_pinned(sem, until) : waiting_many_pinned(sem, count, until);
 }
 
 /* ---- Shutdown, limit, metrics. ---- */
 
 static int shut_down(struct ksem *ksem)
 {
-	int error = semaphore_ops(ksem)->shut_down ? semaphore_ops(ksem)->shut_down(ksem) : ENOTSUP;
+	int error = semaphore_ops(ksem)->shut_down(ksem);
 
 	if (!error)
 		PROBE(shutdown, object_id(ksem), ksem);

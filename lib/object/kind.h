@@ -49,10 +49,7 @@ struct semaphore_ops {
 	 */
 	const struct wait_policy *policy;
 
-	/* Can a waiter want more than one permit? */
-	bool waits_for_many;
-
-	/* As the calls of the contract. NULL: this kind can't. */
+	/* As the calls of the contract. NULL, but for shut_down: this kind can't. */
 	int (*shut_down)(struct ksem *ksem);
 	int (*set_limit)(struct ksem *ksem, uint32_t limit);
 	int (*metrics)(struct ksem *ksem, struct ksem_metrics *metrics);

@@ -13,7 +13,7 @@
  *
  * ThreadSanitizer delays a signal handler until the thread next calls a function that it intercepts; a sleeper calls
  * none. So where it watches (base/watch.h), a sleep is cut into slices, with an intercepted call after each. A library
- * that is built with ThreadSanitizer adds the permit itself before the wake call, since the tool doesn't see what the
+ * that is built with ThreadSanitizer changes the word itself before the wake call, since the tool doesn't see what the
  * kernel changes.
  */
 #include "os/futex.h"
@@ -143,15 +143,18 @@ static int add_shared(atomic(uint32_t) *word, uint32_t n, uint32_t wake)
 	return wake_by_kernel(word, wake, 0);
 }
 
+static int mark_shared(atomic(uint32_t) *word, unsigned bit)
+{
+	/* instead of the kernel */
+	fetch_or_seq(word, UINT32_C(1) << bit); /* KSEM_ORD_1 release, KSEM_ORD_1 acquire */
+	return wake_by_kernel(word, INT_MAX, 0);
+}
+
 #else
 
-/* The kernel's addition is a full barrier, as its wake call is: KSEM_ORD_1 release. */
-static int add_shared(atomic(uint32_t) *word, uint32_t n, uint32_t wake)
+/* The kernel's change of the word is a full barrier, as its wake call is: KSEM_ORD_1 release. */
+static int change_shared(atomic(uint32_t) *word, uint32_t op, uint32_t wake)
 {
-	/*
-	 * The second wake is unwanted: it wakes nobody, and only if the word was less than the lowest number that fits
-	 */
-	uint32_t op = FUTEX_OP(FUTEX_OP_ADD, n, FUTEX_OP_CMP_LT, -2048);
 	int saved = errno;
 	long woken;
 
@@ -162,6 +165,19 @@ static int add_shared(atomic(uint32_t) *word, uint32_t n, uint32_t wake)
 	return (int)woken;
 }
 
+/* The second wake is unwanted: it wakes nobody, and only if the word was less than the lowest number that fits. */
+static int add_shared(atomic(uint32_t) *word, uint32_t n, uint32_t wake)
+{
+	return change_shared(word, FUTEX_OP(FUTEX_OP_ADD, n, FUTEX_OP_CMP_LT, -2048), wake);
+}
+
+static int mark_shared(atomic(uint32_t) *word, unsigned bit)
+{
+	uint32_t op = FUTEX_OP((FUTEX_OP_OR | FUTEX_OP_OPARG_SHIFT), bit, FUTEX_OP_CMP_LT, -2048);
+
+	return change_shared(word, op, INT_MAX);
+}
+
 #endif
 
-struct futex_ops futex_ops = {wait_private, wake_private, wait_shared, wake_shared, add_shared};
+struct futex_ops futex_ops = {wait_private, wake_private, wait_shared, wake_shared, add_shared, mark_shared};

@@ -44,6 +44,9 @@ struct futex_ops {
 	 * process can be killed in between. Returns how many it woke; less than 0: the kernel refused, and did nothing.
 	 */
 	int (*add_shared)(atomic(uint32_t) *word, uint32_t n, uint32_t wake);
+
+	/* The same, but sets one bit of the word, by its number, and wakes all sleepers. */
+	int (*mark_shared)(atomic(uint32_t) *word, unsigned bit);
 };
 
 #define FUTEX_ADD_MAX 1023
@@ -80,6 +83,11 @@ static inline atomic(uint32_t) *futex_half(atomic(uint64_t) *word)
 static inline int futex_add_shared(atomic(uint32_t) *word, uint32_t n, uint32_t wake)
 {
 	return futex_ops.add_shared(word, n, wake);
+}
+
+static inline int futex_mark_shared(atomic(uint32_t) *word, unsigned bit)
+{
+	return futex_ops.mark_shared(word, bit);
 }
 
 #endif

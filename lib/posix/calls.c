@@ -61,11 +61,11 @@ _Static_assert(WORD_USUAL <= SEM_VALUE_MAX, "plain_post_one goes no further");
 PUBLIC int sem_post(sem_t *sem)
 {
 	struct plain *own = standard_of(sem);
-	bool nobody;
+	struct plain_after after;
 
 	if (likely(plain_post_one(own)))
 		return 0;
-	return answer(plain_post(own, 1, SEM_VALUE_MAX, scope_of(own), &nobody));
+	return answer(plain_post(own, 1, SEM_VALUE_MAX, scope_of(own), &after));
 }
 
 PUBLIC int sem_trywait(sem_t *sem)
@@ -79,10 +79,10 @@ PUBLIC int sem_trywait(sem_t *sem)
 static void leave_cancelled(void *arg)
 {
 	struct plain *sem = arg;
-	bool nobody;
+	struct plain_after after;
 
-	if (plain_leave(sem, true) == 0)
-		plain_post(sem, 1, WORD_VALUE_MAX, scope_of(sem), &nobody); /* it was there before, so it fits */
+	if (plain_leave(sem, 1, true) == 0)
+		plain_post(sem, 1, WORD_VALUE_MAX, scope_of(sem), &after); /* it was there before, so it fits */
 }
 
 static int set_cancel_type(int type)
@@ -100,7 +100,7 @@ static int set_cancel_type(int type)
 
 static int enter(struct waiter *waiter)
 {
-	return plain_take_or_register(waiter->sem);
+	return plain_take_or_register(waiter->sem, 1);
 }
 
 static int arm(struct waiter *waiter)
@@ -136,7 +136,7 @@ static int sleep_cancellably(struct waiter *waiter)
 
 static int leave(struct waiter *waiter, bool give_up)
 {
-	return plain_leave(waiter->sem, give_up);
+	return plain_leave(waiter->sem, 1, give_up);
 }
 
 static const struct wait_policy policy = {enter, arm, sleep_cancellably, leave};

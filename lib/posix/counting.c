@@ -62,6 +62,15 @@ static int add_shared(atomic(uint32_t) *word, uint32_t n, uint32_t wake)
 	return woken;
 }
 
+static int mark_shared(atomic(uint32_t) *word, unsigned bit)
+{
+	int woken = uncounted.mark_shared(word, bit);
+
+	if (woken >= 0)                           /* as above */
+		fetch_add_rlx(&counts->wakes, 1); /* relaxed: a number */
+	return woken;
+}
+
 /*
  * Reserves memory for the counts; those that the file has already stay. Any other file is left alone. Beyond
  * RLIMIT_FSIZE this would be SIGXFSZ.
@@ -101,5 +110,5 @@ __attribute__((constructor)) static void begin(void)
 	if (!counts)
 		return;
 	uncounted = futex_ops;
-	futex_ops = (struct futex_ops){wait_private, wake_private, wait_shared, wake_shared, add_shared};
+	futex_ops = (struct futex_ops){wait_private, wake_private, wait_shared, wake_shared, add_shared, mark_shared};
 }

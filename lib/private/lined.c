@@ -57,7 +57,6 @@ const struct semaphore_ops private_lined_ops = {
 	.value = lined_value,
 	.take_soon = lined_take,
 	.policy = &policy,
-	.waits_for_many = true,
 	.waiters = lined_waiters,
 	.kill = lined_kill,
 	.shut_down = lined_shut_down,

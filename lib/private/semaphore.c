@@ -115,7 +115,6 @@ const struct semaphore_ops private_semaphore_ops = {
 	.value = value,
 	.take_soon = take_soon,
 	.policy = &policy,
-	.waits_for_many = true,
 	.shut_down = shut_down,
 	.waiters = waiters,
 	.kill = kill_unless_waiting,

@@ -15,10 +15,7 @@
 int waiting_found(struct ksem_proc *proc, ksem_id_t id, struct ksem *ksem, const struct deadline *deadline);
 int waiting_pinned(struct ksem *ksem, const struct deadline *deadline);
 
-/*
- * The same of count permits, by a thread that found too few, without spinning; of several only where the kind's
- * waits_for_many says so. ESHUTDOWN.
- */
+/* The same of count permits, by a thread that found too few, without spinning. ESHUTDOWN. */
 int waiting_many_found(struct ksem_proc *proc, ksem_id_t id, struct ksem *ksem, uint32_t count,
 		       const struct deadline *deadline);
 int waiting_many_pinned(struct ksem *ksem, uint32_t count, const struct deadline *deadline);

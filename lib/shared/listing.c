@@ -180,6 +180,7 @@ static void describe_plain_copy(struct records *records, const struct directory 
 	info->waiters = word_waiters(word);
 	info->limit = KSEM_VALUE_MAX;
 	info->order = KSEM_BARGING;
+	info->flags = word_is_shut(word) ? KSEM_SHUTDOWN : 0;
 }
 
 /* Describes a semaphore by a copy of its file. */

@@ -151,15 +151,17 @@ static void tidy(struct shared *shared)
 int shared_post(struct ksem *ksem, uint32_t n, const struct ksem_proc *by)
 {
 	struct shared *shared = shared_of(ksem);
-	bool nobody = false;
-	int error = plain_post(shared->object.sem, n, WORD_VALUE_MAX, FUTEX_SHARED, &nobody);
+	struct plain_after after = {.nobody = false};
+	int error = plain_post(shared->object.sem, n, WORD_VALUE_MAX, FUTEX_SHARED, &after);
 
 	(void)by;
 	if (unlikely(error == EOVERFLOW)) {
 		fence_seq(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
-		error = plain_post(shared->object.sem, n, WORD_VALUE_MAX, FUTEX_SHARED, &nobody);
+		error = plain_post(shared->object.sem, n, WORD_VALUE_MAX, FUTEX_SHARED, &after);
 	}
-	if (unlikely(nobody))
+	if (unlikely(after.blind))
+		plain_wake_wide(shared->object.sem);
+	if (unlikely(after.nobody))
 		tidy(shared);
 	return error;
 }
@@ -190,6 +192,11 @@ int shared_take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t 
 	}
 	fence_seq(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
 	return plain_take_some(shared_of(ksem)->object.sem, least, most, took);
+}
+
+int shared_shut_down(struct ksem *ksem)
+{
+	return plain_shut_down(shared_of(ksem)->object.sem);
 }
 
 static int look(struct ksem *ksem, word_t *word)
@@ -224,6 +231,8 @@ int shared_describe(struct ksem *ksem, struct ksem_info *info)
 		info->waiters = word_waiters(word);
 		info->limit = KSEM_VALUE_MAX;
 		info->order = KSEM_BARGING;
+		info->flags = word_is_shut(word) ? KSEM_SHUTDOWN : 0;
+		plain_end_waits(shared->object.sem);
 	}
 	return error;
 }
@@ -242,13 +251,15 @@ uint32_t shared_waiters(struct ksem *ksem)
 	return word_waiters(plain_word(shared->object.sem));
 }
 
-int shared_take_or_register(struct ksem *ksem)
+int shared_take_or_register(struct ksem *ksem, uint32_t n)
 {
 	struct shared *shared = shared_of(ksem);
 	int error;
 
 	own_wait.counted = own_record_begin_wait(&shared->record);
-	error = plain_take_or_register(shared->object.sem);
+	error = plain_take_or_register(shared->object.sem, n);
+	if (error == ESHUTDOWN)
+		plain_end_waits(shared->object.sem);
 	if (error != EAGAIN)
 		own_record_end_wait(&shared->record, own_wait.counted);
 	return error;
@@ -256,29 +267,29 @@ int shared_take_or_register(struct ksem *ksem)
 
 int shared_arm(struct ksem *ksem, struct waiter *waiter, bool seen)
 {
-	struct plain *sem = shared_of(ksem)->object.sem;
-
-	if (unlikely(word_is_dead(plain_word(sem))))
-		return EAGAIN;
-	plain_arm_shared(sem, waiter, !seen);
-	return 0;
+	return plain_arm_shared(shared_of(ksem)->object.sem, waiter, !seen);
 }
 
 /* Ends a wait of a process that others have taken for dead. They count its waiters off in the word, so it doesn't. */
-static int leave_unseen(struct plain *sem, bool give_up)
+static int leave_unseen(struct plain *sem, uint32_t n, bool give_up)
 {
-	int error = plain_take(sem);
+	uint32_t took;
+	int error = plain_take_some(sem, n, n, &took);
 
+	if (error == EAGAIN && word_is_shut(plain_word(sem)))
+		return ESHUTDOWN;
 	return error == EAGAIN && give_up ? ECANCELED : error;
 }
 
-int shared_deregister(struct ksem *ksem, bool give_up, bool seen)
+int shared_deregister(struct ksem *ksem, uint32_t n, bool give_up, bool seen)
 {
 	struct shared *shared = shared_of(ksem);
 	struct plain *sem = shared->object.sem;
-	int error = likely(seen) ? plain_leave(sem, give_up) : leave_unseen(sem, give_up);
+	int error = likely(seen) ? plain_leave(sem, n, give_up) : leave_unseen(sem, n, give_up);
 
 	/* EINVAL: lost; or taken for dead; or overwritten */
+	if (error == ESHUTDOWN)
+		plain_end_waits(sem);
 	if (error != EAGAIN)
 		own_record_end_wait(&shared->record, own_wait.counted);
 	return error;
@@ -359,7 +370,7 @@ void shared_count_again(struct ksem *ksem)
 		return;
 	rcu_enter(); /* a handler that forks finds it counted, or not (own_wait.h) */
 	own_wait.counted = own_record_begin_wait(&shared->record);
-	plain_add_waiter(shared->object.sem);
+	plain_add_waiter(shared->object.sem, own_wait.want);
 	rcu_leave();
 	records_count_off_dead(&shared->records, shared->directory);
 }
@@ -435,8 +446,10 @@ bool shared_in_child(struct ksem *ksem, bool prepared, bool waiting, bool regist
 	if (word_is_orphan(word) && !waiting)
 		return true;
 	if (waiting && registered && !shared_is_lost(ksem)) {
-		own_wait_of(ksem)->counted = own_record_begin_wait(&shared->record);
-		plain_add_waiter(shared->object.sem);
+		struct own_wait *own = own_wait_of(ksem);
+
+		own->counted = own_record_begin_wait(&shared->record);
+		plain_add_waiter(shared->object.sem, own->want);
 	}
 	return false;
 }

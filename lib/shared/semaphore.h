@@ -90,6 +90,8 @@ int shared_take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t 
 
 int shared_take_soon(struct ksem *ksem); /* as the operation */
 
+int shared_shut_down(struct ksem *ksem); /* as the operation */
+
 int shared_value(struct ksem *ksem, uint32_t *value);
 
 /* Value, waiters that live, limit, order and flags, at one instant of the call. EINVAL: it is dead. */
@@ -103,15 +105,15 @@ uint32_t shared_waiters(struct ksem *ksem);
 
 /*
  * The wait itself, as plain_take_or_register, plain_arm_shared and plain_leave. This process's record counts the
- * thread while it is registered. shared_deregister is EINVAL if the semaphore is dead nevertheless.
+ * thread while it is registered. It wants n permits. shared_deregister is EINVAL if the semaphore is dead nevertheless.
  *
  * `seen`: shared_is_present, and shared_count_again was called since. If not, other processes may count the thread off
  * at any time. Then the thread looks for permits by itself, and doesn't count itself off, since that could count off
  * another waiter.
  */
-int shared_take_or_register(struct ksem *ksem);
+int shared_take_or_register(struct ksem *ksem, uint32_t n);
 int shared_arm(struct ksem *ksem, struct waiter *waiter, bool seen);
-int shared_deregister(struct ksem *ksem, bool give_up, bool seen);
+int shared_deregister(struct ksem *ksem, uint32_t n, bool give_up, bool seen);
 
 /* As plain_renounce. */
 void shared_renounce(struct ksem *ksem, bool seen);

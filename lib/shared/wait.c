@@ -35,7 +35,8 @@ static int enter(struct waiter *waiter)
 	if (error)
 		return error;
 	own_wait.ksem = waiter->sem;
-	error = shared_take_or_register(waiter->sem);
+	own_wait.want = waiter->want;
+	error = shared_take_or_register(waiter->sem, waiter->want);
 	own_wait.registered = error == EAGAIN;
 	if (error != EAGAIN)
 		leave_object(waiter);
@@ -81,7 +82,7 @@ static int leave(struct waiter *waiter, bool give_up)
 	fork_settle(); /* a handler may have called _Fork() */
 	seen = be_counted(waiter->sem);
 	rcu_enter();
-	left = shared_deregister(waiter->sem, give_up, seen);
+	left = shared_deregister(waiter->sem, waiter->want, give_up, seen);
 	own_wait.registered = left == EAGAIN;
 	if (left != EAGAIN)
 		leave_object(waiter);
@@ -172,7 +173,6 @@ const struct semaphore_ops shared_lined_ops = {
 	.value = shared_lined_value,
 	.take_soon = shared_lined_take,
 	.policy = &policy_in_line,
-	.waits_for_many = true,
 	.waiters = shared_lined_waiters,
 	.kill = kill_if_last,
 	.shut_down = lined_shut_down,
@@ -192,4 +192,5 @@ const struct semaphore_ops shared_semaphore_ops = {
 	.policy = &policy,
 	.waiters = shared_waiters,
 	.kill = kill_if_last,
+	.shut_down = shared_shut_down,
 };

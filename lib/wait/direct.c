@@ -32,16 +32,19 @@ void plain_init(struct plain *sem, uint32_t value, enum futex_scope scope)
  * that Linux can have may do it at the same time. It wakes for all permits that it saw, as every post does; the number
  * of waiters may have changed.
  */
-static bool post_by_kernel(struct plain *sem, word_t c, uint32_t n, uint32_t most, bool *nobody)
+static bool post_by_kernel(struct plain *sem, word_t c, uint32_t n, uint32_t most, struct plain_after *after)
 {
 	uint32_t value = word_value(c);
 	int woken;
 
 	if (n > FUTEX_ADD_MAX || value > most / 2 || n > most / 2 / WORD_WAITERS_MAX)
 		return false;
-	woken = futex_add_shared(value_half(sem), n, value + n); /* a release too, and more */
-	*nobody = woken == 0;
-	return woken >= 0;
+	woken = futex_add_shared(value_half(sem), n, c & WORD_WIDE ? WORD_WAKE_ALL : value + n); /* a release too */
+	if (woken < 0)
+		return false;
+	after->nobody = woken == 0;
+	after->blind = !(c & WORD_WIDE);
+	return true;
 }
 
 /*
@@ -60,13 +63,18 @@ static bool warn_sleepers(struct plain *sem, word_t c)
 
 /*
  * Posts to a shared semaphore with waiters, whose word is c. 0, EINVAL, EOVERFLOW; EAGAIN: the word may have changed.
+ * Once it is shut, and all are woken, nobody sleeps that a post would have to wake.
  */
-static int post_to_shared(struct plain *sem, word_t c, uint32_t n, uint32_t most, bool *nobody)
+static int post_to_shared(struct plain *sem, word_t c, uint32_t n, uint32_t most, struct plain_after *after)
 {
 	word_t made;
 	int error;
 
-	if (post_by_kernel(sem, c, n, most, nobody))
+	if (unlikely(word_is_shut(c))) {
+		plain_end_waits(sem);
+		return word_post_loop(&sem->word, WORD_OPEN, n, most, WORD_BESIDE_ANY, &made);
+	}
+	if (post_by_kernel(sem, c, n, most, after))
 		return 0;
 	if (warn_sleepers(sem, c))
 		return EAGAIN;
@@ -74,11 +82,11 @@ static int post_to_shared(struct plain *sem, word_t c, uint32_t n, uint32_t most
 	if (error == WORD_BESIDE)
 		return EAGAIN;
 	if (!error && word_waiters(made) > 0)
-		*nobody = futex_wake_in(FUTEX_SHARED, value_half(sem), word_to_wake(made, 0)) <= 0;
+		after->nobody = futex_wake_in(FUTEX_SHARED, value_half(sem), word_to_wake(made, 0)) <= 0;
 	return error;
 }
 
-int plain_post(struct plain *sem, uint32_t n, uint32_t most, enum futex_scope scope, bool *nobody)
+int plain_post(struct plain *sem, uint32_t n, uint32_t most, enum futex_scope scope, struct plain_after *after)
 {
 	enum word_beside beside = scope == FUTEX_SHARED ? WORD_BESIDE_NONE : WORD_BESIDE_ANY;
 	word_t made;
@@ -87,11 +95,45 @@ int plain_post(struct plain *sem, uint32_t n, uint32_t most, enum futex_scope sc
 	do {
 		error = word_post_loop(&sem->word, WORD_OPEN, n, most, beside, &made);
 		if (unlikely(error == WORD_BESIDE))
-			error = post_to_shared(sem, made, n, most, nobody);
+			error = post_to_shared(sem, made, n, most, after);
 		else if (likely(!error) && n > 0 && unlikely(word_waiters(made) > 0))
-			*nobody = futex_wake_in(scope, value_half(sem), word_to_wake(made, 0)) <= 0;
+			after->nobody = futex_wake_in(scope, value_half(sem), word_to_wake(made, 0)) <= 0;
 	} while (unlikely(error == EAGAIN));
 	return error;
+}
+
+void plain_wake_wide(struct plain *sem)
+{
+	if (load_rlx(&sem->word) & WORD_WIDE) /* relaxed: a waiter that isn't seen comes later, and sees the post */
+		futex_wake_in(FUTEX_SHARED, value_half(sem), INT_MAX);
+}
+
+/* Where the kernel refuses, a thread that is killed between the two leaves sleepers to the next post. */
+void plain_end_waits(struct plain *sem)
+{
+	word_t c = load_rlx(&sem->word); /* relaxed: once set, both stay */
+
+	if (!word_is_shut(c) || c & WORD_CALLED)
+		return;
+	if (futex_mark_shared(value_half(sem), WORD_CALLED_BIT) >= 0)
+		return;
+	fetch_or_seq(&sem->word, WORD_CALLED); /* KSEM_ORD_1 release, KSEM_ORD_1 acquire */
+	futex_wake_in(FUTEX_SHARED, value_half(sem), INT_MAX);
+}
+
+int plain_shut_down(struct plain *sem)
+{
+	word_t was = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
+	word_t c;
+
+	do {
+		c = word_from_memory(was, WORD_OPEN);
+		if (word_is_dead(c))
+			return EINVAL;
+		/* KSEM_ORD_1 release: to the waits that it ends */
+	} while (!cas_rel(&sem->word, &was, word_to_memory(c | WORD_SHUT, was, WORD_OPEN)));
+	plain_end_waits(sem);
+	return 0;
 }
 
 int plain_take_spinning(struct plain *sem)
@@ -112,20 +154,13 @@ struct signal plain_signal(struct plain *sem, enum futex_scope scope)
 	return (struct signal){.word = value_half(sem), .expected = 0, .scope = scope};
 }
 
-/*
- * The sleeps are of random length: a signal that comes at the very end of one doesn't end the wait, and programs'
- * timers often fire at whole seconds.
- */
-void plain_arm_shared(struct plain *sem, struct waiter *waiter, bool alone)
+/* The time of the next look, unless the deadline comes first: the kernel ends the sleep then. */
+static void arm_look(struct waiter *waiter)
 {
 	const struct deadline *deadline = waiter->deadline;
-	word_t c = plain_word(sem);
 	struct timespec now;
 	int64_t length;
 
-	waiter->signal = plain_signal(sem, FUTEX_SHARED);
-	if (!alone && word_waiters(c) <= 1 && !(c & WORD_WARNED))
-		return;
 	now = clock_now(CLOCK_MONOTONIC);
 	length = clock_about(PLAIN_LOOK, (uint64_t)now.tv_nsec);
 	if (deadline) {
@@ -133,10 +168,28 @@ void plain_arm_shared(struct plain *sem, struct waiter *waiter, bool alone)
 
 		length = clock_between(&by_its_clock, &deadline->time, length);
 		if (length == 0)
-			return; /* the kernel ends the sleep at the deadline */
+			return;
 	}
 	waiter->signal.looks = true;
 	waiter->signal.look = (struct deadline){CLOCK_MONOTONIC, clock_after(&now, length)};
+}
+
+/*
+ * The sleeps are of random length: a signal that comes at the very end of one doesn't end the wait, and programs'
+ * timers often fire at whole seconds. A waiter that finds bit 31 of the value set, and wants still more, looks: if the
+ * semaphore is shut before it sleeps, that half of the word may become the same again.
+ */
+int plain_arm_shared(struct plain *sem, struct waiter *waiter, bool alone)
+{
+	word_t c = plain_word(sem);
+
+	if (unlikely(word_is_dead(c)) || word_ends_wait(c, waiter->want))
+		return EAGAIN;
+	waiter->signal = plain_signal(sem, FUTEX_SHARED);
+	waiter->signal.expected = word_value(c);
+	if (alone || word_waiters(c) > 1 || c & (WORD_WARNED | WORD_CALLED))
+		arm_look(waiter);
+	return 0;
 }
 
 void plain_renounce(struct plain *sem, enum futex_scope scope)
@@ -147,8 +200,9 @@ void plain_renounce(struct plain *sem, enum futex_scope scope)
 	do {
 		if (word_is_dead(was))
 			return;
-		next = word_deregister(was & WORD_OPEN);
-	} while (!cas_acq_rel(&sem->word, &was, next)); /* KSEM_ORD_3 release, KSEM_ORD_3 acquire */
+		next = word_deregister(word_from_memory(was, WORD_OPEN));
+		/* KSEM_ORD_3 release, KSEM_ORD_3 acquire */
+	} while (!cas_acq_rel(&sem->word, &was, word_to_memory(next, was, WORD_OPEN)));
 	if (word_value(next) > 0 && word_waiters(next) > 0)
 		futex_wake_in(scope, value_half(sem), word_to_wake(next, 0));
 }
@@ -194,23 +248,24 @@ bool plain_trim_waiters(struct plain *sem, const struct plain_seen *seen, uint32
 	}
 	if (waiters <= most)
 		return true;
-	if (!trim(sem, seen, most > 0 ? next : next & ~WORD_WARNED))
+	if (!trim(sem, seen, most > 0 ? next : next & ~(WORD_WARNED | WORD_WIDE)))
 		return false;
 	futex_wake_in(FUTEX_SHARED, value_half(sem), INT_MAX);
 	return true;
 }
 
-void plain_add_waiter(struct plain *sem)
+void plain_add_waiter(struct plain *sem, uint32_t n)
 {
 	word_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
+	word_t wide = n > 1 ? WORD_WIDE : 0;
 
-	while (!cas_rlx(&sem->word, &c, word_waiter_more(c))) /* relaxed: a number; the thread looks before it sleeps */
+	while (!cas_rlx(&sem->word, &c, word_waiter_more(c) | wide)) /* relaxed: the thread looks before it sleeps */
 		;
 }
 
 void plain_count_again(struct plain *sem, uint32_t n)
 {
 	for (; n > 0; n--)
-		plain_add_waiter(sem);
+		plain_add_waiter(sem, 2);
 	futex_wake_in(FUTEX_SHARED, value_half(sem), INT_MAX);
 }

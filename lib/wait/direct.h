@@ -12,6 +12,12 @@
  * refuses the call. Such a poster first warns the sleepers: it sets WORD_WARNED and wakes all of them. Those that sleep
  * again look by themselves, as below. The last waiter that deregisters removes the warning.
  *
+ * Where a waiter wants several permits (wide), a post wakes all sleepers: it doesn't know which of them can go on. The
+ * kernel adds without looking for that. So a poster that saw no such waiter before it looks again afterwards, and then
+ * wakes the rest (plain_wake_wide). A poster that is killed in between leaves that to the looks.
+ *
+ * Shutdown wakes all sleepers by the system call that changes the value's half: see plain.h.
+ *
  * A sleeper may be killed, or stopped, after a post woke it. Then others would stay asleep while a permit is available.
  * plain_arm_shared prevents that: if there are other waiters, or a warning, a thread sleeps for about PLAIN_LOOK, looks
  * at the word, and so on. A thread that is the only waiter when it goes to sleep sleeps until it is woken, however many
@@ -32,11 +38,23 @@
 
 void plain_init(struct plain *sem, uint32_t value, enum futex_scope scope);
 
-/*
- * Posts n permits; the value may become at most `most`. 0; EINVAL: dead; EOVERFLOW. *nobody: it made a wake call that
- * found no sleeper, so waiters are about to sleep, or have died.
- */
-int plain_post(struct plain *sem, uint32_t n, uint32_t most, enum futex_scope scope, bool *nobody);
+/* What a post leaves to its caller, if the memory is still there. */
+struct plain_after {
+	bool nobody; /* it made a wake call that found no sleeper, so waiters are about to sleep, or have died */
+	bool blind;  /* it didn't look for waiters that want several permits: call plain_wake_wide */
+};
+
+/* Posts n permits; the value may become at most `most`. 0; EINVAL: dead; EOVERFLOW. */
+int plain_post(struct plain *sem, uint32_t n, uint32_t most, enum futex_scope scope, struct plain_after *after);
+
+/* Wakes all sleepers of a shared semaphore, if one of them wants several permits. */
+void plain_wake_wide(struct plain *sem);
+
+/* Shuts a shared semaphore down, and wakes all that wait. 0; EINVAL: dead. */
+int plain_shut_down(struct plain *sem);
+
+/* Wakes all that wait, if the semaphore is shut, and nobody has done so: the thread that shut it may have stopped. */
+void plain_end_waits(struct plain *sem);
 
 /* As plain_take, after spinning for a permit if that pays. */
 int plain_take_spinning(struct plain *sem);
@@ -46,9 +64,10 @@ struct signal plain_signal(struct plain *sem, enum futex_scope scope);
 
 /*
  * Sets the signal of a waiter of a shared semaphore, before each sleep. If there are other waiters, it looks by itself,
- * at its deadline at the latest. `alone`: it always does, since posts may not wake it.
+ * at its deadline at the latest. `alone`: it always does, since posts may not wake it. 0; EAGAIN: don't sleep, since it
+ * can leave, or the semaphore is dead.
  */
-void plain_arm_shared(struct plain *sem, struct waiter *waiter, bool alone);
+int plain_arm_shared(struct plain *sem, struct waiter *waiter, bool alone);
 
 /* Deregisters without a permit, and wakes those that can go on. For a thread that has a permit of another semaphore. */
 void plain_renounce(struct plain *sem, enum futex_scope scope);
@@ -78,11 +97,11 @@ bool plain_trim_waiters(struct plain *sem, const struct plain_seen *seen, uint32
 
 /*
  * Counts n waiters again that had been taken for dead, and wakes all sleepers to look: these waiters may have missed a
- * wake.
+ * wake. They count as if one of them wanted several permits.
  */
 void plain_count_again(struct plain *sem, uint32_t n);
 
-/* One waiter more: in a fork's child, whose one thread is registered, as the parent's thread was. */
-void plain_add_waiter(struct plain *sem);
+/* One waiter more, which wants n permits: in a fork's child, whose one thread is registered, as the parent's was. */
+void plain_add_waiter(struct plain *sem, uint32_t n);
 
 #endif

@@ -22,8 +22,29 @@
 #include "word/word.h"
 
 /* Which bits of the word are trusted; the others count as 0. */
-#define WORD_OURS (~UINT64_C(0)) /* only the library writes there */
-#define WORD_OPEN (~WORD_MODES)  /* others can write there; a mode would lead to slots, and is ignored */
+#define WORD_OURS (~UINT64_C(0))             /* only the library writes there */
+#define WORD_OPEN (~(WORD_MODES | WORD_TOP)) /* others can write there; a mode would lead to slots, and is ignored */
+
+/*
+ * A word as it is in memory, and what it means. They differ only where others can write, if it is shut: plain.h says
+ * how. word_to_memory is for a change of the word that was read as `memory`.
+ */
+static ALWAYS_INLINE word_t word_from_memory(word_t memory, word_t believed)
+{
+	word_t c = memory & believed;
+
+	if (believed == WORD_OURS || likely(!word_is_shut(c)))
+		return c;
+	return (c & ~WORD_CALLED) | (memory & WORD_TOP ? WORD_CALLED : 0);
+}
+
+static ALWAYS_INLINE word_t word_to_memory(word_t c, word_t memory, word_t believed)
+{
+	if (believed == WORD_OURS || likely(!word_is_shut(c)))
+		return c;
+	return (c & ~WORD_CALLED) | (c & WORD_CALLED ? WORD_TOP : 0) |
+	       (word_is_shut(memory) ? memory & WORD_CALLED : 0);
+}
 
 /* Results of the loops that are not error numbers. Nothing was done. */
 #define WORD_ELSEWHERE (-1) /* permits may be in slots (mode): the caller must look there, and call again */
@@ -74,12 +95,13 @@ static inline int word_post_loop(atomic(word_t) *word, word_t believed, uint32_t
 	unsigned pauses = 0;
 
 	for (;;) {
-		word_t c = load_rlx(word); /* relaxed: the compare-and-swap checks it */
-		int error = word_post(c & believed, n, most, made);
+		word_t was = load_rlx(word); /* relaxed: the compare-and-swap checks it */
+		word_t c = word_from_memory(was, believed);
+		int error = word_post(c, n, most, made);
 
 		if (unlikely(error) || n == 0)
 			return error;
-		if (unlikely(word_counts_slots(c & believed, *made)))
+		if (unlikely(word_counts_slots(c, *made)))
 			return WORD_ELSEWHERE;
 		if (unlikely(word_waiters(c) > 0) &&
 		    (beside == WORD_BESIDE_NONE || (beside == WORD_BESIDE_WARNED && !(c & WORD_WARNED)))) {
@@ -87,7 +109,7 @@ static inline int word_post_loop(atomic(word_t) *word, word_t believed, uint32_t
 			return WORD_BESIDE;
 		}
 		/* KSEM_ORD_14 release, KSEM_ORD_14 acquire, KSEM_ORD_15 release, KSEM_ORD_15 acquire */
-		if (likely(cas_seq(word, &c, *made))) /* KSEM_ORD_1 release */
+		if (likely(cas_seq(word, &was, word_to_memory(*made, was, believed)))) /* KSEM_ORD_1 release */
 			return 0;
 		backoff(&pauses);
 	}
@@ -105,7 +127,7 @@ static inline int word_take_loop(atomic(word_t) *word, word_t believed, uint32_t
 	for (;;) {
 		word_t was =
 			load_acq(word); /* KSEM_ORD_1 acquire: an EAGAIN comes after the posts and takes that it saw */
-		word_t c = was & believed;
+		word_t c = word_from_memory(was, believed);
 		int error = word_take_as(c, least, most, taker, &change->to);
 
 		change->from = c;
@@ -115,7 +137,7 @@ static inline int word_take_loop(atomic(word_t) *word, word_t believed, uint32_t
 		if (unlikely(change->to == c))
 			return error;
 		/* KSEM_ORD_1 acquire, KSEM_ORD_3 release, KSEM_ORD_3 acquire */
-		if (likely(cas_acq_rel(word, &was, change->to)))
+		if (likely(cas_acq_rel(word, &was, word_to_memory(change->to, was, believed))))
 			return error;
 		backoff(&pauses);
 	}
@@ -124,15 +146,15 @@ static inline int word_take_loop(atomic(word_t) *word, word_t believed, uint32_t
 /* Makes the word dead, if no thread waits. 0, or EBUSY. */
 static inline int word_kill_loop(atomic(word_t) *word, word_t believed)
 {
-	word_t c = load_rlx(word); /* relaxed: the compare-and-swap checks it */
+	word_t was = load_rlx(word); /* relaxed: the compare-and-swap checks it */
 	word_t next;
 
 	do {
-		int error = word_kill(c & believed, &next);
+		int error = word_kill(word_from_memory(was, believed), &next);
 
 		if (error)
 			return error;
-	} while (!cas_acq(word, &c, next)); /* KSEM_ORD_3 acquire */
+	} while (!cas_acq(word, &was, word_to_memory(next, was, believed))); /* KSEM_ORD_3 acquire */
 	return 0;
 }
 

@@ -7,6 +7,13 @@
  * Others may write anything to that memory. So the library ignores the mode bits, which would lead to slots, and never
  * lowers a count of waiters below 0.
  *
+ * Waiters sleep while the value is as they saw it: the kernel compares that half of the word. So shutdown must change
+ * it, and by the system call that wakes them: a process that is killed in between would leave them asleep. In a word
+ * that is shut, bit 31 (called) is no bit of the value. It says that all sleepers were woken, and once set it stays.
+ * Bit 31 of the value is in `top` then. The thread that sets shut clears `called`, and then has the kernel set it and
+ * wake. Whoever finds shut without called does that too, before it says that the semaphore is shut. A thread that was
+ * stopped may do it late; it is set then, and stays. word_from_memory (loop.h) reads such a word as any other.
+ *
  * On 64-bit little-endian processors, value, waiters and `shared` have the same place and meaning as in glibc's sem_t.
  * So if some code of a program calls libc's functions on the same sem_t, posts of either wake waiters of the other.
  */
@@ -34,7 +41,7 @@ _Static_assert(sizeof(struct plain) == 16, "a pair (base/pair.h), if it is align
 
 static inline word_t plain_word(const struct plain *sem)
 {
-	return load_acq(&sem->word) & WORD_OPEN; /* KSEM_ORD_1 acquire */
+	return word_from_memory(load_acq(&sem->word), WORD_OPEN); /* KSEM_ORD_1 acquire */
 }
 
 /* The inline tries (word/loop.h). */
@@ -67,23 +74,23 @@ static inline int plain_take_some(struct plain *sem, uint32_t least, uint32_t mo
 	return error;
 }
 
-/* As plain_take, but EAGAIN: the thread is registered, and must call plain_leave. */
-static inline int plain_take_or_register(struct plain *sem)
+/* As plain_take, of n; but EAGAIN: the thread is registered, and must call plain_leave. ESHUTDOWN. */
+static inline int plain_take_or_register(struct plain *sem, uint32_t n)
 {
 	struct word_change change;
 
-	return word_take_loop(&sem->word, WORD_OPEN, 1, 1, WORD_REGISTERS, &change);
+	return word_take_loop(&sem->word, WORD_OPEN, n, n, WORD_REGISTERS, &change);
 }
 
 /*
- * Tries to deregister. 0: with a permit; ECANCELED: without one, since there was none and the thread gives up; EAGAIN:
- * still registered; EINVAL: the semaphore is dead nevertheless.
+ * Tries to deregister. 0: with n permits; ECANCELED: without, since there were too few and the thread gives up;
+ * ESHUTDOWN: so it did; EAGAIN: still registered; EINVAL: the semaphore is dead nevertheless.
  */
-static inline int plain_leave(struct plain *sem, bool give_up)
+static inline int plain_leave(struct plain *sem, uint32_t n, bool give_up)
 {
 	struct word_change change;
 
-	return word_take_loop(&sem->word, WORD_OPEN, 1, 1, give_up ? WORD_GIVES_UP : WORD_REGISTERED, &change);
+	return word_take_loop(&sem->word, WORD_OPEN, n, n, give_up ? WORD_GIVES_UP : WORD_REGISTERED, &change);
 }
 
 /* Makes the word dead, if no thread waits. 0, or EBUSY. */

@@ -15,7 +15,8 @@
  *   58-60  mode      where permits may be besides the value (percpu.h); 0: nowhere. Bit 59 alone tells percpu
  *                    and revoking
  *   61     shut      nobody sleeps any more
- *   62-63  -         unused; 0
+ *   62     top       where others write, of one that is shut: see plain.h; else 0
+ *   63     -         unused; 0
  *
  * Dead, orphan, mode and shut share one byte, the guard: a restartable sequence checks it by one comparison.
  *
@@ -68,6 +69,9 @@ typedef uint64_t word_t;
 #define WORD_MODE_SHIFT  58
 #define WORD_MODES       (UINT64_C(7) << WORD_MODE_SHIFT)
 #define WORD_SHUT        (UINT64_C(1) << 61)
+#define WORD_TOP         (UINT64_C(1) << 62)
+#define WORD_CALLED_BIT  31
+#define WORD_CALLED      (UINT64_C(1) << WORD_CALLED_BIT) /* where top may be set: see plain.h */
 #define WORD_PLACED      (UINT64_C(2) << WORD_MODE_SHIFT) /* in these modes it has a place, and no waiters */
 
 enum word_mode {

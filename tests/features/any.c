@@ -256,10 +256,6 @@ static void ESHUTDOWN_names_the_lowest_that_is_shut(void **state)
 	struct any_waiting w;
 	unsigned which = 77;
 
-	if (s->list != LINED && s->world->dir) {
-		FAILS(ENOTSUP, ksem_shutdown(s->proc, s->ids[2]));
-		return;
-	}
 	begin_any(&w, s, s->ids, 3);
 	OK(ksem_shutdown(s->proc, s->ids[2]));
 	finish(w.thread);

@@ -112,24 +112,6 @@ static inline int feature_teardown(void **state)
 		feature_test(test, KSEM_BARGING, "pinned, default", true, true)
 #define any_test(test) order_test(test), plain_test(test)
 
-/* As cmocka's. With default attributes, shared semaphores can't be shut down, nor have waits for several permits. */
-static inline int run_features(const char *name, const struct CMUnitTest *tests, size_t n)
-{
-	static struct CMUnitTest chosen[256];
-	size_t m = 0;
-
-	MUST(n <= sizeof(chosen) / sizeof(*chosen));
-	for (size_t i = 0; i < n; i++) {
-		const struct variant *variant = tests[i].initial_state;
-
-		if (!variant->plain || !getenv("KSEM_TEST_SHARED"))
-			chosen[m++] = tests[i];
-	}
-	return _cmocka_run_group_tests(name, chosen, m, NULL, NULL);
-}
-
-#define RUN_FEATURES(tests) run_features(#tests, tests, sizeof(tests) / sizeof(*(tests)))
-
 /* ---- Threads that wait. ---- */
 
 struct waiting {

@@ -205,5 +205,5 @@ int main(void)
 		order_test(post_from_a_handler_with_metrics),
 	};
 
-	return RUN_FEATURES(tests);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

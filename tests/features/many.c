@@ -284,5 +284,5 @@ int main(void)
 		any_test(a_crowd_that_wants_different_numbers_comes_through),
 	};
 
-	return RUN_FEATURES(tests);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -320,5 +320,5 @@ int main(void)
 		order_test(attributes_are_shown),
 	};
 
-	return RUN_FEATURES(tests);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

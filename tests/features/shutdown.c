@@ -201,5 +201,5 @@ int main(void)
 		any_test(nobody_stays_asleep_whenever_it_comes),
 	};
 
-	return RUN_FEATURES(tests);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,6 +41,7 @@ void memory_store(void *address, size_t size, uint64_t value, enum order order, 
 bool memory_cas(void *address, size_t size, void *expected, uint64_t value, enum order success, enum order failure,
 		const char *function);
 uint64_t memory_add(void *address, size_t size, uint64_t value, enum order order, const char *function);
+uint64_t memory_or(void *address, size_t size, uint64_t bits, enum order order, const char *function);
 void memory_fence(const char *function); /* sequentially consistent */
 
 /*

@@ -101,7 +101,10 @@ bool history_destroyed(unsigned semaphore)
 bool history_shut(unsigned semaphore)
 {
 	for (unsigned i = 0; i < used; i++) {
-		if (calls[i].kind == SHUTDOWN && calls[i].semaphore == semaphore && calls[i].ended && !calls[i].error)
+		const struct call *call = &calls[i];
+
+		if (call->semaphore == semaphore && call->ended &&
+		    (call->error == ESHUTDOWN || (call->kind == SHUTDOWN && !call->error)))
 			return true;
 	}
 	return false;

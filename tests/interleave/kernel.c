@@ -102,19 +102,12 @@ static int model_wait(atomic(uint32_t) *word, uint32_t expected, const struct de
 	return errors[result];
 }
 
-static int model_wake(atomic(uint32_t) *word, uint32_t n)
+static int wake_now(atomic(uint32_t) *word, uint32_t n)
 {
 	unsigned sleepers[THREADS];
-	unsigned found;
+	unsigned found = futex_sleepers(word, sleepers);
 	int woken = 0;
 
-	if (alone())
-		return 0;
-	point();
-	memory_tick();
-	if (!wakes_any)
-		memory_latest(word, sizeof(*word)); /* it must be there */
-	found = futex_sleepers(word, sleepers);
 	for (; found > 0 && n > 0; found--, n--, woken++) {
 		unsigned which = found > n ? choose(found, "who is woken") : 0;
 
@@ -127,6 +120,17 @@ static int model_wake(atomic(uint32_t) *word, uint32_t n)
 	return woken;
 }
 
+static int model_wake(atomic(uint32_t) *word, uint32_t n)
+{
+	if (alone())
+		return 0;
+	point();
+	memory_tick();
+	if (!wakes_any)
+		memory_latest(word, sizeof(*word)); /* it must be there */
+	return wake_now(word, n);
+}
+
 /* Of the half of a semaphore's word that is the value. Others may come in between, which they can't in Linux. */
 static int model_add(atomic(uint32_t) *word, uint32_t n, uint32_t wake)
 {
@@ -134,7 +138,14 @@ static int model_add(atomic(uint32_t) *word, uint32_t n, uint32_t wake)
 	return model_wake(word, wake);
 }
 
-struct futex_ops futex_ops = {model_wait, model_wake, model_wait, model_wake, model_add};
+/* The same half. Nothing comes in between. */
+static int model_mark(atomic(uint32_t) *word, unsigned bit)
+{
+	memory_or(word, sizeof(word_t), UINT64_C(1) << bit, RELEASE, __func__);
+	return alone() ? 0 : wake_now(word, INT32_MAX);
+}
+
+struct futex_ops futex_ops = {model_wait, model_wake, model_wait, model_wake, model_add, model_mark};
 
 /* ---- membarrier and processors ---- */
 

@@ -651,14 +651,15 @@ bool memory_cas_now(void *address, size_t size, void *expected, uint64_t value, 
 	return true;
 }
 
-uint64_t memory_add(void *address, size_t size, uint64_t value, enum order order, const char *function)
+/* Adds, and then sets these bits. */
+static uint64_t change(void *address, size_t size, uint64_t add, uint64_t set, enum order order, const char *function)
 {
 	struct location *location;
 	uint64_t found, next;
 
 	if (alone()) {
 		found = raw_read((uintptr_t)address, size);
-		next = found + value;
+		next = (found + add) | set;
 		write_down(address, size);
 		memcpy((void *)address, &next, size);
 		return found;
@@ -668,10 +669,21 @@ uint64_t memory_add(void *address, size_t size, uint64_t value, enum order order
 	location = locate(address, size);
 	found = part(location->last->value, location, address, size);
 	read_store(location, location->last, order);
-	replace(location, with_part(location->last->value, location, address, size, found + value), order);
-	trace("%s: add %s %s: %#zx -> %#zx", function, order_names[order], name_of((uintptr_t)address), (size_t)found,
-	      (size_t)((found + value) & mask_of(size)));
+	next = (found + add) | set;
+	replace(location, with_part(location->last->value, location, address, size, next), order);
+	trace("%s: change %s %s: %#zx -> %#zx", function, order_names[order], name_of((uintptr_t)address),
+	      (size_t)found, (size_t)(next & mask_of(size)));
 	return found;
+}
+
+uint64_t memory_add(void *address, size_t size, uint64_t value, enum order order, const char *function)
+{
+	return change(address, size, value, 0, order, function);
+}
+
+uint64_t memory_or(void *address, size_t size, uint64_t bits, enum order order, const char *function)
+{
+	return change(address, size, 0, bits, order, function);
 }
 
 void memory_fence(const char *function)

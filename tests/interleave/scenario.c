@@ -102,7 +102,7 @@ static void wait_for_it(unsigned which, bool by_id, bool timed)
 	int error;
 
 	if (now->plain)
-		error = words_wait(which, timed);
+		error = words_wait(which, 1, timed);
 	else if (timed)
 		error = by_id ? ksem_clockwait(proc_now(), ids[which], CLOCK_MONOTONIC, &never) :
 				ksem_pinned_clockwait(pinned[which], CLOCK_MONOTONIC, &never);
@@ -115,8 +115,12 @@ static void wait_for_it(unsigned which, bool by_id, bool timed)
 static void wait_for_two(unsigned which, bool timed)
 {
 	struct call *call = begin_call(WAIT, which, false, 2);
-	int error = ksem_pinned_wait_many(pinned[which], 2, CLOCK_MONOTONIC, timed ? &never : NULL);
+	int error;
 
+	if (now->plain)
+		error = words_wait(which, 2, timed);
+	else
+		error = ksem_pinned_wait_many(pinned[which], 2, CLOCK_MONOTONIC, timed ? &never : NULL);
 	history_end(call, error, 0);
 }
 
@@ -124,7 +128,7 @@ static void shut_down(unsigned which)
 {
 	struct call *call = begin_call(SHUTDOWN, which, false, 0);
 
-	history_end(call, ksem_pinned_shutdown(pinned[which]), 0);
+	history_end(call, now->plain ? words_shut_down(which) : ksem_pinned_shutdown(pinned[which]), 0);
 }
 
 static void get_value(unsigned which, bool by_id)

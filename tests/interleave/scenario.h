@@ -33,7 +33,7 @@ struct scenario {
 	const char *processors; /* a digit a thread; NULL: each its own, which is none that sequences serve */
 	const char *processes;  /* a digit a thread; NULL: all are in process 0. 1 is its fork */
 	struct beginning begin[2];
-	bool plain;    /* the semaphores are those of words.h; the letters p t w c v 2 3 4 P T D E f */
+	bool plain;    /* the semaphores are those of words.h; the letters p t w c v 2 3 4 x y s P T D E f */
 	bool unpinned; /* the driver keeps no pins: destroy ends the semaphore */
 	bool sampled;  /* each thread's first take from a word is a sample */
 	unsigned may_stop;

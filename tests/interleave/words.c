@@ -56,11 +56,15 @@ void words_begin(unsigned which, unsigned value)
 int words_post(unsigned which, unsigned count)
 {
 	struct plain *sem = plains[which];
-	bool nobody;
+	struct plain_after after = {.nobody = false};
+	int error;
 
 	if (count == 1 && plain_post_one(sem))
 		return 0;
-	return plain_post(sem, count, WORD_VALUE_MAX, FUTEX_SHARED, &nobody);
+	error = plain_post(sem, count, WORD_VALUE_MAX, FUTEX_SHARED, &after);
+	if (after.blind)
+		plain_wake_wide(sem);
+	return error;
 }
 
 int words_trywait(unsigned which)
@@ -70,26 +74,33 @@ int words_trywait(unsigned which)
 
 static int arm(struct waiter *waiter)
 {
-	plain_arm_shared(waiter->sem, waiter, false);
-	return 0;
+	return plain_arm_shared(waiter->sem, waiter, false);
+}
+
+/* A thread ends the waits of others before it says that the semaphore is shut. */
+static int tell(struct plain *sem, int error)
+{
+	if (error == ESHUTDOWN)
+		plain_end_waits(sem);
+	return error;
 }
 
 static int leave(struct waiter *waiter, bool give_up)
 {
-	return plain_leave(waiter->sem, give_up);
+	return tell(waiter->sem, plain_leave(waiter->sem, waiter->want, give_up));
 }
 
-int words_wait(unsigned which, bool timed)
+int words_wait(unsigned which, unsigned count, bool timed)
 {
 	static const struct wait_policy policy = {.arm = arm, .sleep = signal_sleep, .leave = leave};
 	static const struct deadline never = {.time = {1, 0}};
 	struct plain *sem = plains[which];
-	struct waiter waiter = {.policy = &policy, .sem = sem, .want = 1, .deadline = timed ? &never : NULL};
+	struct waiter waiter = {.policy = &policy, .sem = sem, .want = count, .deadline = timed ? &never : NULL};
 	int error;
 
-	if (plain_take_one(sem))
+	if (count == 1 && plain_take_one(sem))
 		return 0;
-	error = plain_take_or_register(sem);
+	error = tell(sem, plain_take_or_register(sem, count));
 	return error == EAGAIN ? waiter_wait(&waiter) : error;
 }
 
@@ -103,6 +114,11 @@ int words_getvalue(unsigned which, unsigned *value)
 	return shared_value(ksems[which], value);
 }
 
+int words_shut_down(unsigned which)
+{
+	return shared_shut_down(ksems[which]);
+}
+
 int words_kill(unsigned which)
 {
 	return plain_kill(plains[which]);
@@ -111,7 +127,7 @@ int words_kill(unsigned which)
 int words_post_by_id(unsigned which)
 {
 	struct ksem *ksem;
-	bool nobody;
+	struct plain_after after;
 	int error = EINVAL;
 
 	if (ids_put_elsewhere(&ids, id_of(which)))
@@ -119,7 +135,7 @@ int words_post_by_id(unsigned which)
 	rcu_enter();
 	ksem = ids_find_listed(&ids, id_of(which));
 	if (ksem)
-		error = plain_post(shared_of(ksem)->object.sem, 1, WORD_VALUE_MAX, FUTEX_SHARED, &nobody);
+		error = plain_post(shared_of(ksem)->object.sem, 1, WORD_VALUE_MAX, FUTEX_SHARED, &after);
 	rcu_leave();
 	return error;
 }

@@ -16,7 +16,8 @@ void words_begin(unsigned which, unsigned value);
 int words_post(unsigned which, unsigned count);
 int words_trywait(unsigned which);
 int words_trywait_some(unsigned which, unsigned least, unsigned most, unsigned *took);
-int words_wait(unsigned which, bool timed);
+int words_wait(unsigned which, unsigned count, bool timed);
+int words_shut_down(unsigned which);
 int words_getvalue(unsigned which, unsigned *value);
 int words_kill(unsigned which);
 

@@ -9,8 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#define ONLY_WITH_ATTRIBUTES "only a semaphore that was made with --limit, --order or --metrics "
-
 const char *explain(int error, const char *name)
 {
 	const char *why;
@@ -113,8 +111,6 @@ int wait_for(void)
 
 	if (error == ETIMEDOUT)
 		return NO_PERMIT;
-	if (error == ENOTSUP)
-		die(FAILED, "%s: " ONLY_WITH_ATTRIBUTES "has waits for several permits", options.name);
 	if (error == EINVAL) {
 		find_own_details(id, &details);
 		die(FAILED, "%s: --count is over its limit, %u", options.name, details.limit);
@@ -164,8 +160,6 @@ int shut_down(void)
 {
 	int error = ksem_shutdown(proc, open_name());
 
-	if (error == ENOTSUP)
-		die(FAILED, "%s: " ONLY_WITH_ATTRIBUTES "can be shut down", options.name);
 	if (error)
 		die(FAILED, "%s: %s", options.name, explain(error, options.name));
 	return DONE;

@@ -224,7 +224,7 @@ static int wake(atomic(uint32_t) *word, uint32_t n)
 	return woken;
 }
 
-struct futex_ops futex_ops = {sleep_on, wake, sleep_on, wake, NULL};
+struct futex_ops futex_ops = {sleep_on, wake, sleep_on, wake, NULL, NULL};
 
 /* ---- The line, and what its users know ---- */
 

@@ -19,7 +19,7 @@ static struct {
 	int answer[8];
 	struct deadline deadline[8];
 	bool timed[8];
-	int adds, add_answer, wakes;
+	int adds, add_answer, wakes, marks;
 	uint32_t add_wake;
 } fake;
 
@@ -50,6 +50,14 @@ static int fake_add(atomic(uint32_t) *word, uint32_t n, uint32_t wake)
 	return fake.add_answer;
 }
 
+static int fake_mark(atomic(uint32_t) *word, unsigned bit)
+{
+	fake.marks++;
+	if (fake.add_answer >= 0)
+		atomic_fetch_or(word, UINT32_C(1) << bit);
+	return fake.add_answer;
+}
+
 static _Alignas(16) struct plain sem; /* as in a page */
 
 static int setup(void **state)
@@ -57,7 +65,7 @@ static int setup(void **state)
 	(void)state;
 	kernel = futex_ops;
 	memset(&fake, 0, sizeof(fake));
-	futex_ops = (struct futex_ops){NULL, NULL, fake_wait, fake_wake, fake_add};
+	futex_ops = (struct futex_ops){NULL, NULL, fake_wait, fake_wake, fake_add, fake_mark};
 	plain_init(&sem, 0, FUTEX_SHARED);
 	return 0;
 }
@@ -72,7 +80,7 @@ static int teardown(void **state)
 static void register_waiter(int waiters)
 {
 	for (int i = 0; i < waiters; i++)
-		FAILS(EAGAIN, plain_take_or_register(&sem));
+		FAILS(EAGAIN, plain_take_or_register(&sem, 1));
 }
 
 /* ---- Sleeping. ---- */
@@ -80,13 +88,12 @@ static void register_waiter(int waiters)
 /* As a wait does it, from having registered. */
 static int arm(struct waiter *waiter)
 {
-	plain_arm_shared(waiter->sem, waiter, false);
-	return 0;
+	return plain_arm_shared(waiter->sem, waiter, false);
 }
 
 static int leave(struct waiter *waiter, bool give_up)
 {
-	return plain_leave(waiter->sem, give_up);
+	return plain_leave(waiter->sem, 1, give_up);
 }
 
 static int park(const struct deadline *deadline)
@@ -164,15 +171,15 @@ static void a_deadline_comes_before_a_look(void **state)
 
 static void a_post_to_a_shared_one_with_waiters_is_one_call(void **state)
 {
-	bool nobody = false;
+	struct plain_after after = {.nobody = false};
 
 	(void)state;
-	OK(plain_post(&sem, 1, WORD_VALUE_MAX, FUTEX_SHARED, &nobody));
+	OK(plain_post(&sem, 1, WORD_VALUE_MAX, FUTEX_SHARED, &after));
 	OK(plain_take(&sem));
 	assert_int_equal(fake.adds + fake.wakes, 0); /* nobody waits */
 	register_waiter(2);
-	OK(plain_post(&sem, 5, WORD_VALUE_MAX, FUTEX_SHARED, &nobody));
-	assert_true(nobody);
+	OK(plain_post(&sem, 5, WORD_VALUE_MAX, FUTEX_SHARED, &after));
+	assert_true(after.nobody);
 	assert_int_equal(fake.adds, 1);
 	assert_int_equal(fake.wakes, 0);
 	assert_int_equal(fake.add_wake, 5); /* who comes to sleep meanwhile is woken too */
@@ -181,21 +188,21 @@ static void a_post_to_a_shared_one_with_waiters_is_one_call(void **state)
 
 static void a_post_that_the_kernel_does_not_make_is_made_all_the_same(void **state)
 {
-	bool nobody;
+	struct plain_after after;
 
 	(void)state;
 	register_waiter(2);
 	fake.add_answer = -1;
-	OK(plain_post(&sem, 1, WORD_VALUE_MAX, FUTEX_SHARED, &nobody));
+	OK(plain_post(&sem, 1, WORD_VALUE_MAX, FUTEX_SHARED, &after));
 	assert_int_equal(fake.wakes, 2); /* one before, to warn */
 	assert_int_equal(word_value(plain_word(&sem)), 1);
 	fake.add_answer = 0;
 	fake.adds = 0;
-	OK(plain_post(&sem, FUTEX_ADD_MAX + 1, WORD_VALUE_MAX, FUTEX_SHARED, &nobody)); /* more than it adds */
-	OK(plain_post(&sem, INT32_MAX, WORD_VALUE_MAX, FUTEX_SHARED, &nobody));
-	OK(plain_post(&sem, 1, WORD_VALUE_MAX, FUTEX_SHARED, &nobody)); /* near the end, which it doesn't know */
-	OK(plain_post(&sem, WORD_VALUE_MAX - word_value(plain_word(&sem)), WORD_VALUE_MAX, FUTEX_SHARED, &nobody));
-	FAILS(EOVERFLOW, plain_post(&sem, 1, WORD_VALUE_MAX, FUTEX_SHARED, &nobody));
+	OK(plain_post(&sem, FUTEX_ADD_MAX + 1, WORD_VALUE_MAX, FUTEX_SHARED, &after)); /* more than it adds */
+	OK(plain_post(&sem, INT32_MAX, WORD_VALUE_MAX, FUTEX_SHARED, &after));
+	OK(plain_post(&sem, 1, WORD_VALUE_MAX, FUTEX_SHARED, &after)); /* near the end, which it doesn't know */
+	OK(plain_post(&sem, WORD_VALUE_MAX - word_value(plain_word(&sem)), WORD_VALUE_MAX, FUTEX_SHARED, &after));
+	FAILS(EOVERFLOW, plain_post(&sem, 1, WORD_VALUE_MAX, FUTEX_SHARED, &after));
 	assert_int_equal(fake.adds, 0);
 }
 
@@ -215,11 +222,11 @@ static void the_kernel_adds_and_wakes_or_does_nothing(void **state)
 /* Of a warned one too, which then isn't any more. */
 static void the_only_waiter_looks_if_it_was_warned(void **state)
 {
-	bool nobody;
+	struct plain_after after;
 
 	(void)state;
 	register_waiter(1);
-	OK(plain_post(&sem, FUTEX_ADD_MAX + 1, WORD_VALUE_MAX, FUTEX_SHARED, &nobody));
+	OK(plain_post(&sem, FUTEX_ADD_MAX + 1, WORD_VALUE_MAX, FUTEX_SHARED, &after));
 	for (int i = 0; i <= FUTEX_ADD_MAX; i++)
 		OK(plain_take(&sem));
 	fake.answer[0] = ETIMEDOUT;
@@ -233,12 +240,174 @@ static void the_only_waiter_looks_if_it_was_warned(void **state)
 	assert_false(fake.timed[2]);
 }
 
+/* ---- Several permits. ---- */
+
+static void a_post_wakes_all_where_one_wants_several(void **state)
+{
+	struct plain_after after = {.nobody = false};
+
+	(void)state;
+	register_waiter(2);
+	OK(plain_post(&sem, 1, WORD_VALUE_MAX, FUTEX_SHARED, &after));
+	assert_true(after.blind);
+	assert_int_equal(fake.add_wake, 1);
+	FAILS(EAGAIN, plain_take_or_register(&sem, 2));
+	OK(plain_post(&sem, 1, WORD_VALUE_MAX, FUTEX_SHARED, &after));
+	assert_false(after.blind);
+	assert_int_equal(fake.add_wake, WORD_WAKE_ALL);
+	OK(plain_leave(&sem, 2, false));
+	assert_int_equal(word_value(plain_word(&sem)), 0);
+}
+
+/* The kernel adds without looking, and one who came meanwhile may wait behind those that are woken. */
+static void a_poster_looks_again_for_one_who_wants_several(void **state)
+{
+	(void)state;
+	register_waiter(1);
+	plain_wake_wide(&sem);
+	assert_int_equal(fake.wakes, 0);
+	FAILS(EAGAIN, plain_take_or_register(&sem, 2));
+	plain_wake_wide(&sem);
+	assert_int_equal(fake.wakes, 1);
+}
+
+static void one_who_wants_several_sleeps_on_the_value_that_it_saw(void **state)
+{
+	struct waiter waiter = {.want = 8};
+
+	(void)state;
+	plain_init(&sem, 7, FUTEX_SHARED);
+	FAILS(EAGAIN, plain_take_or_register(&sem, 8));
+	OK(plain_arm_shared(&sem, &waiter, false));
+	assert_int_equal(waiter.signal.expected, 7);
+	assert_false(waiter.signal.looks);
+	OK(plain_post(&sem, 1, WORD_VALUE_MAX, FUTEX_SHARED, &(struct plain_after){.nobody = false}));
+	FAILS(EAGAIN, plain_arm_shared(&sem, &waiter, false));
+}
+
+/* Who wanted several has died. */
+static void the_last_of_the_dead_leaves_no_mark(void **state)
+{
+	struct plain_seen seen;
+
+	(void)state;
+	FAILS(EAGAIN, plain_take_or_register(&sem, 2));
+	seen = plain_see(&sem);
+	assert_true(plain_trim_waiters(&sem, &seen, 0));
+	assert_true(plain_word(&sem) == 0);
+}
+
+static void those_who_are_counted_again_may_want_several(void **state)
+{
+	(void)state;
+	plain_count_again(&sem, 1);
+	assert_true(plain_word(&sem) & WORD_WIDE);
+	FAILS(ECANCELED, plain_leave(&sem, 1, true));
+	plain_add_waiter(&sem, 1);
+	assert_false(plain_word(&sem) & WORD_WIDE);
+}
+
+/* ---- Shutdown. ---- */
+
+static void shutdown_wakes_by_the_call_that_changes_the_word(void **state)
+{
+	(void)state;
+	register_waiter(2);
+	OK(plain_shut_down(&sem));
+	OK(plain_shut_down(&sem));
+	assert_int_equal(fake.marks, 1);
+	assert_int_equal(fake.wakes, 0);
+	FAILS(ESHUTDOWN, plain_leave(&sem, 1, false));
+	FAILS(ESHUTDOWN, plain_leave(&sem, 1, true));
+	FAILS(ESHUTDOWN, plain_take_or_register(&sem, 1));
+	assert_true((plain_word(&sem) & ~WORD_SHUT) == 0);
+}
+
+static void shutdown_works_where_the_kernel_refuses_that_call(void **state)
+{
+	(void)state;
+	register_waiter(1);
+	fake.add_answer = -1;
+	OK(plain_shut_down(&sem));
+	assert_int_equal(fake.wakes, 1);
+	OK(plain_shut_down(&sem));
+	assert_int_equal(fake.marks, 1);
+	FAILS(ESHUTDOWN, plain_leave(&sem, 1, false));
+}
+
+/* No thread falls asleep any more, whichever value it saw before. */
+static void the_value_survives_shutdown_and_its_half_changes(void **state)
+{
+	static const uint32_t values[] = {0, 1, 1000, INT32_MAX, (uint32_t)INT32_MAX + 1, UINT32_MAX - 1, UINT32_MAX};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
+		struct plain_after after = {.nobody = false};
+		uint32_t took;
+
+		plain_init(&sem, values[i], FUTEX_SHARED);
+		OK(plain_shut_down(&sem));
+		assert_true(plain_word(&sem) == (WORD_SHUT | values[i]));
+		assert_true(atomic_load(futex_half(&sem.word)) >> WORD_CALLED_BIT == 1);
+		assert_int_equal(plain_post(&sem, 1, WORD_VALUE_MAX, FUTEX_SHARED, &after),
+				 values[i] == UINT32_MAX ? EOVERFLOW : 0);
+		OK(plain_take_some(&sem, 1, UINT32_MAX, &took));
+		assert_int_equal(took, values[i] == UINT32_MAX ? UINT32_MAX : values[i] + 1);
+		FAILS(EAGAIN, plain_take(&sem));
+		OK(plain_post(&sem, UINT32_MAX, WORD_VALUE_MAX, FUTEX_SHARED, &after));
+		assert_true(plain_word(&sem) == (WORD_SHUT | UINT32_MAX));
+		OK(plain_kill(&sem));
+		FAILS(EINVAL, plain_shut_down(&sem));
+	}
+}
+
+static void one_who_saw_the_top_bit_looks(void **state)
+{
+	struct waiter waiter = {.want = UINT32_MAX};
+
+	(void)state;
+	plain_init(&sem, UINT32_C(1) << 31, FUTEX_SHARED);
+	FAILS(EAGAIN, plain_take_or_register(&sem, UINT32_MAX));
+	OK(plain_arm_shared(&sem, &waiter, false));
+	assert_true(waiter.signal.looks);
+	OK(plain_shut_down(&sem));
+	assert_int_equal(fake.marks, 1);
+	FAILS(EAGAIN, plain_arm_shared(&sem, &waiter, false));
+}
+
+/* A poster that saw no shutdown, and was stopped before its call: the permit is there. */
+static void a_late_post_by_the_kernel_is_none_too_few(void **state)
+{
+	(void)state;
+	register_waiter(1);
+	OK(plain_shut_down(&sem));
+	fake_add(futex_half(&sem.word), 3, 3);
+	assert_int_equal(word_value(plain_word(&sem)), 3);
+	plain_renounce(&sem, FUTEX_SHARED);
+	assert_true(plain_word(&sem) == (WORD_SHUT | 3));
+}
+
+static void the_kernel_marks_and_wakes(void **state)
+{
+	atomic(uint32_t) word = 7;
+
+	(void)state;
+	errno = 77;
+	assert_int_equal(kernel.mark_shared(&word, 31), 0);
+	assert_int_equal(word, 7 | UINT32_C(1) << 31);
+	assert_int_equal(kernel.mark_shared(&word, 0), 0);
+	assert_int_equal(word, 7 | UINT32_C(1) << 31);
+	if (!THREAD_SANITIZED) /* there the library marks */
+		assert_true(kernel.mark_shared((atomic(uint32_t) *)8, 1) < 0);
+	assert_int_equal(errno, 77);
+}
+
 /* ---- A count that the dead left. ---- */
 
 static void a_count_of_waiters_that_is_full_is_stuck(void **state)
 {
 	const word_t full = WORD_WAITERS_MAX * WORD_WAITER;
-	bool nobody;
+	struct plain_after after;
 
 	(void)state;
 	atomic_store(&sem.word, full - WORD_WAITER);
@@ -246,12 +415,12 @@ static void a_count_of_waiters_that_is_full_is_stuck(void **state)
 		register_waiter(1);
 		assert_true(plain_word(&sem) == full);
 	}
-	plain_add_waiter(&sem);
+	plain_add_waiter(&sem, 1);
 	assert_true(plain_word(&sem) == full);
-	OK(plain_post(&sem, 1, WORD_VALUE_MAX, FUTEX_SHARED, &nobody));
+	OK(plain_post(&sem, 1, WORD_VALUE_MAX, FUTEX_SHARED, &after));
 	assert_int_equal(fake.adds, 1);
-	OK(plain_leave(&sem, false));
-	FAILS(ECANCELED, plain_leave(&sem, true));
+	OK(plain_leave(&sem, 1, false));
+	FAILS(ECANCELED, plain_leave(&sem, 1, true));
 	assert_true(plain_word(&sem) == full);
 }
 
@@ -425,6 +594,17 @@ int main(void)
 		test(a_post_that_the_kernel_does_not_make_is_made_all_the_same),
 		test(the_kernel_adds_and_wakes_or_does_nothing),
 		test(the_only_waiter_looks_if_it_was_warned),
+		test(a_post_wakes_all_where_one_wants_several),
+		test(a_poster_looks_again_for_one_who_wants_several),
+		test(one_who_wants_several_sleeps_on_the_value_that_it_saw),
+		test(the_last_of_the_dead_leaves_no_mark),
+		test(those_who_are_counted_again_may_want_several),
+		test(shutdown_wakes_by_the_call_that_changes_the_word),
+		test(shutdown_works_where_the_kernel_refuses_that_call),
+		test(the_value_survives_shutdown_and_its_half_changes),
+		test(one_who_saw_the_top_bit_looks),
+		test(a_late_post_by_the_kernel_is_none_too_few),
+		test(the_kernel_marks_and_wakes),
 		test(a_count_of_waiters_that_is_full_is_stuck),
 		test(a_stuck_count_is_trimmed_in_two_steps),
 		test(two_that_count_off_the_same_count_off_no_other),
