@@ -74,6 +74,9 @@ ANSWER(ksem_open_attr,
 ANSWER(ksem_close, (struct ksem_proc * proc, ksem_id_t id), (proc, id))
 ANSWER(ksem_unlink, (struct ksem_proc * proc, const char *name), (proc, name))
 ANSWER(ksem_stat, (struct ksem_proc * proc, ksem_id_t id, struct ksem_info *info), (proc, id, info))
+ANSWER(ksem_holders,
+       (struct ksem_proc * proc, ksem_id_t id, int (*visit)(const struct ksem_holder *holder, void *arg), void *arg),
+       (proc, id, visit, arg))
 ANSWER(ksem_post, (struct ksem_proc * proc, ksem_id_t id), (proc, id))
 ANSWER(ksem_post_many, (struct ksem_proc * proc, ksem_id_t id, unsigned int count), (proc, id, count))
 ANSWER(ksem_wait, (struct ksem_proc * proc, ksem_id_t id), (proc, id))

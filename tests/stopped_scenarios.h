@@ -182,6 +182,17 @@ static int foreach_call(void)
 	return ksem_ns_foreach(cast.ns, visit_and_count, &n);
 }
 
+static int visit_holder(const struct ksem_holder *holder, void *arg)
+{
+	(void)arg;
+	return holder->refs == 0;
+}
+
+static int holders_call(void)
+{
+	return ksem_holders(cast.proc, cast.id, visit_holder, NULL);
+}
+
 static int unpin_call(void)
 {
 	ksem_unpin(cast.made_pin);
@@ -331,6 +342,7 @@ static const struct scenario scenarios_lock[] = {
 	{"ksem_unlink", unlink_call, CELLS, PLENTY, 0, .after = link_another},
 	{"ksem_stat", stat_call, CELLS, PLENTY, 0},
 	{"ksem_ns_foreach", foreach_call, CELLS, PLENTY, 0},
+	{"ksem_holders", holders_call, CELLS, PLENTY, 0},
 	{"ksem_unpin", unpin_call, CELLS, PLENTY, 0, .before = pin_made},
 	{"ksem_proc_create", proc_create_call, CELLS, PLENTY, 0, .after = exit_made},
 	{"ksem_proc_fork", proc_fork_call, CELLS, PLENTY, 0, .after = exit_made},

@@ -36,8 +36,8 @@
 #include <ksem/version.h>
 
 /*
- * No call throws, and none is a cancellation point. ksem_ns_foreach isn't marked, since its callback may throw or be
- * cancelled.
+ * No call throws, and none is a cancellation point. ksem_ns_foreach and ksem_holders aren't marked, since their
+ * callbacks may throw or be cancelled.
  */
 #if defined(__cplusplus)
 #define KSEM_NOTHROW noexcept
@@ -441,6 +441,23 @@ int ksem_metrics(struct ksem_proc *proc, ksem_id_t id, struct ksem_metrics *metr
 #ifdef __cplusplus
 #pragma GCC diagnostic pop
 #endif
+
+/* A living OS process that has a semaphore: what all struct ksem_proc in it have. */
+struct ksem_holder {
+	pid_t pid;        /* 0: it is in another pid namespace, or has just been forked */
+	uint32_t refs;    /* references, pins not counted */
+	uint32_t held;    /* with KSEM_UNDO: permits that it holds; else 0 */
+	uint32_t waiting; /* threads of it that wait, and waits of its queues */
+	uint32_t oldest;  /* seconds since it took the oldest permit that it holds; 0: it holds none */
+};
+
+/*
+ * Calls visit for each living OS process that has the semaphore. Stops at the first result of visit that isn't 0, and
+ * returns it. A process that comes or goes meanwhile may be left out. visit may make any call. In a child of fork() the
+ * child is such a process itself, with the references that it inherited. EINVAL: no reference. ENOMEM.
+ */
+int ksem_holders(struct ksem_proc *proc, ksem_id_t id, int (*visit)(const struct ksem_holder *holder, void *arg),
+		 void *arg);
 
 /* ---- The library. ---- */
 

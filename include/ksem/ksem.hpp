@@ -37,6 +37,7 @@
 #include <system_error>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 struct ksem {
 	ksem() = delete;
@@ -779,6 +780,19 @@ class ksem::semaphore
 		metrics.size = sizeof(metrics);
 		calls::must(ksem_metrics(proc_, id_, &metrics), "ksem::semaphore::metrics");
 		return metrics;
+	}
+
+	/* ksem_holders(3), all of them. */
+	std::vector<ksem_holder> holders() const
+	{
+		std::vector<ksem_holder> all;
+		auto visit = [](const ksem_holder *holder, void *arg) {
+			static_cast<std::vector<ksem_holder> *>(arg)->push_back(*holder);
+			return 0;
+		};
+
+		calls::must(ksem_holders(proc_, id_, visit, &all), "ksem::semaphore::holders");
+		return all;
 	}
 
 	ksem_id_t id() const noexcept

@@ -91,3 +91,29 @@ PUBLIC int ksem_stat(struct ksem_proc *proc, ksem_id_t id, struct ksem_info *inf
 		return EFAULT;
 	return ANSWERS(info, CONTROL(process_stat(proc, id, info)));
 }
+
+/* The program's function may be a cancellation point, so it runs outside of the gate. */
+PUBLIC int ksem_holders(struct ksem_proc *proc, ksem_id_t id, int (*visit)(const struct ksem_holder *holder, void *arg),
+			void *arg)
+{
+	struct holders *holders;
+	int result;
+
+	if (!proc)
+		return EINVAL;
+	if (!visit)
+		return EFAULT;
+	result = CONTROL(process_holders(proc, id, &holders));
+	if (result)
+		return result;
+	for (size_t i = 0; result == 0 && i < holders->count; i++) {
+		const struct ksem_holder *holder = &holders->processes[i].shown;
+
+		watch_wrote(holder, sizeof(*holder));
+		result = visit(holder, arg);
+	}
+	fork_gate_enter();
+	collected_end(&holders->collected);
+	fork_gate_leave();
+	return result;
+}

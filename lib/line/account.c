@@ -9,7 +9,6 @@
 #include "line/account.h"
 
 #include <errno.h>
-#include <time.h>
 
 #include "line/entries.h"
 #include "line/help.h"
@@ -68,26 +67,6 @@ void account_close(struct line_view *view, struct account account)
 		    entry_free(view, account.slot, x))
 			break;
 	}
-}
-
-/* From now on it has permits. */
-static void note_time(struct line_entry *entry)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	store_rlx(&entry->ticket, (uint64_t)now.tv_sec); /* relaxed: a number to show */
-}
-
-void account_note(const struct line_view *view, struct account account, uint32_t n)
-{
-	if (account_has(view, account) == n)
-		note_time(entry_at(view, account.slot));
-}
-
-uint64_t account_since(const struct line_view *view, uint32_t slot)
-{
-	return load_rlx(&entry_at(view, slot)->ticket); /* relaxed: a number to show */
 }
 
 /* What a change does. */
@@ -169,8 +148,6 @@ static int try_change(struct line_view *view, struct account account, struct cha
 	if (!ledger_name(view, w, seen, kind_of(change, n), name, change->gives ? -(int64_t)n : (int64_t)n, &named))
 		return -1;
 	ledger_write_named(view, named);
-	if (!change->gives && account_held(seen) == 0)
-		note_time(entry_at(view, account.slot));
 	*moved = n;
 	return 0;
 }
@@ -295,4 +272,36 @@ uint32_t account_sum(const struct line_view *view, uint32_t holder, uint32_t *va
 			break;
 	}
 	return sum;
+}
+
+/* False: it says nothing. */
+static bool read_stake(const struct line_view *view, uint32_t slot, struct account_stake *stake)
+{
+	const struct line_entry *entry = entry_at(view, slot);
+	uint64_t x = entry ? load_acq(&entry->state) : 0; /* KSEM_ORD_24 acquire */
+
+	*stake = (struct account_stake){.waits = state_of(x) == ENTRY_WAIT};
+	if (stake->waits) {
+		stake->holder = load_rlx(&entry->holder); /* relaxed: constant while the state is */
+	} else if (entry && ledger_is_account(view, slot)) {
+		uint64_t low = load_acq(&entry->account.low); /* KSEM_ORD_29 acquire */
+
+		stake->holder = (uint32_t)(x >> 32);
+		stake->held = (uint32_t)low;
+		stake->since = (uint32_t)((low & ACCOUNT_SINCE) >> 32);
+	}
+	return (stake->waits || stake->held > 0) && load_acq(&entry->state) == x; /* KSEM_ORD_24 acquire */
+}
+
+void account_for_all(const struct line_view *view, void (*visit)(const struct account_stake *stake, void *arg),
+		     void *arg)
+{
+	uint32_t used = entries_used(view);
+	struct account_stake stake;
+
+	ledger_complete(view, line_word(view->line));
+	for (uint32_t slot = LINE_LISTS; slot < used + LINE_LISTS; slot++) {
+		if (read_stake(view, slot, &stake))
+			visit(&stake, arg);
+	}
 }

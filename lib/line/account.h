@@ -33,8 +33,15 @@ int account_give(struct line_view *view, struct account account, uint32_t n);
 uint32_t account_has(const struct line_view *view, struct account account);
 uint32_t account_sum(const struct line_view *view, uint32_t holder, uint32_t *value);
 
-/* For a thread that was granted n: notes the time, if the account had none before. In seconds of CLOCK_MONOTONIC. */
-void account_note(const struct line_view *view, struct account account, uint32_t n);
-uint64_t account_since(const struct line_view *view, uint32_t slot);
+/* What an entry says of its holder: that it waits, or is an account that has permits. */
+struct account_stake {
+	uint32_t holder, held;
+	uint32_t since; /* when it got the first of them, in seconds of CLOCK_MONOTONIC */
+	bool waits;
+};
+
+/* Calls visit for each entry that says something. Each says what it did at some instant of the call. */
+void account_for_all(const struct line_view *view, void (*visit)(const struct account_stake *stake, void *arg),
+		     void *arg);
 
 #endif

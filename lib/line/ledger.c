@@ -5,6 +5,7 @@
 #include "line/ledger.h"
 
 #include <errno.h>
+#include <time.h>
 
 #include "line/entries.h"
 #include "word/backoff.h"
@@ -57,6 +58,15 @@ static bool still_names(const struct line_view *view, struct line_word w)
 	return ((low ^ w.low) >> LINE_NUMBER_SHIFT) == 0 && !(low & LINE_BUSY) && high == w.high;
 }
 
+/* What an account that has nothing has from now on, but for its permits. */
+static uint64_t low_since_now(uint64_t low)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (low & ~ACCOUNT_SINCE) | ((uint64_t)now.tv_sec << 32 & ACCOUNT_SINCE);
+}
+
 /* What an account has after a change; `n` permits. */
 static uint64_t low_after(uint64_t low, enum line_kind kind, uint32_t n)
 {
@@ -68,6 +78,8 @@ static uint64_t low_after(uint64_t low, enum line_kind kind, uint32_t n)
 	case LINE_TOOK:
 	case LINE_TOOK_MANY:
 	case LINE_GRANT:
+		if (held == 0)
+			low = low_since_now(low);
 		held += n;
 		break;
 	default: /* others may have written nonsense to a shared account */

@@ -13,6 +13,7 @@
  * happened, after it everybody finishes it. It doesn't matter whether its author lives.
  *
  *   account, low   0-31 held    permits
+ *                  32-61 since  when it took or was granted the first of them, in seconds of CLOCK_MONOTONIC
  *                  62   CLOSED  the holder ended: nothing can be taken or given back any more
  *                  63   ACCOUNT tells an account from the links of an entry in line
  *            high  0-33 number  of the last change, as in the word; 63 ACCOUNT
@@ -38,6 +39,7 @@
 
 #define ACCOUNT_MARK   (UINT64_C(1) << 63)
 #define ACCOUNT_CLOSED (UINT64_C(1) << 62)
+#define ACCOUNT_SINCE  (ACCOUNT_CLOSED - (UINT64_C(1) << 32))
 
 /* An account as it was read. */
 struct account_seen {

@@ -20,6 +20,7 @@
 #include "os/futex.h"
 #include "wait/waiter.h"
 
+struct holders;
 struct line_view;
 
 /*
@@ -142,6 +143,9 @@ struct namespace_ops {
 
 	/* Describes a semaphore. EINVAL: it is dead; ENOMEM: records can't be mapped. */
 	int (*stat)(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *info);
+
+	/* Adds the living OS processes that have a semaphore. EINVAL: it is dead; ENOMEM. */
+	int (*holders)(struct ksem_ns *ns, struct ksem *ksem, struct holders *holders);
 
 	/* As ksem_ns_foreach. Outside the fork gate. */
 	int (*foreach)(struct ksem_ns *ns, int (*visit)(const struct ksem_info *info, void *arg), void *arg);

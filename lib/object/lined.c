@@ -243,8 +243,6 @@ static int leave_line(struct waiter *waiter, bool give_up)
 	left = line_leave(&lined_of(waiter->sem)->view, own_wait.slot, give_up);
 	if (left != EAGAIN)
 		own_wait.slot = 0;
-	if (left == 0 && unlikely(own_wait.holder != NULL))
-		account_note(&lined_of(waiter->sem)->view, holder_account(own_wait.holder), own_wait.want);
 	return unlikely(left == ENOENT) ? leave_door(waiter, give_up) : left;
 }
 

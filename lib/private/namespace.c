@@ -10,8 +10,10 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/rcu.h"
+#include "object/holders.h"
 #include "object/names.h"
 #include "object/own_wait.h"
 #include "os/fork.h"
@@ -230,6 +232,34 @@ static int stat_of(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *info
 	return alive ? 0 : EINVAL;
 }
 
+/* There is only one. */
+static struct holders_process *this_process(struct holders *holders, uint32_t number)
+{
+	(void)number;
+	return &holders->processes[0];
+}
+
+static int holders_of(struct ksem_ns *ns, struct ksem *ksem, struct holders *holders)
+{
+	struct holders_process *process = holders_add(holders);
+	struct ksem_info info;
+	bool alive;
+
+	if (!process)
+		return ENOMEM;
+	pthread_mutex_lock(&ns->lock);
+	alive = describe(ksem, &info);
+	if (alive && object_has_line(ksem))
+		holders_read_line(holders, &lined_of(ksem)->view, this_process);
+	pthread_mutex_unlock(&ns->lock);
+	if (!alive)
+		return EINVAL;
+	process->shown.pid = getpid();
+	process->shown.refs = info.refs;
+	process->shown.waiting = info.waiters;
+	return 0;
+}
+
 static int foreach(struct ksem_ns *ns, int (*visit)(const struct ksem_info *info, void *arg), void *arg)
 {
 	uint64_t cursor = 0;
@@ -311,6 +341,7 @@ static const struct namespace_ops private_namespace_ops = {
 	.drop_names = drop_names,
 	.free = free_all,
 	.stat = stat_of,
+	.holders = holders_of,
 	.foreach = foreach,
 	.child_after_fork = child_after_fork,
 };

@@ -480,18 +480,3 @@ int process_unlink(struct ksem_proc *proc, const char *name)
 	reclaim_free(garbage);
 	return error;
 }
-
-int process_stat(struct ksem_proc *proc, ksem_id_t id, struct ksem_info *info)
-{
-	struct ksem_info now;
-	struct ksem *ksem;
-	int error;
-
-	pthread_mutex_lock(&proc->lock);
-	ksem = ids_find_listed(&proc->ids, id);
-	error = ksem ? proc->ns->ops->stat(proc->ns, ksem, &now) : EINVAL;
-	pthread_mutex_unlock(&proc->lock);
-	if (!error)
-		*info = now;
-	return error;
-}

@@ -10,6 +10,7 @@
 #ifndef KSEM_REGISTRY_PROCESS_H
 #define KSEM_REGISTRY_PROCESS_H
 
+#include "object/holders.h"
 #include "object/namespace.h"
 
 struct ksem_proc {
@@ -81,6 +82,9 @@ int process_open(struct ksem_proc *proc, const char *name, int oflag, mode_t mod
 int process_close(struct ksem_proc *proc, ksem_id_t id);
 int process_unlink(struct ksem_proc *proc, const char *name);
 int process_stat(struct ksem_proc *proc, ksem_id_t id, struct ksem_info *info);
+
+/* The OS processes that have it. *holders ends by collected_end. */
+int process_holders(struct ksem_proc *proc, ksem_id_t id, struct holders **holders);
 
 /*
  * A thread is about to sleep in the process. Until process_end_wait, exec and exit of the process fail. False: one of

@@ -25,6 +25,7 @@
 #include "base/memory.h"
 #include "ksem/ksem.h"
 #include "os/descriptor.h"
+#include "os/lifetime.h"
 
 #define LOCK_TRIES 200
 
@@ -223,6 +224,7 @@ int directory_open(struct directory *directory, const char *path)
 	int saved = errno;
 	int error = note_path(directory, path);
 
+	directory->pids = lifetime_namespace();
 	directory->heir = 0;
 	directory->spare = -1;
 	store_rlx(&directory->fd, -1);      /* relaxed: nobody else has it yet */

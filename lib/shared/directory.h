@@ -28,6 +28,7 @@ struct directory {
 
 	/* Atomic: this OS process's (liveness.h); 0: none, in a child that couldn't get one. */
 	atomic(uint64_t) liveness;
+	uint32_t pids; /* constant, but in a fork's child: this process's pid namespace (os/lifetime.h); 0: unknown */
 	uint64_t heir; /* the child's, from before a fork to after it; 0: none */
 	char *path;    /* constant, as are the next two: absolute; NULL: unknown */
 	dev_t device;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "os/fork.h"
+#include "object/collected.h"
 #include "object/names.h"
 #include "shared/held.h"
 #include "shared/entries.h"
@@ -50,39 +51,20 @@ struct listed {
  * What was there when the call began. It is all in memory: while `visit` runs, the call has no lock and no descriptor.
  */
 struct listing {
+	struct collected collected;
 	struct listed *held; /* the semaphores of this process: a hash table of `mask` + 1 places, at most half full */
 	size_t mask;
 	char *names; /* the names in the directory, each after a byte with its length */
 	size_t bytes, room;
-	struct listing *outer; /* the listing whose visit made this call */
 };
 
-/* The innermost listing of each thread. If a thread ends in a visit, its destructor frees the listing. */
-static pthread_key_t listing_key; /* constant after start */
-static bool listing_key_is_there; /* constant after start */
-
-static void listing_free(struct listing *listing)
+static void listing_free(struct collected *collected)
 {
+	struct listing *listing = (struct listing *)collected;
+
 	memory_free(listing->held);
 	memory_free(listing->names);
 	memory_free(listing);
-}
-
-static void free_listings(void *innermost)
-{
-	struct listing *listing = innermost;
-
-	while (listing) {
-		struct listing *outer = listing->outer;
-
-		listing_free(listing);
-		listing = outer;
-	}
-}
-
-__attribute__((constructor)) static void start(void)
-{
-	listing_key_is_there = pthread_key_create(&listing_key, free_listings) == 0;
 }
 
 /* NULL: no memory. */
@@ -90,20 +72,10 @@ static struct listing *listing_begin(void)
 {
 	struct listing *listing = memory_alloc(sizeof(*listing), _Alignof(struct listing));
 
-	if (!listing || !listing_key_is_there)
-		return listing;
-	listing->outer = pthread_getspecific(listing_key);
-	if (pthread_setspecific(listing_key, listing) == 0)
+	if (!listing || collected_begin(&listing->collected, listing_free))
 		return listing;
 	memory_free(listing);
 	return NULL;
-}
-
-static void listing_end(struct listing *listing)
-{
-	if (listing_key_is_there)
-		pthread_setspecific(listing_key, listing->outer);
-	listing_free(listing);
 }
 
 /* The place where that id is, or where it belongs. */
@@ -281,7 +253,7 @@ int shared_ns_foreach(struct ksem_ns *ns, int (*visit)(const struct ksem_info *i
 	if (!result)
 		result = visit_listed(ns, listing, visit, arg);
 	fork_gate_enter();
-	listing_end(listing);
+	collected_end(&listing->collected);
 	fork_gate_leave();
 	return result;
 }

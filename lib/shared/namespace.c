@@ -90,6 +90,7 @@ static const struct namespace_ops shared_namespace_ops = {
 	.drop_cached = drop_cached,
 	.free = free_all,
 	.stat = shared_ns_stat,
+	.holders = shared_ns_holders,
 	.foreach = shared_ns_foreach,
 	.before_fork = shared_ns_before_fork,
 	.parent_after_fork = shared_ns_parent_after_fork,

@@ -49,6 +49,9 @@ int shared_ns_unlink(struct ksem_ns *ns, const struct ksem_cred *cred, const cha
 int shared_ns_stat(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *info);
 int shared_ns_foreach(struct ksem_ns *ns, int (*visit)(const struct ksem_info *info, void *arg), void *arg);
 
+/* holders.c */
+int shared_ns_holders(struct ksem_ns *ns, struct ksem *ksem, struct holders *holders);
+
 /* fork.c */
 void shared_ns_before_fork(struct ksem_ns *ns);
 void shared_ns_parent_after_fork(struct ksem_ns *ns);

@@ -72,7 +72,7 @@ bool own_record_move(struct own_record *own)
 	if (!holder_change_liveness(holder, former, liveness))
 		return false;
 	store_rel(&own->liveness, liveness); /* KSEM_ORD_22 release */
-	holder_say_process(holder, liveness);
+	holder_say_process(holder, own->directory, liveness);
 	return true;
 }
 

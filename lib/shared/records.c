@@ -285,11 +285,32 @@ int records_enter(struct records *records, const struct directory *directory, ui
 	return look.page && take_dead(&taking, &look, ALL_RECORDS) ? 0 : error;
 }
 
-void holder_say_process(struct holder *holder, uint64_t liveness)
+/* Where a lifetime has its tag: 10 bits for a pid namespace, never 0 but for an unknown one. */
+static uint64_t namespace_tag(uint32_t namespace)
 {
+	uint64_t bits = (namespace * UINT64_C(0x9E3779B97F4A7C15)) >> LIFETIME_BITS;
+
+	return namespace == 0 ? 0 : (bits ? bits : 1) << LIFETIME_BITS;
+}
+
+void holder_say_process(struct holder *holder, const struct directory *directory, uint64_t liveness)
+{
+	uint64_t lifetime =
+		liveness_is_joint(liveness) ? lifetime_tag(liveness) | lifetime_own() : namespace_tag(directory->pids);
+
+	store_rlx(&holder->lifetime, lifetime);      /* relaxed: as in has_ended */
 	store_rlx(&holder->pid, (uint32_t)getpid()); /* relaxed: a number to show */
-	if (liveness_is_joint(liveness))
-		store_rlx(&holder->lifetime, lifetime_tag(liveness) | lifetime_own()); /* relaxed: as in has_ended */
+}
+
+pid_t holder_pid(const struct holder *holder, const struct directory *directory)
+{
+	uint64_t liveness = load_rlx(&holder->liveness); /* relaxed: numbers to show, as the next two */
+	uint64_t lifetime = load_rlx(&holder->lifetime); /* relaxed: as above */
+	uint32_t pid = load_rlx(&holder->pid);           /* relaxed: as above */
+	bool is_known = liveness_is_joint(liveness) ? liveness_namespace(liveness) == directory->pids :
+						      lifetime == namespace_tag(directory->pids);
+
+	return (is_known && directory->pids != 0) || liveness == directory_liveness(directory) ? (pid_t)pid : 0;
 }
 
 /* ---- Numbers: the place, and above it how often the record there was taken. ---- */
@@ -380,17 +401,17 @@ int records_have_others(struct records *records, uint32_t own, const struct dire
 }
 
 int records_for_all(struct records *records, const struct directory *directory,
-		    void (*visit)(const struct holder *holder, void *arg), void *arg)
+		    void (*visit)(const struct record *record, void *arg), void *arg)
 {
 	struct look look;
 	int error = begin_look(records, &look);
 
 	for (uint32_t place = 0; !error && place < look.count; place++) {
-		const struct holder *holder = holder_at(&look, place);
+		const struct record record = {holder_at(&look, place), place};
 
-		if (load_rlx(&holder->refs) > 0 &&
-		    holder_is_there(&look, holder, directory)) /* relaxed: a number to show */
-			visit(holder, arg);
+		if (load_rlx(&record.holder->refs) > 0 &&
+		    holder_is_there(&look, record.holder, directory)) /* relaxed: a number to show */
+			visit(&record, arg);
 	}
 	return error;
 }
@@ -405,6 +426,14 @@ uint64_t records_waits(struct records *records)
 	for (uint32_t place = 0; place < look.count; place++)
 		waits += load_rlx(&holder_at(&look, place)->begun); /* relaxed: a number to show */
 	return waits;
+}
+
+/* `ended` first: a wait that ends in between counts, and none is counted off that wasn't counted. */
+uint32_t holder_waiting(const struct holder *holder)
+{
+	uint32_t ended = load_seq(&holder->ended); /* KSEM_ORD_17 release, KSEM_ORD_17 acquire */
+
+	return load_seq(&holder->begun) - ended; /* KSEM_ORD_17 release, KSEM_ORD_17 acquire */
 }
 
 void holder_begin_wait(struct holder *holder)

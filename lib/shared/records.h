@@ -8,7 +8,9 @@
  * processes. A new process takes a free record, or that of a dead process.
  *
  * The lock of a joint liveness may outlast its process. So the record also has the process's lifetime (os/lifetime.h),
- * with 10 bits of the liveness beside it, which tell it from the lifetime of the record's previous owner.
+ * with 10 bits of the liveness beside it, which tell it from the lifetime of the record's previous owner. A liveness
+ * that isn't joint needs no lifetime. There those 10 bits say in which pid namespace the process has its pid; that of a
+ * joint liveness says so itself.
  *
  * The first page of the file has the first records. When all of these are taken, the further pages are used, one after
  * another. The file has its full length from the start, but only pages that were written take memory. A process maps
@@ -67,7 +69,10 @@ int records_enter(struct records *records, const struct directory *directory, ui
 		  struct record *record);
 
 /* Writes into the record of that liveness that it is the calling process's. */
-void holder_say_process(struct holder *holder, uint64_t liveness);
+void holder_say_process(struct holder *holder, const struct directory *directory, uint64_t liveness);
+
+/* The number of its process in the caller's pid namespace; 0: it has none there, or nobody has written it yet. */
+pid_t holder_pid(const struct holder *holder, const struct directory *directory);
 
 /* Replaces the liveness of a record; 0 frees it. False: it has another one by now, which another process wrote. */
 bool holder_change_liveness(struct holder *holder, uint64_t from, uint64_t to);
@@ -93,12 +98,15 @@ int records_refs(struct records *records, const struct directory *directory, uin
  */
 int records_have_others(struct records *records, uint32_t own, const struct directory *directory, bool *others);
 
-/* Visits the record of each living process that has references. ENOMEM, as above. */
+/* Visits the record of each living process that has references, in the order of their places. ENOMEM, as above. */
 int records_for_all(struct records *records, const struct directory *directory,
-		    void (*visit)(const struct holder *holder, void *arg), void *arg);
+		    void (*visit)(const struct record *record, void *arg), void *arg);
 
 /* The waits that ever began on a semaphore without a line. Each record counts up to 2^32, and then begins anew. */
 uint64_t records_waits(struct records *records);
+
+/* How many of its threads wait on a semaphore without a line. */
+uint32_t holder_waiting(const struct holder *holder);
 
 /* Around a wait. */
 void holder_begin_wait(struct holder *holder);

@@ -19,7 +19,7 @@ static void enter_record(struct shared *shared, const struct record *record)
 {
 	if (object_has_line(&shared->object.ksem))
 		shared_lined_enter(shared_lined_of(&shared->object.ksem), record);
-	holder_say_process(record->holder, directory_liveness(shared->directory));
+	holder_say_process(record->holder, shared->directory, directory_liveness(shared->directory));
 	own_record_set(&shared->record, record);
 }
 

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstring>
 #include <type_traits>
+#include <unistd.h>
 
 using namespace std::chrono_literals;
 using std::chrono::steady_clock;
@@ -131,6 +132,19 @@ static void attributes_arrive()
 		      (void)plain.metrics();
 	      }));
 	CHECK(!lifo.try_acquire_for(1ms, 3) && lifo.metrics().waits == 1 && lifo.metrics().timeouts == 1);
+}
+
+/* In a private namespace that is this process. */
+static void holders_are_told()
+{
+	ksem::semaphore none(1);
+	const ksem::semaphore s(std::move(none));
+	const std::vector<ksem_holder> holders = s.holders();
+
+	CHECK(holders.size() == 1 && holders[0].pid == getpid() && holders[0].refs == 1 && holders[0].waiting == 0);
+	CHECK(throws(EINVAL, [&] {
+		(void)none.holders(); // NOLINT(bugprone-use-after-move)
+	}));
 }
 
 static void limits_change()
@@ -281,6 +295,7 @@ int main(int argc, char **argv)
 	errors_have_a_number_and_a_message();
 	empty_ones();
 	attributes_arrive();
+	holders_are_told();
 	limits_change();
 	a_shutdown_ends_waits();
 	namespaces();

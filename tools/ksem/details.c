@@ -80,10 +80,10 @@ const char *why_not(const char *name)
 	}
 }
 
-static void add_pid(const struct holder *holder, void *arg)
+static void add_pid(const struct record *record, void *arg)
 {
 	struct details *details = arg;
-	uint32_t pid = load_rlx(&holder->pid); /* relaxed: a number to show */
+	uint32_t pid = load_rlx(&record->holder->pid); /* relaxed: a number to show */
 
 	if (details->pids_count == PIDS_KNOWN || pid == 0)
 		details->more_pids = true;
