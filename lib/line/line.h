@@ -237,6 +237,12 @@ void line_reap(struct line_view *view);
 void line_look(struct line_view *view);
 
 /*
+ * The same, unless it began to in the last `microseconds`: for one of many that look for the same reason, and look
+ * again later. Any of them may be stopped while it looks.
+ */
+void line_look_unless(struct line_view *view, uint32_t microseconds);
+
+/*
  * In a fork's child, for a private line: removes all waiters, except the entry of its one thread (0: it is not in
  * line).
  */

@@ -203,6 +203,16 @@ void line_look(struct line_view *view)
 		line_reap(view);
 }
 
+void line_look_unless(struct line_view *view, uint32_t microseconds)
+{
+	struct timespec time = clock_now(CLOCK_MONOTONIC);
+	uint32_t now = (uint32_t)(clock_nanoseconds(&time) / 1000);
+	uint32_t before = load_rlx(&view->line->begun); /* relaxed: a number */
+
+	if (now - before >= microseconds && cas_rlx(&view->line->begun, &before, now)) /* relaxed: as above */
+		line_reap(view);
+}
+
 /* An entry of a thread that the child hasn't got, before anybody is served: nothing may be granted to it. */
 static void forget(struct line_view *view, uint32_t slot)
 {

@@ -33,6 +33,7 @@ struct directory {
 	char *path;    /* constant, as are the next two: absolute; NULL: unknown */
 	dev_t device;
 	ino_t number;
+	struct deaths *deaths;   /* under the namespace's lock (deaths.h); NULL: nothing is watched yet */
 	struct directory *next;  /* under directories_lock: the list of all directories */
 	struct directory *older; /* constant: the namespace's previous directory, which was removed */
 };

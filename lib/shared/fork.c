@@ -16,6 +16,7 @@
 #include "object/own_wait.h"
 #include "shared/held.h"
 #include "shared/census.h"
+#include "shared/deaths.h"
 #include "shared/liveness.h"
 #include "shared/place.h"
 #include "shared/semaphore.h"
@@ -65,8 +66,10 @@ void shared_ns_child_after_fork(struct ksem_ns *ns, bool prepared, struct reclai
 	const struct own_wait *own;
 	struct shared *next;
 
-	for (struct directory *at = shared_ns_directory(shared_ns_of(ns)); at; at = at->older)
+	for (struct directory *at = shared_ns_directory(shared_ns_of(ns)); at; at = at->older) {
 		liveness_child_after_fork(at, prepared);
+		deaths_child_after_fork(at);
+	}
 	for (struct shared *shared = shared_ns_of(ns)->all; shared; shared = next) {
 		struct ksem *ksem = &shared->object.ksem;
 

@@ -87,6 +87,18 @@ bool shared_lined_is_dead(const struct shared_lined *lined)
 	return line_value(&lined->lined.view, &value) != 0;
 }
 
+void shared_lined_look_from(const struct shared_lined *lined, const struct directory *directory,
+			    uint32_t unless_microseconds)
+{
+	struct shared_lined own = {.records = lined->records, .directory = directory};
+	const struct line_view *view = &lined->lined.view;
+
+	own.lined.metrics = lined->lined.metrics;
+	line_view_init(&own.lined.view, view->line, FUTEX_SHARED, &hooks, &own);
+	line_map(&own.lined.view, view->mapped);
+	line_look_unless(&own.lined.view, unless_microseconds);
+}
+
 /* Has the line look for the dead, if there may be some. False: nothing can have changed. */
 static bool look_for_dead(struct ksem *ksem)
 {

@@ -39,8 +39,8 @@
  *   shutdown, a new limit      the word says so, or not. Waiters are served as after a post
  *   metrics                    a number may lack the wait
  *
- * These look for the dead: sleepers; a post or a take that finds waiters; stat and destroy. All but the last two do so
- * at most once a second, all processes together (line_look).
+ * These look for the dead: sleepers; a post or a take that finds waiters; stat and destroy; with KSEM_UNDO, watchers
+ * (deaths.h). The first three do so at most once a second, all processes together (line_look).
  *
  * A process that closed the library's descriptors, or whose parent made it by _Fork() in a handler, has no liveness
  * lock for a while. Others may take its entries out of the line meanwhile, and wake their threads, which get in line
@@ -55,10 +55,18 @@
 #include "shared/file.h"
 #include "shared/records.h"
 
+struct deaths;
+
 struct shared_lined {
 	struct lined lined;
 	struct records *records;           /* constant, as is directory: of the file */
 	const struct directory *directory; /* where the processes that have the file have their liveness */
+
+	/* With KSEM_UNDO (deaths.h). */
+	struct deaths *deaths;              /* constant once others see the semaphore; NULL: not watched */
+	struct shared_lined *next_watched;  /* under that one's lock, as the next */
+	struct shared_lined **prev_watched; /* NULL: it isn't there */
+	atomic(uint32_t) looked_at;         /* atomic: how many looks a watcher had begun when this was looked at */
 };
 
 /* Of a semaphore that has a line. */
@@ -78,6 +86,10 @@ void shared_lined_enter(struct shared_lined *lined, const struct record *record)
 void shared_lined_lose(struct shared_lined *lined);
 
 bool shared_lined_is_dead(const struct shared_lined *lined);
+
+/* Looks for the dead by another description of the directory (line_look_unless). */
+void shared_lined_look_from(const struct shared_lined *lined, const struct directory *directory,
+			    uint32_t unless_microseconds);
 
 /* As the operations (object/kind.h). */
 int shared_lined_post(struct ksem *ksem, uint32_t n, const struct ksem_proc *by);

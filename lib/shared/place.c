@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "shared/census.h"
+#include "shared/deaths.h"
 #include "shared/liveness.h"
 #include "shared/semaphore.h"
 
@@ -36,6 +37,7 @@ void place_close(struct shared_ns *shared_ns)
 
 	for (; directory; directory = older) {
 		older = directory->older;
+		deaths_close(directory);
 		directory_close(directory);
 		memory_free(directory);
 	}

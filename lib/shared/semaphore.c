@@ -12,6 +12,7 @@
 #include "object/holder.h"
 #include "object/own_wait.h"
 #include "shared/census.h"
+#include "shared/deaths.h"
 #include "shared/liveness.h"
 
 /* The process has this record from now on. */
@@ -40,6 +41,21 @@ static int init_line(struct shared *shared, const struct file *file)
 static size_t bytes_of(const struct attributes *attributes)
 {
 	return attributes_are_default(attributes) ? sizeof(struct shared) : sizeof(struct shared_with_line);
+}
+
+/* Nobody looks at it any more for those that have ended. */
+static void unwatch(struct ksem *ksem)
+{
+	if (object_has_line(ksem))
+		deaths_remove(shared_lined_of(ksem));
+}
+
+void shared_discard(struct ksem *ksem)
+{
+	unwatch(ksem);
+	own_record_leave(&shared_of(ksem)->record);
+	records_discard(&shared_of(ksem)->records);
+	memory_free(shared_of(ksem));
 }
 
 int shared_new(struct ksem_ns *ns, struct directory *directory, const struct file *file, bool named, struct ksem **made)
@@ -71,19 +87,18 @@ int shared_new(struct ksem_ns *ns, struct directory *directory, const struct fil
 	}
 	own_record_init(&shared->record, directory);
 	enter_record(shared, &record);
+	if (lined && lined_has_ledger(lined_of(&shared->object.ksem)) &&
+	    !deaths_add(directory, shared_lined_of(&shared->object.ksem))) {
+		shared_discard(&shared->object.ksem);
+		return ENOMEM;
+	}
 	*made = &shared->object.ksem;
 	return 0;
 }
 
-void shared_discard(struct ksem *ksem)
-{
-	own_record_leave(&shared_of(ksem)->record);
-	records_discard(&shared_of(ksem)->records);
-	memory_free(shared_of(ksem));
-}
-
 void shared_end(struct ksem *ksem)
 {
+	unwatch(ksem);
 	own_record_leave(&shared_of(ksem)->record);
 }
 

@@ -5,8 +5,9 @@
  * A wait is counted twice: in the object's own word, which keeps the object alive in this process (semaphore.h), and in
  * the page's word, where posts see it. Both begin inside the read section in which the semaphore was found.
  *
- * Waits take no lock and allocate nothing, with two exceptions: a wait that must open the directory again, because the
- * program closed it; and the last waiter of an orphan, which ends it.
+ * Waits take no lock and allocate nothing, with three exceptions: a wait that must open the directory again, because
+ * the program closed it; the last waiter of an orphan, which ends it; and a wait on a semaphore with KSEM_UNDO, which
+ * may start a thread (deaths.h).
  */
 #include "shared/wait.h"
 
@@ -16,6 +17,7 @@
 #include "object/holder.h"
 #include "object/own_wait.h"
 #include "os/fork.h"
+#include "shared/deaths.h"
 #include "shared/namespace.h"
 #include "shared/semaphore.h"
 #include "shared/place.h"
@@ -120,8 +122,13 @@ static int kill_if_last(struct ksem *ksem)
 
 static int arm_in_line(struct waiter *waiter)
 {
+	int error;
+
 	be_present(waiter->sem); /* if that fails, others may take its entry out of the line */
-	return lined_arm(waiter);
+	error = lined_arm(waiter);
+	if (!error)
+		deaths_before_sleep(shared_lined_of(waiter->sem));
+	return error;
 }
 
 static int leave_line(struct waiter *waiter, bool give_up)

@@ -1,0 +1,685 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How soon a sleeper gets the permits of a holder that has ended, in another OS process, while nobody calls anything:
+ * at once, by the watcher (shared/deaths.h); where there can be none, when it looks by itself.
+ *
+ * Others may load the machine. So a test measures several times, and the median must be within the promised bound.
+ */
+#include "sharing.h"
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#define UNDO(...) (&(const struct ksem_attr){.size = sizeof(struct ksem_attr), .flags = KSEM_UNDO, __VA_ARGS__})
+
+#define BOUND_NS INT64_C(100000000)
+#define LOOKS_NS INT64_C(3000000000) /* by when a sleeper has looked by itself */
+#define TIMES    5
+#define OVER_US  400000 /* after news, the watcher has looked for the last time */
+#define MANY     100
+
+struct board {
+	atomic(unsigned) ready, go;
+	atomic(int64_t) woke; /* when the sleeper had its permits */
+};
+
+#define board ((struct board *)board_page)
+
+static struct world world;
+static ksem_id_t id;
+
+static int64_t now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+static void make_of(uint32_t order, uint32_t limit)
+{
+	world = enter();
+	OK(ksem_open_attr(world.proc, "/undo", O_CREAT | O_EXCL, 0600, UNDO(.order = order, .limit = limit), limit,
+			  &id));
+	store_seq(&board->ready, 0);
+	store_seq(&board->go, 0);
+	store_seq(&board->woke, 0);
+}
+
+static void end(void)
+{
+	OK(ksem_unlink(world.proc, "/undo"));
+	world_end(&world);
+}
+
+static void come_in(void)
+{
+	world = enter();
+	MUST(ksem_open(world.proc, "/undo", 0, 0, 0, &id) == 0);
+}
+
+static void say_ready(void)
+{
+	fetch_add_seq(&board->ready, 1);
+}
+
+static void stay(void)
+{
+	for (;;)
+		pause();
+}
+
+static void until_ready(unsigned n)
+{
+	while (load_seq(&board->ready) < n)
+		usleep(200);
+}
+
+/* ---- Who holds. ---- */
+
+static void hold_one(void)
+{
+	come_in();
+	MUST(ksem_trywait(world.proc, id) == 0);
+	say_ready();
+	stay();
+}
+
+static void hold_two(void)
+{
+	come_in();
+	MUST(ksem_trywait_many(world.proc, id, 2) == 0);
+	say_ready();
+	stay();
+}
+
+static void until_go(void)
+{
+	while (load_seq(&board->go) == 0)
+		usleep(200);
+}
+
+static void hold_and_exit(void)
+{
+	come_in();
+	MUST(ksem_trywait(world.proc, id) == 0);
+	say_ready();
+	until_go();
+	exit(0);
+}
+
+static void hold_and_execute(void)
+{
+	come_in();
+	MUST(ksem_trywait(world.proc, id) == 0);
+	say_ready();
+	until_go();
+	execl("/bin/sleep", "sleep", "60", (char *)NULL);
+	_exit(1);
+}
+
+static void hold_and_give_back(void)
+{
+	come_in();
+	MUST(ksem_trywait(world.proc, id) == 0);
+	say_ready();
+	until_go();
+	MUST(ksem_post(world.proc, id) == 0);
+	say_ready();
+	stay();
+}
+
+/* ---- Who waits. ---- */
+
+static void note_wake(void)
+{
+	store_seq(&board->woke, now());
+}
+
+static void wait_for_one(void)
+{
+	come_in();
+	MUST(wait_patiently(world.proc, id) == 0);
+	note_wake();
+}
+
+static void wait_for_two(void)
+{
+	struct timespec until = in_ms(CLOCK_MONOTONIC, PATIENCE);
+
+	come_in();
+	MUST(ksem_wait_many(world.proc, id, 2, CLOCK_MONOTONIC, &until) == 0);
+	note_wake();
+}
+
+static void wait_for_any(void)
+{
+	struct timespec until = in_ms(CLOCK_MONOTONIC, PATIENCE);
+	ksem_id_t ids[2];
+	unsigned which;
+
+	come_in();
+	ids[1] = id;
+	MUST(ksem_init(world.proc, 0, &ids[0]) == 0);
+	MUST(ksem_wait_any(world.proc, ids, 2, CLOCK_MONOTONIC, &until, &which) == 0 && which == 1);
+	note_wake();
+}
+
+/* ---- Measuring. ---- */
+
+static int compare(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void is_within(int64_t *times, unsigned count, int64_t bound)
+{
+	qsort(times, count, sizeof(*times), compare);
+	printf("%.3f ms, at most %.3f\n", (double)times[count / 2] / 1e6, (double)times[count - 1] / 1e6);
+	assert_true(times[count / 2] >= 0);
+	assert_true(times[count / 2] <= bound);
+}
+
+/* One holder of all permits dies; a waiter is asleep. Returns how long after that it has its permits. */
+static int64_t kill_while_waiting(void (*hold)(void), void (*wait)(void))
+{
+	pid_t holder, waiter;
+	int64_t died;
+
+	store_seq(&board->ready, 0);
+	holder = start_process(hold);
+	until_ready(1);
+	waiter = start_process(wait);
+	until_waiting(world.proc, id, 1);
+	usleep(2000);
+	died = now();
+	kill_and_reap(holder);
+	must_end_well(waiter);
+	return load_seq(&board->woke) - died;
+}
+
+static void kill_often(uint32_t order, uint32_t limit, void (*hold)(void), void (*wait)(void), int64_t bound)
+{
+	int64_t times[TIMES];
+
+	make_of(order, limit);
+	for (int i = 0; i < TIMES; i++)
+		times[i] = kill_while_waiting(hold, wait);
+	is_within(times, TIMES, bound);
+	end();
+}
+
+static void sleepers_of_all_orders_notice_at_once(void **state)
+{
+	(void)state;
+	for (uint32_t order = KSEM_BARGING; order <= KSEM_LIFO; order++) {
+		kill_often(order, 1, hold_one, wait_for_one, BOUND_NS);
+		kill_often(order, 2, hold_two, wait_for_two, BOUND_NS);
+		kill_often(order, 1, hold_one, wait_for_any, BOUND_NS);
+	}
+}
+
+/* The holder ends by itself. */
+static int64_t end_while_waiting(void (*hold)(void))
+{
+	pid_t holder, waiter;
+	int64_t went;
+
+	store_seq(&board->ready, 0);
+	store_seq(&board->go, 0);
+	holder = start_process(hold);
+	until_ready(1);
+	waiter = start_process(wait_for_one);
+	until_waiting(world.proc, id, 1);
+	usleep(2000);
+	went = now();
+	store_seq(&board->go, 1);
+	must_end_well(waiter);
+	kill(holder, SIGKILL);
+	MUST(waitpid(holder, NULL, 0) == holder);
+	return load_seq(&board->woke) - went;
+}
+
+static void exit_and_exec_are_noticed_at_once(void **state)
+{
+	int64_t times[TIMES];
+
+	(void)state;
+	make_of(KSEM_FIFO, 1);
+	for (int i = 0; i < TIMES; i++)
+		times[i] = end_while_waiting(hold_and_exit);
+	is_within(times, TIMES, BOUND_NS);
+	for (int i = 0; i < TIMES; i++)
+		times[i] = end_while_waiting(hold_and_execute);
+	is_within(times, TIMES, BOUND_NS);
+	end();
+}
+
+/* The sleeper wants two. The first holder has given its permit back; the one that came later has the other one. */
+static void who_comes_later_is_noticed_too(void **state)
+{
+	int64_t times[TIMES];
+
+	(void)state;
+	make_of(KSEM_BARGING, 2);
+	for (int i = 0; i < TIMES; i++) {
+		pid_t first, waiter, later;
+
+		store_seq(&board->ready, 0);
+		store_seq(&board->go, 0);
+		first = start_process(hold_and_give_back);
+		until_ready(1);
+		waiter = start_process(wait_for_two);
+		until_waiting(world.proc, id, 1);
+		later = start_process(hold_one);
+		until_ready(2);
+		store_seq(&board->go, 1);
+		until_ready(3);
+		times[i] = -now();
+		kill_and_reap(later);
+		must_end_well(waiter);
+		times[i] += load_seq(&board->woke);
+		kill_and_reap(first);
+	}
+	is_within(times, TIMES, BOUND_NS);
+	end();
+}
+
+/* Each process watches for its own sleepers. */
+static int64_t waiter_without(int signal)
+{
+	pid_t holder, other, waiter;
+	int64_t died;
+
+	store_seq(&board->ready, 0);
+	holder = start_process(hold_two);
+	until_ready(1);
+	other = start_process(wait_for_one);
+	until_waiting(world.proc, id, 1);
+	waiter = start_process(wait_for_one);
+	until_waiting(world.proc, id, 2);
+	MUST(kill(other, signal) == 0);
+	if (signal == SIGKILL)
+		MUST(waitpid(other, NULL, 0) == other);
+	died = now();
+	kill_and_reap(holder);
+	must_end_well(waiter);
+	died = load_seq(&board->woke) - died;
+	if (signal != SIGKILL)
+		kill_and_reap(other);
+	return died;
+}
+
+static void another_watcher_may_be_killed_or_stopped(void **state)
+{
+	int64_t times[TIMES];
+
+	(void)state;
+	make_of(KSEM_FIFO, 2);
+	for (int i = 0; i < TIMES; i++)
+		times[i] = waiter_without(SIGKILL);
+	is_within(times, TIMES, BOUND_NS);
+	for (int i = 0; i < TIMES; i++)
+		times[i] = waiter_without(SIGSTOP);
+	is_within(times, TIMES, BOUND_NS);
+	end();
+}
+
+/* The watcher is there, but when the holder died, nobody waited. */
+static void wait_again(void)
+{
+	int64_t began;
+
+	come_in();
+	MUST(wait_patiently(world.proc, id) == 0);
+	MUST(ksem_post(world.proc, id) == 0);
+	say_ready();
+	until_go();
+	usleep(OVER_US);
+	began = now();
+	MUST(wait_patiently(world.proc, id) == 0);
+	store_seq(&board->woke, now() - began);
+}
+
+static void who_comes_after_a_death_looks_before_it_sleeps(void **state)
+{
+	int64_t times[TIMES];
+
+	(void)state;
+	make_of(KSEM_FIFO, 1);
+	for (int i = 0; i < TIMES; i++) {
+		pid_t first, holder, waiter;
+
+		store_seq(&board->ready, 0);
+		store_seq(&board->go, 0);
+		first = start_process(hold_one);
+		until_ready(1);
+		waiter = start_process(wait_again);
+		until_waiting(world.proc, id, 1);
+		kill_and_reap(first);
+		until_ready(2);
+		holder = start_process(hold_one);
+		until_ready(3);
+		kill_and_reap(holder);
+		store_seq(&board->go, 1);
+		must_end_well(waiter);
+		times[i] = load_seq(&board->woke);
+	}
+	is_within(times, TIMES, BOUND_NS);
+	end();
+}
+
+static void among_a_hundred_processes(void **state)
+{
+	int64_t times[3];
+	pid_t others[MANY - 3];
+
+	(void)state;
+	make_of(KSEM_FIFO, MANY);
+	for (int i = 0; i < MANY - 3; i++)
+		others[i] = start_process(hold_one);
+	until_ready(MANY - 3);
+	for (int i = 0; i < 3; i++) {
+		pid_t holder, waiter;
+
+		store_seq(&board->ready, 0);
+		holder = start_process(hold_two);
+		until_ready(1);
+		waiter = start_process(wait_for_two);
+		until_waiting(world.proc, id, 1);
+		times[i] = -now();
+		kill_and_reap(holder);
+		must_end_well(waiter);
+		times[i] += load_seq(&board->woke);
+	}
+	is_within(times, 3, BOUND_NS);
+	for (int i = 0; i < MANY - 3; i++)
+		kill_and_reap(others[i]);
+	end();
+}
+
+/* Each sleeper ends with the permit that it was granted, and so lets the next one go on. All of them watch. */
+static void a_hundred_sleepers_notice_one_after_another(void **state)
+{
+	pid_t holder, waiters[MANY - 2];
+	int64_t each;
+
+	(void)state;
+	make_of(KSEM_FIFO, 1);
+	holder = start_process(hold_one);
+	until_ready(1);
+	for (unsigned i = 0; i < MANY - 2; i++)
+		waiters[i] = start_process(wait_for_one);
+	until_waiting(world.proc, id, MANY - 2);
+	each = -now();
+	kill_and_reap(holder);
+	for (unsigned i = 0; i < MANY - 2; i++)
+		must_end_well(waiters[i]);
+	each = (each + load_seq(&board->woke)) / (MANY - 2);
+	is_within(&each, 1, BOUND_NS);
+	end();
+}
+
+/* ---- The waiter's process. ---- */
+
+/* No file of this process can be opened any more. */
+static void wait_without_descriptors(void)
+{
+	struct rlimit none = {0, 0};
+
+	come_in();
+	MUST(getrlimit(RLIMIT_NOFILE, &none) == 0);
+	none.rlim_cur = 64;
+	MUST(setrlimit(RLIMIT_NOFILE, &none) == 0);
+	while (open("/dev/null", O_RDONLY) >= 0)
+		;
+	MUST(errno == EMFILE);
+	MUST(wait_patiently(world.proc, id) == 0);
+	note_wake();
+}
+
+static void without_free_descriptors(void **state)
+{
+	(void)state;
+	kill_often(KSEM_FIFO, 1, hold_one, wait_without_descriptors, BOUND_NS);
+}
+
+static void *wait_in_thread(void *arg)
+{
+	(void)arg;
+	MUST(wait_patiently(world.proc, id) == 0);
+	return NULL;
+}
+
+/* The program closes all that it finds open, after it has begun to wait. */
+static void wait_and_close_descriptors(void)
+{
+	pthread_t thread;
+
+	come_in();
+	thread = start(wait_in_thread, NULL);
+	until_asleep(world.proc, id, 1);
+	usleep(20000);
+	MUST(syscall(SYS_close_range, 3, ~0U, 0) == 0);
+	MUST(open("/dev/null", O_RDONLY) == 3 && open("/dev/null", O_RDONLY) == 4 && open("/dev/null", O_RDONLY) == 5);
+	say_ready();
+	finish(thread);
+	note_wake();
+	for (int fd = 3; fd < 6; fd++)
+		MUST(fcntl(fd, F_GETFD) == 0); /* they are still the program's */
+}
+
+static void who_closed_all_descriptors_notices(void **state)
+{
+	int64_t times[TIMES];
+
+	(void)state;
+	make_of(KSEM_FIFO, 1);
+	for (int i = 0; i < TIMES; i++) {
+		pid_t holder, waiter;
+
+		store_seq(&board->ready, 0);
+		holder = start_process(hold_one);
+		until_ready(1);
+		waiter = start_process(wait_and_close_descriptors);
+		until_ready(2);
+		times[i] = -now();
+		kill_and_reap(holder);
+		must_end_well(waiter);
+		times[i] += load_seq(&board->woke);
+	}
+	is_within(times, TIMES, BOUND_NS);
+	end();
+}
+
+#define REFUSAL(number, error) \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (error))
+
+static int refused; /* a system call */
+
+static void wait_where_it_is_refused(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		REFUSAL((unsigned)refused, EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
+	struct rusage usage;
+
+	come_in();
+	MUST(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	MUST(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+	MUST(wait_patiently(world.proc, id) == 0);
+	note_wake();
+	MUST(getrusage(RUSAGE_SELF, &usage) == 0);
+	MUST(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec == 0); /* it didn't turn round and round */
+}
+
+static void sleepers_look_where_nothing_can_watch(void **state)
+{
+	const int calls[] = {SYS_close_range, SYS_inotify_init1, SYS_inotify_add_watch, SYS_ppoll, SYS_openat,
+			     SYS_clone3,      SYS_clone};
+
+	(void)state;
+	if (SANITIZED || EMULATED)
+		SKIP("the sanitizer or the emulator makes these calls, too");
+	make_of(KSEM_LIFO, 1);
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		int64_t took;
+
+		refused = calls[i];
+		took = kill_while_waiting(hold_one, wait_where_it_is_refused);
+		printf("without call %d: %.3f ms\n", refused, (double)took / 1e6);
+		assert_true(took <= LOOKS_NS);
+	}
+	end();
+}
+
+static void forked_child_waits(void)
+{
+	MUST(wait_patiently(world.proc, id) == 0);
+	note_wake();
+}
+
+/* A thread sleeps, with a watcher; the process forks, and the child sleeps. */
+static void wait_and_fork(void)
+{
+	pthread_t thread;
+	pid_t child;
+
+	come_in();
+	thread = start(wait_in_thread, NULL);
+	until_asleep(world.proc, id, 1);
+	child = start_process(forked_child_waits);
+	until_waiting(world.proc, id, 2);
+	say_ready();
+	finish(thread);
+	must_end_well(child);
+}
+
+static void a_forks_child_watches_for_itself(void **state)
+{
+	int64_t times[TIMES];
+
+	(void)state;
+	make_of(KSEM_FIFO, 2);
+	for (int i = 0; i < TIMES; i++) {
+		pid_t holder, waiter;
+
+		store_seq(&board->ready, 0);
+		holder = start_process(hold_two);
+		until_ready(1);
+		waiter = start_process(wait_and_fork);
+		until_ready(2);
+		times[i] = -now();
+		kill_and_reap(holder);
+		must_end_well(waiter);
+		times[i] += load_seq(&board->woke);
+	}
+	is_within(times, TIMES, BOUND_NS);
+	end();
+}
+
+static unsigned threads_of_this_process(void)
+{
+	char line[100];
+	unsigned threads = 0;
+	FILE *status = fopen("/proc/self/status", "re");
+
+	MUST(status != NULL);
+	while (fgets(line, sizeof(line), status)) {
+		if (sscanf(line, "Threads: %u", &threads) == 1)
+			break;
+	}
+	fclose(status);
+	return threads;
+}
+
+static void until_threads(unsigned n)
+{
+	for (int i = 0; i < PATIENCE && threads_of_this_process() != n; i++)
+		usleep(1000);
+	MUST(threads_of_this_process() == n);
+}
+
+/* The thread that sleeps is cancelled, but waits on; then the process leaves the namespace, and the watcher ends. */
+static void cancel_and_leave(void)
+{
+	unsigned before = threads_of_this_process();
+	pthread_t thread;
+
+	come_in();
+	thread = start(wait_in_thread, NULL);
+	until_asleep(world.proc, id, 1);
+	until_threads(before + 2);
+	pthread_cancel(thread);
+	say_ready();
+	pthread_join(thread, NULL);
+	note_wake();
+	MUST(ksem_proc_exit(world.proc) == 0);
+	MUST(ksem_ns_destroy(world.ns) == 0);
+	until_threads(before);
+}
+
+static void a_watcher_ends_with_the_namespace(void **state)
+{
+	pid_t holder, child;
+
+	(void)state;
+	make_of(KSEM_FIFO, 1);
+	holder = start_process(hold_one);
+	until_ready(1);
+	child = start_process(cancel_and_leave);
+	until_ready(2);
+	kill_and_reap(holder);
+	must_end_well(child);
+	end();
+}
+
+static void exit_while_a_thread_sleeps(void)
+{
+	come_in();
+	start(wait_in_thread, NULL);
+	until_asleep(world.proc, id, 1);
+	exit(0);
+}
+
+static void a_process_may_exit_while_it_watches(void **state)
+{
+	pid_t holder;
+
+	(void)state;
+	make_of(KSEM_FIFO, 1);
+	holder = start_process(hold_one);
+	until_ready(1);
+	for (int i = 0; i < 20; i++)
+		must_end_well(start_process(exit_while_a_thread_sleeps));
+	kill_and_reap(holder);
+	end();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		board_test(sleepers_of_all_orders_notice_at_once),
+		board_test(exit_and_exec_are_noticed_at_once),
+		board_test(who_comes_later_is_noticed_too),
+		board_test(another_watcher_may_be_killed_or_stopped),
+		board_test(who_comes_after_a_death_looks_before_it_sleeps),
+		board_test(among_a_hundred_processes),
+		board_test(a_hundred_sleepers_notice_one_after_another),
+		board_test(without_free_descriptors),
+		board_test(who_closed_all_descriptors_notices),
+		board_test(sleepers_look_where_nothing_can_watch),
+		board_test(a_forks_child_watches_for_itself),
+		board_test(a_watcher_ends_with_the_namespace),
+		board_test(a_process_may_exit_while_it_watches),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
