@@ -8,9 +8,8 @@
 
 #include <sys/prctl.h>
 
-#include "stepper.h"
+#include "way.h"
 
-#define STEPS_MAX  100000
 #define SLEEPER_MS 10000 /* in which a sleeper has looked, some times */
 
 static struct world world;
@@ -343,73 +342,27 @@ static const struct victim {
 
 /* ---- One after another. ---- */
 
-static uint64_t trace[STEPS_MAX]; /* the way of the call, */
-static unsigned steps;            /* and how long it is */
+static const struct victim *now;
+static struct way way;
 
-/* A process that is stopped before its first instruction of the call. False: ptrace is forbidden here. */
-static bool start_victim(const struct victim *victim, struct stepper *stepper)
+static void begin(void)
 {
-	int attached[2];
-	char byte = 0;
-	pid_t child;
-
-	MUST(pipe(attached) == 0);
-	child = fork();
-	MUST(child >= 0);
-	if (child == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		close(attached[1]);
-		own = world_of_this_process();
-		victim->before();
-		MUST(read(attached[0], &byte, 1) == 1);
-		stepper_mark();
-		victim->act();
-		raise(SIGKILL); /* at once: what exit does is another matter */
-	}
-	if (!stepper_attach(stepper, child, child)) {
-		MUST(errno == EPERM && kill(child, SIGKILL) == 0);
-		return false;
-	}
-	MUST(write(attached[1], &byte, 1) == 1);
-	close(attached[0]);
-	close(attached[1]);
-	stepper_run(stepper);
-	return true;
+	own = world_of_this_process();
+	now->before();
 }
 
-/* Sequences are gone through, not ended by the steps. False: ptrace is forbidden here. */
+static void act(void)
+{
+	now->act();
+	raise(SIGKILL); /* at once: what exit does is another matter */
+}
+
+/* False: ptrace is forbidden here. */
 static bool see_the_way(const struct victim *victim)
 {
-	struct stepper stepper;
-
+	now = victim;
 	victim->prepare();
-	if (!start_victim(victim, &stepper))
-		return false;
-	for (steps = 0; !stepper.ended && steps < STEPS_MAX; steps++) {
-		trace[steps] = stepper.ip;
-		stepper_forget_sequence(&stepper);
-		stepper_step(&stepper);
-	}
-	MUST(stepper.ended && WIFSIGNALED(stepper.status) && WTERMSIG(stepper.status) == SIGKILL); /* by itself */
-	return true;
-}
-
-/* To step n of the way. False: this time it went another one, to its end. */
-static bool run_to(struct stepper *stepper, unsigned n)
-{
-	unsigned times = 0;
-
-	for (unsigned i = 0; i < n; i++)
-		times += trace[i] == trace[n];
-	stepper_set(stepper, trace[n]);
-	if (stepper->ip != trace[n])
-		stepper_run(stepper);
-	for (; times > 0 && !stepper->ended; times--) {
-		stepper_step_over(stepper);
-		if (!stepper->ended && stepper->ip != trace[n])
-			stepper_run(stepper);
-	}
-	return !stepper->ended;
+	return way_see(&way, begin, act);
 }
 
 /* False: it went another way, and wasn't. */
@@ -419,8 +372,8 @@ static bool kill_at(const struct victim *victim, unsigned n)
 	bool killed;
 
 	victim->prepare();
-	MUST(start_victim(victim, &stepper));
-	killed = run_to(&stepper, n);
+	MUST(way_start(&stepper, begin, act));
+	killed = way_run_to(&way, &stepper, n);
 	if (killed) {
 		MUST(kill(stepper.process, SIGKILL) == 0);
 		MUST(waitpid(stepper.process, NULL, 0) == stepper.process);
@@ -456,29 +409,19 @@ static void killed_at_each_instruction(void **state)
 			victims[i].check();
 			restore();
 		}
-		for (unsigned n = 0; n < steps; n += victims[i].stride) {
+		for (unsigned n = 0; n < way.steps; n += victims[i].stride) {
 			if (kill_at(&victims[i], n))
 				kills++;
 			else
 				escaped++;
 			restore();
 		}
-		printf("%s: %u instructions, killed at %u of them, %u went another way\n", victims[i].name, steps,
+		printf("%s: %u instructions, killed at %u of them, %u went another way\n", victims[i].name, way.steps,
 		       kills, escaped);
 		fflush(stdout); /* or children print it again, where tools/verify coverage lets them end by exit */
 		assert_true(kills > 20 && escaped < kills / 5);
 	}
 	world_end(&world);
-}
-
-/* All of them: a step is two switches from one to the other, which take ten times as long between processors. */
-static void stay_on_one_processor(void)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(sched_getcpu(), &set);
-	MUST(sched_setaffinity(0, sizeof(set), &set) == 0);
 }
 
 int main(int argc, char **argv)
@@ -492,6 +435,6 @@ int main(int argc, char **argv)
 		setenv("LD_BIND_NOW", "1", 1);
 		execv("/proc/self/exe", argv);
 	}
-	stay_on_one_processor();
+	way_stay_on_one_processor();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -131,6 +131,13 @@ void stepper_run(struct stepper *stepper)
 	}
 }
 
+void stepper_signal(struct stepper *stepper, int signal)
+{
+	stepper_clear_all(stepper);
+	MUST(ptrace(PTRACE_CONT, stepper->thread, NULL, signal) == 0);
+	until_stopped(stepper);
+}
+
 void stepper_step(struct stepper *stepper)
 {
 	if (stepper->ended)
@@ -208,6 +215,12 @@ void stepper_run(struct stepper *stepper)
 
 void stepper_step(struct stepper *stepper)
 {
+	stepper->ended = true;
+}
+
+void stepper_signal(struct stepper *stepper, int signal)
+{
+	(void)signal;
 	stepper->ended = true;
 }
 

@@ -54,6 +54,9 @@ static inline void stepper_mark(void)
 void stepper_run(struct stepper *stepper); /* to a mark or a breakpoint, before which it then is, unless it slept */
 void stepper_step(struct stepper *stepper);
 
+/* As stepper_run, with no breakpoint left; the thread gets that signal first. */
+void stepper_signal(struct stepper *stepper, int signal);
+
 void stepper_set(struct stepper *stepper, uint64_t at);
 void stepper_clear_all(struct stepper *stepper);
 

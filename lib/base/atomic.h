@@ -48,6 +48,9 @@
 #define fetch_add_rel(p, v)     atomic_fetch_add_explicit((p), (v), memory_order_release)
 #define fetch_sub_rel(p, v)     atomic_fetch_sub_explicit((p), (v), memory_order_release)
 
+/* Between a thread and its signal handlers: the compiler moves nothing past it. */
+#define fence_signal() atomic_signal_fence(memory_order_seq_cst)
+
 /*
  * Between the stores of restartable sequences before it and the loads after it, which processors would let pass
  * otherwise. Sanitized builds have no sequences, and ThreadSanitizer knows no fences.

@@ -5,11 +5,14 @@
  * A change of one permit is named in the word by the account itself. A change of several needs a place that says how
  * many: an entry that the caller claims for the time of the call. Where no entry is free, several are given back one by
  * one.
+ *
+ * A fork's child that goes on in such a call holds nothing: its posts are EPERM, and its takes EAGAIN (call.h).
  */
 #include "line/account.h"
 
 #include <errno.h>
 
+#include "line/call.h"
 #include "line/entries.h"
 #include "line/help.h"
 #include "line/ledger.h"
@@ -21,7 +24,7 @@ static uint64_t state_in(struct account account)
 	return account.round | (uint64_t)ENTRY_HELD;
 }
 
-bool account_open(struct line_view *view, uint32_t holder, struct account *account)
+static bool open_at(struct line_view *view, uint32_t holder, struct account *account)
 {
 	bool no_memory;
 	uint32_t slot = entry_claim(view, holder, &no_memory);
@@ -38,6 +41,21 @@ bool account_open(struct line_view *view, uint32_t holder, struct account *accou
 	account->slot = slot;
 	account->round = (uint32_t)load_rlx(&entry->state) & ENTRY_ROUND_MASK; /* relaxed: the caller's own */
 	return true;
+}
+
+bool account_open(struct line_view *view, uint32_t holder, struct account *account)
+{
+	struct line_call call;
+	uint32_t forks;
+	bool opened;
+
+	call_begin(&call, view);
+	do {
+		forks = call_forks(&call);
+		opened = !call_is_left(&call) && open_at(view, holder, account);
+	} while (opened && forks != call_forks(&call));
+	call_end(&call);
+	return opened;
 }
 
 void account_rename(struct line_view *view, struct account account, uint32_t holder)
@@ -73,7 +91,10 @@ void account_close(struct line_view *view, struct account account)
 struct change {
 	bool gives;
 	uint32_t least, most;
-	uint32_t request; /* the entry that says how many; 0: none yet */
+	struct line_call *call;
+	uint32_t request;       /* the entry that says how many; 0: none yet */
+	uint64_t request_state; /* constant while the entry is the call's, as is */
+	uint32_t forks;         /* of the call, when the entry was claimed */
 };
 
 /* How many the change moves, for that word. 0: none, and *error says why. */
@@ -89,21 +110,31 @@ static uint32_t amount(const struct line_view *view, struct line_word w, struct 
 	return there < change->most ? (uint32_t)there : change->most;
 }
 
+/* An entry for how many. A child that goes on in the call may write late to the one that the call had at the fork. */
+static bool have_request(struct line_view *view, struct account account, struct change *change)
+{
+	uint64_t x = load_rlx(&entry_at(view, account.slot)->state); /* relaxed: a number */
+	bool no_memory;
+
+	if (change->request != 0 && change->forks == call_forks(change->call))
+		return true;
+	change->forks = call_forks(change->call);
+	change->request = entry_claim(view, (uint32_t)(x >> 32), &no_memory);
+	if (change->request == 0)
+		return false;
+	change->request_state = load_rlx(&entry_at(view, change->request)->state); /* relaxed: the caller's own */
+	return true;
+}
+
 /* The entry that the word names for n permits. 0: no entry is free. */
 static uint32_t name_of(struct line_view *view, struct account account, uint32_t n, struct change *change)
 {
 	struct line_entry *entry;
-	bool no_memory;
 
 	if (n == 1)
 		return account.slot;
-	if (change->request == 0) {
-		uint64_t x = load_rlx(&entry_at(view, account.slot)->state); /* relaxed: a number */
-
-		change->request = entry_claim(view, (uint32_t)(x >> 32), &no_memory);
-		if (change->request == 0)
-			return 0;
-	}
+	if (!have_request(view, account, change))
+		return 0;
 	entry = entry_at(view, change->request);
 	store_rlx(&entry->user, load_rlx(&view->who));          /* relaxed: the word publishes it, as the rest */
 	store_rlx(&entry->due, n);                              /* relaxed: as above */
@@ -127,6 +158,8 @@ static int try_change(struct line_view *view, struct account account, struct cha
 	uint32_t n, name;
 	int error;
 
+	if (call_is_left(change->call)) /* the number of the word tells a fork after this */
+		return change->gives ? EPERM : EAGAIN;
 	if (w.low & LINE_BUSY) {
 		line_help(view, &op);
 		return -1;
@@ -152,6 +185,16 @@ static int try_change(struct line_view *view, struct account account, struct cha
 	return 0;
 }
 
+/* The entry may be freed by both processes, if the child comes when it is only to be freed. */
+static void end_request(struct line_view *view, const struct change *change)
+{
+	if (change->request == 0)
+		return;
+	ledger_forget(view, change->request);
+	if (change->forks == call_forks(change->call) && !call_is_left(change->call))
+		entry_free(view, change->request, change->request_state);
+}
+
 static int make_change(struct line_view *view, struct account account, struct change *change, uint32_t *moved)
 {
 	unsigned pauses = 0;
@@ -159,45 +202,62 @@ static int make_change(struct line_view *view, struct account account, struct ch
 
 	while ((error = try_change(view, account, change, moved)) == -1)
 		backoff(&pauses);
-	if (change->request != 0) {
-		ledger_forget(view, change->request);
-		entry_free(view, change->request,
-			   load_acq(&entry_at(view, change->request)->state)); /* KSEM_ORD_24 acquire */
-	}
+	end_request(view, change);
 	return error;
 }
 
 /* In a fair line an entry that gave up may still seem to wait, if its thread was stopped. */
-static int take(struct line_view *view, struct account account, uint32_t least, uint32_t most, uint32_t *got)
+static int take(struct line_view *view, struct account account, struct change *change, uint32_t *got)
 {
-	struct change change = {false, least, most, 0};
-	int error = make_change(view, account, &change, got);
+	int error = make_change(view, account, change, got);
 
 	if (error != EAGAIN || !(line_word(view->line).low & LINE_WAITED))
 		return error;
 	line_settle(view);
-	change.request = 0;
-	return make_change(view, account, &change, got);
+	change->request = 0;
+	return make_change(view, account, change, got);
+}
+
+int account_take_in(struct line_call *call, struct line_view *view, struct account account, uint32_t n)
+{
+	struct change change = {.least = n, .most = n, .call = call};
+	uint32_t got;
+
+	return take(view, account, &change, &got);
 }
 
 int account_take(struct line_view *view, struct account account, uint32_t n)
 {
-	uint32_t got, value;
+	struct line_call call;
+	uint32_t value;
+	int error;
 
-	return n == 0 ? line_value(view, &value) : take(view, account, n, n, &got);
+	if (n == 0)
+		return line_value(view, &value);
+	call_begin(&call, view);
+	error = account_take_in(&call, view, account, n);
+	call_end(&call);
+	return error;
 }
 
 int account_take_upto(struct line_view *view, struct account account, uint32_t n, uint32_t *got)
 {
-	return take(view, account, 1, n, got);
+	struct line_call call;
+	struct change change = {.least = 1, .most = n, .call = &call};
+	int error;
+
+	call_begin(&call, view);
+	error = take(view, account, &change, got);
+	call_end(&call);
+	return error;
 }
 
-static int give_one_by_one(struct line_view *view, struct account account, uint32_t n)
+static int give_one_by_one(struct line_view *view, struct account account, uint32_t n, struct line_call *call)
 {
 	int error = account_has(view, account) < n ? EPERM : 0;
 
 	for (uint32_t i = 0; !error && i < n; i++) {
-		struct change one = {true, 1, 1, 0};
+		struct change one = {.gives = true, .least = 1, .most = 1, .call = call};
 		uint32_t moved;
 
 		error = make_change(view, account, &one, &moved);
@@ -207,15 +267,18 @@ static int give_one_by_one(struct line_view *view, struct account account, uint3
 
 int account_give(struct line_view *view, struct account account, uint32_t n)
 {
-	struct change change = {true, n, n, 0};
+	struct line_call call;
+	struct change change = {.gives = true, .least = n, .most = n, .call = &call};
 	uint32_t moved, value;
 	int error;
 
 	if (n == 0)
 		return line_value(view, &value);
+	call_begin(&call, view);
 	error = make_change(view, account, &change, &moved);
 	if (unlikely(error == ENOMEM))
-		error = give_one_by_one(view, account, n);
+		error = give_one_by_one(view, account, n, &call);
+	call_end(&call);
 	if (!error &&
 	    (load_acq(&view->line->word.low) & (LINE_WAITED | LINE_BUSY | LINE_DOOR))) /* KSEM_ORD_23 acquire */
 		line_settle(view);

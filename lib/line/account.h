@@ -12,6 +12,8 @@
 
 #include "line/line.h"
 
+struct line_call;
+
 /* Opens one. False: no entry is free, or there is no memory. */
 bool account_open(struct line_view *view, uint32_t holder, struct account *account);
 
@@ -24,8 +26,10 @@ void account_close(struct line_view *view, struct account account);
 /*
  * Take n, or as many as there are, or give n back, as line_try, line_try_upto and line_post. EINVAL: the line is dead,
  * or the account is closed; EPERM: the account has fewer. ENOMEM, only if n is above 1: no entry is free.
+ * account_take_in: within another call.
  */
 int account_take(struct line_view *view, struct account account, uint32_t n);
+int account_take_in(struct line_call *call, struct line_view *view, struct account account, uint32_t n); /* n > 0 */
 int account_take_upto(struct line_view *view, struct account account, uint32_t n, uint32_t *got);
 int account_give(struct line_view *view, struct account account, uint32_t n);
 

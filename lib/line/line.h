@@ -118,7 +118,7 @@ bool line_never(const struct line_view *view, uint32_t n);
 /*
  * Takes n, or gets in line. 0: took; EAGAIN: in line, and *slot names the entry, which line_leave must end;
  * ESHUTDOWN; EINVAL: dead; ENOMEM: there is no memory for an entry, or *full, no entry is free
- * (line_sleep_at_door).
+ * (line_sleep_at_door). ECHILD: a fork's child has gone on in its parent's call (call.h), and neither took nor waits.
  */
 int line_enter(struct line_view *view, uint32_t n, uint32_t holder, uint32_t *slot, bool *full);
 
@@ -150,7 +150,7 @@ bool line_next_look(struct line_view *view, uint32_t slot, struct deadline *look
 /*
  * 0: granted; ESHUTDOWN; ECANCELED: gave up, because `give_up` was set and the entry wasn't decided. After all of these
  * it is no longer in line, nor is it after ENOENT: other processes took this one for dead (struct line_hooks), and it
- * must enter again. EAGAIN: it is still in line.
+ * must enter again. EAGAIN: it is still in line; or, in a fork's child, its parent is.
  */
 int line_leave(struct line_view *view, uint32_t slot, bool give_up);
 

@@ -16,11 +16,15 @@
  *
  * A sleeper of a shared line wakes now and then to look for unfinished work: a poster may have been killed after it
  * added its permits and before it granted them, and so may the thread that was woken first.
+ *
+ * Getting in line, leaving and renouncing are calls that a fork may double (call.h): the child leaves them, with the
+ * entry in the parent's hands.
  */
 #include <errno.h>
 #include <sched.h>
 
 #include "line/account.h"
+#include "line/call.h"
 #include "line/due.h"
 #include "line/entries.h"
 #include "line/help.h"
@@ -75,12 +79,21 @@ static enum next next_of(const struct line_view *view, struct line_word w, uint3
 	return LOOK_AGAIN;
 }
 
-/* Claims an entry for the caller, if it has none yet. */
-static bool have_entry(struct line_view *view, struct line_by by, uint32_t *slot, bool *full)
+/* The entry with which a thread gets in line. */
+struct own_entry {
+	uint32_t slot;  /* 0: none yet */
+	uint32_t forks; /* of the call, when it was claimed */
+};
+
+/* Claims an entry for the caller, if it has none yet that is its own alone. */
+static bool have_entry(struct line_view *view, struct line_by by, const struct line_call *call, struct own_entry *own,
+		       bool *full)
 {
+	uint32_t *slot = &own->slot;
 	bool no_memory = false;
 
-	if (*slot == 0) {
+	if (*slot == 0 || own->forks != call_forks(call)) {
+		own->forks = call_forks(call);
 		*slot = entry_claim(view, by.holder, &no_memory);
 		if (*slot == 0) {
 			*full = !no_memory;
@@ -96,50 +109,67 @@ static bool have_entry(struct line_view *view, struct line_by by, uint32_t *slot
 	return true;
 }
 
-static void let_go(struct line_view *view, uint32_t slot)
+static void let_go(struct line_view *view, const struct line_call *call, const struct own_entry *own)
 {
-	if (slot != 0)
-		entry_free(view, slot, load_rlx(&entry_at(view, slot)->state)); /* relaxed: the caller's own */
+	uint64_t x = own->slot != 0 ? load_rlx(&entry_at(view, own->slot)->state) : 0; /* relaxed: the caller's own */
+
+	if (own->slot != 0 && own->forks == call_forks(call) && !call_is_left(call))
+		entry_free(view, own->slot, x);
 }
 
 /* False: the word has changed. Then, or if there is no room for the change, the caller looks again, or gets in line. */
-static bool take_now(struct line_view *view, struct line_word w, uint32_t n, struct line_by by, int *error)
+static bool take_now(struct line_view *view, struct line_call *call, struct line_word w, uint32_t n, struct line_by by,
+		     int *error)
 {
 	if (by.account.slot == 0) {
 		*error = 0;
 		return cas_acq(&view->line->word.low, &w.low, w.low + n); /* KSEM_ORD_1 acquire */
 	}
-	*error = account_take(view, by.account, n);
+	*error = n == 0 ? 0 : account_take_in(call, view, by.account, n);
 	return *error != EAGAIN;
+}
+
+/* Takes, or gets in line with its own entry (EAGAIN), or neither. -1: look again. */
+static int try_enter(struct line_view *view, struct line_call *call, uint32_t n, struct line_by by,
+		     struct own_entry *own, bool *full)
+{
+	struct line_word w = line_word(view->line);
+	enum next next = w.low & LINE_DEAD ? REFUSE : next_of(view, w, n);
+	struct line_op op;
+	int error;
+
+	if (call_is_left(call)) /* the number of the word tells a fork after this */
+		return ECHILD;
+	if (next == REFUSE)
+		return w.low & LINE_DEAD ? EINVAL : ESHUTDOWN;
+	if (next == TAKE)
+		return take_now(view, call, w, n, by, &error) ? error : -1;
+	if (next != JOIN)
+		return -1;
+	if (!have_entry(view, by, call, own, full))
+		return ENOMEM;
+	if (!line_prepare(view, own->slot, w, n) || !line_announce(view, w, LINE_JOIN, own->slot, &op))
+		return -1;
+	line_help(view, &op);
+	line_settle(view);
+	return EAGAIN;
 }
 
 int line_enter_by(struct line_view *view, uint32_t n, struct line_by by, uint32_t *slot, bool *full)
 {
-	uint32_t own = 0;
-	int error = EAGAIN;
+	struct own_entry own = {0, 0};
+	struct line_call call;
+	int error;
 
 	*full = false;
-	while (error == EAGAIN) {
-		struct line_word w = line_word(view->line);
-		enum next next = w.low & LINE_DEAD ? REFUSE : next_of(view, w, n);
-		struct line_op op;
-
-		if (next == REFUSE) {
-			error = w.low & LINE_DEAD ? EINVAL : ESHUTDOWN;
-		} else if (next == TAKE) {
-			if (!take_now(view, w, n, by, &error))
-				error = EAGAIN;
-		} else if (next == JOIN && !have_entry(view, by, &own, full)) {
-			error = ENOMEM;
-		} else if (next == JOIN && line_prepare(view, own, w, n) &&
-			   line_announce(view, w, LINE_JOIN, own, &op)) {
-			line_help(view, &op);
-			line_settle(view);
-			*slot = own;
-			return EAGAIN;
-		}
-	}
-	let_go(view, own);
+	call_begin(&call, view);
+	while ((error = try_enter(view, &call, n, by, &own, full)) == -1)
+		;
+	if (error == EAGAIN)
+		*slot = own.slot;
+	else
+		let_go(view, &call, &own);
+	call_end(&call);
 	return error;
 }
 
@@ -262,51 +292,75 @@ int line_sleep(struct line_view *view, uint32_t slot, const struct deadline *dea
 	return line_bed(view, slot, &place) ? sleep_on(view, place, slot, deadline) : 0;
 }
 
-/* The entry's state once it is decided, and the operation that decided is over. Without `give_up` it may still wait. */
-static uint64_t decided(struct line_view *view, uint32_t slot, bool give_up)
+/* Finishes the operation that is under way, if it is about this entry. */
+static void finish_own(const struct line_view *view, uint32_t slot)
 {
-	struct line_entry *entry = entry_at(view, slot);
-	uint64_t x = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
-	struct line_word w;
-
-	while (state_of(x) == ENTRY_WAIT) {
-		uint64_t gone = state_gone(x, ECANCELED);
-
-		if (!give_up)
-			return x;
-		if (cas_acq_rel(&entry->state, &x, gone)) /* KSEM_ORD_24 acquire, KSEM_ORD_24 release */
-			x = gone;
-	}
-	if (state_of(x) == ENTRY_GONE)
-		line_settle_with(view, (struct line_wish){LINE_DROP, slot, x});
 	for (;;) {
-		struct line_op op;
+		struct line_word w = line_word(view->line);
+		struct line_op op = word_op(w);
 
-		w = line_word(view->line);
-		op = word_op(w);
 		if (!(w.low & LINE_BUSY) || op.slot != slot)
-			break;
+			return;
 		line_help(view, &op);
 	}
-	return load_acq(&entry->state); /* KSEM_ORD_24 acquire */
 }
 
-int line_leave(struct line_view *view, uint32_t slot, bool give_up)
+/*
+ * The entry's state once it is decided, and the operation that decided is over. Without `give_up` it may still wait.
+ * ENTRY_HELD: the caller has left the call. ENTRY_FREE: another has freed the entry.
+ */
+static uint64_t decided(struct line_view *view, struct line_call *call, uint32_t slot, bool give_up)
+{
+	struct line_entry *entry = entry_at(view, slot);
+
+	for (;;) {
+		uint64_t x = call_look(call, entry);
+
+		if (call_is_left(call)) /* the entry's round tells a fork after this */
+			return ENTRY_HELD;
+		if (state_of(x) == ENTRY_WAIT && give_up) {
+			uint64_t gone = state_gone(x, ECANCELED);
+
+			cas_acq_rel(&entry->state, &x, gone); /* KSEM_ORD_24 acquire, KSEM_ORD_24 release */
+		} else if (state_of(x) == ENTRY_GONE) {
+			line_settle_with(view, (struct line_wish){LINE_DROP, slot, x});
+		} else {
+			finish_own(view, slot);
+			if (call_look(call, entry) == x)
+				return x;
+		}
+	}
+}
+
+/* 0, ESHUTDOWN, or why not: as line_leave. */
+static int try_leave(struct line_view *view, struct line_call *call, uint32_t slot, bool give_up)
 {
 	uint64_t x;
 
 	do { /* who took this process for dead may take a grant back meanwhile */
-		x = decided(view, slot, give_up);
-		if (state_of(x) == ENTRY_WAIT)
+		x = decided(view, call, slot, give_up);
+		if (state_of(x) == ENTRY_WAIT || state_of(x) == ENTRY_HELD)
 			return EAGAIN;
-	} while (!entry_free(view, slot, x));
+	} while (state_of(x) != ENTRY_FREE && !entry_free(view, slot, x));
 	if (state_of(x) == ENTRY_GRANTED)
 		return 0;
 	return state_of(x) == ENTRY_TURNED ? ESHUTDOWN : give_up ? ECANCELED : ENOENT;
 }
 
+int line_leave(struct line_view *view, uint32_t slot, bool give_up)
+{
+	struct line_call call;
+	int error;
+
+	call_begin(&call, view);
+	error = try_leave(view, &call, slot, give_up);
+	call_end(&call);
+	return error;
+}
+
 void line_renounce(struct line_view *view, uint32_t slot)
 {
+	struct line_call call;
 	uint64_t x;
 
 	if (slot == 0) {
@@ -314,13 +368,17 @@ void line_renounce(struct line_view *view, uint32_t slot)
 			entry_call_all(view); /* it may have been called for a free entry */
 		return;
 	}
-	do {
-		x = decided(view, slot, true);
-		if (state_of(x) == ENTRY_GRANTED) {
+	call_begin(&call, view);
+	for (;;) {
+		x = decided(view, &call, slot, true);
+		if (state_of(x) == ENTRY_HELD || state_of(x) == ENTRY_FREE)
+			break;
+		if (state_of(x) == ENTRY_GRANTED)
 			line_settle_with(view, (struct line_wish){LINE_GIVE, slot, x});
-			x = load_acq(&entry_at(view, slot)->state); /* KSEM_ORD_24 acquire */
-		}
-	} while (!entry_free(view, slot, x));
+		else if (entry_free(view, slot, x))
+			break;
+	}
+	call_end(&call);
 }
 
 bool line_bed_at_door(struct line_view *view, uint32_t n, struct futex_place *place)

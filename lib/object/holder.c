@@ -8,7 +8,6 @@
 
 #include "line/account.h"
 #include "object/own_wait.h"
-#include "os/fork.h"
 
 struct account holder_account(const struct lined_holder *holder)
 {
@@ -116,31 +115,24 @@ void lined_new_accounts(struct lined *lined, const struct own_wait *own)
 	}
 }
 
-/* The account of a fork's child that hasn't got one yet is its parent's. */
-static struct account own_account(const struct lined *lined, const struct ksem_proc *by)
-{
-	if (unlikely(fork_is_new_child()))
-		return (struct account){0, 0};
-	return holder_account(holder_of(lined, by));
-}
-
+/* In a fork's child that hasn't got an account yet it is the parent's; so the line refuses it (line/call.h). */
 int holder_post(struct lined *lined, uint32_t n, const struct ksem_proc *by)
 {
-	struct account account = own_account(lined, by);
+	struct account account = holder_account(holder_of(lined, by));
 
 	if (account.slot == 0)
-		return fork_is_new_child() ? EPERM : EINVAL;
+		return EINVAL;
 	return account_give(&lined->view, account, n);
 }
 
 /* Where no entry is free for the time of the call, none can be taken. */
 int holder_take(struct lined *lined, uint32_t least, uint32_t most, uint32_t *took, const struct ksem_proc *by)
 {
-	struct account account = own_account(lined, by);
+	struct account account = holder_account(holder_of(lined, by));
 	int error;
 
 	if (account.slot == 0)
-		return fork_is_new_child() ? EAGAIN : EINVAL;
+		return EINVAL;
 	error = least == most ? account_take(&lined->view, account, most) :
 				account_take_upto(&lined->view, account, most, took);
 	return error == ENOMEM ? EAGAIN : error;

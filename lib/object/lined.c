@@ -15,6 +15,7 @@
 #include "object/holder.h"
 #include "object/own_wait.h"
 #include "os/clock.h"
+#include "os/fork.h"
 
 void lined_give(struct lined *lined, struct ksem *ksem)
 {
@@ -147,7 +148,10 @@ static void leave_lined(struct waiter *waiter)
 		own_wait.ksem = NULL;
 }
 
-/* In line, or, where no entry is free, at the door (own_wait.slot 0): EAGAIN for both. */
+/*
+ * In line, or, where no entry is free, at the door (own_wait.slot 0): EAGAIN for both, and for a fork's child that has
+ * gone on in its parent's call, which gets in line before it sleeps.
+ */
 static int enter_line(struct lined *lined, struct own_wait *own)
 {
 	uint32_t holder = load_rlx(&lined->holder); /* relaxed: a number */
@@ -156,6 +160,8 @@ static int enter_line(struct lined *lined, struct own_wait *own)
 	int error = line_enter_by(&lined->view, own->want, (struct line_by){holder, holder_account(own->holder)}, &slot,
 				  &full);
 
+	if (unlikely(error == ECHILD))
+		return EAGAIN;
 	own->slot = error == EAGAIN ? slot : 0;
 	return error == ENOMEM ? EAGAIN : error;
 }
@@ -200,6 +206,7 @@ static int arm_one_of_several(struct waiter *waiter)
 
 int lined_arm(struct waiter *waiter)
 {
+	fork_settle(); /* a handler may have forked in a read section, or called _Fork() */
 	if (waiter->several)
 		return arm_one_of_several(waiter);
 	return own_wait.slot && line_spin(&lined_of(waiter->sem)->view, own_wait.slot) ? EAGAIN : 0;

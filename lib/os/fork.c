@@ -31,6 +31,8 @@
 
 static atomic(uint32_t) gate; /* atomic */
 
+static atomic(uint32_t) generation; /* atomic: how many forks are between the first process and this one */
+
 static const struct fork_step *steps; /* constant once main runs, as is count */
 static size_t count;
 
@@ -39,6 +41,7 @@ static _Thread_local struct {
 	unsigned inside;           /* 1: between enter and leave */
 	unsigned passes;           /* forks in progress that didn't shut the gate */
 	bool forking;              /* a fork of this thread has shut the gate, or is about to */
+	bool settling;             /* in a child: it runs the steps */
 	struct cancel cancel;      /* what leave restores */
 	struct cancel before_fork; /* what the end of the fork restores */
 } thread;
@@ -57,6 +60,16 @@ static uint32_t own_state(uint32_t state)
 bool fork_is_new_child(void)
 {
 	return load_acq(settled) != own_state(SETTLED); /* KSEM_ORD_9 acquire */
+}
+
+uint32_t fork_generation(void)
+{
+	return load_rlx(&generation); /* relaxed: it changes while the process has one thread */
+}
+
+bool fork_has_left(uint32_t since)
+{
+	return fork_generation() != since || unlikely(fork_is_new_child() && !thread.settling);
 }
 
 static void shut(void)
@@ -102,10 +115,13 @@ static void become_child(void)
 {
 	bool prepared = thread.forking;
 
+	store_rlx(&generation, load_rlx(&generation) + 1); /* relaxed: one thread runs the steps, both */
+	thread.settling = true;
 	for (size_t i = count; i-- > 0;) {
 		if (steps[i].child)
 			steps[i].child(prepared);
 	}
+	thread.settling = false;
 	thread.forking = false;
 	open_again();
 }
@@ -178,11 +194,20 @@ void fork_settle(void)
 	fork_gate_leave();
 }
 
+static void tell_interrupted(void)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (steps[i].inside)
+			steps[i].inside();
+	}
+}
+
 /* Cancellation stays disabled until the end of the fork: a cancelled thread would leave the gate shut. */
 static void before_fork(void)
 {
 	if (thread.inside || thread.forking || rcu_reading()) {
 		thread.passes++;
+		tell_interrupted();
 		return;
 	}
 	fork_settle();

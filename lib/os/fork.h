@@ -21,7 +21,9 @@
  * its parent's memory, and may only post.
  *
  * A signal handler may fork while the thread that it interrupted is inside the gate or in a read section. Such a fork
- * can't wait for either to end, so it doesn't shut the gate. Its child may only post, and end.
+ * can't wait for either to end, so it doesn't shut the gate. In its handler the child may only post, and end. If it
+ * returns from the handler instead, it goes on in the call that was interrupted. Calls whose other half, in the parent,
+ * that could harm must notice it (fork_has_left); a step of the fork prepares them (`inside`).
  *
  * One of the steps runs liburcu's own fork handlers. So the program must not run these, too.
  */
@@ -30,6 +32,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* What a module does around a fork, with the gate shut; NULL: nothing. It may wait for grace periods. */
 struct fork_step {
@@ -42,6 +45,12 @@ struct fork_step {
 
 	/* In the child, once. False: `before` didn't run, since the child's fork ran no handlers. */
 	void (*child)(bool prepared);
+
+	/*
+	 * Instead of all of these, in the parent before a fork that doesn't shut the gate: a signal handler forks, and
+	 * both processes go on in the call that it interrupted. It may be interrupted itself.
+	 */
+	void (*inside)(void);
 };
 
 /*
@@ -55,6 +64,13 @@ void fork_gate_leave(void);
 
 /* Is this a fork's child in which the steps haven't run yet? Usually makes no system call. */
 bool fork_is_new_child(void);
+
+/*
+ * For a call that a signal handler may interrupt and fork in: is the calling thread in another OS process than when it
+ * read the generation? The steps of the child are of the child's generation.
+ */
+uint32_t fork_generation(void);
+bool fork_has_left(uint32_t generation);
 
 /* If so, runs them. For calls that sleep without entering the gate. Outside read sections. */
 void fork_settle(void);

@@ -406,6 +406,16 @@ void fork_gate_leave(void)
 {
 }
 
+uint32_t fork_generation(void)
+{
+	return 0;
+}
+
+bool fork_has_left(uint32_t generation)
+{
+	return generation != 0;
+}
+
 void rcu_meet_thread(void)
 {
 }

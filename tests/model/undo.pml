@@ -4,7 +4,8 @@
  *
  * HOLDERS processes take and give back, OPS times each as they like; each has an account. The first is killed at any
  * step, or lives. REAPERS other processes each look once for the dead, and give back what their accounts say; with
- * KILL2 one of the reapers is killed, too. NEWCOMER: a process that comes late may get the account of the dead.
+ * KILL2, one of the reapers is killed, too. NEWCOMER: a process that comes late may get the account of the dead. FORKS
+ * times a signal handler interrupts a change of a holder, at any step, and forks; the child goes on in the change, too.
  *
  * The word names the last change: of which account, of what kind, and its number. The account is written after the
  * word, by whoever comes: before anybody changes the word again, the account has the number of the change that it
@@ -25,6 +26,11 @@ byte held[HOLDERS], number[HOLDERS]; /* the accounts, each changed by one compar
 bool closed[HOLDERS];                /* in it */
 byte owner[HOLDERS];                 /* the entry's state: whose it is; NOBODY: free. Its round is in `uses` */
 byte uses[HOLDERS];
+
+#ifndef FORKS
+#define FORKS 0
+#endif
+byte forks = FORKS, children;        /* that may come; that are not through */
 
 byte has[ALL];                       /* what each process holds: from the instant of its change on */
 byte killed;                         /* bits */
@@ -76,13 +82,48 @@ inline complete()
 	atomic { h = 0; n = 0 }
 }
 
+/* Before it forks, the parent writes the account that the word names, and takes up a number. [code: use_up_number] */
+inline take_up_number()
+{
+#ifndef NUMBER_KEPT
+	if
+	:: word_kind != NOTHING && NAMED(word_slot) ->
+		held[word_slot] = HOLDS(word_slot);
+		closed[word_slot] = closed[word_slot] || word_kind == UNDONE;
+		number[word_slot] = word_number
+	:: else
+	fi;
+	word_kind = NOTHING; word_number++
+#else
+	skip
+#endif
+}
+
+/* The handler may fork here. [code: calls_before_fork] */
+inline may_fork(what, place)
+{
+#if FORKS
+	if
+	:: atomic {
+			forks > 0 -> forks--;
+			take_up_number();
+			children++;
+			run child(account, round, what, place, v, k, s, q)
+		}
+	:: skip
+	fi
+#endif
+}
+
 /* One change of the caller's own account. [code: try_change, ledger_see, ledger_name] */
 inline change(what)
 {
 	do
 	:: READ_WORD;
+		may_fork(what, 1); /* the child has asked, and goes on: before, it would have left */
 		complete();
 		atomic { h = held[account]; assert(uses[account] == round && !closed[account]) } /* it lives */
+		may_fork(what, 2);
 		atomic {
 			if
 			:: WORD_IS && what == TOOK && v == 0 -> break /* EAGAIN */
@@ -97,9 +138,58 @@ inline change(what)
 		}
 	od;
 	READ_WORD;
+	may_fork(what, 3);
 	complete();
 	atomic { v = 0; k = 0; s = 0; q = 0 }
 }
+
+#if FORKS
+/*
+ * A fork's child that goes on in its parent's change, from that place on, with what the parent had read. What it does to
+ * the word, the parent doesn't know. [code: try_change, call_is_left]
+ */
+proctype child(byte account, round, what, place, v, k, s, q)
+{
+	byte h, n;
+	bool over;
+
+	do
+	:: place == 3 -> complete(); break
+	:: place < 3 ->
+		if
+		:: place == 1 -> complete()
+		:: else
+		fi;
+		atomic {
+			h = held[account];
+			if
+			:: uses[account] != round || closed[account] -> break
+			:: else
+			fi
+		}
+		atomic {
+			if
+			:: WORD_IS && (what == TOOK && v > 0 || what == GAVE && h > 0) ->
+				word_value = (what == TOOK -> v - 1 : v + 1);
+				word_kind = what; word_slot = account; word_number++;
+				place = 3
+			:: WORD_IS && (what == TOOK && v == 0 || what == GAVE && h == 0) -> break
+			:: else -> place = 0
+			fi
+		}
+		READ_WORD;
+		if
+#ifdef CHILD_STAYS
+		:: place == 0 -> place = 1
+#else
+		:: place == 0 -> break
+#endif
+		:: else
+		fi
+	od;
+	atomic { place = 0; v = 0; k = 0; s = 0; q = 0; h = 0; n = 0; children-- }
+}
+#endif
 
 proctype holder(byte me) RUNS
 {
@@ -226,6 +316,7 @@ proctype judge()
 		deaths = deaths + 1;
 #endif
 		assert(through + deaths >= HOLDERS + REAPERS + NEWCOMER);
+		assert(children == 0);
 	}
 	run watcher()
 }

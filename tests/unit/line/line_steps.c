@@ -26,6 +26,7 @@
 #include "line/ledger.h"
 #include "line/line.h"
 #include "line/order.h"
+#include "os/fork.h"
 
 #define THREADS 4
 #define STACK   (64 * 1024)
@@ -222,6 +223,17 @@ static int wake(atomic(uint32_t) *word, uint32_t n)
 		n--;
 	}
 	return woken;
+}
+
+/* Nobody forks. */
+uint32_t fork_generation(void)
+{
+	return 0;
+}
+
+bool fork_has_left(uint32_t generation)
+{
+	return generation != 0;
 }
 
 struct futex_ops futex_ops = {sleep_on, wake, sleep_on, wake, NULL, NULL};

@@ -63,4 +63,6 @@
 
 #define fence_seq() memory_fence(__func__)
 
+#define fence_signal() ((void)0)
+
 #endif

@@ -48,4 +48,6 @@ void point(void);
 #define fetch_sub_seq(p, n)     FETCH_ADD(p, -(n))
 #define fetch_sub_rlx(p, n)     FETCH_ADD(p, -(n))
 
+#define fence_signal() ((void)0)
+
 #endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * See way.h.
+ */
+#include "way.h"
+
+#include <sys/prctl.h>
+
+#include "support.h"
+
+void way_stay_on_one_processor(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(sched_getcpu(), &set);
+	MUST(sched_setaffinity(0, sizeof(set), &set) == 0);
+}
+
+bool way_start(struct stepper *stepper, void (*before)(void), void (*act)(void))
+{
+	int attached[2];
+	char byte = 0;
+	pid_t child;
+
+	MUST(pipe(attached) == 0);
+	child = fork();
+	MUST(child >= 0);
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(attached[1]);
+		before();
+		MUST(read(attached[0], &byte, 1) == 1);
+		stepper_mark();
+		act();
+		_exit(1);
+	}
+	if (!stepper_attach(stepper, child, child)) {
+		MUST(errno == EPERM && kill(child, SIGKILL) == 0);
+		return false;
+	}
+	MUST(write(attached[1], &byte, 1) == 1);
+	close(attached[0]);
+	close(attached[1]);
+	stepper_run(stepper);
+	return true;
+}
+
+bool way_see(struct way *way, void (*before)(void), void (*act)(void))
+{
+	struct stepper stepper;
+
+	if (!way_start(&stepper, before, act))
+		return false;
+	for (way->steps = 0; !stepper.ended && way->steps < WAY_MAX; way->steps++) {
+		way->trace[way->steps] = stepper.ip;
+		stepper_forget_sequence(&stepper);
+		stepper_step(&stepper);
+	}
+	MUST(stepper.ended && WIFSIGNALED(stepper.status) && WTERMSIG(stepper.status) == SIGKILL); /* by itself */
+	return true;
+}
+
+bool way_run_to(const struct way *way, struct stepper *stepper, unsigned n)
+{
+	unsigned times = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		times += way->trace[i] == way->trace[n];
+	stepper_set(stepper, way->trace[n]);
+	if (stepper->ip != way->trace[n])
+		stepper_run(stepper);
+	for (; times > 0 && !stepper->ended; times--) {
+		stepper_step_over(stepper);
+		if (!stepper->ended && stepper->ip != way->trace[n])
+			stepper_run(stepper);
+	}
+	return !stepper->ended;
+}

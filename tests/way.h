@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The way that a call goes, instruction by instruction: one process is led through it in steps (stepper.h), to see it.
+ * Others then run to any place of it by a breakpoint, inside of restartable sequences too.
+ *
+ * All are made anew by fork(), make a few calls first, and then the call in question, after which they end themselves
+ * by a signal.
+ */
+#ifndef KSEM_TESTS_WAY_H
+#define KSEM_TESTS_WAY_H
+
+#include "stepper.h"
+
+#define WAY_MAX 100000
+
+struct way {
+	uint64_t trace[WAY_MAX];
+	unsigned steps;
+};
+
+/*
+ * For the caller and all that it makes: a step is two switches from one process to the other, which take ten times as
+ * long between processors.
+ */
+void way_stay_on_one_processor(void);
+
+/* A process that is stopped before its first instruction of `act`. False: ptrace is forbidden here. */
+bool way_start(struct stepper *stepper, void (*before)(void), void (*act)(void));
+
+/* Sees the way. Sequences are gone through, not ended by the steps. False: ptrace is forbidden here. */
+bool way_see(struct way *way, void (*before)(void), void (*act)(void));
+
+/* To step n of the way, with the breakpoint still set. False: this time it went another one, to its end. */
+bool way_run_to(const struct way *way, struct stepper *stepper, unsigned n);
+
+#endif
