@@ -70,7 +70,8 @@ def arguments():
     for number in ('', ' ', 'x', '1x', '-1', '+1', ' 1', '1.0', '0x1', '4294967296', '18446744073709551617'):
         says("--limit: not a number from 1 to 4294967295: '%s'" % number, 'create', '--limit', number, '/x', status=2)
         says("--count: not a number from 0 to 4294967295: '%s'" % number, 'wait', '--count', number, '/a', status=2)
-        says("limit: not a number from 0 to 4294967295: '%s'" % number, 'limit', '/a', number, status=2)
+        says("limit: not a number from 0 to 4294967295: '%s'" % number, 'limit', '/a', '--', number, status=2)
+    says('no such option: -1 (--help lists them)', 'limit', '/a', '-1', status=2)
     says("--limit: not a number from 1 to 4294967295: '0'", 'create', '--limit', '0', '/x', status=2)
     for order in ('', ' ', 'FIFO', 'fif', 'fifo ', '1', 'none', 'barging,fifo'):
         says("--order: not barging, fifo or lifo: '%s'" % order, 'create', '--order', order, '/x', status=2)
@@ -102,6 +103,34 @@ def arguments():
             fail('/dev/full: %r' % answer)
         does('unlink', '/full')
     does('ls', '--json', prints='[]\n')
+
+
+def mixed():
+    """Options may stand among the names, up to --; but not behind the program that run runs."""
+    does('create', '/a', '--limit', '3', '--value=2')
+    does('limit', '/a', prints='3\n')
+    does('create', '--limit', '3', '/b', '--undo', '--metrics')
+    if shown('/a')['value'] != 2 or shown('/b')['value'] != 3 or not shown('/b')['metrics']:
+        fail('options behind the name: %r' % shown('/a'))
+    for arguments in (('post', '/a', '--count', '1'), ('wait', '/a', '--count', '3', '--timeout', '5'), ('post', '--count', '2', '--', '/a'),
+                      ('limit', '/a', '2'), ('limit', '/a', '3', '--dir', WORK), ('post', '/a', '--')):
+        does(*arguments)
+    for arguments in (('show', '/a', '--json'), ('show', '--json', '--', '/a'), ('watch', '/a', '--json', '--times', '1')):
+        if json.loads(run(*arguments).stdout)['value'] != 3:
+            fail('%r: %r' % (arguments, run(*arguments)))
+    says("show: too many operands, from '--json' on", 'show', '/a', '--', '--json', status=2)
+    says("--json: not a name: a name is one '/' and then other bytes", 'show', '--', '--json')
+    says('--count: given twice', 'post', '--count', '1', '/a', '--count', '1', status=2)
+    says('--count: a value is missing', 'post', '/a', '--count', status=2)
+    says('--json=1: takes no value', 'show', '/a', '--json=1', status=2)
+    says('no such option: --none (--help lists them)', 'unlink', '/a', '--none', '/b', status=2)
+    says('no such option: -x (--help lists them)', 'unlink', '/a', '-x', '/b', status=2)
+    says('unlink: takes no --count', 'unlink', '/a', '/b', '--count', '1', status=2)
+    says("unlink: '/a' is named twice", 'unlink', '/a', '--dir', WORK, '/a', status=2)
+    does('run', '--name', '/a', 'echo', '--name', '-n', '--', '--json', prints='--name -n -- --json\n')
+    does('run', '--name', '/a', '--', 'echo', '--timeout', prints='--timeout\n')
+    says('-: not a name: a name is one \'/\' and then other bytes', 'unlink', '-')
+    does('unlink', '/a', '--dir', WORK, '/b')
 
 
 def limits():
@@ -299,7 +328,7 @@ def files():
 def main():
     os.environ['KSEM_DIR'] = WORK
     try:
-        for check in (arguments, limits, counts, shutdown, shows, undo, files):
+        for check in (arguments, mixed, limits, counts, shutdown, shows, undo, files):
             check()
     finally:
         shutil.rmtree(WORK)

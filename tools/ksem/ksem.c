@@ -28,7 +28,7 @@ static const char usage[] =
 	"  show [--json] NAME                       shows one\n"
 	"  watch [--json] [--interval SECONDS] [--times N] [NAME]\n"
 	"                                           shows all, or one, every second\n"
-	"  create [--value N] [--limit N] [--undo] [--order barging | fifo | lifo] [--metrics] [--mode OCTAL] NAME\n"
+	"  create [--value N] [--limit N [--undo]] [--order barging | fifo | lifo] [--metrics] [--mode OCTAL] NAME\n"
 	"                                           makes a semaphore; fails if the name exists\n"
 	"  post [--count N] NAME                    adds permits\n"
 	"  wait [--count N] [--timeout SECONDS] NAME\n"
@@ -333,13 +333,23 @@ static _Noreturn void die_of_option(int answer, const char *word)
 	die(USAGE, "no such option: %s (--help lists them)", word);
 }
 
-/* Reads options up to the first word that is none. `given`: the letters of those that there were before. */
-static void read_options(int argc, char **argv, char *given)
+#define OPERAND 1 /* in the place of a letter: a word that isn't an option */
+
+/*
+ * Reads options: up to the first word that is none, or (`mixed`) from among the words up to "--". `given`: the letters
+ * of the options that there were before. Returns how many words are left; they then begin at argv[1], and NULL follows.
+ */
+static int read_options(int argc, char **argv, bool mixed, char *given)
 {
-	int letter, at = 1;
+	int letter, at = 1, words = 0;
 
 	opterr = 0;
-	for (; (letter = getopt_long(argc, argv, "+:", known, NULL)) != -1; at = optind) {
+	optind = 0; /* getopt begins anew */
+	for (; (letter = getopt_long(argc, argv, mixed ? "-:" : "+:", known, NULL)) != -1; at = optind) {
+		if (letter == OPERAND) {
+			argv[++words] = optarg; /* where getopt has been */
+			continue;
+		}
 		if (letter == ':' || letter == '?')
 			die_of_option(letter, argv[at]);
 		if (strchr(given, letter))
@@ -347,6 +357,10 @@ static void read_options(int argc, char **argv, char *given)
 		given[strlen(given)] = (char)letter;
 		set_option(letter, optarg);
 	}
+	while (optind < argc)
+		argv[++words] = argv[optind++];
+	argv[words + 1] = NULL;
+	return words;
 }
 
 /* What create makes. */
@@ -398,26 +412,25 @@ static const struct command *read_arguments(int argc, char **argv)
 {
 	const struct command *command;
 	char given[sizeof(known) / sizeof(*known)] = "";
+	int words;
 
-	read_options(argc, argv, given);
-	if (optind >= argc)
+	words = read_options(argc, argv, false, given);
+	if (words == 0)
 		die(USAGE, "a command is missing (--help lists them)");
-	command = find_command(argv[optind]);
+	command = find_command(argv[1]);
 	if (!command)
-		die(USAGE, "no such command: %s (--help lists them)", argv[optind]);
-	argv += optind;
-	argc -= optind;
-	optind = 0; /* getopt begins anew */
-	read_options(argc, argv, given);
+		die(USAGE, "no such command: %s (--help lists them)", argv[1]);
+	argv++;
+	words = read_options(words, argv, command->act, given); /* run: what follows the program is the program's */
 	for (const char *letter = given; *letter; letter++) {
 		if (!has_option(command, *letter))
 			die(USAGE, "%s: takes no --%s", command->name, option_of(*letter)->name);
 	}
 	if (options.json && options.names0)
 		die(USAGE, "%s: --json and --names0 exclude each other", command->name);
-	check_operands(command, argc - optind, argv + optind);
+	check_operands(command, words, argv + 1);
 	check_attributes();
-	options.names = argv + optind;
+	options.names = argv + 1;
 	return command;
 }
 
