@@ -277,6 +277,61 @@ def shows():
     does('unlink', '/a', '/z')
 
 
+def holders(name):
+    """What show says of who has it: a table behind the first one."""
+    head, *rows = (line.split() for line in run('show', name).stdout.split('\n\n')[1].splitlines())
+    return {int(row[0]): dict(zip(head, row)) for row in rows}
+
+
+def who():
+    """show says who has a semaphore, what each holds, since when, and who waits; the dead hold nothing."""
+    does('create', '/nobody')
+    if run('show', '/nobody').stdout.count('\n') != 2 or shown('/nobody')['holders']:
+        fail('nobody has it: %r' % run('show', '/nobody'))
+    does('create', '--undo', '--limit', '2', '--metrics', '/w')
+    program = subprocess.Popen([KSEM, 'run', '--name', '/w', '--', 'sh', '-c', 'echo runs; exec sleep 60'], start_new_session=True,
+                               stdout=subprocess.PIPE)
+    program.stdout.readline()
+    keeper, = set(shown('/w')['pids']) - {program.pid}
+    while shown('/w')['holders'][0 if shown('/w')['holders'][0]['pid'] == keeper else 1]['oldest'] < 1:
+        time.sleep(0.01)
+    waiter = start('wait', '--count', '2', '/w')
+    until('/w', 'waiters', 1)
+    row, = columns('show', '/w')[:1]
+    if (row['value'], row['limit'], row['held'], row['undone']) != ('1', '2', '1', '0'):
+        fail('held: %r' % row)
+    found = holders('/w')
+    wanted = {program.pid: ('1', '0', '-', '0', 'ksem'), waiter.pid: ('1', '0', '-', '1', 'ksem')}
+    if found.keys() != {program.pid, waiter.pid, keeper} or any(
+            tuple(found[pid][column] for column in ('refs', 'held', 'oldest', 'waiting', 'command')) != wanted[pid] for pid in wanted):
+        fail('holders: %r' % found)
+    if found[keeper]['held'] != '1' or not re.fullmatch(r'[1-9][0-9]*[sm]', found[keeper]['oldest']):
+        fail('who holds: %r' % found[keeper])
+    whole = shown('/w')
+    of = {holder['pid']: holder for holder in whole['holders']}
+    if of[waiter.pid] != {'pid': waiter.pid, 'command': 'ksem', 'refs': 1, 'held': 0, 'oldest': None, 'waiting': 1}:
+        fail('JSON: %r' % of)
+    if of[keeper]['held'] != 1 or of[keeper]['oldest'] < 1 or (whole['undo'], whole['held'], whole['more_holders']) != (True, 1, False):
+        fail('JSON: %r' % whole)
+    watched = run('watch', '--times', '1', '/w').stdout.splitlines()
+    if not {'held', 'undone'} <= set(watched[2].split()) or watched[3].split()[3:5] != ['1', '0']:
+        fail('watch: %r' % watched)
+    # Nobody looks for the dead here but show, which changes nothing.
+    waiter.kill()
+    waiter.communicate()
+    os.kill(keeper, 9)
+    os.killpg(program.pid, 9)
+    program.communicate()
+    while os.path.exists('/proc/%d' % keeper): # nobody's child
+        time.sleep(0.01)
+    row, = columns('show', '/w')
+    if (row['value'], row['held'], row['undone'], row['pids']) != ('2', '0', '0', '-'):
+        fail('what the dead held: %r' % row)
+    if '/w: it was made' in run('wait', '--count', '2', '/w').stderr or columns('show', '/w')[0]['undone'] == '0':
+        fail('undone: %r' % columns('show', '/w'))
+    does('unlink', '/nobody', '/w')
+
+
 def undo():
     """The permits of a semaphore with --undo come back: from a wait, from run, and when all of run is killed."""
     does('create', '--undo', '--limit', '1', '/u')
@@ -328,7 +383,7 @@ def files():
 def main():
     os.environ['KSEM_DIR'] = WORK
     try:
-        for check in (arguments, mixed, limits, counts, shutdown, shows, undo, files):
+        for check in (arguments, mixed, limits, counts, shutdown, shows, who, undo, files):
             check()
     finally:
         shutil.rmtree(WORK)

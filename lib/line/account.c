@@ -343,7 +343,7 @@ static bool read_stake(const struct line_view *view, uint32_t slot, struct accou
 	const struct line_entry *entry = entry_at(view, slot);
 	uint64_t x = entry ? load_acq(&entry->state) : 0; /* KSEM_ORD_24 acquire */
 
-	*stake = (struct account_stake){.waits = state_of(x) == ENTRY_WAIT};
+	*stake = (struct account_stake){.slot = slot, .waits = state_of(x) == ENTRY_WAIT};
 	if (stake->waits) {
 		stake->holder = load_rlx(&entry->holder); /* relaxed: constant while the state is */
 	} else if (entry && ledger_is_account(view, slot)) {

@@ -39,7 +39,7 @@ uint32_t account_sum(const struct line_view *view, uint32_t holder, uint32_t *va
 
 /* What an entry says of its holder: that it waits, or is an account that has permits. */
 struct account_stake {
-	uint32_t holder, held;
+	uint32_t slot, holder, held;
 	uint32_t since; /* when it got the first of them, in seconds of CLOCK_MONOTONIC */
 	bool waits;
 };

@@ -36,6 +36,17 @@ void line_map(struct line_view *view, void *entries)
 	view->mapped = entries;
 }
 
+void line_map_copy(struct line_view *view, struct line_entry *entries, size_t count)
+{
+	for (uint32_t chunk = 0; chunk < LINE_CHUNKS && chunk_begin(chunk + 1) <= count; chunk++)
+		store_rlx(&view->chunks[chunk], entries + chunk_begin(chunk)); /* relaxed: no other thread has it */
+}
+
+uint32_t entries_in_chunks(uint32_t used)
+{
+	return used == 0 ? 0 : chunk_begin(chunk_of(used - 1) + 1);
+}
+
 /* Lets the kernel write to the page of an entry. False: there is no memory for it. */
 static bool touch(struct line_entry *entry)
 {

@@ -26,6 +26,13 @@
 /* All of LINE_BYTES of a line in shared memory, zeroes at first. Each chunk begins a page, or is within one. */
 void line_map(struct line_view *view, void *entries);
 
+/*
+ * The same of a copy of a shared line, which no other thread has: it has that many entries. To have all that were ever
+ * used, it must have as many as there are in their chunks.
+ */
+void line_map_copy(struct line_view *view, struct line_entry *entries, size_t count);
+uint32_t entries_in_chunks(uint32_t used);
+
 /* Gives a private line's chunks back. */
 void line_free_chunks(struct line_view *view);
 

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The OS processes that have a shared semaphore (object/holders.h), by their records, and by its line if it has one.
+ * The OS processes that have a shared semaphore: see holders.h. They are told by their records, and by its line if it
+ * has one.
  *
  * A process has a record for each namespace object in which it has the semaphore. Those of one process have the same
  * pid. Where nobody knows the pid, since it is of another pid namespace, they stay apart.
  */
+#include "shared/holders.h"
+
 #include <errno.h>
 
-#include "object/holders.h"
 #include "shared/place.h"
 #include "shared/semaphore.h"
 
 struct collecting {
 	struct holders *holders;
-	struct shared *shared;
+	const struct directory *directory;
+	bool has_line;
 	int error;
 };
 
@@ -26,7 +29,6 @@ static uint32_t place_of(uint32_t number)
 static void add(const struct record *record, void *arg)
 {
 	struct collecting *collecting = arg;
-	struct shared *shared = collecting->shared;
 	const struct holder *holder = record->holder;
 	struct holders_process *process = holders_add(collecting->holders);
 
@@ -35,9 +37,9 @@ static void add(const struct record *record, void *arg)
 		return;
 	}
 	process->number = records_number(record);
-	process->shown.pid = holder_pid(holder, shared->directory);
+	process->shown.pid = holder_pid(holder, collecting->directory);
 	process->shown.refs = load_rlx(&holder->refs); /* relaxed: a number to show */
-	if (!object_has_line(&shared->object.ksem))
+	if (!collecting->has_line)
 		process->shown.waiting = holder_waiting(holder);
 }
 
@@ -57,23 +59,32 @@ static struct holders_process *find(struct holders *holders, uint32_t number)
 	return from < holders->count && holders->processes[from].number == number ? &holders->processes[from] : NULL;
 }
 
+/* line NULL: it has none. */
+static int collect(struct records *records, const struct directory *directory, struct line_view *line,
+		   struct holders *holders)
+{
+	struct collecting collecting = {holders, directory, line != NULL, 0};
+	int error = records_for_all(records, directory, add, &collecting);
+
+	if (error || collecting.error)
+		return ENOMEM;
+	if (line)
+		holders_read_line(holders, line, find);
+	holders_join(holders);
+	return 0;
+}
+
 /* Under the lock. */
-static int collect(struct ksem *ksem, struct holders *holders)
+static int collect_of(struct ksem *ksem, struct holders *holders)
 {
 	struct shared *shared = shared_of(ksem);
-	struct collecting collecting = {holders, shared, 0};
-	int error;
+	struct line_view *line = object_has_line(ksem) ? &lined_of(ksem)->view : NULL;
 
 	if (shared_is_dead(ksem))
 		return EINVAL;
-	if (object_has_line(ksem))
-		line_reap(&lined_of(ksem)->view);
-	error = records_for_all(&shared->records, shared->directory, add, &collecting);
-	if (error || collecting.error)
-		return ENOMEM;
-	if (object_has_line(ksem))
-		holders_read_line(holders, &lined_of(ksem)->view, find);
-	return 0;
+	if (line)
+		line_reap(line);
+	return collect(&shared->records, shared->directory, line, holders);
 }
 
 int shared_ns_holders(struct ksem_ns *ns, struct ksem *ksem, struct holders *holders)
@@ -82,8 +93,18 @@ int shared_ns_holders(struct ksem_ns *ns, struct ksem *ksem, struct holders *hol
 
 	pthread_mutex_lock(&ns->lock);
 	place_need_record(ns, ksem); /* if that fails, this process is left out */
-	error = collect(ksem, holders);
+	error = collect_of(ksem, holders);
 	pthread_mutex_unlock(&ns->lock);
-	holders_join(holders);
 	return error;
+}
+
+int shared_holders_of_copy(struct records *records, const struct directory *directory, const struct file *file,
+			   struct holders *holders)
+{
+	struct shared_lined lined;
+
+	if (!file->line)
+		return collect(records, directory, NULL, holders);
+	shared_lined_init_copy(&lined, records, directory, file);
+	return collect(records, directory, &lined.lined.view, holders);
 }

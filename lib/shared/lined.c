@@ -171,36 +171,12 @@ int shared_lined_describe(struct ksem *ksem, struct ksem_info *info)
 	return lined_describe(ksem, info);
 }
 
-/* How many of the entries that a copy has are in line, and not of dead processes. */
-static uint32_t count_living(struct records *records, const struct directory *directory, const struct file *file)
+void shared_lined_init_copy(struct shared_lined *lined, struct records *records, const struct directory *directory,
+			    const struct file *file)
 {
 	size_t count = (file->line_bytes - offsetof(struct page_line, entries)) / sizeof(struct line_entry);
-	uint32_t living = 0;
 
-	for (size_t i = 0; i < count; i++) {
-		const struct line_entry *entry = &file->line->entries[i];
-
-		/* relaxed: of a copy */
-		living += state_of(load_rlx(&entry->state)) == ENTRY_WAIT &&              /* relaxed: as above */
-			  !records_is_gone(records, directory, load_rlx(&entry->holder)); /* relaxed: as above */
-	}
-	return living;
-}
-
-void shared_lined_describe_copy(struct records *records, const struct directory *directory, const struct file *file,
-				struct ksem_info *info)
-{
-	struct line_view view;
-	uint32_t waiters;
-
-	line_view_init(&view, &file->line->line, FUTEX_SHARED, NULL, NULL);
-	if (line_value(&view, &info->value))
-		info->value = 0;
-	waiters = line_waiters(&view);
-	info->waiters = waiters == 0 ? 0 : count_living(records, directory, file);
-	if (info->waiters > waiters)
-		info->waiters = waiters;
-	info->limit = line_limit(&view);
-	info->order = file->attributes.order;
-	info->flags = file->attributes.flags | (line_is_shut(&view) ? KSEM_SHUTDOWN : 0);
+	*lined = (struct shared_lined){.records = records, .directory = directory};
+	line_view_init(&lined->lined.view, &file->line->line, FUTEX_SHARED, &hooks, lined);
+	line_map_copy(&lined->lined.view, file->line->entries, count);
 }

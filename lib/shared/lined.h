@@ -106,8 +106,8 @@ int shared_lined_kill(struct shared_lined *lined);
 /* Value, waiters that live, limit, order, flags. EINVAL: it is dead. */
 int shared_lined_describe(struct ksem *ksem, struct ksem_info *info);
 
-/* The same of a copy of a file. */
-void shared_lined_describe_copy(struct records *records, const struct directory *directory, const struct file *file,
-				struct ksem_info *info);
+/* For a copy of a file, so that functions of the line work on it. Nothing that is done to the copy changes the file. */
+void shared_lined_init_copy(struct shared_lined *lined, struct records *records, const struct directory *directory,
+			    const struct file *file);
 
 #endif

@@ -11,6 +11,7 @@
 #include "object/names.h"
 #include "shared/held.h"
 #include "shared/entries.h"
+#include "shared/lined_copy.h"
 #include "shared/semaphore.h"
 #include "shared/place.h"
 

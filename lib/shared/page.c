@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "line/entries.h"
 #include "line/line.h"
 
 #define PAGE_ORDER UINT32_C(0x01020304)
@@ -61,7 +62,7 @@ void page_init_line(struct page_line *line, const struct making *making)
 	line_init(&line->line, making->value, making->attributes->limit, making->attributes->order);
 }
 
-/* First its first page; then also the entries that were ever used, if they are in further ones. */
+/* First its first page; then also the chunks of entries that were ever used, if they are in further ones. */
 int page_read_line(int fd, struct page_line **line, size_t *bytes)
 {
 	uint32_t used;
@@ -76,8 +77,7 @@ int page_read_line(int fd, struct page_line **line, size_t *bytes)
 		if (got != (ssize_t)*bytes)
 			return got < 0 ? errno : EINVAL;
 		used = load_rlx(&(*line)->line.used); /* relaxed: of a copy */
-		if (used > LINE_ENTRIES)
-			used = LINE_ENTRIES;
+		used = entries_in_chunks(used < LINE_ENTRIES ? used : LINE_ENTRIES);
 		if (*bytes >= offsetof(struct page_line, entries[used]))
 			return 0;
 		memory_free(*line);

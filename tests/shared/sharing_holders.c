@@ -403,6 +403,87 @@ static void two_grants_at_once_begin_anew(void **state)
 	end();
 }
 
+/* ---- From a copy of the file. ---- */
+
+static int see(const struct ksem_info *info, void *arg)
+{
+	*(struct ksem_info *)arg = *info;
+	return 0;
+}
+
+static struct ksem_info listed(void)
+{
+	struct ksem_info info = {.id = 0};
+
+	OK(ksem_ns_foreach(world.ns, see, &info));
+	MUST(info.id == id);
+	return info;
+}
+
+/* Nobody looks for the dead but foreach, which changes nothing. */
+static void what_the_dead_held_is_listed_as_back(void **state)
+{
+	struct ksem_metrics metrics = {.size = sizeof(metrics)};
+	struct ksem_info info;
+	pid_t two, waits;
+
+	(void)state;
+	for (uint32_t order = KSEM_BARGING; order <= KSEM_LIFO; order++) {
+		make(ATTR(.flags = KSEM_UNDO | KSEM_METRICS, .order = order, .limit = 40), 40);
+		store_seq(&board->ready, 0);
+		OK(ksem_trywait_many(world.proc, id, 38));
+		two = start_process(hold_two);
+		until_ready(1);
+		info = listed();
+		assert_int_equal(info.value, 0);
+		assert_int_equal(info.held, 40);
+		waits = start_process(wait_for_one);
+		until_waiting(world.proc, id, 1);
+		MUST(kill(waits, SIGSTOP) == 0);
+		kill_and_reap(two);
+		info = listed();
+		assert_int_equal(info.value, 2);
+		assert_int_equal(info.held, 38);
+		assert_int_equal(info.waiters, 1);
+		kill_and_reap(waits);
+		assert_int_equal(listed().waiters, 0);
+		OK(ksem_metrics(world.proc, id, &metrics));
+		assert_int_equal(metrics.undone, 0);
+		OK(ksem_set_limit(world.proc, id, 37));
+		assert_int_equal(listed().value, 0);
+		OK(ksem_set_limit(world.proc, id, 39));
+		assert_int_equal(listed().value, 1);
+		assert_int_equal(value_of(world.proc, id), 1); /* which looks for the dead */
+		OK(ksem_metrics(world.proc, id, &metrics));
+		assert_int_equal(metrics.undone, 2);
+		assert_int_equal(listed().value, 1);
+		end();
+	}
+}
+
+/* More accounts than the first page of a line has. */
+static void many_that_died_are_left_out_of_a_list(void **state)
+{
+	static pid_t children[60];
+	const unsigned n = sizeof(children) / sizeof(*children);
+
+	(void)state;
+	make(UNDO(.limit = 2 * n), 2 * n);
+	for (unsigned i = 0; i < n; i++)
+		children[i] = start_process(hold_two);
+	until_ready(n);
+	assert_int_equal(listed().held, 2 * n);
+	assert_int_equal(listed().value, 0);
+	for (unsigned i = 0; i < n; i++) {
+		kill_and_reap(children[i]);
+		if (i % 10 == 9) {
+			assert_int_equal(listed().held, 2 * (n - i - 1));
+			assert_int_equal(listed().value, 2 * (i + 1));
+		}
+	}
+	end();
+}
+
 /* ---- Many. ---- */
 
 /* More than the first page has records for. */
@@ -569,6 +650,8 @@ int main(void)
 		board_test(who_executes_another_program_has_none),
 		board_test(the_oldest_counts_from_the_first_permit),
 		board_test(two_grants_at_once_begin_anew),
+		board_test(what_the_dead_held_is_listed_as_back),
+		board_test(many_that_died_are_left_out_of_a_list),
 		board_test(all_of_many_are_told),
 		board_test(of_another_pid_namespace_there_is_no_pid),
 		board_test(a_visit_that_ends_its_thread_leaves_nothing),

@@ -13,6 +13,8 @@
 #include <string.h>
 
 #include "shared/file.h"
+#include "shared/holders.h"
+#include "shared/lined_copy.h"
 #include "shared/records.h"
 
 /* options.directory, for as long as this program runs. */
@@ -80,28 +82,49 @@ const char *why_not(const char *name)
 	}
 }
 
-static void add_pid(const struct record *record, void *arg)
+bool command_of(pid_t pid, char command[16])
 {
-	struct details *details = arg;
-	uint32_t pid = load_rlx(&record->holder->pid); /* relaxed: a number to show */
+	char path[32];
+	size_t length = 0;
+	FILE *file;
 
-	if (details->pids_count == PIDS_KNOWN || pid == 0)
-		details->more_pids = true;
-	else
-		details->pids[details->pids_count++] = (pid_t)pid;
+	snprintf(path, sizeof(path), "/proc/%ld/comm", (long)pid);
+	file = pid > 0 ? fopen(path, "re") : NULL;
+	if (file) {
+		length = fread(command, 1, 15, file);
+		fclose(file);
+	}
+	command[length] = '\0';
+	if (length > 0 && command[length - 1] == '\n')
+		command[length - 1] = '\0'; /* names of commands may have others */
+	return length > 0;
+}
+
+static void read_holders(struct records *records, const struct file *file, struct details *details)
+{
+	struct holders *holders = holders_begin();
+
+	if (!holders || shared_holders_of_copy(records, opened_directory(), file, holders) != 0)
+		die(FAILED, "no memory");
+	details->more_holders = holders->count > HOLDERS_KNOWN;
+	details->holders_count = details->more_holders ? HOLDERS_KNOWN : (unsigned int)holders->count;
+	for (unsigned int i = 0; i < details->holders_count; i++)
+		details->holders[i] = holders->processes[i].shown;
+	collected_end(&holders->collected);
 }
 
 /* Value and limit are of one instant, if the copy is. */
-static void read_line(const struct file *file, struct details *details)
+static void read_line(struct records *records, const struct file *file, struct details *details)
 {
-	struct line_word word = line_word(&file->line->line);
+	struct shared_lined_sums sums = shared_lined_add_up_copy(records, opened_directory(), file);
 
 	details->waits = load_rlx(&file->line->line.tally.high); /* relaxed: of a copy */
 	details->measured = file->attributes.flags & KSEM_METRICS;
 	if (details->measured)
 		metrics_tell(&file->line->metrics, &details->metrics);
-	details->limit = word_limit(word);
-	details->debt = word_left(word) < 0 ? (uint32_t)-word_left(word) : 0;
+	details->undo = file->attributes.flags & KSEM_UNDO;
+	details->limit = word_limit(line_word(&file->line->line));
+	details->debt = sums.left < 0 ? (uint32_t)-sums.left : 0;
 }
 
 bool find_details(const char *name, ksem_id_t id, struct details *details)
@@ -122,11 +145,10 @@ bool find_details(const char *name, ksem_id_t id, struct details *details)
 		details->highest = attributes_highest(file.attributes.order);
 		records_init_copy(&records, file.page, file.bytes);
 		if (file.line)
-			read_line(&file, details);
+			read_line(&records, &file, details);
 		else
 			details->waits = records_waits(&records);
-		records_for_all(&records, opened_directory(), add_pid,
-				details); /* can't fail: nothing needs to be mapped */
+		read_holders(&records, &file, details);
 	}
 	file_read_end(&file, &page);
 	return is_it;

@@ -23,6 +23,8 @@ enum {
 	VALUE,
 	LIMIT,
 	DEBT,
+	HELD,
+	UNDONE,
 	WAITERS,
 	REFERENCES,
 	SHUT,
@@ -37,8 +39,8 @@ enum {
 	NUMBERS
 };
 
-/* Which semaphores have a sample: their details are known; they were made with a limit, with metrics. */
-enum which { ALL, KNOWN, LIMITED, MEASURED };
+/* Which semaphores have a sample: their details are known; they were made with a limit, metrics, undo, the last two. */
+enum which { ALL, KNOWN, LIMITED, MEASURED, UNDOES, UNDOES_MEASURED, WHICHES };
 
 static const struct family {
 	const char *name, *type, *help;
@@ -48,6 +50,9 @@ static const struct family {
 	[VALUE] = {"ksem_value", "gauge", "Permits that can be taken.", ALL, false},
 	[LIMIT] = {"ksem_limit", "gauge", "The value never passes it. Only if made with a limit.", LIMITED, false},
 	[DEBT] = {"ksem_debt", "gauge", "Permits that posts pay before the value rises.", LIMITED, false},
+	[HELD] = {"ksem_held", "gauge", "Permits that living processes hold. Only if made with undo.", UNDOES, false},
+	[UNDONE] = {"ksem_undone", "counter", "Permits that came back because their holder had ended.", UNDOES_MEASURED,
+		    false},
 	[WAITERS] = {"ksem_waiters", "gauge", "Threads and queued waits that wait now.", ALL, false},
 	[REFERENCES] = {"ksem_references", "gauge", "References of living processes.", ALL, false},
 	[SHUT] = {"ksem_shut", "gauge", "1 after a shutdown, else 0.", ALL, false},
@@ -63,9 +68,9 @@ static const struct family {
 
 /* A semaphore that was looked at. */
 struct seen {
-	char *labels;           /* its name */
-	char *facts;            /* further labels, which say what it is */
-	bool has[MEASURED + 1]; /* by enum which */
+	char *labels;      /* its name */
+	char *facts;       /* further labels, which say what it is */
+	bool has[WHICHES]; /* by enum which */
 	uint64_t numbers[NUMBERS];
 	struct ksem_metrics *metrics; /* NULL: it has none */
 };
@@ -174,10 +179,17 @@ static struct seen look_at(const struct ksem_info *info)
 	struct seen seen = {
 		.labels = labels_of(info->name),
 		.facts = facts_of(info),
-		.has = {[ALL] = true, [KNOWN] = known, [LIMITED] = details.limited, [MEASURED] = details.measured},
+		.has = {[ALL] = true,
+			[KNOWN] = known,
+			[LIMITED] = details.limited,
+			[MEASURED] = details.measured,
+			[UNDOES] = details.undo,
+			[UNDOES_MEASURED] = details.undo && details.measured},
 		.numbers = {[VALUE] = info->value,
 			    [LIMIT] = details.limit,
 			    [DEBT] = details.debt,
+			    [HELD] = info->held,
+			    [UNDONE] = details.metrics.undone,
 			    [WAITERS] = info->waiters,
 			    [REFERENCES] = info->refs,
 			    [SHUT] = (info->flags & KSEM_SHUTDOWN) != 0,

@@ -53,8 +53,9 @@ static void print_json_features(FILE *to, const struct ksem_info *info, const st
 		fprintf(to, ", \"limit\": %u", details->limit);
 	else
 		fputs(", \"limit\": null", to);
-	fprintf(to, ", \"debt\": %u, \"order\": \"%s\", \"shut\": %s, \"waits\": %" PRIu64, details->debt,
-		order_name(info->order), info->flags & KSEM_SHUTDOWN ? "true" : "false", details->waits);
+	fprintf(to, ", \"debt\": %u, \"order\": \"%s\", \"shut\": %s, \"undo\": %s, \"held\": %u, \"waits\": %" PRIu64,
+		details->debt, order_name(info->order), info->flags & KSEM_SHUTDOWN ? "true" : "false",
+		details->undo ? "true" : "false", info->held, details->waits);
 }
 
 static void print_json_metrics(FILE *to, const struct details *details)
@@ -67,9 +68,9 @@ static void print_json_metrics(FILE *to, const struct details *details)
 	}
 	fprintf(to,
 		", \"metrics\": {\"waits\": %" PRIu64 ", \"timeouts\": %" PRIu64 ", \"interrupts\": %" PRIu64
-		", \"cancels\": %" PRIu64 ", \"shutdowns\": %" PRIu64 ", \"waiters_max\": %u",
+		", \"cancels\": %" PRIu64 ", \"shutdowns\": %" PRIu64 ", \"undone\": %" PRIu64 ", \"waiters_max\": %u",
 		metrics->waits, metrics->timeouts, metrics->interrupts, metrics->cancels, metrics->shutdowns,
-		metrics->waiters_max);
+		metrics->undone, metrics->waiters_max);
 	print_json_time(to, "wait", metrics->wait_ns, true);
 	print_json_time(to, "wait_max", metrics->wait_max_ns, true);
 	fputs(", \"histogram\": [", to);
@@ -91,6 +92,47 @@ static void print_json_rates(FILE *to, const struct rates *rates)
 	putc('}', to);
 }
 
+/* Null: not known here. */
+static void print_json_holder(FILE *to, const struct ksem_holder *holder)
+{
+	char command[16];
+
+	if (holder->pid)
+		fprintf(to, "{\"pid\": %ld, \"command\": ", (long)holder->pid);
+	else
+		fputs("{\"pid\": null, \"command\": ", to);
+	if (command_of(holder->pid, command))
+		put_json_string(to, command, takes_utf8(STDOUT_FILENO));
+	else
+		fputs("null", to);
+	fprintf(to, ", \"refs\": %u, \"held\": %u, ", holder->refs, holder->held);
+	if (holder->held > 0)
+		fprintf(to, "\"oldest\": %u", holder->oldest);
+	else
+		fputs("\"oldest\": null", to);
+	fprintf(to, ", \"waiting\": %u}", holder->waiting);
+}
+
+/* The numbers of processes alone, and all that is known of each. */
+static void print_json_holders(FILE *to, const struct details *details)
+{
+	bool more = details->more_holders;
+	unsigned int count = 0;
+
+	fputs(", \"pids\": [", to);
+	for (unsigned int i = 0; i < details->holders_count; i++) {
+		more = more || details->holders[i].pid == 0;
+		if (details->holders[i].pid)
+			fprintf(to, "%s%ld", count++ ? ", " : "", (long)details->holders[i].pid);
+	}
+	fprintf(to, "], \"more_pids\": %s, \"holders\": [", more ? "true" : "false");
+	for (unsigned int i = 0; i < details->holders_count; i++) {
+		fputs(i ? ", " : "", to);
+		print_json_holder(to, &details->holders[i]);
+	}
+	fprintf(to, "], \"more_holders\": %s}", details->more_holders ? "true" : "false");
+}
+
 static void print_json(FILE *to, const struct ksem_info *info, bool watched)
 {
 	struct details details;
@@ -110,10 +152,7 @@ static void print_json(FILE *to, const struct ksem_info *info, bool watched)
 		rates = rates_of(info, &details);
 		print_json_rates(to, &rates);
 	}
-	fputs(", \"pids\": [", to);
-	for (unsigned int i = 0; i < details.pids_count; i++)
-		fprintf(to, "%s%ld", i ? ", " : "", (long)details.pids[i]);
-	fprintf(to, "], \"more_pids\": %s}", details.more_pids ? "true" : "false");
+	print_json_holders(to, &details);
 }
 
 /* ---- All of them. ---- */
@@ -205,6 +244,39 @@ static size_t print_all(int *error)
 	return count;
 }
 
+/* ---- One of them. ---- */
+
+static void print_holder(const struct ksem_holder *holder, bool undo)
+{
+	char *oldest = holder->held > 0 ? age_text(holder->oldest) : NULL;
+	char command[16];
+
+	if (holder->pid)
+		printf("%10ld", (long)holder->pid);
+	else
+		printf("%10s", "-");
+	printf(" %6u", holder->refs);
+	if (undo)
+		printf(" %10u %6s", holder->held, oldest ? oldest : "-");
+	printf(" %7u ", holder->waiting);
+	put_text(stdout, command_of(holder->pid, command) ? command : "-", takes_utf8(STDOUT_FILENO));
+	putchar('\n');
+	free(oldest);
+}
+
+/* Who has it. */
+static void print_holders(void)
+{
+	struct details details;
+
+	if (!find_details(options.name, 0, &details) || details.holders_count == 0)
+		return;
+	printf("\n%10s %6s%s %7s command\n", "pid", "refs", details.undo ? "       held oldest" : "", "waiting");
+	for (unsigned int i = 0; i < details.holders_count; i++)
+		print_holder(&details.holders[i], details.undo);
+	fputs(details.more_holders ? "       ...\n" : "", stdout);
+}
+
 int list(void)
 {
 	int error;
@@ -226,6 +298,8 @@ int show(void)
 	size_t count = print_all(&error);
 	const char *why;
 
+	if (count > 0 && !options.json)
+		print_holders();
 	must_have_written();
 	must(error, options.directory);
 	if (count > 0)

@@ -20,6 +20,8 @@ enum column {
 	VALUE,
 	LIMIT,
 	DEBT,
+	HELD,
+	UNDONE,
 	WAITERS,
 	WAITS,
 	TIMEOUTS,
@@ -49,14 +51,14 @@ static const struct {
 	[P99] = {"p99", false},         [REFS] = {"refs", false},   [UID] = {"uid", false},
 	[GID] = {"gid", false},         [MODE] = {"mode", false},   [ORDER] = {"order", true},
 	[SHUT] = {"shut", true},        [AGE] = {"age", false},     [PIDS] = {"pids", true},
-	[NAME] = {"name", true},
+	[NAME] = {"name", true},        [HELD] = {"held", false},   [UNDONE] = {"undone", false},
 };
 
 /* The columns, from left to right. */
-static const enum column listed[] = {VALUE, LIMIT, DEBT, WAITERS, WAITS, TIMEOUTS, MEAN, MAX, REFS,
-				     UID,   GID,   MODE, ORDER,   SHUT,  AGE,      PIDS, NAME};
-static const enum column watched[] = {NAME, VALUE, LIMIT, DEBT, WAITERS, RATE, MEAN, P99,
-				      REFS, UID,   GID,   MODE, ORDER,   SHUT, AGE,  PIDS};
+static const enum column listed[] = {VALUE, LIMIT, DEBT, HELD, UNDONE, WAITERS, WAITS, TIMEOUTS, MEAN, MAX,
+				     REFS,  UID,   GID,  MODE, ORDER,  SHUT,    AGE,   PIDS,     NAME};
+static const enum column watched[] = {NAME, VALUE, LIMIT, DEBT, HELD, UNDONE, WAITERS, RATE, MEAN,
+				      P99,  REFS,  UID,   GID,  MODE, ORDER,  SHUT,    AGE,  PIDS};
 
 struct row {
 	char *name; /* as it is */
@@ -86,21 +88,17 @@ __attribute__((format(printf, 1, 2))) static char *cell(const char *format, ...)
 	return text;
 }
 
-/* The largest unit of which there are two, or seconds. */
-static char *age_cell(const struct details *details)
+char *age_text(uint64_t seconds)
 {
 	static const struct {
 		uint64_t seconds;
 		char unit;
 	} units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
-	uint64_t age = age_of(details) / SECOND;
 	size_t i = 0;
 
-	if (!details->made)
-		return cell("-");
-	while (units[i].unit != 's' && age < 2 * units[i].seconds)
+	while (units[i].unit != 's' && seconds < 2 * units[i].seconds)
 		i++;
-	return cell("%" PRIu64 "%c", age / units[i].seconds, units[i].unit);
+	return cell("%" PRIu64 "%c", seconds / units[i].seconds, units[i].unit);
 }
 
 /* Three digits or more. */
@@ -115,14 +113,23 @@ static char *duration_cell(uint64_t nanoseconds)
 	return cell("%.*f%s", i == 0 || time >= 99.95 ? 0 : time >= 9.995 ? 1 : 2, time, units[i]);
 }
 
+/* Those that have one here. */
 static char *pids_cell(const struct details *details)
 {
 	char text[PIDS_SHOWN * 12 + 8] = "-";
+	unsigned int shown = 0;
+	bool more = details->more_holders;
 	size_t at = 0;
 
-	for (unsigned int i = 0; i < details->pids_count && i < PIDS_SHOWN; i++)
-		at += (size_t)snprintf(&text[at], sizeof(text) - at, "%s%ld", i ? "," : "", (long)details->pids[i]);
-	if (details->pids_count > PIDS_SHOWN || details->more_pids)
+	for (unsigned int i = 0; i < details->holders_count; i++) {
+		long pid = (long)details->holders[i].pid;
+
+		if (pid == 0 || shown == PIDS_SHOWN)
+			more = true;
+		else
+			at += (size_t)snprintf(&text[at], sizeof(text) - at, "%s%ld", shown++ ? "," : "", pid);
+	}
+	if (more)
 		snprintf(&text[at], sizeof(text) - at, "%s...", at ? "," : "");
 	return cell("%s", text);
 }
@@ -175,6 +182,8 @@ static void set_features(struct table *table, struct row *row, const struct ksem
 	row->cells[DEBT] = details->limited ? cell("%u", details->debt) : cell("-");
 	row->cells[ORDER] = cell("%s", order_name(info->order));
 	row->cells[SHUT] = cell(info->flags & KSEM_SHUTDOWN ? "shut" : "-");
+	row->cells[HELD] = details->undo ? cell("%u", info->held) : cell("-");
+	table->has[HELD] |= details->undo;
 	table->has[LIMIT] |= details->limited;
 	table->has[DEBT] |= details->debt > 0;
 	table->has[ORDER] |= info->order != KSEM_BARGING;
@@ -189,6 +198,8 @@ static void set_metrics(struct table *table, struct row *row, const struct detai
 
 	for (size_t i = 0; i < COUNT(measured); i++)
 		table->has[measured[i]] |= details->measured;
+	table->has[UNDONE] |= details->measured && details->undo;
+	row->cells[UNDONE] = details->measured && details->undo ? cell("%" PRIu64, metrics->undone) : cell("-");
 	row->cells[WAITS] = details->measured ? cell("%" PRIu64, metrics->waits) : cell("-");
 	row->cells[TIMEOUTS] = details->measured ? cell("%" PRIu64, metrics->timeouts) : cell("-");
 	row->cells[MAX] = metrics->waits ? duration_cell(metrics->wait_max_ns) : cell("-");
@@ -221,7 +232,7 @@ void add_to_table(struct table *table, const struct ksem_info *info, const struc
 	row->cells[UID] = cell("%u", info->uid);
 	row->cells[GID] = cell("%u", info->gid);
 	row->cells[MODE] = cell("%04o", info->mode);
-	row->cells[AGE] = age_cell(details);
+	row->cells[AGE] = details->made ? age_text(age_of(details) / SECOND) : cell("-");
 	row->cells[PIDS] = pids_cell(details);
 	row->cells[NAME] = name_cell(info->name);
 	set_features(table, row, info, details);

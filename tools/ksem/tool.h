@@ -106,7 +106,7 @@ bool put_json_string(FILE *to, const char *text, bool utf8);
 
 /* ---- Looking (details.c). ---- */
 
-#define PIDS_KNOWN 128
+#define HOLDERS_KNOWN 128
 
 /* What a semaphore's file says beyond struct ksem_info. */
 struct details {
@@ -115,15 +115,19 @@ struct details {
 	uint32_t limit, highest; /* that is in force; that could be */
 	uint32_t debt;           /* permits that posts must pay before the value rises */
 	uint64_t waits;          /* that ever began: a wait that finds its permits doesn't */
+	bool undo;               /* it was made with --undo */
 	bool measured;           /* there are metrics */
 	struct ksem_metrics metrics;
-	unsigned int pids_count;
-	pid_t pids[PIDS_KNOWN]; /* who has it open, as they call themselves: other pid namespaces have other numbers */
-	bool more_pids;         /* there are some more, or some whose number nobody noted yet */
+	unsigned int holders_count;
+	struct ksem_holder holders[HOLDERS_KNOWN]; /* the OS processes that have it */
+	bool more_holders;                         /* there are some more */
 };
 
 /* Of the semaphore of that name. False, and nothing is known: it isn't there, or hasn't that id (0: any will do). */
 bool find_details(const char *name, ksem_id_t id, struct details *details);
+
+/* The name of the command that a process runs, up to 15 bytes. False: it isn't known. */
+bool command_of(pid_t pid, char command[16]);
 
 /* Why there is no semaphore of that name to show; NULL: there is one. */
 const char *why_not(const char *name);
@@ -137,6 +141,9 @@ const char *why_unusable(const char *name);
 
 /* In nanoseconds. */
 uint64_t age_of(const struct details *details);
+
+/* Seconds in the largest unit of which there are two; to be freed. */
+char *age_text(uint64_t seconds);
 
 /*
  * A table, to which semaphores are added before it is printed. Watched: the names come first, and there are rates.

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The OS processes that have a shared semaphore (object/holders.h), told from a copy of its file.
+ */
+#ifndef KSEM_SHARED_HOLDERS_H
+#define KSEM_SHARED_HOLDERS_H
+
+#include "object/holders.h"
+#include "shared/file.h"
+#include "shared/records.h"
+
+/* Adds those that live. ENOMEM. */
+int shared_holders_of_copy(struct records *records, const struct directory *directory, const struct file *file,
+			   struct holders *holders);
+
+#endif
