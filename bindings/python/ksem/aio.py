@@ -19,7 +19,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import itertools
-import os
 import weakref
 from types import TracebackType
 from typing import Any, Dict, List, Optional, Type
@@ -100,9 +99,6 @@ class _Waits:
 # By loop, and then by place.
 _all_waits: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, weakref.WeakValueDictionary[int, _Waits]]
 _all_waits = weakref.WeakKeyDictionary()
-
-# In a child of fork() the copies of queues are dead, as are the parent's loops.
-os.register_at_fork(after_in_child=_all_waits.clear)
 
 
 def _waits_for(semaphore: ksem.Semaphore) -> _Waits:
