@@ -40,7 +40,7 @@ static const char page[] = "<!doctype html><meta charset=utf-8><title>httpd on k
 			   "    const f = await (await fetch('/figures')).json();\n"
 			   "    meter.max = f.limit; meter.value = f.in_progress;\n"
 			   "    now.textContent = `${f.in_progress} of ${f.limit}`;\n"
-			   "    figures.innerHTML = ['permits', 'waiting', 'served', 'refused', 'made_good']\n"
+			   "    figures.innerHTML = ['permits', 'waiting', 'served', 'refused', 'undone']\n"
 			   "      .map(k => row(k.replace('_', ' '), f[k])).join('');\n"
 			   "    workers.innerHTML = '<tr><th>pid<th>restarts' +\n"
 			   "      f.workers.map(w => `<tr><td>${w.pid}<td>${w.restarts}`).join('');\n"
@@ -79,7 +79,7 @@ static enum MHD_Result figures(struct service *service, struct MHD_Connection *c
 		return MHD_NO;
 	at = (size_t)snprintf(text, sizeof(text),
 			      "{\"limit\": %u, \"permits\": %u, \"in_progress\": %u, \"waiting\": %u, "
-			      "\"served\": %lu, \"refused\": %lu, \"made_good\": %llu, \"workers\": [",
+			      "\"served\": %lu, \"refused\": %lu, \"undone\": %llu, \"workers\": [",
 			      info.limit, info.value, info.held, info.waiters, server->served, server->refused,
 			      (unsigned long long)metrics.undone);
 	for (unsigned i = 0; i < server->workers; i++)

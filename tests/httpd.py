@@ -167,12 +167,12 @@ def the_limit_is_kept_and_reached():
     check(clients.others == [], f"answers {clients.others}")
     check(clients.most_at_once() == 3, f"{clients.most_at_once()} at once")
     f = server.figures()
-    check(f["served"] == len(clients.spans) and f["made_good"] == 0, f"figures {f}")
+    check(f["served"] == len(clients.spans) and f["undone"] == 0, f"figures {f}")
     until(server.at_rest, "all permits back")
     server.end()
 
 
-def killed_workers_are_made_good():
+def permits_of_killed_workers_come_back():
     kills = 20
     server = Server("--limit", "3", "--workers", "3", "--wait", "60000")
     clients = Clients(server, 12, 4)
@@ -186,9 +186,9 @@ def killed_workers_are_made_good():
     clients.stop()
     until(server.at_rest, "all permits back")
     f = server.figures()
-    print(f"{kills} kills, {f['made_good']} permits made good, {f['served']} requests")
+    print(f"{kills} kills, {f['undone']} permits came back, {f['served']} requests")
     check(clients.most_at_once() == 3, f"{clients.most_at_once()} at once; {f}")
-    check(f["made_good"] > 0, "no kill met a permit")
+    check(f["undone"] > 0, "no kill met a permit")
     server.end()
 
 
@@ -235,7 +235,7 @@ def wrk_finds_it_fast():
 
 def main():
     tests = [wrong_arguments_are_refused, one_name_or_port_is_for_one, pages_are_served, who_waits_too_long_is_refused,
-             the_limit_is_kept_and_reached, killed_workers_are_made_good, a_stopped_worker_stops_no_other,
+             the_limit_is_kept_and_reached, permits_of_killed_workers_come_back, a_stopped_worker_stops_no_other,
              without_its_master_it_ends]
     wrk = shutil.which("wrk")
     if wrk:

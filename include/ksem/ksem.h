@@ -190,7 +190,7 @@ int ksem_open(struct ksem_proc *proc, const char *name, int oflag, mode_t mode, 
 
 /*
  * As ksem_open, with attributes; NULL: the default ones. They count for the maker only, as mode and value do, but are
- * always checked, as by ksem_init_attr.
+ * always checked, as by ksem_init_attr. ENOTSUP, as there: only if it would make the semaphore.
  */
 int ksem_open_attr(struct ksem_proc *proc, const char *name, int oflag, mode_t mode, const struct ksem_attr *attr,
 		   unsigned int value, ksem_id_t *id) KSEM_NOTHROW KSEM_RESULT;
