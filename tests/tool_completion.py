@@ -7,17 +7,17 @@ each kind of quotes, and bash must then hand ksem just that name. No name is eve
 import json
 import os
 import pty
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 
 sys.dont_write_bytecode = True
+import tool_support
+from tool_support import KSEM, check_all, fail
 from tool_terminal import Terminal
 
-KSEM, COMPLETION = (os.path.realpath(path) for path in sys.argv[1:3])
-WORK = tempfile.mkdtemp(prefix='ksem-tool-', dir='/dev/shm').encode()
+COMPLETION = os.path.realpath(sys.argv[2])
+WORK = tool_support.WORK.encode()
 CWD = WORK + b'/cwd'
 ATTACKS = [
     b'$(touch PWNED)', b'`touch PWNED`', b';touch PWNED', b'|touch PWNED', b'&touch PWNED', b'\ntouch PWNED\n',
@@ -32,13 +32,6 @@ ODD = [
     b'\x9b31m', 'größe'.encode(), '日本'.encode(), '\u202eabc'.encode(), 'e\u0301'.encode(), '\U0001f600'.encode(),
     '\x9b31m'.encode(), b'\x1b[31m', b'\x7f', b'\x01', b'a' * 253,
 ]
-failed = False
-
-
-def fail(what):
-    global failed
-    failed = True
-    print('FAILED:', what)
 
 
 def ksem(*arguments, **more):
@@ -206,14 +199,5 @@ def programs():
     shell.end()
 
 
-def main():
-    os.mkdir(CWD)
-    try:
-        for check in (each_alone, all_together, directories, programs):
-            check()
-    finally:
-        shutil.rmtree(WORK)
-    sys.exit(failed)
-
-
-main()
+os.mkdir(CWD)
+check_all(each_alone, all_together, directories, programs)

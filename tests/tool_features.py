@@ -11,29 +11,21 @@ import resource
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 
-KSEM = os.path.realpath(sys.argv[1])
-WORK = tempfile.mkdtemp(prefix='ksem-tool-', dir=os.environ.get('KSEM_TEST_SHM', '/dev/shm'))
+sys.dont_write_bytecode = True
+import tool_support
+from tool_support import KSEM, WORK, check_all, fail
+
 HIGHEST = {'barging': 4294967295, 'fifo': 1 << 30, 'lifo': 1 << 30}
-failed = False
-
-
-def fail(what):
-    global failed
-    failed = True
-    print('FAILED:', what)
 
 
 def run(*arguments, **more):
-    return subprocess.run([KSEM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, text=True, **more)
+    return tool_support.run(*arguments, text=True, **more)
 
 
 def does(*arguments, prints=''):
-    answer = run(*arguments)
-    if answer.returncode or answer.stdout != prints or answer.stderr:
-        fail('%r: %r' % (arguments, answer))
+    tool_support.does(*arguments, prints=prints.encode())
 
 
 def says(text, *arguments, status=1, **more):
@@ -380,14 +372,4 @@ def files():
         does('unlink', '/private')
 
 
-def main():
-    os.environ['KSEM_DIR'] = WORK
-    try:
-        for check in (arguments, mixed, limits, counts, shutdown, shows, who, undo, files):
-            check()
-    finally:
-        shutil.rmtree(WORK)
-    sys.exit(failed)
-
-
-main()
+check_all(arguments, mixed, limits, counts, shutdown, shows, who, undo, files)

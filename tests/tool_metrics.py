@@ -7,10 +7,8 @@ back exactly, the numbers are those of the semaphores, and text that isn't whole
 import json
 import os
 import pty
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 
 try:
@@ -19,8 +17,9 @@ except ImportError:
     print('tool_metrics: skipped: no parser (Debian: python3-prometheus-client)')
     sys.exit(77)
 
-KSEM = os.path.realpath(sys.argv[1])
-WORK = tempfile.mkdtemp(prefix='ksem-tool-', dir=os.environ.get('KSEM_TEST_SHM', '/dev/shm'))
+sys.dont_write_bytecode = True
+from tool_support import KSEM, check_all, does, fail, run
+
 TYPES = {
     'ksem_semaphore': 'info', 'ksem_value': 'gauge', 'ksem_limit': 'gauge', 'ksem_debt': 'gauge', 'ksem_waiters': 'gauge',
     'ksem_references': 'gauge', 'ksem_shut': 'gauge', 'ksem_made_timestamp_seconds': 'gauge', 'ksem_waits': 'counter',
@@ -32,24 +31,6 @@ ALL = {'ksem_semaphore', 'ksem_value', 'ksem_waiters', 'ksem_references', 'ksem_
 LIMITED = {'ksem_limit', 'ksem_debt'}
 UNDO = {'ksem_held', 'ksem_undone'}
 MEASURED = set(TYPES) - ALL - LIMITED - UNDO
-failed = False
-
-
-def fail(what):
-    global failed
-    failed = True
-    print('FAILED:', what)
-
-
-def run(*arguments, **more):
-    more.setdefault('stdout', subprocess.PIPE)
-    return subprocess.run([KSEM, *arguments], stderr=subprocess.PIPE, timeout=60, **more)
-
-
-def does(*arguments):
-    answer = run(*arguments)
-    if answer.returncode or answer.stderr:
-        fail('%r: %r' % (arguments, answer))
 
 
 def families_in(text):
@@ -231,14 +212,4 @@ def writing():
         fail('%d of %d bytes pass for a whole' % (end, len(text)))
 
 
-def main():
-    os.environ['KSEM_DIR'] = WORK
-    try:
-        for check in (none, numbers, undo, chosen, names, writing):
-            check()
-    finally:
-        shutil.rmtree(WORK)
-    sys.exit(failed)
-
-
-main()
+check_all(none, numbers, undo, chosen, names, writing)

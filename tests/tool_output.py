@@ -11,12 +11,14 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
-KSEM = os.path.realpath(sys.argv[1])
-WORK = tempfile.mkdtemp(prefix='ksem-tool-', dir='/dev/shm').encode()
+sys.dont_write_bytecode = True
+import tool_support
+from tool_support import KSEM, check_all, fail, run
+
+WORK = tool_support.WORK.encode()
 NODE = shutil.which('node')
 NAMES = [bytes([c]) for c in range(1, 256) if c != ord('/')] + [
     'größe'.encode(), '日本'.encode(), '\U0001f600'.encode(), 'e\u0301'.encode(), b'\\x9b', b'\\\\', b'a b', b' ', b'"', b"'",
@@ -28,19 +30,6 @@ NAMES = [bytes([c]) for c in range(1, 256) if c != ord('/')] + [
 NAMES = sorted(set(NAMES))
 UNSAFE = re.compile('[\x00-\x1f\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f'
                     '\ufeff\uffa0\ufff9-\ufffb\ue000-\uf8ff\u0300-\u036f\U000e0000-\U0010ffff]')
-failed = False
-
-
-def fail(what):
-    global failed
-    failed = True
-    print('FAILED:', what)
-
-
-def run(*arguments, **more):
-    more.setdefault('stdout', subprocess.PIPE)
-    more.setdefault('stderr', subprocess.PIPE)
-    return subprocess.run([KSEM, *arguments], timeout=60, **more)
 
 
 def check_safe(what, text, utf8=True):
@@ -231,22 +220,17 @@ def truncated():
     thread.join()
 
 
-def main():
-    os.environ['KSEM_DIR'] = WORK.decode()
-    os.environ.pop('LC_ALL', None)
-    try:
-        if run('ls', '--json').stdout != b'[]\n':
-            fail('ls --json of none')
-        truncated()
-        run('unlink', '/truncated')
-        for name in NAMES:
-            if run('create', b'/' + name).returncode:
-                fail('create %r' % name)
-        for check in (text, names0, as_json, messages, writing, standard_descriptors):
-            check()
-    finally:
-        shutil.rmtree(WORK)
-    sys.exit(failed)
+def none():
+    if run('ls', '--json').stdout != b'[]\n':
+        fail('ls --json of none')
 
 
-main()
+def make():
+    run('unlink', '/truncated')
+    for name in NAMES:
+        if run('create', b'/' + name).returncode:
+            fail('create %r' % name)
+
+
+os.environ.pop('LC_ALL', None)
+check_all(none, truncated, make, text, names0, as_json, messages, writing, standard_descriptors)

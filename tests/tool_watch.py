@@ -8,25 +8,23 @@ import json
 import os
 import pty
 import re
-import shutil
 import signal
 import struct
 import subprocess
 import sys
-import tempfile
 import termios
 import time
 import unicodedata
 
 sys.dont_write_bytecode = True
+import tool_support
+from tool_support import KSEM, check_all, fail
 from tool_terminal import Terminal
 
-KSEM = os.path.realpath(sys.argv[1])
-WORK = tempfile.mkdtemp(prefix='ksem-tool-', dir='/dev/shm').encode()
+WORK = tool_support.WORK.encode()
 OWN, THEIRS = b'\x1b[?1049h', b'\x1b[?1049l'
 CUT = '\x1b[7m>\x1b[m'
 NAMES = ['/short', '/' + 'long' * 60, '/' + '\u65e5\u672c' * 40, '/with space', '/gr\u00f6\u00dfe', '/>']
-failed = False
 
 
 def modes_of(terminal):
@@ -35,12 +33,6 @@ def modes_of(terminal):
 
 
 NORMAL = modes_of(pty.openpty()[1])
-
-
-def fail(what):
-    global failed
-    failed = True
-    print('FAILED:', what)
 
 
 class Watch(Terminal):
@@ -374,16 +366,9 @@ def rates():
     subprocess.run([KSEM, 'unlink', '/default', '/measured'], check=True)
 
 
-def main():
-    os.environ['KSEM_DIR'] = WORK.decode()
-    try:
-        for name in NAMES:
-            subprocess.run([KSEM, 'create', name], check=True)
-        for check in (sizes, signals, stops, keys, no_keys, rates):
-            check()
-    finally:
-        shutil.rmtree(WORK)
-    sys.exit(failed)
+def make():
+    for name in NAMES:
+        subprocess.run([KSEM, 'create', name], check=True)
 
 
-main()
+check_all(make, sizes, signals, stops, keys, no_keys, rates)
