@@ -143,7 +143,7 @@ struct ksem_proc *ksem_private(void) KSEM_NOTHROW;
  * KSEM_UNDO: permits that a process took and has not posted are posted when it ends: ksem_proc_exit, ksem_proc_exec,
  * dropping its last reference, executing another program, or the death of its OS process, however it dies. A child of
  * fork() or ksem_proc_fork holds none. Posts of more than the process holds are EPERM. The semaphore can't be pinned.
- * This version of the library makes such semaphores in shared namespaces only; in private ones: ENOTSUP.
+ * In this version of the library a queue can't wait for such a semaphore: ksem_cq_submit is ENOTSUP.
  */
 enum {
 	KSEM_BARGING = 0, /* whichever comes first; a thread that never waited may overtake */
@@ -169,7 +169,7 @@ int ksem_init(struct ksem_proc *proc, unsigned int value, ksem_id_t *id) KSEM_NO
  * As ksem_init, with attributes; NULL: the default ones. EINVAL, after the checks for NULL and before all others: size,
  * order, flags or reserved is wrong; the limit or the value is higher than the order allows (KSEM_VALUE_MAX with
  * KSEM_BARGING), or the value is over the limit; with KSEM_UNDO the limit is 0, or the value isn't the limit. ENOTSUP:
- * the processor isn't x86-64, arm64 or s390x; or KSEM_UNDO in a private namespace.
+ * the processor isn't x86-64, arm64 or s390x.
  */
 int ksem_init_attr(struct ksem_proc *proc, const struct ksem_attr *attr, unsigned int value,
 		   ksem_id_t *id) KSEM_NOTHROW KSEM_RESULT;

@@ -244,6 +244,8 @@ void line_after_fork(struct line_view *view, uint32_t slot)
 		struct line_entry *entry = other == slot ? NULL : entry_at(view, other);
 		uint64_t x = entry ? load_rlx(&entry->state) : 0; /* relaxed: as above */
 
+		if (entry && ledger_is_account(view, other)) /* the child holds none */
+			line_settle_with(view, (struct line_wish){LINE_CLOSED, other, x});
 		while (state_of(x) != ENTRY_FREE && !reap_step(view, other, x))
 			;
 	}

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "line/account.h"
+#include "object/namespace.h"
 #include "object/own_wait.h"
 
 struct account holder_account(const struct lined_holder *holder)
@@ -38,19 +39,18 @@ static bool open_account(struct lined *lined, struct lined_holder *holder)
 }
 
 /* Under the namespace's lock. */
-int lined_come(struct ksem *ksem, const struct ksem_proc *by)
+static int come(struct lined *lined, const struct ksem_proc *by)
 {
-	struct lined *lined = lined_of(ksem);
 	struct lined_holder *holder;
 
-	if (!lined_has_ledger(lined) || holder_of(lined, by))
+	if (holder_of(lined, by))
 		return 0;
 	holder = memory_alloc(sizeof(*holder), KSEM_CACHE_LINE);
 	if (!holder)
 		return ENOMEM;
 	if (!open_account(lined, holder)) {
 		memory_free(holder);
-		return ENOSPC;
+		return lined->view.scope == FUTEX_PRIVATE ? ENOMEM : ENOSPC;
 	}
 	holder->by = by;
 	store_rlx(&holder->next, load_rlx(&lined->holders)); /* relaxed: changed under the lock, as is the next */
@@ -58,11 +58,22 @@ int lined_come(struct ksem *ksem, const struct ksem_proc *by)
 	return 0;
 }
 
-/* Under the namespace's lock. */
-int lined_go(struct ksem *ksem, const struct ksem_proc *by, struct reclaim *garbage)
+int lined_come(struct ksem *ksem, const struct ksem_proc *by)
 {
-	struct lined *lined = lined_of(ksem);
-	struct lined_holder *holder = lined_has_ledger(lined) ? holder_of(lined, by) : NULL;
+	int error;
+
+	if (!lined_has_ledger(lined_of(ksem)))
+		return 0;
+	pthread_mutex_lock(&object_ns(ksem)->lock);
+	error = come(lined_of(ksem), by);
+	pthread_mutex_unlock(&object_ns(ksem)->lock);
+	return error;
+}
+
+/* Under the namespace's lock. */
+static int go(struct lined *lined, const struct ksem_proc *by, struct reclaim *garbage)
+{
+	struct lined_holder *holder = holder_of(lined, by);
 	atomic(struct lined_holder *) *at = &lined->holders;
 	uint32_t none = 0;
 
@@ -79,6 +90,31 @@ int lined_go(struct ksem *ksem, const struct ksem_proc *by, struct reclaim *garb
 	store_rel(at, load_rlx(&holder->next)); /* KSEM_ORD_2 release. relaxed: as above */
 	reclaim_add(garbage, &holder->retired, sizeof(*holder));
 	return 0;
+}
+
+int lined_go(struct ksem *ksem, const struct ksem_proc *by, struct reclaim *garbage)
+{
+	int error;
+
+	if (!lined_has_ledger(lined_of(ksem)))
+		return 0;
+	pthread_mutex_lock(&object_ns(ksem)->lock);
+	error = go(lined_of(ksem), by, garbage);
+	pthread_mutex_unlock(&object_ns(ksem)->lock);
+	return error;
+}
+
+bool lined_has_holders(const struct ksem *ksem)
+{
+	return lined_has_ledger(lined_of(ksem));
+}
+
+void lined_undone(void *context, uint32_t permits)
+{
+	struct lined_metrics *metrics = ((struct lined *)context)->metrics;
+
+	if (metrics)
+		fetch_add_rlx(&metrics->undone, permits); /* relaxed: a number to show */
 }
 
 void lined_retire_holders(struct lined *lined, struct reclaim *garbage)

@@ -7,8 +7,9 @@
  * do its permits. Threads that post, take and wait look it up in a read section. A thread that waits keeps it from
  * going.
  *
- * After a fork, parent and child have the same list of holders, but accounts are in memory that they share: the child
- * opens accounts of its own, and has no permits. Until it has, it holds nothing.
+ * After a fork, parent and child have the same list of holders. The child opens new accounts for them, and has no
+ * permits. Until it has, it holds nothing. The old accounts are the parent's, if they are in memory that both share; in
+ * the child's own copy of private memory they are closed, so that no permit is lost there.
  */
 #ifndef KSEM_OBJECT_HOLDER_H
 #define KSEM_OBJECT_HOLDER_H
@@ -26,9 +27,13 @@ struct lined_holder {
 
 #define LINED_LEAVING (UINT32_C(1) << 31)
 
-/* As the operations (kind.h). Under the namespace's lock. */
+/* As the operations (kind.h). */
 int lined_come(struct ksem *ksem, const struct ksem_proc *by);
 int lined_go(struct ksem *ksem, const struct ksem_proc *by, struct reclaim *garbage);
+bool lined_has_holders(const struct ksem *ksem);
+
+/* As the hook (line/state.h); the context is the struct lined. */
+void lined_undone(void *context, uint32_t permits);
 
 /* This OS process has another number (`holder`), which its accounts get; and, of a fork's child, other accounts. */
 void lined_rename_accounts(struct lined *lined);

@@ -323,6 +323,8 @@ int lined_set_limit(struct ksem *ksem, uint32_t limit)
 
 int lined_view(struct ksem *ksem, struct line_view **view)
 {
+	if (lined_has_ledger(lined_of(ksem)))
+		return ENOTSUP;
 	*view = &lined_of(ksem)->view;
 	return 0;
 }

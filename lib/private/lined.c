@@ -4,11 +4,12 @@
  */
 #include "private/lined.h"
 
+#include "object/holder.h"
 #include "object/own_wait.h"
 #include "queue/ring.h"
 
-/* Holders of private lines don't end before their line. */
-static const struct line_hooks hooks = {.ring = queue_ring};
+/* An OS process that ends takes its private lines along, so nobody looks for the dead. */
+static const struct line_hooks hooks = {.ring = queue_ring, .undone = lined_undone};
 
 struct lined *private_lined_new(const struct making *making)
 {
@@ -41,10 +42,15 @@ static const struct wait_policy policy = {lined_enter, lined_arm, lined_sleep, l
 
 bool private_lined_after_fork(struct ksem *ksem)
 {
-	const struct own_wait *own = own_wait_of(ksem);
+	struct lined *lined = lined_of(ksem);
+	struct own_wait *own = own_wait_of(ksem);
 	word_t word = load_rlx(&ksem->sem.word); /* relaxed: the child has one thread */
 
-	line_after_fork(&lined_of(ksem)->view, own ? own->slot : 0);
+	if (own && lined_has_ledger(lined))
+		own->slot = 0; /* its entry is of the parent's account; it enters again */
+	line_after_fork(&lined->view, own ? own->slot : 0);
+	if (lined_has_ledger(lined))
+		lined_new_accounts(lined, own);
 	store_rlx(&ksem->sem.word, word_after_fork(word, own != NULL)); /* relaxed: as above */
 	return word_is_orphan(word) && !own;
 }
@@ -61,6 +67,9 @@ const struct semaphore_ops private_lined_ops = {
 	.kill = lined_kill,
 	.shut_down = lined_shut_down,
 	.set_limit = lined_set_limit,
+	.come = lined_come,
+	.has_holders = lined_has_holders,
+	.go = lined_go,
 	.metrics = lined_tell_metrics,
 	.line = lined_view,
 	.begin_queued = lined_begin_queued,

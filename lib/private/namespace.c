@@ -14,6 +14,7 @@
 
 #include "base/rcu.h"
 #include "object/holders.h"
+#include "object/holder.h"
 #include "object/names.h"
 #include "object/own_wait.h"
 #include "os/fork.h"
@@ -101,7 +102,7 @@ static int make(struct ksem_ns *ns, const struct making *making, struct ids *ids
 {
 	int error;
 
-	if (!attributes_are_default(making->attributes) && (making->attributes->flags & KSEM_UNDO || !line_works()))
+	if (!attributes_are_default(making->attributes) && !line_works())
 		return ENOTSUP;
 	pthread_mutex_lock(&ns->lock);
 	error = make_locked(ns, making, ids, made, garbage);
@@ -303,6 +304,8 @@ static void forget(struct ksem_ns *ns, struct ksem *ksem)
 static void end(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
 {
 	numbers_unlist(numbers_of(ns), ksem);
+	if (object_has_line(ksem))
+		lined_retire_holders(lined_of(ksem), garbage);
 	reclaim_add_ended(garbage, ksem, object_has_line(ksem) ? sizeof(struct private_lined) : 0);
 }
 

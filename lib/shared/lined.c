@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "line/entries.h"
+#include "object/holder.h"
 #include "os/lifetime.h"
 
 static bool gone(void *context, uint32_t holder)
@@ -37,15 +38,7 @@ static bool ended(void *context, uint64_t who, uint32_t image)
 	return !lifetime_lasts(lifetime) || (image != 0 && lifetime_has_other_image(lifetime, image));
 }
 
-static void undone(void *context, uint32_t permits)
-{
-	struct lined_metrics *metrics = ((struct shared_lined *)context)->lined.metrics;
-
-	if (metrics)
-		fetch_add_rlx(&metrics->undone, permits); /* relaxed: a number to show */
-}
-
-static const struct line_hooks hooks = {.gone = gone, .ended = ended, .undone = undone};
+static const struct line_hooks hooks = {.gone = gone, .ended = ended, .undone = lined_undone};
 
 int shared_lined_init(struct shared_lined *lined, struct records *records, const struct directory *directory,
 		      const struct attributes *attributes)

@@ -145,31 +145,6 @@ static void renounce_line(struct waiter *waiter)
 	lined_renounce(waiter);
 }
 
-static bool has_holders(const struct ksem *ksem)
-{
-	return lined_has_ledger(lined_of(ksem));
-}
-
-static int come(struct ksem *ksem, const struct ksem_proc *by)
-{
-	int error;
-
-	pthread_mutex_lock(&object_ns(ksem)->lock);
-	error = lined_come(ksem, by);
-	pthread_mutex_unlock(&object_ns(ksem)->lock);
-	return error;
-}
-
-static int go(struct ksem *ksem, const struct ksem_proc *by, struct reclaim *garbage)
-{
-	int error;
-
-	pthread_mutex_lock(&object_ns(ksem)->lock);
-	error = lined_go(ksem, by, garbage);
-	pthread_mutex_unlock(&object_ns(ksem)->lock);
-	return error;
-}
-
 static const struct wait_policy policy_in_line = {lined_enter, arm_in_line, lined_sleep, leave_line, renounce_line};
 
 const struct semaphore_ops shared_lined_ops = {
@@ -184,9 +159,9 @@ const struct semaphore_ops shared_lined_ops = {
 	.kill = kill_if_last,
 	.shut_down = lined_shut_down,
 	.set_limit = lined_set_limit,
-	.come = come,
-	.has_holders = has_holders,
-	.go = go,
+	.come = lined_come,
+	.has_holders = lined_has_holders,
+	.go = lined_go,
 	.metrics = lined_tell_metrics,
 };
 

@@ -205,12 +205,11 @@ static void attributes_count_for_the_maker_but_are_checked_for_all(void **state)
 	OK(ksem_unlink(world->proc, "/made"));
 }
 
-/* Said in the manual pages, for as long as it is so. */
-static void what_can_not_be_made_yet_is_ENOTSUP(void **state)
+static void each_can_be_made(void **state)
 {
 	struct world *world = *state;
 
-	both_answer(getenv("KSEM_TEST_SHARED") ? 0 : ENOTSUP, world, ATTR(.flags = KSEM_UNDO, .limit = 3), 3);
+	both_answer(0, world, ATTR(.flags = KSEM_UNDO, .limit = 3), 3);
 	both_answer(0, world, ATTR(.limit = 3), 3);
 	both_answer(0, world, ATTR(.limit = KSEM_VALUE_MAX), 3);
 	both_answer(0, world, ATTR(.order = KSEM_FIFO), 4000000);
@@ -260,7 +259,7 @@ int main(void)
 		world_test(limits_and_values_that_cannot_be_are_EINVAL),
 		world_test(null_comes_before_attributes_and_these_before_all_else),
 		world_test(attributes_count_for_the_maker_but_are_checked_for_all),
-		world_test(what_can_not_be_made_yet_is_ENOTSUP),
+		world_test(each_can_be_made),
 		world_test(default_attributes_have_no_metrics_and_no_limit),
 	};
 

@@ -107,7 +107,7 @@ class Semaphore(_ksem.Semaphore):
     dir      the directory of the name; default: $KSEM_DIR, or /dev/shm/ksem
     limit    the value never passes it
     order    who is served first: "barging" (whoever comes first), "fifo" or "lifo"
-    undo     permits come back when the process that took them ends; needs a name and a limit
+    undo     permits come back when the process that took them ends; needs a limit
     metrics  waits are measured
     create   False: a FileNotFoundError, if the name doesn't exist
     exclusive  True: a FileExistsError, if the name exists
