@@ -16,6 +16,7 @@
 #include "os/fork.h"
 #include "queue/queue.h"
 #include "registry/waiting.h"
+#include "shared/deaths.h"
 
 static const struct fork_step forks[] = {
 	/*
@@ -30,6 +31,9 @@ static const struct fork_step forks[] = {
 	 * Last in the child: it ends semaphores that only those waiters kept, and waits for an epoch to free them.
 	 */
 	{namespaces_before_fork, namespaces_parent_after_fork, namespaces_child_after_fork, NULL},
+
+	/* In the child: may it watch for deaths? */
+	{NULL, NULL, deaths_after_fork},
 
 	/* In the child: completion queues are dead. Before the namespaces, whose lines lose the queues' waits. */
 	{NULL, NULL, queues_child_after_fork, NULL},

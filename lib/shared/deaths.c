@@ -35,6 +35,9 @@
 #define REFUSED_FOR 10                   /* seconds, before another watcher is tried */
 #define STACK       (256 * 1024)
 
+/* In a fork's child ThreadSanitizer ends the process that starts a thread, if its parent had several. */
+static bool may_not_start; /* constant once a thread of the process sleeps */
+
 enum { NONE, RUNS, RUNS_USED, REFUSED }; /* the lowest two bits of `state`; above REFUSED: since which second */
 
 struct deaths {
@@ -63,8 +66,8 @@ static uint32_t refused_now(void)
 
 /*
  * Looks at all semaphores that have waiters. All watchers of the directory hear the same news, and do the same: so each
- * leaves out a semaphore at which another began to look shortly before, compared with the pause until its next look.
- * False: the directory is closed.
+ * leaves out a semaphore at which another has begun to look in the second half of the pause before. False: the
+ * directory is closed.
  */
 static bool look_at_all(struct deaths *deaths, struct directory *own, int64_t pause)
 {
@@ -119,28 +122,34 @@ static bool may_end(struct deaths *deaths)
 	return next == NONE;
 }
 
+/* Sleeps until there is news, or no need for a watcher: CLOSES_NONE. */
+static enum closes_news wait_for_news(struct deaths *deaths, const struct closes *closes)
+{
+	enum closes_news news;
+
+	do {
+		news = closes_wait(closes, IDLE);
+	} while (news == CLOSES_NONE && !may_end(deaths));
+	return news;
+}
+
 /* Until there is no need for it. False: the kernel serves it no more. */
 static bool watch(struct deaths *deaths, const struct closes *closes, struct directory *own)
 {
-	int64_t pause = PAUSE_FIRST; /* as after news, since it may have missed some */
+	int64_t before = PAUSE_FIRST, pause = PAUSE_FIRST; /* as after news, since it may have missed some */
 
-	for (;;) {
-		enum closes_news news;
+	while (look_and_rest(deaths, own, before)) {
+		bool is_over = pause > PAUSE_LAST;
+		enum closes_news news = is_over ? wait_for_news(deaths, closes) : closes_wait(closes, pause);
 
-		if (!look_and_rest(deaths, own, pause))
-			return true;
-		news = closes_wait(closes, pause);
-		pause = news == CLOSES_SOME ? PAUSE_FIRST : LONGER * pause;
-		while (news == CLOSES_NONE && pause > PAUSE_LAST) {
-			news = closes_wait(closes, IDLE);
-			if (news == CLOSES_SOME)
-				pause = PAUSE_FIRST;
-			if (news == CLOSES_NONE && may_end(deaths))
-				return true;
-		}
 		if (news == CLOSES_LOST)
 			return false;
+		if (news == CLOSES_NONE && is_over)
+			break;
+		before = news == CLOSES_SOME ? PAUSE_FIRST : pause;
+		pause = news == CLOSES_SOME ? PAUSE_FIRST : LONGER * pause;
 	}
+	return true;
 }
 
 static bool begin(struct deaths *deaths, struct closes *closes, struct directory *own)
@@ -183,7 +192,7 @@ static bool start(struct deaths *deaths)
 	pthread_t thread;
 	int error;
 
-	if (pthread_attr_init(&attributes) != 0)
+	if (may_not_start || pthread_attr_init(&attributes) != 0)
 		return false;
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&attributes, STACK);
@@ -313,4 +322,10 @@ void deaths_child_after_fork(struct directory *directory)
 	pthread_mutex_init(&deaths->lock, NULL);
 	store_rlx(&deaths->users, 1);    /* relaxed: the child has one thread, as below */
 	store_rlx(&deaths->state, NONE); /* relaxed: as above */
+}
+
+void deaths_after_fork(bool prepared)
+{
+	(void)prepared;
+	may_not_start = watch_holds_signals();
 }

@@ -49,7 +49,8 @@ void deaths_before_sleep(struct shared_lined *lined);
 /* Before the directory is closed, with nothing watched any more. The thread ends a little later. */
 void deaths_close(struct directory *directory);
 
-/* In a fork's child, which hasn't got the thread. */
+/* In a fork's child, which hasn't got the thread: for each directory, and once. */
 void deaths_child_after_fork(struct directory *directory);
+void deaths_after_fork(bool prepared);
 
 #endif
