@@ -20,6 +20,7 @@ static struct page *pages[SEMAPHORES];
 static struct plain *plains[SEMAPHORES]; /* in them; NULL: freed */
 static struct ksem *ksems[SEMAPHORES];
 static struct ids ids;
+static bool wide; /* threads wait for several permits: as in shared/, where the memory stays until a post is through */
 
 static ksem_id_t id_of(unsigned which)
 {
@@ -41,8 +42,9 @@ static void enter(unsigned which)
 	ksems[which] = &shared->object.ksem;
 }
 
-void words_begin(unsigned which, unsigned value)
+void words_begin(unsigned which, unsigned value, bool several)
 {
+	wide = several;
 	pages[which] = memory_alloc(sizeof(*pages[which]), KSEM_CACHE_LINE);
 	plains[which] = &pages[which]->sem;
 	plain_init(plains[which], value, FUTEX_SHARED);
@@ -62,7 +64,7 @@ int words_post(unsigned which, unsigned count)
 	if (count == 1 && plain_post_one(sem))
 		return 0;
 	error = plain_post(sem, count, WORD_VALUE_MAX, FUTEX_SHARED, &after);
-	if (after.blind)
+	if (after.blind && wide)
 		plain_wake_wide(sem);
 	return error;
 }

@@ -11,7 +11,8 @@
 
 #include "word/word.h"
 
-void words_begin(unsigned which, unsigned value);
+/* `several`: threads wait for several permits. Then the memory must stay until posts are through. */
+void words_begin(unsigned which, unsigned value, bool several);
 
 int words_post(unsigned which, unsigned count);
 int words_trywait(unsigned which);
