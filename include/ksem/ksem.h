@@ -373,8 +373,8 @@ int ksem_cq_fd(struct ksem_cq *cq) KSEM_NOTHROW;
 /*
  * Begins a wait as ksem_wait_many does, in the semaphore's order among threads and other queues, and returns at once.
  * For each call that returns 0 there will be one completion, even if the permits are there already. While it waits it
- * is a waiter, as a thread is. EINVAL: as ksem_wait_many. ENOMEM. ENOTSUP: the semaphore has default attributes, or is
- * in a shared namespace.
+ * is a waiter, as a thread is. EINVAL: as ksem_wait_many. ENOMEM. ENOTSUP: the semaphore is in a shared
+ * namespace.
  */
 int ksem_cq_submit(struct ksem_cq *cq, ksem_id_t id, uint32_t count, clockid_t clock, const struct timespec *deadline,
 		   uint64_t user_data) KSEM_NOTHROW KSEM_RESULT;

@@ -26,6 +26,25 @@ void line_init(struct line *line, uint32_t value, uint32_t limit, uint32_t order
 	line->made = limit;
 }
 
+void line_init_dead(struct line *line, uint32_t limit, uint32_t order)
+{
+	line_init(line, 0, limit, order);
+	store_rlx(&line->word.low, limit | LINE_DEAD); /* relaxed: nobody sees it yet */
+}
+
+/* No operation was made yet. Later the word has other numbers: also when it is dead again. */
+void line_begin(struct line_view *view, uint32_t value, bool shut)
+{
+	struct line *line = view->line;
+	const uint64_t untouched = line->made | LINE_DEAD;
+	uint64_t low = untouched;
+
+	while (low == untouched &&
+	       /* KSEM_ORD_1 release, KSEM_ORD_23 acquire */
+	       !cas_acq_rel(&line->word.low, &low, (line->made - value) | (shut ? LINE_SHUT : 0)))
+		;
+}
+
 void line_view_init(struct line_view *view, struct line *line, enum futex_scope scope, const struct line_hooks *hooks,
 		    void *context)
 {

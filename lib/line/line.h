@@ -60,6 +60,13 @@ static inline bool line_works(void)
  */
 void line_init(struct line *line, uint32_t value, uint32_t limit, uint32_t order);
 
+/*
+ * The same for a line that takes over from something else: it is dead until line_begin gives it its value, once. Any
+ * threads may try, at any time.
+ */
+void line_init_dead(struct line *line, uint32_t limit, uint32_t order);
+void line_begin(struct line_view *view, uint32_t value, bool shut);
+
 /* Initializes this process's view of a line. For the entries of a shared line, see line_map (entries.h). */
 void line_view_init(struct line_view *view, struct line *line, enum futex_scope scope, const struct line_hooks *hooks,
 		    void *context);

@@ -25,7 +25,11 @@ struct lined {
 
 static inline struct lined *lined_of(const struct ksem *ksem)
 {
-	return semaphore_cold(&ksem->sem)->instead;
+	const struct semaphore_cold *cold = semaphore_cold(&ksem->sem);
+
+	if (likely(!(load_rlx(&cold->owners_byte) & OBJECT_MOVES))) /* relaxed: set before the word was dead */
+		return cold->instead;
+	return object_home(ksem)->moved->lines[object_place(ksem)];
 }
 
 /* Gives it to a semaphore that was initialized, and that nobody sees yet. */

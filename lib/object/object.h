@@ -48,12 +48,18 @@ enum object_order {
 	OBJECT_ORDERS
 };
 
+/* The lines of semaphores that have moved to one (private/lined.h), by their place in the block. */
+struct moved {
+	struct lined *lines[BLOCK_UNITS];
+};
+
 /* The cold part of a block's first unit, which is no semaphore: the same for all semaphores of the block. */
 struct object_home {
 	struct ksem_ns *ns;                                    /* constant, as is what follows */
 	const struct semaphore_ops *semaphores[OBJECT_ORDERS]; /* what each does, by its order */
 	void (*give_back)(struct ksem *ksem); /* called after its end and an epoch; NULL: its memory is its own */
 	void *of;                             /* the owner of the memory, for give_back */
+	struct moved *moved; /* set once, under the namespace's lock: lines of its semaphores; NULL: none has moved */
 };
 
 _Static_assert(sizeof(struct object_cold) == COLD_BYTES, "a cold part");
@@ -79,6 +85,12 @@ static inline ksem_id_t object_id(const struct ksem *ksem)
 	return object_cold(ksem)->id;
 }
 
+/* Its place in its block. */
+static inline size_t object_place(const struct ksem *ksem)
+{
+	return ((uintptr_t)ksem & (BLOCK_BYTES - 1)) / sizeof(struct semaphore_unit);
+}
+
 static inline atomic(uint64_t) *object_tag(const struct ksem *ksem)
 {
 	return (atomic(uint64_t) *)(uintptr_t)((uintptr_t)ksem - offsetof(struct semaphore_unit, sem));
@@ -92,7 +104,8 @@ static inline mode_t object_mode(const struct ksem *ksem)
 
 #define OBJECT_NAMED    1 /* constant: made by open, not by init */
 #define OBJECT_LISTED   2 /* under the namespace's lock: it counts for the limit, and foreach visits it */
-#define OBJECT_HAS_LINE 4 /* constant: it has a line (line/line.h), which `instead` leads to; its own word is dead */
+#define OBJECT_HAS_LINE 4 /* constant: it was made with a line (line/line.h), to which `instead` leads */
+#define OBJECT_MOVES    8 /* under the namespace's lock: it moves to the line to which `moved` leads, or ends before */
 
 static inline bool object_is_named(const struct ksem *ksem)
 {
@@ -147,13 +160,20 @@ static inline struct plain *object_elsewhere(const struct ksem *ksem)
 	return object_elsewhere_of(ksem)->sem;
 }
 
+/* The word of one that moved says so, and was made dead when all else was there. Inline, or posts save registers. */
+static ALWAYS_INLINE bool object_dead_has_line(const struct ksem *ksem)
+{
+	word_t word = load_acq(&ksem->sem.word); /* KSEM_ORD_2 acquire */
+
+	/* relaxed: constant */
+	return word & WORD_MOVED || load_rlx(&object_cold(ksem)->sem.owners_byte) & OBJECT_HAS_LINE;
+}
+
 /* The word of most isn't dead, and then the cold part needn't be read. */
 static inline bool object_has_line(const struct ksem *ksem)
 {
-	word_t word = load_rlx(&ksem->sem.word); /* relaxed: of one that has a line it was dead from the start */
-
-	return unlikely(word_is_dead(word)) &&
-	       load_rlx(&object_cold(ksem)->sem.owners_byte) & OBJECT_HAS_LINE; /* relaxed: constant */
+	/* relaxed: if it is dead, it is read again */
+	return unlikely(word_is_dead(load_rlx(&ksem->sem.word))) && object_dead_has_line(ksem); /* relaxed: as above */
 }
 
 /* The common case of a take, in the word, whichever memory that is in. False: nothing was done. */

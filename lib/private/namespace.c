@@ -208,8 +208,8 @@ static bool describe(struct ksem *ksem, struct ksem_info *info)
 	memset(info, 0, sizeof(*info));
 	info->limit = KSEM_VALUE_MAX;
 	info->order = KSEM_BARGING;
-	if (object_has_line(ksem) ? lined_describe(ksem, info) :
-				    semaphore_snapshot(&ksem->sem, &info->value, &info->waiters))
+	if ((object_has_line(ksem) || semaphore_snapshot(&ksem->sem, &info->value, &info->waiters)) &&
+	    (!object_has_line(ksem) || private_lined_describe(ksem, info)))
 		return false;
 	if (word_is_shut(semaphore_word(&ksem->sem)))
 		info->flags |= KSEM_SHUTDOWN;

@@ -88,6 +88,12 @@ struct numbers *numbers_new(struct ksem_ns *ns, uint32_t max)
 	return numbers;
 }
 
+static void free_moved(const struct numbers_chunk *chunk, uint64_t units)
+{
+	for (uint64_t first = 0; first < units; first += BLOCK_UNITS)
+		memory_free(((struct object_home *)(void *)(chunk->cold + first * COLD_BYTES))->moved);
+}
+
 static void free_all(struct numbers *numbers)
 {
 	for (unsigned chunk = 0; chunk < NUMBERS_CHUNKS; chunk++) {
@@ -95,6 +101,7 @@ static void free_all(struct numbers *numbers)
 
 		if (!units)
 			continue;
+		free_moved(&numbers->chunks[chunk], chunk_size(chunk));
 		memory_use(units, chunk_size(chunk) * sizeof(*units));
 		memory_use(numbers->chunks[chunk].cold, chunk_size(chunk) * COLD_BYTES);
 		if (chunk_start(chunk) >= numbers->reserved)
@@ -112,6 +119,14 @@ static void drop(struct numbers *numbers)
 		free_all(numbers);
 }
 
+/* By a thread that nobody can be beside. */
+static bool has_or_gets_line(const struct ksem *ksem)
+{
+	uint8_t kind = load_rlx(&object_cold(ksem)->sem.owners_byte); /* relaxed: as above */
+
+	return kind & (OBJECT_HAS_LINE | OBJECT_MOVES);
+}
+
 /* Called after the epoch, without a lock: frees the number, unless its uses are up. */
 static void numbers_give_back(struct ksem *ksem)
 {
@@ -119,7 +134,7 @@ static void numbers_give_back(struct ksem *ksem)
 	ksem_id_t id = object_id(ksem);
 	uint64_t head = load_rlx(&numbers->free); /* relaxed: the compare-and-swap checks it */
 
-	if (object_has_line(ksem)) {
+	if (has_or_gets_line(ksem)) {
 		private_lined_free(lined_of(ksem));
 		store_rlx(&object_cold(ksem)->sem.owners_byte, 0); /* relaxed: nobody sees it any more */
 	}
@@ -327,9 +342,8 @@ void numbers_unlist(struct numbers *numbers, struct ksem *ksem)
 /* Not one that waits for its epoch, or was given back: that has no waiters. */
 static bool is_waited_for(const struct ksem *ksem)
 {
-	return load_rlx(&object_cold(ksem)->sem.owners_byte) &
-		       OBJECT_HAS_LINE &&                   /* relaxed: the child has one thread */
-	       word_waiters(load_rlx(&ksem->sem.word)) > 0; /* relaxed: as above */
+	return has_or_gets_line(ksem) &&
+	       word_waiters(load_rlx(&ksem->sem.word)) > 0; /* relaxed: the child has one thread */
 }
 
 static struct ksem *next_that(const struct numbers *numbers, uint64_t *cursor, bool (*fits)(const struct ksem *ksem))

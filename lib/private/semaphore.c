@@ -10,12 +10,17 @@
 
 #include "base/rcu.h"
 #include "object/own_wait.h"
+#include "private/lined.h"
 #include "wait/spin.h"
+
+/* The result of a call; where it found the semaphore dead because that has moved to a line, of the same call there. */
+#define OR_MOVED(ksem, error, call) (unlikely((error) == EINVAL) && private_has_moved(ksem) ? (call) : (error))
 
 static int post(struct ksem *ksem, uint32_t n, const struct ksem_proc *by)
 {
-	(void)by;
-	return semaphore_post_word(&ksem->sem, n);
+	int error = semaphore_post_word(&ksem->sem, n);
+
+	return OR_MOVED(ksem, error, private_lined_ops.post(ksem, n, by));
 }
 
 static int take(struct ksem *ksem)
@@ -23,20 +28,39 @@ static int take(struct ksem *ksem)
 	return semaphore_take_word(&ksem->sem);
 }
 
+static int take_moved(struct semaphore *sem)
+{
+	return private_lined_ops.take((struct ksem *)sem);
+}
+
+__attribute__((constructor)) static void start(void)
+{
+	semaphore_take_moved = take_moved;
+}
+
 static int take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took, const struct ksem_proc *by)
 {
-	(void)by;
-	return semaphore_take_some(&ksem->sem, least, most, took);
+	int error = semaphore_take_some(&ksem->sem, least, most, took);
+
+	return OR_MOVED(ksem, error, private_lined_ops.take_some(ksem, least, most, took, by));
 }
 
 static int value(struct ksem *ksem, uint32_t *value)
 {
-	return semaphore_value(&ksem->sem, value);
+	int error = semaphore_value(&ksem->sem, value);
+
+	return OR_MOVED(ksem, error, private_lined_ops.value(ksem, value));
 }
 
 static int take_soon(struct ksem *ksem)
 {
 	return semaphore_take_soon(&ksem->sem);
+}
+
+static int enter_line(struct waiter *waiter)
+{
+	waiter->policy = private_lined_ops.policy;
+	return waiter->policy->enter(waiter);
 }
 
 static int enter(struct waiter *waiter)
@@ -45,8 +69,9 @@ static int enter(struct waiter *waiter)
 	int error = semaphore_take_or_register(&ksem->sem, waiter->want);
 
 	if (error != EAGAIN)
-		return error;
+		return OR_MOVED(ksem, error, enter_line(waiter));
 	own_wait.ksem = ksem;
+	own_wait.want = waiter->want;
 	if (waiter->several)
 		semaphore_mark_several(&ksem->sem);
 	return EAGAIN;
@@ -65,6 +90,14 @@ static int arm(struct waiter *waiter)
 	return error;
 }
 
+/* The word counts the thread as one that keeps the object, as it does the others in line. It has no entry yet. */
+static int leave_for_line(struct waiter *waiter, bool give_up)
+{
+	waiter->policy = private_lined_ops.policy;
+	waiter->last = false;
+	return waiter->policy->leave(waiter, give_up);
+}
+
 static int leave(struct waiter *waiter, bool give_up)
 {
 	struct ksem *ksem = waiter->sem;
@@ -72,8 +105,14 @@ static int leave(struct waiter *waiter, bool give_up)
 
 	if (waiter->why == 0 && !waiter->several)
 		eventcount_woke(&ksem->sem);
+	if (unlikely(private_has_moved(ksem)))
+		return leave_for_line(waiter, give_up);
 	rcu_enter();
 	left = semaphore_leave(&ksem->sem, waiter->want, give_up, &waiter->last);
+	if (unlikely(left == EINVAL) && private_has_moved(ksem)) {
+		rcu_leave();
+		return leave_for_line(waiter, give_up);
+	}
 	if (left != EAGAIN && !waiter->last)
 		own_wait.ksem = NULL;
 	rcu_leave();
@@ -95,7 +134,9 @@ static const struct wait_policy policy = {enter, arm, signal_sleep, leave, renou
 
 static int shut_down(struct ksem *ksem)
 {
-	return semaphore_shut_down(&ksem->sem);
+	int error = semaphore_shut_down(&ksem->sem);
+
+	return OR_MOVED(ksem, error, private_lined_ops.shut_down(ksem));
 }
 
 static uint32_t waiters(struct ksem *ksem)
@@ -105,7 +146,9 @@ static uint32_t waiters(struct ksem *ksem)
 
 static int kill_unless_waiting(struct ksem *ksem)
 {
-	return semaphore_kill(&ksem->sem);
+	int error = semaphore_kill(&ksem->sem);
+
+	return unlikely(private_has_moved(ksem)) ? private_lined_ops.kill(ksem) : error;
 }
 
 const struct semaphore_ops private_semaphore_ops = {
@@ -118,4 +161,5 @@ const struct semaphore_ops private_semaphore_ops = {
 	.shut_down = shut_down,
 	.waiters = waiters,
 	.kill = kill_unless_waiting,
+	.line = private_lined_move,
 };

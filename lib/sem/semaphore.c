@@ -75,16 +75,29 @@ static ALWAYS_INLINE int take_soon(struct semaphore *sem)
 	return take(sem);
 }
 
-int semaphore_take_word_soon(struct semaphore *sem)
+int (*semaphore_take_moved)(struct semaphore *sem);
+
+/* Apart, as what follows. */
+static __attribute__((noinline)) int take_dead(struct semaphore *sem)
 {
-	return take_soon(sem);
+	return semaphore_word(sem) & WORD_MOVED ? semaphore_take_moved(sem) : EINVAL;
+}
+
+__attribute__((flatten)) int semaphore_take_word_soon(struct semaphore *sem)
+{
+	int error = take_soon(sem);
+
+	return likely(error != EINVAL) ? error : take_dead(sem);
 }
 
 /* Apart, so that a take which finds a permit is short. */
 static __attribute__((noinline)) int take_after_fence(struct semaphore *sem)
 {
+	int error;
+
 	fence_seq(); /* KSEM_ORD_16 release, KSEM_ORD_16 acquire */
-	return take(sem);
+	error = take(sem);
+	return likely(error != EINVAL) ? error : take_dead(sem);
 }
 
 /* As one piece: its common case is that of a sample. */
@@ -92,7 +105,9 @@ __attribute__((flatten)) int semaphore_take_word(struct semaphore *sem)
 {
 	int error = take_soon(sem);
 
-	return likely(error != EAGAIN) ? error : take_after_fence(sem);
+	if (likely(error == 0))
+		return 0;
+	return likely(error == EAGAIN) ? take_after_fence(sem) : take_dead(sem);
 }
 
 int semaphore_take_or_register(struct semaphore *sem, uint32_t n)
@@ -176,7 +191,7 @@ void semaphore_renounce(struct semaphore *sem, bool *last)
 		next = word_deregister(c);
 		/* as a post: KSEM_ORD_14 release, KSEM_ORD_14 acquire, KSEM_ORD_15 release, KSEM_ORD_15 acquire */
 	} while (!cas_seq(&sem->word, &c, next)); /* KSEM_ORD_3 release, KSEM_ORD_3 acquire */
-	*last = word_is_orphan(next) && word_is_dead(next);
+	*last = word_is_orphan(next) && word_is_dead(next) && word_waiters(next) == 0; /* it may have moved */
 	if (word_value(next) > 0 && word_waiters(next) > 0)
 		eventcount_wake(sem, next);
 }
@@ -204,6 +219,29 @@ int semaphore_shut_down(struct semaphore *sem)
 	error = shut_down(sem);
 	rcu_leave();
 	return error;
+}
+
+void semaphore_move(struct semaphore *sem)
+{
+	word_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
+
+	while (!word_is_dead(c)) {
+		if (word_mode(c) != WORD_CENTRAL) {
+			percpu_settle(sem);
+			c = load_rlx(&sem->word); /* relaxed: as above */
+			continue;
+		}
+		/* KSEM_ORD_14 release, KSEM_ORD_14 acquire, KSEM_ORD_15 release, KSEM_ORD_15 acquire */
+		if (cas_seq(&sem->word, &c, word_move(c))) /* KSEM_ORD_2 release */
+			return;
+	}
+}
+
+void semaphore_wake_moved(struct semaphore *sem)
+{
+	rcu_enter();
+	eventcount_wake(sem, semaphore_word(sem) | WORD_WIDE);
+	rcu_leave();
 }
 
 int semaphore_kill(struct semaphore *sem)

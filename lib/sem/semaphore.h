@@ -45,6 +45,9 @@ int semaphore_post_word(struct semaphore *sem, uint32_t n);
 int semaphore_take_word(struct semaphore *sem);
 int semaphore_take_word_soon(struct semaphore *sem);
 
+/* What both do where the semaphore has moved to a line. Set before main, by the owner: then they needn't return. */
+extern int (*semaphore_take_moved)(struct semaphore *sem);
+
 /* The inline tries on the word (word/loop.h). A take counts itself; false also if it is a sample (percpu.h). */
 static inline bool semaphore_post_one(struct semaphore *sem)
 {
@@ -136,6 +139,13 @@ int semaphore_shut_down(struct semaphore *sem);
  */
 void semaphore_mark_several(struct semaphore *sem);
 void semaphore_renounce(struct semaphore *sem, bool *last);
+
+/*
+ * For a semaphore that moves to a line (private/lined.h): makes the word dead, with `moved`, unless it is dead. Then
+ * wakes all sleepers, which the word still counts.
+ */
+void semaphore_move(struct semaphore *sem);
+void semaphore_wake_moved(struct semaphore *sem);
 
 /* Makes the word dead, if no thread waits. 0, or EBUSY. */
 int semaphore_kill(struct semaphore *sem);

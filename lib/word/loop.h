@@ -22,8 +22,9 @@
 #include "word/word.h"
 
 /* Which bits of the word are trusted; the others count as 0. */
-#define WORD_OURS (~UINT64_C(0))             /* only the library writes there */
-#define WORD_OPEN (~(WORD_MODES | WORD_TOP)) /* others can write there; a mode would lead to slots, and is ignored */
+#define WORD_OURS (~UINT64_C(0)) /* only the library writes there */
+#define WORD_OPEN \
+	(~(WORD_MODES | WORD_TOP | WORD_MOVED)) /* others can write there; a mode would lead to slots, and is ignored */
 
 /*
  * A word as it is in memory, and what it means. They differ only where others can write, if it is shut: plain.h says

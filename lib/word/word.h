@@ -16,7 +16,7 @@
  *                    and revoking
  *   61     shut      nobody sleeps any more
  *   62     top       where others write, of one that is shut: see plain.h; else 0
- *   63     -         unused; 0
+ *   63     moved     dead here; the semaphore has moved to a line, with this value (private/lined.h)
  *
  * Dead, orphan, mode and shut share one byte, the guard: a restartable sequence checks it by one comparison.
  *
@@ -38,7 +38,9 @@
  *            clears it.
  *   shut     Clearing it is illegal. The thread that sets it makes all waiters look. In the mode percpu sequences
  *            refuse from then on, as it is in the guard; permits that are in slots are found as ever.
- *   dead     Setting it while waiters > 0 is illegal: nobody would wake them. Clearing it is illegal.
+ *   dead     Setting it while waiters > 0 is illegal, unless moved: nobody would wake them. Clearing it is illegal.
+ *   moved    Set together with dead, where only this process writes, and in the mode central. The value stays as it is.
+ *            Waiters that registered before look, and get in line.
  *   orphan   Setting it while waiters = 0 is illegal: nobody would end the semaphore; set dead instead. For the same
  *            reason, the step of an orphan to waiters = 0 must set dead.
  *
@@ -70,6 +72,7 @@ typedef uint64_t word_t;
 #define WORD_MODES       (UINT64_C(7) << WORD_MODE_SHIFT)
 #define WORD_SHUT        (UINT64_C(1) << 61)
 #define WORD_TOP         (UINT64_C(1) << 62)
+#define WORD_MOVED       (UINT64_C(1) << 63)
 #define WORD_CALLED_BIT  31
 #define WORD_CALLED      (UINT64_C(1) << WORD_CALLED_BIT) /* where top may be set: see plain.h */
 #define WORD_PLACED      (UINT64_C(2) << WORD_MODE_SHIFT) /* in these modes it has a place, and no waiters */
@@ -284,7 +287,13 @@ static inline int word_take_as(word_t c, uint32_t least, uint32_t most, enum wor
 /* Would a waiter that wants n permits leave now? */
 static inline bool word_ends_wait(word_t c, uint32_t n)
 {
-	return word_value(c) >= n || word_is_shut(c);
+	return word_value(c) >= n || (c & (WORD_SHUT | WORD_MOVED)) != 0;
+}
+
+/* The semaphore moves to a line; in the mode central. */
+static inline word_t word_move(word_t c)
+{
+	return c | WORD_DEAD | WORD_MOVED;
 }
 
 /* The end by destroy. EBUSY: a thread waits. */

@@ -41,6 +41,8 @@ void memory_store(void *address, size_t size, uint64_t value, enum order order, 
 bool memory_cas(void *address, size_t size, void *expected, uint64_t value, enum order success, enum order failure,
 		const char *function);
 uint64_t memory_add(void *address, size_t size, uint64_t value, enum order order, const char *function);
+bool memory_cas_pair(uint64_t *pair, uint64_t low, uint64_t high, uint64_t next_low, uint64_t next_high,
+		     const char *function);
 uint64_t memory_or(void *address, size_t size, uint64_t bits, enum order order, const char *function);
 void memory_fence(const char *function); /* sequentially consistent */
 

@@ -651,6 +651,36 @@ bool memory_cas_now(void *address, size_t size, void *expected, uint64_t value, 
 	return true;
 }
 
+/* Both halves are as they are now, whatever a thread last saw. */
+bool memory_cas_pair(uint64_t *pair, uint64_t low, uint64_t high, uint64_t next_low, uint64_t next_high,
+		     const char *function)
+{
+	const uint64_t wanted[2] = {low, high}, next[2] = {next_low, next_high};
+	struct location *halves[2];
+	bool same = true;
+
+	if (alone()) {
+		if (pair[0] != low || pair[1] != high)
+			return false;
+		write_down(pair, 2 * sizeof(*pair));
+		memcpy(pair, next, sizeof(next));
+		return true;
+	}
+	point();
+	memory_tick();
+	for (int i = 0; i < 2; i++) {
+		halves[i] = locate(&pair[i], sizeof(*pair));
+		same &= part(halves[i]->last->value, halves[i], &pair[i], sizeof(*pair)) == wanted[i];
+	}
+	for (int i = 0; i < 2; i++)
+		read_store(halves[i], halves[i]->last, ACQ_REL);
+	for (int i = 0; i < 2 && same; i++)
+		replace(halves[i], with_part(halves[i]->last->value, halves[i], &pair[i], sizeof(*pair), next[i]),
+			ACQ_REL);
+	trace("%s: cas of both halves of %s: %s", function, name_of((uintptr_t)pair), same ? "done" : "they differ");
+	return same;
+}
+
 /* Adds, and then sets these bits. */
 static uint64_t change(void *address, size_t size, uint64_t add, uint64_t set, enum order order, const char *function)
 {

@@ -194,6 +194,14 @@ static void look_for_another(void)
 		fail("another semaphore's value: error %d, %u", error, value);
 }
 
+static void move_to_line(unsigned which)
+{
+	struct line_view *view;
+
+	if (semaphore_ops(pinned[which])->line(pinned[which], &view))
+		fail("it could not move to a line");
+}
+
 static void make_call(const char *letter)
 {
 	unsigned which = letter[1] == '\'';
@@ -251,6 +259,9 @@ static void make_call(const char *letter)
 		break;
 	case 'l':
 		look_for_another();
+		break;
+	case 'q':
+		move_to_line(which);
 		break;
 	case 'f':
 		if (took[current_thread()])
@@ -326,11 +337,14 @@ static unsigned value_at_first(const struct beginning *begin)
 static void begin_words(void)
 {
 	unsigned values[SEMAPHORES];
+	bool several = false;
 
+	for (unsigned i = 0; i < 4 && now->scripts[i]; i++)
+		several |= strpbrk(now->scripts[i], "xy") != NULL;
 	processes = 1;
 	for (unsigned which = 0; which < SEMAPHORES; which++) {
 		values[which] = now->begin[which].value;
-		words_begin(which, values[which]);
+		words_begin(which, values[which], several);
 	}
 	history_begin(values, processes);
 }

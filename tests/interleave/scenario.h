@@ -9,6 +9,7 @@
  *   D destroy   n pin, and if that works post and unpin   i init of another semaphore in the process
  *   l look for that, by its id
  *   G a grace period, for memory that others lost   ' after a letter: on the second semaphore
+ *   q move it to a line, as a queue does that waits for it                                  (pinned)
  *   f free its memory, if the thread's last call took a permit                              (plain)
  *   E destroy, and free its memory after an epoch                                           (plain)
  */
