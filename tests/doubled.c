@@ -14,6 +14,7 @@
 #include "way.h"
 
 #define LIMIT 4
+#define TRIES 200000 /* of 100 microseconds */
 
 static struct world world; /* of the process that makes all others */
 static ksem_id_t id;       /* of the one that is tried */
@@ -109,8 +110,12 @@ static const struct scene scenes[] = {
 
 static void until_set(atomic(unsigned) *flag)
 {
-	while (load_seq(flag) == 0)
+	unsigned tries = 0;
+
+	while (load_seq(flag) == 0) {
+		MUST(tries++ < TRIES); /* the other has failed */
 		usleep(100);
+	}
 }
 
 static void fork_here(int signal)
