@@ -237,7 +237,7 @@ static void interrupted_at(const struct way *way, unsigned n)
 	if (way_run_to(way, &stepper, n))
 		stepper_signal(&stepper, SIGUSR1);
 	if (!stepper.ended || !WIFSIGNALED(stepper.status) || WTERMSIG(stepper.status) != SIGKILL)
-		fail_msg("%s: at instruction %u, order %d", scene->name, n, order);
+		fail_msg("%s: at instruction %u, order %d: status %x", scene->name, n, order, (unsigned)stepper.status);
 	all_is_well();
 }
 

@@ -4,7 +4,11 @@
  */
 #include "way.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include "support.h"
 
@@ -15,6 +19,21 @@ void way_stay_on_one_processor(void)
 	CPU_ZERO(&set);
 	CPU_SET(sched_getcpu(), &set);
 	MUST(sched_setaffinity(0, sizeof(set), &set) == 0);
+}
+
+/* From now on pthread_create fails: another thread would run into the breakpoints. fork makes another call. */
+static void stay_the_only_thread(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
+
+	MUST(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	MUST(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
 }
 
 bool way_start(struct stepper *stepper, void (*before)(void), void (*act)(void))
@@ -30,6 +49,7 @@ bool way_start(struct stepper *stepper, void (*before)(void), void (*act)(void))
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(attached[1]);
 		before();
+		stay_the_only_thread();
 		MUST(read(attached[0], &byte, 1) == 1);
 		stepper_mark();
 		act();
