@@ -112,6 +112,8 @@ inline may_fork(what, place)
 		}
 	:: skip
 	fi
+#else
+	skip
 #endif
 }
 

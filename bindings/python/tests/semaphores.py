@@ -49,14 +49,17 @@ class Arguments(unittest.TestCase):
         with self.assertRaises(ValueError):
             ksem.Semaphore(order="fifo", limit=2 ** 32 - 1)  # over what that order allows
 
-    def test_undo_needs_a_name_and_a_limit(self):
+    def test_undo_needs_a_limit(self):
         with self.assertRaises(ValueError):
             ksem.Semaphore(1, undo=True, name="/undo")
         with self.assertRaises(ValueError):
             ksem.Semaphore(1, limit=2, undo=True, name="/undo")
-        with self.assertRaises(OSError) as caught:
-            ksem.Semaphore(limit=2, undo=True)
-        self.assertEqual(caught.exception.errno, errno.ENOTSUP)
+        with self.assertRaises(ValueError):
+            ksem.Semaphore(1, undo=True)
+        sem = ksem.Semaphore(limit=2, undo=True)
+        with sem:
+            self.assertEqual(sem.info().held, 1)
+            self.assertRaises(PermissionError, sem.release, 2)
 
     def test_only_a_name_can_be_found(self):
         with self.assertRaises(ValueError):
