@@ -5,6 +5,9 @@
  * inotify also tells of files in the directory that were open for reading. Such an event has a name, and means nothing.
  *
  * The path by which the watch is added leads through /proc, so that it can't lead to another directory.
+ *
+ * System calls that make or end a descriptor are made as such: ThreadSanitizer takes all threads' numbers for those of
+ * one table, and would find races between descriptors that have nothing in common.
  */
 #include "os/closes.h"
 
@@ -43,12 +46,12 @@ bool closes_begin(int fd, dev_t device, ino_t number, struct closes *closes)
 {
 	if (fd < 0 || !have_own_table((unsigned)fd))
 		return false;
-	closes->directory = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	close(fd); /* of this table; others see each other by the locks of that description */
+	closes->directory = (int)syscall(SYS_openat, fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	syscall(SYS_close, fd); /* of this table; others see each other by the locks of that description */
 	if (closes->directory < 0 || !descriptor_is_of(closes->directory, device, number) ||
 	    !descriptor_mark(closes->directory))
 		return false;
-	closes->events = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	closes->events = (int)syscall(SYS_inotify_init1, IN_CLOEXEC | IN_NONBLOCK);
 	return closes->events >= 0 && add_watch(closes);
 }
 
@@ -64,7 +67,7 @@ static enum closes_news read_events(int fd)
 	enum closes_news news = CLOSES_NONE;
 	ssize_t bytes;
 
-	while ((bytes = read(fd, buffer, sizeof(buffer))) > 0) {
+	while ((bytes = syscall(SYS_read, fd, buffer, sizeof(buffer))) > 0) {
 		for (char *at = buffer; at < buffer + bytes;) {
 			const struct inotify_event *event = (const struct inotify_event *)(void *)at;
 

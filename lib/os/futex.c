@@ -173,7 +173,7 @@ static int add_shared(atomic(uint32_t) *word, uint32_t n, uint32_t wake)
 
 static int mark_shared(atomic(uint32_t) *word, unsigned bit)
 {
-	uint32_t op = FUTEX_OP((FUTEX_OP_OR | FUTEX_OP_OPARG_SHIFT), bit, FUTEX_OP_CMP_LT, -2048);
+	uint32_t op = FUTEX_OP((uint32_t)(FUTEX_OP_OR | FUTEX_OP_OPARG_SHIFT), bit, FUTEX_OP_CMP_LT, -2048);
 
 	return change_shared(word, op, INT_MAX);
 }
