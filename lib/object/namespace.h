@@ -35,8 +35,8 @@ struct ksem_ns {
 	struct ksem_ns *next, **prev; /* under namespaces_lock */
 };
 
-/* What the semaphore's kind does. */
-static inline const struct semaphore_ops *semaphore_ops(const struct ksem *ksem)
+/* What the semaphore's kind does. Inline, or posts save a register around the call. */
+static ALWAYS_INLINE const struct semaphore_ops *semaphore_ops(const struct ksem *ksem)
 {
 	const struct object_home *home = object_home(ksem);
 
