@@ -130,23 +130,26 @@ struct ksem_proc *ksem_self(void) KSEM_NOTHROW;
 /*
  * The process that stands for this OS process in a private namespace, made at the first call. NULL: no memory; a later
  * call tries again. After fork() the child has its own copy. Permits that the parent's other threads had taken are
- * missing there.
+ * missing there, unless the semaphore has KSEM_UNDO.
  */
 struct ksem_proc *ksem_private(void) KSEM_NOTHROW;
 
 /* ---- Semaphores and references to them. May block; not from a signal handler. ---- */
 
 /*
- * What a semaphore is made with. The order says which thread gets a permit that is posted while others wait. A thread
- * waits in this sense from the instant that fixes its place; a thread that only spins doesn't.
+ * What a semaphore is made with: its attributes. The default ones are no limit, KSEM_BARGING and no flag.
  *
- * KSEM_UNDO: permits that a process took and has not posted are posted when it ends: ksem_proc_exit, ksem_proc_exec,
- * dropping its last reference, executing another program, or the death of its OS process, however it dies. A child of
- * fork() or ksem_proc_fork holds none. Posts of more than the process holds are EPERM. The semaphore can't be pinned.
- * In this version of the library a queue can't wait for such a semaphore: ksem_cq_submit is ENOTSUP.
+ * The order says which waiter gets a permit that is posted while several wait. A waiter is a thread, or a wait of a
+ * completion queue, from the instant that fixes its place in the order. A thread that only spins is none.
+ *
+ * KSEM_UNDO: the library counts the permits that each process (struct ksem_proc) holds: those that it took and has not
+ * posted. It posts them when the process ends: by ksem_proc_exit or ksem_proc_exec, when the process drops its last
+ * reference to the semaphore, or when its OS process executes another program or dies, however it dies. A child of
+ * fork() or ksem_proc_fork holds none. A post of more permits than the process holds is EPERM. The semaphore needs a
+ * limit, its first value must be that limit, it can't be pinned, and a queue can't wait for it.
  */
 enum {
-	KSEM_BARGING = 0, /* whichever comes first; a thread that never waited may overtake */
+	KSEM_BARGING = 0, /* the one that comes first; a thread that never waited may overtake */
 	KSEM_FIFO = 1,    /* the one that has waited longest. Nobody overtakes: while anyone waits, trywait is EAGAIN */
 	KSEM_LIFO = 2     /* of those for whom the permits suffice, the one that has waited shortest */
 };
@@ -168,15 +171,15 @@ int ksem_init(struct ksem_proc *proc, unsigned int value, ksem_id_t *id) KSEM_NO
 /*
  * As ksem_init, with attributes; NULL: the default ones. EINVAL, after the checks for NULL and before all others: size,
  * order, flags or reserved is wrong; the limit or the value is higher than the order allows (KSEM_VALUE_MAX with
- * KSEM_BARGING), or the value is over the limit; with KSEM_UNDO the limit is 0, or the value isn't the limit. ENOTSUP:
- * the processor isn't x86-64, arm64 or s390x.
+ * KSEM_BARGING, else 1073741824), or the value is over the limit; with KSEM_UNDO the limit is 0, or the value isn't the
+ * limit. ENOTSUP: these aren't the default attributes, and the processor isn't x86-64, arm64 or s390x.
  */
 int ksem_init_attr(struct ksem_proc *proc, const struct ksem_attr *attr, unsigned int value,
 		   ksem_id_t *id) KSEM_NOTHROW KSEM_RESULT;
 
 /*
- * Drops the reference to an anonymous semaphore. Without references the semaphore ends. EINVAL: no reference, or named.
- * EBUSY: a thread, or a wait of a queue, waits on it.
+ * Drops the process's reference to an anonymous semaphore. The semaphore ends with its last reference. EINVAL: no
+ * reference, or named. EBUSY: a thread, or a wait of a queue, waits on it.
  */
 int ksem_destroy(struct ksem_proc *proc, ksem_id_t id) KSEM_NOTHROW;
 
@@ -196,8 +199,8 @@ int ksem_open_attr(struct ksem_proc *proc, const char *name, int oflag, mode_t m
 		   unsigned int value, ksem_id_t *id) KSEM_NOTHROW KSEM_RESULT;
 
 /*
- * Drops one reference to a named semaphore. EINVAL: no reference, or anonymous. EBUSY: it is the last one, the
- * semaphore has KSEM_UNDO, and a thread of the process waits on it.
+ * Drops one of the process's references to a named semaphore. EINVAL: no reference, or anonymous. EBUSY: it is the
+ * process's last reference, the semaphore has KSEM_UNDO, and a thread waits on it by an id of this process.
  */
 int ksem_close(struct ksem_proc *proc, ksem_id_t id) KSEM_NOTHROW;
 
@@ -220,12 +223,15 @@ int ksem_post(struct ksem_proc *proc, ksem_id_t id) KSEM_NOTHROW;
  */
 int ksem_post_many(struct ksem_proc *proc, ksem_id_t id, unsigned int count) KSEM_NOTHROW;
 
-/* Blocks while the value is 0; then takes 1 from it. ESHUTDOWN. EINTR: a signal handler without SA_RESTART ran. */
+/*
+ * Blocks while the value is 0; then takes 1 from it. ESHUTDOWN: there is no permit, and the semaphore was shut down
+ * (ksem_shutdown); it means the same for the other waits. EINTR: a signal handler without SA_RESTART ran.
+ */
 int ksem_wait(struct ksem_proc *proc, ksem_id_t id) KSEM_NOTHROW KSEM_RESULT;
 
 /*
- * The same, but never blocks. May be called from a signal handler. EAGAIN: at some instant of the call the value was 0;
- * or, with KSEM_FIFO, others waited. So it is for the three calls below.
+ * The same, but never blocks. May be called from a signal handler. EAGAIN: at some instant of the call the value was 0,
+ * or, with KSEM_FIFO, others waited. With KSEM_FIFO the three calls below also return it while others wait.
  */
 int ksem_trywait(struct ksem_proc *proc, ksem_id_t id) KSEM_NOTHROW KSEM_RESULT;
 
@@ -267,26 +273,27 @@ int ksem_wait_any(struct ksem_proc *proc, const ksem_id_t *ids, unsigned int n, 
 /*
  * Takes count permits at one instant; waits until they are there, or until the deadline, a time as for ksem_clockwait.
  * NULL deadline: waits as long as it takes, and ignores the clock. Takes available permits even after the deadline.
- * Count 0 takes nothing and succeeds. With KSEM_FIFO permits are available to a call only if nobody waits before it. A
- * thread that gives up leaves what it couldn't use to those behind it. EINVAL also: another clock, or tv_nsec not from
- * 0 to 999999999; count is over both the limit now and the limit that the semaphore was made with. ESHUTDOWN.
+ * Count 0 takes nothing and succeeds. With KSEM_FIFO permits are available to a call only if nobody waits before it. If
+ * a waiter gives up, the waiters behind it get the permits that it couldn't use. EINVAL also: another clock, or tv_nsec
+ * not from 0 to 999999999; count is over both the limit now and the limit that the semaphore was made with. ESHUTDOWN.
  * ETIMEDOUT. EINTR: as ksem_wait; a wait that goes on after a handler with SA_RESTART keeps its place.
  */
 int ksem_wait_many(struct ksem_proc *proc, ksem_id_t id, unsigned int count, clockid_t clock,
 		   const struct timespec *deadline) KSEM_NOTHROW KSEM_RESULT;
 
 /*
- * Shuts the semaphore down, for ever: threads that wait end with the error of that name, and so do later waits that
- * find too few permits. Permits that are there can still be taken, posts work, and trywait answers as ever. Again: 0.
- * Never blocks. May be called from a signal handler. What was done before it, the waits that it ends see.
+ * Shuts the semaphore down, for ever. The waits of threads and of queues fail, and so do later waits that find too few
+ * permits: ksem_wait tells by which error. Permits that are there can still be taken, posts work, and
+ * trywait answers as before. A second call changes nothing and returns 0. Never blocks. May be called from a signal
+ * handler. The shutdown happens before the return of each wait that it ends.
  */
 int ksem_shutdown(struct ksem_proc *proc, ksem_id_t id) KSEM_NOTHROW;
 
 /*
  * Changes the limit of a semaphore that was made with one, and moves the value by as much. Permits that are taken stay
- * taken. If the value would fall below 0, it becomes 0, and later posts pay the rest first. Threads that can go on
- * then, go on. EINVAL also: the semaphore was made without a limit; the limit is higher than its order allows. Never
- * blocks; not from a signal handler.
+ * taken. If the value would fall below 0, it becomes 0, and later posts pay the rest first. If permits now suffice for
+ * waiters, these get them. EINVAL also: the semaphore was made without a limit; the limit is higher than its order
+ * allows. Never blocks; not from a signal handler.
  */
 int ksem_set_limit(struct ksem_proc *proc, ksem_id_t id, unsigned int limit) KSEM_NOTHROW;
 
@@ -348,7 +355,7 @@ struct ksem_completion {
 	uint64_t user_data; /* as submitted, as are id and count */
 	ksem_id_t id;
 	uint32_t count;
-	int error; /* 0: the process has the permits; ETIMEDOUT, ECANCELED, ESHUTDOWN */
+	int error; /* 0: the process has the permits. Else it has none: ETIMEDOUT, ECANCELED or ESHUTDOWN */
 };
 
 /*
@@ -371,10 +378,12 @@ int ksem_cq_destroy(struct ksem_cq *cq) KSEM_NOTHROW;
 int ksem_cq_fd(struct ksem_cq *cq) KSEM_NOTHROW;
 
 /*
- * Begins a wait as ksem_wait_many does, in the semaphore's order among threads and other queues, and returns at once.
- * For each call that returns 0 there will be one completion, even if the permits are there already. While it waits it
- * is a waiter, as a thread is. EINVAL: as ksem_wait_many. ENOMEM. ENOTSUP: the semaphore is in a shared
- * namespace.
+ * Begins a wait for count permits, as ksem_wait_many does, and returns at once. The wait is a waiter, as a thread is,
+ * and has its place in the semaphore's order among threads and waits of other queues. Each call that returns 0 leads to
+ * one completion, even if the permits are there already.
+ *
+ * EINVAL: as ksem_wait_many. ENOMEM. ENOTSUP: the semaphore is shared, or has KSEM_UNDO; or the processor isn't x86-64,
+ * arm64 or s390x.
  */
 int ksem_cq_submit(struct ksem_cq *cq, ksem_id_t id, uint32_t count, clockid_t clock, const struct timespec *deadline,
 		   uint64_t user_data) KSEM_NOTHROW KSEM_RESULT;
@@ -383,8 +392,8 @@ int ksem_cq_submit(struct ksem_cq *cq, ksem_id_t id, uint32_t count, clockid_t c
 int ksem_cq_cancel(struct ksem_cq *cq, uint64_t user_data) KSEM_NOTHROW;
 
 /*
- * Takes up to room completions out of the queue, stores them in out, and how many in *n; 0 is no error. Never waits for
- * one. Those of one semaphore come in the order in which they were decided.
+ * Takes up to room completions out of the queue. Stores them in out, and their number in *n; it may be 0, which is no
+ * error. Never waits for one. Those of one semaphore come in the order in which their waits ended.
  */
 int ksem_cq_reap(struct ksem_cq *cq, struct ksem_completion *out, unsigned int room,
 		 unsigned int *n) KSEM_NOTHROW KSEM_RESULT;
@@ -395,8 +404,8 @@ struct ksem_info {
 	ksem_id_t id;
 	char name[KSEM_NAME_MAX + 1]; /* "" if anonymous or unlinked */
 	unsigned int value;
-	unsigned int waiters;
-	unsigned int refs; /* references of processes, pins not counted */
+	unsigned int waiters; /* threads, and waits of completion queues */
+	unsigned int refs;    /* references of processes, pins not counted */
 	uid_t uid;
 	gid_t gid;
 	mode_t mode;
@@ -442,12 +451,12 @@ int ksem_metrics(struct ksem_proc *proc, ksem_id_t id, struct ksem_metrics *metr
 #pragma GCC diagnostic pop
 #endif
 
-/* A living OS process that has a semaphore: what all struct ksem_proc in it have. */
+/* A living OS process that has a semaphore. Each number adds up what all its struct ksem_proc have. */
 struct ksem_holder {
 	pid_t pid;        /* 0: it is in another pid namespace, or has just been forked */
 	uint32_t refs;    /* references, pins not counted */
 	uint32_t held;    /* with KSEM_UNDO: permits that it holds; else 0 */
-	uint32_t waiting; /* threads of it that wait, and waits of its queues */
+	uint32_t waiting; /* its threads that wait on the semaphore, and the waits of its queues */
 	uint32_t oldest;  /* seconds since it took the oldest permit that it holds; 0: it holds none */
 };
 
