@@ -69,7 +69,7 @@ int create(void)
 	if (error == EFBIG)
 		die(FAILED, "%s: the limit on the size of files (ulimit -f) is too low", options.name);
 	if (error == ENOTSUP)
-		die(FAILED, "%s: not on this processor: only semaphores without a limit, an order or metrics",
+		die(FAILED, "%s: not on this processor: only semaphores without --limit, --undo, --order, --metrics",
 		    options.name);
 	if (error)
 		die(FAILED, "%s: %s", options.name, explain(error, options.name));
