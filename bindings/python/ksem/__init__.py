@@ -106,14 +106,15 @@ class Semaphore(_ksem.Semaphore):
     name     "/" and then other characters: the semaphore of that name, which is made if there is none
     dir      the directory of the name; default: $KSEM_DIR, or /dev/shm/ksem
     limit    the value never passes it
-    order    who is served first: "barging" (whoever comes first), "fifo" or "lifo"
-    undo     permits come back when the process that took them ends; needs a limit
+    order    which waiter is served first: "barging" (whoever comes first, waiter or not), "fifo" (the one that has
+             waited longest) or "lifo" (the one that has waited shortest)
+    undo     permits come back when the process that took them ends; needs a limit, and value must be that limit
     metrics  waits are measured
     create   False: a FileNotFoundError, if the name doesn't exist
     exclusive  True: a FileExistsError, if the name exists
     mode     the permission bits of a semaphore with a name
 
-    Of a name that exists, value, limit, order, undo, metrics and mode are as its maker gave them.
+    If the name exists, its maker's value, limit, order, undo, metrics and mode count, and these are ignored.
     """
 
     def __init__(self, value: Optional[int] = None, *, name: Optional[str] = None, dir: Optional[_Path] = None,
@@ -149,7 +150,7 @@ class Semaphore(_ksem.Semaphore):
         return self._dir
 
     def permits(self, count: int = 1, timeout: Optional[float] = None) -> Permits:
-        """For ``with``: count permits, taken at one instant. TimeoutError if they can't be had in time."""
+        """For ``with``: count permits, taken at one instant. TimeoutError if they don't come in time."""
         return Permits(self, count, timeout)
 
     def info(self) -> Info:

@@ -20,7 +20,10 @@ class Shutdown(OSError):
 
 
 class LimitReached(OSError, ValueError):
-    """A release would pass the limit. ``errno`` is EOVERFLOW. A ValueError, as of threading.BoundedSemaphore."""
+    """A release would raise the value above the limit. ``errno`` is EOVERFLOW.
+
+    It is a ValueError, too, as threading.BoundedSemaphore raises.
+    """
 
 
 _CLASSES = {errno.ESHUTDOWN: Shutdown, errno.EOVERFLOW: LimitReached}

@@ -10,7 +10,10 @@
 
 How it works: each event loop has a completion queue of the library for each place of semaphores (this process's memory,
 or a directory). A task that must wait submits a wait to it. The loop watches the queue's descriptor, and reaps what is
-complete. No thread runs for it. Threads and other processes may use the same semaphore.
+complete. No thread runs for it. Threads may use the same semaphore.
+
+The library has no queues for semaphores with a name or with undo. A task can take permits of those while they are
+there. If it would have to wait, it gets an OSError (ENOTSUP).
 
 A task that is cancelled cancels its wait. If the permits were granted just before, they go back to the semaphore.
 """
@@ -136,8 +139,8 @@ class Permits:
 class Semaphore:
     """A semaphore on which tasks wait. Any event loop and any thread may use it.
 
-    The arguments are those of ksem.Semaphore, but the order is "fifo" by default, as in asyncio. ``of`` makes one of a
-    ksem.Semaphore, which threads use as well.
+    The arguments are those of ksem.Semaphore, but the order is "fifo" by default, as in asyncio. With ``of``, tasks use
+    a ksem.Semaphore that threads use as well.
     """
 
     __slots__ = ("_semaphore", "__weakref__")
@@ -158,13 +161,16 @@ class Semaphore:
         return self._semaphore
 
     async def acquire(self, count: int = 1, timeout: Optional[float] = None) -> bool:
-        """Take count permits at one instant; wait for them at most timeout seconds, and then return False."""
+        """Take count permits at one instant, and return True. If they don't come within timeout seconds, return False.
+
+        OSError (ENOTSUP) if it would have to wait, and the semaphore has a name or undo.
+        """
         if self._semaphore.try_acquire(count):
             return True
         return await _waits_for(self._semaphore).wait(self._semaphore, count, timeout)
 
     def permits(self, count: int = 1, timeout: Optional[float] = None) -> Permits:
-        """For ``async with``: count permits, taken at one instant. TimeoutError if they can't be had in time."""
+        """For ``async with``: count permits, taken at one instant. TimeoutError if they don't come in time."""
         return Permits(self, count, timeout)
 
     async def __aenter__(self) -> Semaphore:

@@ -10,8 +10,8 @@
 They have the calls of multiprocessing's. They can also be pickled at any time, not only while a process starts, and a
 process that multiprocessing didn't start opens one by its name: ``Semaphore(2, name="/encoders")``.
 
-Without a name, one gets a name that nobody else has, and its maker removes that name when its object goes, or at its
-exit. A maker that is killed leaves it. With a name it stays until somebody calls unlink().
+Without a name, a semaphore gets one that nobody else has. Its maker removes that name when the object is deleted, or at
+its exit. A maker that is killed leaves it. With a name it stays until somebody calls unlink().
 
 With ``undo=True`` the permits of a process that is killed come back.
 """
@@ -119,7 +119,7 @@ class BoundedSemaphore(Semaphore):
 
 
 class Lock(_Shared):
-    """In place of multiprocessing.Lock: whoever wants may release it."""
+    """In place of multiprocessing.Lock: any process may release it, but with undo only the one that acquired it."""
 
     def __init__(self, *, ctx: Any = None, name: Optional[str] = None, dir: Any = None, undo: bool = False) -> None:
         self._make(1, 1, name, dir, undo)

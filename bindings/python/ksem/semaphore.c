@@ -411,10 +411,10 @@ static PyMethodDef methods[] = {
 	{"acquire", WITH_KEYWORDS(semaphore_acquire), METH_VARARGS | METH_KEYWORDS,
 	 "acquire($self, blocking=True, timeout=None, count=1)\n--\n\n"
 	 "Take count permits at one instant. Wait for them if blocking, at most timeout seconds.\n\n"
-	 "Returns False if they can't be had in time. Raises Shutdown if the semaphore was shut down."},
+	 "Returns False if they don't come in time. Raises Shutdown if the semaphore was shut down."},
 	{"release", WITH_KEYWORDS(semaphore_release), METH_VARARGS | METH_KEYWORDS,
 	 "release($self, count=1)\n--\n\n"
-	 "Add count permits, and wake those who can go on. Never waits.\n\n"
+	 "Add count permits, and wake waiters for whom they suffice. Never waits.\n\n"
 	 "Raises LimitReached, and adds none, if the value would pass the limit."},
 	{"try_acquire", semaphore_try_acquire, METH_VARARGS,
 	 "try_acquire($self, count=1, /)\n--\n\nTake count permits at one instant, or none, and never wait."},
