@@ -231,7 +231,7 @@ static void what_was_before_a_fork_is_seen_inside_the_gate(void **state)
 /* ---- KSEM_ORD_18 and 22: doubt about a name, and another directory. ---- */
 
 static struct shared_ns place;
-static char path[] = "/dev/shm/ksem-orderings-XXXXXX";
+static char *path;
 
 static void tell(void)
 {
@@ -266,7 +266,7 @@ static void use_the_place(void)
 static void a_directory_is_open_when_it_is_found(void **state)
 {
 	(void)state;
-	assert_non_null(mkdtemp(path));
+	path = shared_directory_new();
 	pass(open_the_place, use_the_place);
 }
 
@@ -417,7 +417,8 @@ static int remove_place(void **state)
 {
 	(void)state;
 	place_close(&place);
-	return rmdir(path);
+	shared_directory_free(path);
+	return 0;
 }
 
 int main(void)
