@@ -294,7 +294,7 @@ static void a_forks_child_waits_for_itself(void **state)
 	ksem_id_t id;
 	int status;
 
-	if (SANITIZED && getenv("KSEM_TEST_SHARED")) /* there a child that waits starts a thread */
+	if (THREAD_SANITIZED && getenv("KSEM_TEST_SHARED")) /* there a child that waits starts a thread */
 		SKIP("ThreadSanitizer lets no such child start a thread");
 	id = make_with(world, KSEM_FIFO, 0);
 	OK(ksem_proc_create(world->ns, NULL, &scene.holder.proc));
