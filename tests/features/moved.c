@@ -116,7 +116,7 @@ static void a_thread_that_waits_for_any_goes_on(void **state)
 static void deadlines_and_shutdown_reach_them(void **state)
 {
 	struct feature *f = *state;
-	struct timespec soon = in_ms(CLOCK_MONOTONIC, 50);
+	struct timespec soon = in_ms(CLOCK_MONOTONIC, 500);
 	struct waiting w[2];
 
 	queue_up_until(&w[0], f, 1, &soon);
