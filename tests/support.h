@@ -88,6 +88,9 @@ static inline int rounds_of_making(int n)
 		}                                                                                 \
 	} while (0)
 
+/* Attributes to make a semaphore with: ATTR(.limit = 5, .order = KSEM_FIFO). */
+#define ATTR(...) (&(const struct ksem_attr){.size = sizeof(struct ksem_attr), __VA_ARGS__})
+
 /* A namespace and a process in it, as the superuser: the fixture of most tests, in *state. */
 struct world {
 	struct ksem_ns *ns;

@@ -4,8 +4,6 @@
  */
 #include "support.h"
 
-#define ATTR(...) (&(const struct ksem_attr){.size = sizeof(struct ksem_attr), __VA_ARGS__})
-
 static int init_attr(struct world *world, const struct ksem_attr *attr, unsigned value)
 {
 	ksem_id_t id = 12345;

@@ -181,8 +181,7 @@ static void threads_may_look_at_any_time(void **state)
 	struct ksem_proc *child;
 	pthread_t thread;
 
-	OK(ksem_init_attr(world->proc, &(const struct ksem_attr){.size = sizeof(struct ksem_attr), .limit = 5}, 5,
-			  &waiting.id));
+	OK(ksem_init_attr(world->proc, ATTR(.limit = 5), 5, &waiting.id));
 	thread = start(look_on, &waiting);
 	for (int i = 0; i < rounds_of_making(500); i++) {
 		OK(ksem_proc_fork(world->proc, &child));

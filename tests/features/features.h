@@ -10,8 +10,7 @@
 
 #include <limits.h>
 
-#define ATTR(...) (&(const struct ksem_attr){.size = sizeof(struct ksem_attr), __VA_ARGS__})
-#define LIMIT     1000 /* of semaphores whose limit a test doesn't care about */
+#define LIMIT 1000 /* of semaphores whose limit a test doesn't care about */
 
 static const struct timespec past = {0, 0};
 

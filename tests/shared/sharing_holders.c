@@ -3,63 +3,30 @@
  * ksem_holders, of several OS processes: all that live are told, each once, with what it has. They are killed, fork,
  * execute other programs, and wait.
  */
-#include "sharing.h"
+#include "holding.h"
 
 #include "../failing_memory.h"
 
-#define ATTR(...) (&(const struct ksem_attr){.size = sizeof(struct ksem_attr), __VA_ARGS__})
-#define UNDO(...) ATTR(.flags = KSEM_UNDO, __VA_ARGS__)
-
 struct board {
-	atomic(unsigned) ready, go;
+	struct turns first;
 	atomic(pid_t) grandchild;
 };
 
 #define board ((struct board *)board_page)
 
-static struct world world;
-static ksem_id_t id;
-
-static void make(const struct ksem_attr *attr, unsigned value)
-{
-	world = enter();
-	OK(ksem_open_attr(world.proc, "/holders", O_CREAT | O_EXCL, 0600, attr, value, &id));
-}
-
-static void end(void)
-{
-	OK(ksem_unlink(world.proc, "/holders"));
-	world_end(&world);
-}
-
 /* In a child: drops what it inherited. */
-static void leave(void)
+static void leave(struct world inherited)
 {
-	MUST(ksem_proc_exit(world.proc) == 0);
-	MUST(ksem_ns_destroy(world.ns) == 0);
+	MUST(ksem_proc_exit(inherited.proc) == 0);
+	MUST(ksem_ns_destroy(inherited.ns) == 0);
 }
 
-/* In a child: another namespace object, and another process. */
-static void come_in(void)
+static void come_in_alone(void)
 {
-	struct world own = enter();
+	struct world inherited = world;
 
-	MUST(ksem_open(own.proc, "/holders", 0, 0, 0, &id) == 0);
-	leave();
-	world = own;
-}
-
-static void say_ready_and_stay(void)
-{
-	fetch_add_seq(&board->ready, 1);
-	for (;;)
-		pause();
-}
-
-static void until_ready(unsigned n)
-{
-	while (load_seq(&board->ready) < n)
-		usleep(500);
+	come_in();
+	leave(inherited);
 }
 
 /* ---- What is told. ---- */
@@ -113,7 +80,7 @@ static void has(pid_t pid, uint32_t refs, uint32_t held, uint32_t waiting)
 
 static void hold_two(void)
 {
-	come_in();
+	come_in_alone();
 	MUST(ksem_trywait(world.proc, id) == 0);
 	MUST(ksem_trywait(world.proc, id) == 0);
 	say_ready_and_stay();
@@ -121,13 +88,13 @@ static void hold_two(void)
 
 static void hold_none(void)
 {
-	come_in();
+	come_in_alone();
 	say_ready_and_stay();
 }
 
 static void wait_for_one(void)
 {
-	come_in();
+	come_in_alone();
 	(void)wait_patiently(world.proc, id);
 }
 
@@ -138,7 +105,7 @@ static void each_process_is_told_with_what_it_has(void **state)
 	(void)state;
 	for (uint32_t order = KSEM_BARGING; order <= KSEM_LIFO; order++) {
 		make(UNDO(.order = order, .limit = 3), 3);
-		store_seq(&board->ready, 0);
+		store_seq(&turn->ready, 0);
 		OK(ksem_trywait(world.proc, id));
 		two = start_process(hold_two);
 		none = start_process(hold_none);
@@ -230,7 +197,7 @@ static void a_process_is_told_once(void **state)
 	OK(ksem_proc_fork(world.proc, &child));
 	OK(ksem_trywait_many(child, id, 2));
 	other = enter();
-	OK(ksem_open(other.proc, "/holders", 0, 0, 0, &same));
+	OK(ksem_open(other.proc, NAME, 0, 0, 0, &same));
 	OK(ksem_trywait_many(other.proc, same, 4));
 	look();
 	assert_int_equal(count, 1);
@@ -255,7 +222,7 @@ static void fork_and_hold(void)
 {
 	pid_t child;
 
-	come_in();
+	come_in_alone();
 	MUST(ksem_trywait(world.proc, id) == 0);
 	child = fork();
 	if (child == 0) {
@@ -292,13 +259,11 @@ static void a_forks_child_has_references_and_holds_none(void **state)
 
 static void execute_another_program(void)
 {
-	come_in();
+	come_in_alone();
 	MUST(ksem_trywait_many(world.proc, id, 2) == 0);
-	fetch_add_seq(&board->ready, 1);
-	while (load_seq(&board->go) == 0)
-		usleep(500);
-	execl("/bin/sleep", "sleep", "60", (char *)NULL);
-	_exit(1);
+	say_ready();
+	until_go();
+	become_another_program();
 }
 
 static void who_executes_another_program_has_none(void **state)
@@ -311,7 +276,7 @@ static void who_executes_another_program_has_none(void **state)
 	until_ready(1);
 	look();
 	has(child, 1, 2, 0);
-	store_seq(&board->go, 1);
+	store_seq(&turn->go, 1);
 	do
 		look();
 	while (of(child));
@@ -365,13 +330,6 @@ static void the_oldest_counts_from_the_first_permit(void **state)
 	end();
 }
 
-static void *wait_in_thread(void *arg)
-{
-	(void)arg;
-	MUST(wait_patiently(world.proc, id) == 0);
-	return NULL;
-}
-
 /* Neither of them finds that it has all that there is. */
 static void two_grants_at_once_begin_anew(void **state)
 {
@@ -387,7 +345,7 @@ static void two_grants_at_once_begin_anew(void **state)
 	OK(ksem_post_many(world.proc, id, 2));
 	begin = seconds();
 	OK(ksem_proc_create(world.ns, NULL, &other));
-	OK(ksem_open(other, "/holders", 0, 0, 0, &same));
+	OK(ksem_open(other, NAME, 0, 0, 0, &same));
 	OK(ksem_trywait_many(other, same, 2));
 	for (unsigned i = 0; i < 2; i++) {
 		threads[i] = start(wait_in_thread, NULL);
@@ -430,7 +388,7 @@ static void what_the_dead_held_is_listed_as_back(void **state)
 	(void)state;
 	for (uint32_t order = KSEM_BARGING; order <= KSEM_LIFO; order++) {
 		make(ATTR(.flags = KSEM_UNDO | KSEM_METRICS, .order = order, .limit = 40), 40);
-		store_seq(&board->ready, 0);
+		store_seq(&turn->ready, 0);
 		OK(ksem_trywait_many(world.proc, id, 38));
 		two = start_process(hold_two);
 		until_ready(1);
@@ -525,20 +483,18 @@ static void hold_in_another_pid_namespace(void)
 
 	if (!become_root() || unshare(CLONE_NEWPID) != 0)
 		_exit(FORBIDDEN);
-	leave();
+	leave(world);
 	child = fork(); /* the first of the new pid namespace */
 	if (child == 0) {
 		alarm(120);
-		world = enter();
-		MUST(ksem_open(world.proc, "/holders", 0, 0, 0, &id) == 0);
+		come_in();
 		MUST(getpid() == 1);
 		MUST(ksem_trywait(world.proc, id) == 0);
 		look();
 		MUST(count == 2 && of(1) && of(1)->held == 1);
 		MUST(of(0) && of(0)->refs == 1); /* the test's own process */
-		fetch_add_seq(&board->ready, 1);
-		while (load_seq(&board->go) == 0)
-			usleep(500);
+		say_ready();
+		until_go();
 		_exit(0);
 	}
 	must_end_well(child);
@@ -560,14 +516,14 @@ static void of_another_pid_namespace_there_is_no_pid(void **state)
 	(void)state;
 	make(UNDO(.limit = 2), 2);
 	child = start_process(hold_in_another_pid_namespace);
-	while (load_seq(&board->ready) == 0 && !has_ended(child))
+	while (load_seq(&turn->ready) == 0 && !has_ended(child))
 		usleep(500);
-	if (load_seq(&board->ready) == 1) {
+	if (load_seq(&turn->ready) == 1) {
 		look();
 		assert_int_equal(count, 2);
 		has(0, 1, 1, 0);
 		has(getpid(), 1, 0, 0);
-		store_seq(&board->go, 1);
+		store_seq(&turn->go, 1);
 	}
 	if (!may_mount_and_ends_well(child)) {
 		end();

@@ -10,8 +10,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#define ATTR(...) (&(const struct ksem_attr){.size = sizeof(struct ksem_attr), __VA_ARGS__})
-
 struct board {
 	atomic(unsigned) order; /* how many waits have ended */
 	atomic(unsigned) closed;

@@ -5,14 +5,12 @@
  *
  * Others may load the machine. So a test measures several times, and the median must be within the promised bound.
  */
-#include "sharing.h"
+#include "holding.h"
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-
-#define UNDO(...) (&(const struct ksem_attr){.size = sizeof(struct ksem_attr), .flags = KSEM_UNDO, __VA_ARGS__})
 
 #define BOUND_NS INT64_C(100000000)
 #define LOOKS_NS INT64_C(3000000000) /* by when a sleeper has looked by itself */
@@ -21,14 +19,11 @@
 #define MANY     100
 
 struct board {
-	atomic(unsigned) ready, go;
+	struct turns first;
 	atomic(int64_t) woke; /* when the sleeper had its permits */
 };
 
 #define board ((struct board *)board_page)
-
-static struct world world;
-static ksem_id_t id;
 
 static int64_t now(void)
 {
@@ -40,41 +35,10 @@ static int64_t now(void)
 
 static void make_of(uint32_t order, uint32_t limit)
 {
-	world = enter();
-	OK(ksem_open_attr(world.proc, "/undo", O_CREAT | O_EXCL, 0600, UNDO(.order = order, .limit = limit), limit,
-			  &id));
-	store_seq(&board->ready, 0);
-	store_seq(&board->go, 0);
+	make(UNDO(.order = order, .limit = limit), limit);
+	store_seq(&turn->ready, 0);
+	store_seq(&turn->go, 0);
 	store_seq(&board->woke, 0);
-}
-
-static void end(void)
-{
-	OK(ksem_unlink(world.proc, "/undo"));
-	world_end(&world);
-}
-
-static void come_in(void)
-{
-	world = enter();
-	MUST(ksem_open(world.proc, "/undo", 0, 0, 0, &id) == 0);
-}
-
-static void say_ready(void)
-{
-	fetch_add_seq(&board->ready, 1);
-}
-
-static void stay(void)
-{
-	for (;;)
-		pause();
-}
-
-static void until_ready(unsigned n)
-{
-	while (load_seq(&board->ready) < n)
-		usleep(200);
 }
 
 /* ---- A death that takes its time: the process seems to be there for a while after it has closed all. ---- */
@@ -104,22 +68,14 @@ static void hold_one(void)
 {
 	come_in();
 	MUST(ksem_trywait(world.proc, id) == 0);
-	say_ready();
-	stay();
+	say_ready_and_stay();
 }
 
 static void hold_two(void)
 {
 	come_in();
 	MUST(ksem_trywait_many(world.proc, id, 2) == 0);
-	say_ready();
-	stay();
-}
-
-static void until_go(void)
-{
-	while (load_seq(&board->go) == 0)
-		usleep(200);
+	say_ready_and_stay();
 }
 
 static void hold_and_exit(void)
@@ -137,8 +93,7 @@ static void hold_and_execute(void)
 	MUST(ksem_trywait(world.proc, id) == 0);
 	say_ready();
 	until_go();
-	execl("/bin/sleep", "sleep", "60", (char *)NULL);
-	_exit(1);
+	become_another_program();
 }
 
 static void hold_and_give_back(void)
@@ -148,8 +103,7 @@ static void hold_and_give_back(void)
 	say_ready();
 	until_go();
 	MUST(ksem_post(world.proc, id) == 0);
-	say_ready();
-	stay();
+	say_ready_and_stay();
 }
 
 /* ---- Who waits. ---- */
@@ -214,7 +168,7 @@ static int64_t kill_while_waiting(void (*hold)(void), void (*wait)(void))
 	pid_t holder, waiter;
 	int64_t died;
 
-	store_seq(&board->ready, 0);
+	store_seq(&turn->ready, 0);
 	holder = start_process(hold);
 	until_ready(1);
 	waiter = start_process(wait);
@@ -253,15 +207,15 @@ static int64_t end_while_waiting(void (*hold)(void))
 	pid_t holder, waiter;
 	int64_t went;
 
-	store_seq(&board->ready, 0);
-	store_seq(&board->go, 0);
+	store_seq(&turn->ready, 0);
+	store_seq(&turn->go, 0);
 	holder = start_process(hold);
 	until_ready(1);
 	waiter = start_process(wait_for_one);
 	until_waiting(world.proc, id, 1);
 	usleep(2000);
 	went = now();
-	store_seq(&board->go, 1);
+	store_seq(&turn->go, 1);
 	must_end_well(waiter);
 	kill(holder, SIGKILL);
 	MUST(waitpid(holder, NULL, 0) == holder);
@@ -293,15 +247,15 @@ static void who_comes_later_is_noticed_too(void **state)
 	for (int i = 0; i < TIMES; i++) {
 		pid_t first, waiter, later;
 
-		store_seq(&board->ready, 0);
-		store_seq(&board->go, 0);
+		store_seq(&turn->ready, 0);
+		store_seq(&turn->go, 0);
 		first = start_process(hold_and_give_back);
 		until_ready(1);
 		waiter = start_process(wait_for_two);
 		until_waiting(world.proc, id, 1);
 		later = start_process(hold_one);
 		until_ready(2);
-		store_seq(&board->go, 1);
+		store_seq(&turn->go, 1);
 		until_ready(3);
 		times[i] = -now();
 		kill_and_reap(later);
@@ -319,7 +273,7 @@ static int64_t waiter_without(int signal)
 	pid_t holder, other, waiter;
 	int64_t died;
 
-	store_seq(&board->ready, 0);
+	store_seq(&turn->ready, 0);
 	holder = start_process(hold_two);
 	until_ready(1);
 	other = start_process(wait_for_one);
@@ -392,8 +346,8 @@ static void who_comes_after_a_death_looks_before_it_sleeps(void **state)
 	for (int i = 0; i < TIMES; i++) {
 		pid_t first, holder, waiter;
 
-		store_seq(&board->ready, 0);
-		store_seq(&board->go, 0);
+		store_seq(&turn->ready, 0);
+		store_seq(&turn->go, 0);
 		first = start_process(hold_one);
 		until_ready(1);
 		waiter = start_process(wait_again);
@@ -403,7 +357,7 @@ static void who_comes_after_a_death_looks_before_it_sleeps(void **state)
 		holder = start_process(hold_one);
 		until_ready(3);
 		kill_and_reap(holder);
-		store_seq(&board->go, 1);
+		store_seq(&turn->go, 1);
 		must_end_well(waiter);
 		times[i] = load_seq(&board->woke);
 	}
@@ -424,7 +378,7 @@ static void among_a_hundred_processes(void **state)
 	for (int i = 0; i < 3; i++) {
 		pid_t holder, waiter;
 
-		store_seq(&board->ready, 0);
+		store_seq(&turn->ready, 0);
 		holder = start_process(hold_two);
 		until_ready(1);
 		waiter = start_process(wait_for_two);
@@ -496,13 +450,6 @@ static void without_free_descriptors(void **state)
 	kill_often(KSEM_FIFO, 1, hold_one, wait_without_descriptors, FORKS_BOUND_NS);
 }
 
-static void *wait_in_thread(void *arg)
-{
-	(void)arg;
-	MUST(wait_patiently(world.proc, id) == 0);
-	return NULL;
-}
-
 /* The program closes all that it finds open, after it has begun to wait. */
 static void wait_and_close_descriptors(void)
 {
@@ -532,7 +479,7 @@ static void who_closed_all_descriptors_notices(void **state)
 	for (int i = 0; i < TIMES; i++) {
 		pid_t holder, waiter;
 
-		store_seq(&board->ready, 0);
+		store_seq(&turn->ready, 0);
 		holder = start_process(hold_one);
 		until_ready(1);
 		waiter = start_process(wait_and_close_descriptors);
@@ -623,7 +570,7 @@ static void a_forks_child_watches_for_itself(void **state)
 	for (int i = 0; i < TIMES; i++) {
 		pid_t holder, waiter;
 
-		store_seq(&board->ready, 0);
+		store_seq(&turn->ready, 0);
 		holder = start_process(hold_two);
 		until_ready(1);
 		waiter = start_process(wait_and_fork);
@@ -732,7 +679,7 @@ static void a_thread_of_this_process_notices(void **state)
 		pthread_t thread;
 		pid_t holder;
 
-		store_seq(&board->ready, 0);
+		store_seq(&turn->ready, 0);
 		holder = start_process(hold_one);
 		until_ready(1);
 		thread = start(wait_in_thread, NULL);

@@ -3,56 +3,24 @@
  * Semaphores with KSEM_UNDO, in a namespace that OS processes share: whose permits come back, when and how many. After
  * any number of deaths, value and what the living hold make up the limit.
  */
-#include "sharing.h"
+#include "holding.h"
 
 #include <sys/syscall.h>
 
-#define ATTR(...) (&(const struct ksem_attr){.size = sizeof(struct ksem_attr), __VA_ARGS__})
-#define UNDO(...) ATTR(.flags = KSEM_UNDO, __VA_ARGS__)
-
 struct board {
-	atomic(unsigned) ready, go, done, wrong;
+	struct turns first;
+	atomic(unsigned) done, wrong;
 };
 
 #define board ((struct board *)board_page)
 
-static struct world world;
-static ksem_id_t id;
 static uint32_t limit, order;
 
 static void make_of(uint32_t new_order, uint32_t new_limit)
 {
 	limit = new_limit;
 	order = new_order;
-	world = enter();
-	OK(ksem_open_attr(world.proc, "/undo", O_CREAT | O_EXCL, 0600, UNDO(.order = order, .limit = limit), limit,
-			  &id));
-}
-
-static void end(void)
-{
-	OK(ksem_unlink(world.proc, "/undo"));
-	world_end(&world);
-}
-
-/* In a child: another namespace object, and another process. */
-static void come_in(void)
-{
-	world = enter();
-	MUST(ksem_open(world.proc, "/undo", 0, 0, 0, &id) == 0);
-}
-
-static void say_ready_and_stay(void)
-{
-	fetch_add_seq(&board->ready, 1);
-	for (;;)
-		pause();
-}
-
-static void until_ready(unsigned n)
-{
-	while (load_seq(&board->ready) < n)
-		usleep(500);
+	make(UNDO(.order = order, .limit = limit), limit);
 }
 
 static unsigned value(void)
@@ -126,7 +94,7 @@ static void processes_hold_for_themselves(void **state)
 	(void)state;
 	make_of(KSEM_BARGING, 6);
 	OK(ksem_proc_create(world.ns, NULL, &other));
-	OK(ksem_open(other, "/undo", 0, 0, 0, &same));
+	OK(ksem_open(other, NAME, 0, 0, 0, &same));
 	OK(ksem_trywait_many(world.proc, id, 2));
 	FAILS(EPERM, ksem_post(other, same));
 	OK(ksem_trywait(other, same));
@@ -151,11 +119,11 @@ static void the_last_reference_takes_permits_along(void **state)
 	(void)state;
 	make_of(KSEM_LIFO, 3);
 	OK(ksem_trywait_many(world.proc, id, 2));
-	OK(ksem_open(world.proc, "/undo", 0, 0, 0, &again));
+	OK(ksem_open(world.proc, NAME, 0, 0, 0, &again));
 	OK(ksem_close(world.proc, id));
 	assert_int_equal(value(), 1);
 	OK(ksem_close(world.proc, id));
-	OK(ksem_open(world.proc, "/undo", 0, 0, 0, &id));
+	OK(ksem_open(world.proc, NAME, 0, 0, 0, &id));
 	all_are_back();
 	end();
 }
@@ -178,7 +146,7 @@ static void the_last_reference_stays_while_a_thread_waits(void **state)
 	(void)state;
 	make_of(KSEM_FIFO, 1);
 	OK(ksem_proc_create(world.ns, NULL, &other));
-	OK(ksem_open(other, "/undo", 0, 0, 0, &same));
+	OK(ksem_open(other, NAME, 0, 0, 0, &same));
 	OK(ksem_trywait(other, same));
 	thread = start(wait_here, &error);
 	until_waiting(world.proc, id, 1);
@@ -210,7 +178,7 @@ static void a_killed_holder_gives_back(void **state)
 		pid_t child;
 
 		make_of(o, 3);
-		store_seq(&board->ready, 0);
+		store_seq(&turn->ready, 0);
 		child = start_process(hold_two);
 		until_ready(1);
 		assert_int_equal(value(), 1);
@@ -235,8 +203,7 @@ static void execute_another_program(void)
 {
 	come_in();
 	MUST(ksem_trywait_many(world.proc, id, 2) == 0);
-	execl("/bin/sleep", "sleep", "60", (char *)NULL);
-	_exit(1);
+	become_another_program();
 }
 
 static void exit_and_exec_give_back(void **state)
@@ -263,9 +230,8 @@ static void close_descriptors(void)
 	come_in();
 	MUST(ksem_trywait_many(world.proc, id, 2) == 0);
 	MUST(syscall(SYS_close_range, 3, ~0U, 0) == 0);
-	fetch_add_seq(&board->ready, 1);
-	while (load_seq(&board->go) == 0)
-		usleep(500);
+	say_ready();
+	until_go();
 	MUST(ksem_post(world.proc, id) == 0);
 	MUST(ksem_post(world.proc, id) == 0);
 	MUST(ksem_post(world.proc, id) == EPERM);
@@ -284,7 +250,7 @@ static void who_closed_all_descriptors_still_holds(void **state)
 		assert_int_equal(value(), 1);
 		FAILS(EAGAIN, ksem_trywait_many(world.proc, id, 2));
 	}
-	store_seq(&board->go, 1);
+	store_seq(&turn->go, 1);
 	must_end_well(child);
 	all_are_back();
 	end();
@@ -374,7 +340,7 @@ static void sleepers_get_what_the_dead_held(void **state)
 		pid_t holder, dead, waiter;
 
 		make_of(o, 1);
-		store_seq(&board->ready, 0);
+		store_seq(&turn->ready, 0);
 		holder = start_process(wait_and_stay);
 		until_ready(1);
 		dead = start_process(wait_and_stay);
@@ -399,7 +365,7 @@ static void undone_permits_are_counted(void **state)
 	end();
 	limit = 2;
 	world = enter();
-	OK(ksem_open_attr(world.proc, "/undo", O_CREAT, 0600, ATTR(.flags = KSEM_UNDO | KSEM_METRICS, .limit = 2), 2,
+	OK(ksem_open_attr(world.proc, NAME, O_CREAT, 0600, ATTR(.flags = KSEM_UNDO | KSEM_METRICS, .limit = 2), 2,
 			  &id));
 	must_end_well(start_process(hold_two_and_exit));
 	all_are_back();
@@ -481,7 +447,7 @@ static void work_until_killed(void)
 		if (random_of(&seed, 500) == 0 && worker_number % 2 == 0) { /* all goes back */
 			MUST(ksem_close(world.proc, id) == 0);
 			store_seq(&credit, 0);
-			MUST(ksem_open(world.proc, "/undo", 0, 0, 0, &id) == 0);
+			MUST(ksem_open(world.proc, NAME, 0, 0, 0, &id) == 0);
 			MUST(ksem_post(world.proc, id) == EPERM);
 		}
 	}
