@@ -477,27 +477,24 @@ static void all_of_many_are_told(void **state)
 
 /* ---- Pid namespaces. ---- */
 
+static void hold_as_the_first(void)
+{
+	come_in();
+	MUST(getpid() == 1);
+	MUST(ksem_trywait(world.proc, id) == 0);
+	look();
+	MUST(count == 2 && of(1) && of(1)->held == 1);
+	MUST(of(0) && of(0)->refs == 1); /* the test's own process */
+	say_ready();
+	until_go();
+}
+
 static void hold_in_another_pid_namespace(void)
 {
-	pid_t child;
-
 	if (!become_root() || unshare(CLONE_NEWPID) != 0)
 		_exit(FORBIDDEN);
 	leave(world);
-	child = fork(); /* the first of the new pid namespace */
-	if (child == 0) {
-		alarm(120);
-		come_in();
-		MUST(getpid() == 1);
-		MUST(ksem_trywait(world.proc, id) == 0);
-		look();
-		MUST(count == 2 && of(1) && of(1)->held == 1);
-		MUST(of(0) && of(0)->refs == 1); /* the test's own process */
-		say_ready();
-		until_go();
-		_exit(0);
-	}
-	must_end_well(child);
+	must_end_well(start_process(hold_as_the_first));
 }
 
 /* It isn't reaped yet. */
