@@ -16,6 +16,8 @@
 #include "os/fork.h"
 
 #include <limits.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -32,6 +34,8 @@
 static atomic(uint32_t) gate; /* atomic */
 
 static atomic(uint32_t) generation; /* atomic: how many forks are between the first process and this one */
+
+static sigset_t signals_before_fork; /* of the thread that has shut the gate for its fork */
 
 static const struct fork_step *steps; /* constant once main runs, as is count */
 static size_t count;
@@ -70,6 +74,20 @@ uint32_t fork_generation(void)
 bool fork_has_left(uint32_t since)
 {
 	return fork_generation() != since || unlikely(fork_is_new_child() && !thread.settling);
+}
+
+static sigset_t block_signals(void)
+{
+	sigset_t all, before;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	return before;
+}
+
+static void restore_signals(const sigset_t *before)
+{
+	pthread_sigmask(SIG_SETMASK, before, NULL);
 }
 
 static void shut(void)
@@ -126,9 +144,14 @@ static void become_child(void)
 	open_again();
 }
 
-/* Runs the steps in a new child. If the child has several threads by now, one runs them, and the others wait. */
+/*
+ * Runs the steps in a new child. If the child has several threads by now, one runs them, and the others wait. No
+ * handler runs meanwhile: its calls would pass for calls of the steps (fork_has_left), and use what is still the
+ * parent's.
+ */
 static void settle(void)
 {
+	sigset_t signals = block_signals();
 	uint32_t state = load_acq(settled); /* KSEM_ORD_9 acquire */
 
 	while (state != own_state(SETTLED)) {
@@ -142,6 +165,7 @@ static void settle(void)
 			futex_wake(settled, INT_MAX);
 		}
 	}
+	restore_signals(&signals);
 }
 
 static void pass(void)
@@ -202,9 +226,14 @@ static void tell_interrupted(void)
 	}
 }
 
-/* Cancellation stays disabled until the end of the fork: a cancelled thread would leave the gate shut. */
+/*
+ * Cancellation stays disabled until the end of the fork: a cancelled thread would leave the gate shut. Signals stay
+ * blocked: a handler that runs in the child before its steps would use what is still the parent's.
+ */
 static void before_fork(void)
 {
+	sigset_t signals;
+
 	if (thread.inside || thread.forking || rcu_reading()) {
 		thread.passes++;
 		tell_interrupted();
@@ -212,24 +241,30 @@ static void before_fork(void)
 	}
 	fork_settle();
 	thread.before_fork = cancel_disable();
+	signals = block_signals();
 	watch_enter();
 	thread.forking = true;
 	shut();
+	signals_before_fork = signals;
 	prepare();
 	watch_leave();
 }
 
 static void after_fork_parent(void)
 {
+	sigset_t signals;
+
 	if (thread.passes) {
 		thread.passes--;
 		return;
 	}
 	watch_enter();
 	undo_prepare();
+	signals = signals_before_fork;
 	open_again();
 	thread.forking = false;
 	watch_leave();
+	restore_signals(&signals);
 	cancel_restore(thread.before_fork);
 }
 
@@ -245,6 +280,7 @@ static void after_fork_child(void)
 		settle();
 		watch_leave();
 	}
+	restore_signals(&signals_before_fork);
 	cancel_restore(thread.before_fork);
 }
 

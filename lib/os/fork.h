@@ -67,7 +67,7 @@ bool fork_is_new_child(void);
 
 /*
  * For a call that a signal handler may interrupt and fork in: is the calling thread in another OS process than when it
- * read the generation? The steps of the child are of the child's generation.
+ * read the generation? The steps of the child are of the child's generation; no signal handler runs meanwhile.
  */
 uint32_t fork_generation(void);
 bool fork_has_left(uint32_t generation);

@@ -319,6 +319,50 @@ static void a_forks_child_holds_for_itself(void **state)
 	end();
 }
 
+static volatile pid_t tells; /* while a child of this one comes into being, a handler runs; 0: not any more */
+
+/* The library calls it in the child, before the child has accounts of its own. */
+pid_t getpid(void)
+{
+	pid_t own = (pid_t)syscall(SYS_getpid);
+
+	if (tells != 0 && own != tells) {
+		tells = 0;
+		raise(SIGUSR1);
+	}
+	return own;
+}
+
+static volatile int answer;
+
+static void post_in_handler(int number)
+{
+	(void)number;
+	answer = ksem_post(world.proc, id);
+}
+
+static void handler_holds_none(void)
+{
+	MUST(tells == 0);
+	MUST(answer == EPERM);
+}
+
+static void a_forks_child_has_a_handler_that_posts(void **state)
+{
+	(void)state;
+	make_of(KSEM_BARGING, 4);
+	MUST(signal(SIGUSR1, post_in_handler) != SIG_ERR);
+	OK(ksem_trywait_many(world.proc, id, 2));
+	tells = getpid();
+	must_end_well(start_process(handler_holds_none));
+	tells = 0;
+	assert_int_equal(value(), 2);
+	OK(ksem_post_many(world.proc, id, 2));
+	all_are_back();
+	signal(SIGUSR1, SIG_DFL);
+	end();
+}
+
 static void wait_and_stay(void)
 {
 	come_in();
@@ -507,6 +551,7 @@ int main(void)
 		board_test(who_closed_all_descriptors_still_holds),
 		board_test(stopped_is_not_dead),
 		board_test(a_forks_child_holds_for_itself),
+		board_test(a_forks_child_has_a_handler_that_posts),
 		board_test(sleepers_get_what_the_dead_held),
 		board_test(undone_permits_are_counted),
 		board_test(a_lowered_limit_is_paid_by_the_dead),
