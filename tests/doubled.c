@@ -286,10 +286,6 @@ int main(int argc, char **argv)
 	};
 
 	(void)argc;
-	if (!getenv("LD_BIND_NOW")) { /* or the first to come somewhere goes another way than the rest */
-		setenv("LD_BIND_NOW", "1", 1);
-		execv("/proc/self/exe", argv);
-	}
-	way_stay_on_one_processor();
+	way_begin(argv);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,23 +20,13 @@ import sys
 import threading
 import time
 
+sys.dont_write_bytecode = True
+from server_support import DEADLINE, Clients, check, until
+
 GATEWAY = os.path.realpath(sys.argv[1])
 servers = []
-DEADLINE = 60  # s, of what should take a moment
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 STATS = b"GET /stats HTTP/1.1\r\nHost: x\r\n\r\n"
-
-
-def check(true, what):
-    if not true:
-        raise AssertionError(what)
-
-
-def until(true, what):
-    end = time.monotonic() + DEADLINE
-    while not true():
-        check(time.monotonic() < end, "never: " + (what() if callable(what) else what))
-        time.sleep(0.02)
 
 
 def cpu(pid):
@@ -115,6 +105,9 @@ class Server:
     def connect(self, send=b""):
         return Connection(self.port, send)
 
+    def clients(self, count):
+        return Clients(count, Connection.get, self.connect)
+
     def stats(self):
         status, body, fields = self.own.get(STATS)
         check(status == 200 and fields["Content-Type"] == "application/json", f"no figures: {status}")
@@ -138,39 +131,6 @@ class Server:
     def end(self):
         self.process.send_signal(signal.SIGTERM)
         check(self.process.wait(DEADLINE) == 0, f"it ended with {self.process.returncode}")
-
-
-class Clients:
-    """Threads that request one after the other, until stopped; `spans` says when the calls were in the backend."""
-
-    def __init__(self, server, count):
-        self.server, self.stopped, self.spans, self.others = server, False, [], []
-        self.threads = [threading.Thread(target=self.run, daemon=True) for _ in range(count)]
-        for thread in self.threads:
-            thread.start()
-
-    def run(self):
-        connection = self.server.connect()
-        while not self.stopped:
-            status, body, _ = connection.get()
-            if status == 200:
-                self.spans.append([int(n) for n in body.split()])
-            else:
-                self.others.append(status)
-        connection.close()
-
-    def stop(self):
-        self.stopped = True
-        for thread in self.threads:
-            thread.join()
-
-    def most_at_once(self):
-        edges = sorted([(begin, 1) for begin, _ in self.spans] + [(end, -1) for _, end in self.spans])
-        now = most = 0
-        for _, step in edges:
-            now += step
-            most = max(most, now)
-        return most
 
 
 class Wrk:
@@ -367,7 +327,7 @@ def a_hang_up_may_come_with_the_permit():
 
 def hang_ups_at_any_time():
     server = Server("--limit", 3, "--call", 5, "--plateau", 3, "--patience", 20)
-    clients = Clients(server, 4)
+    clients = server.clients(4)
     seed = random.randrange(1 << 32)
     print("seed", seed)
     chance = random.Random(seed)
@@ -384,7 +344,7 @@ def hang_ups_at_any_time():
 
 def the_limit_is_kept_and_reached():
     server = Server("--limit", 3, "--call", 4, "--patience", 600000)
-    clients = Clients(server, 12)
+    clients = server.clients(12)
     until(lambda: len(clients.spans) >= 500, "500 requests")
     clients.stop()
     check(clients.others == [], f"answers {clients.others}")

@@ -13,26 +13,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
-import time
+
+sys.dont_write_bytecode = True
+from server_support import DEADLINE, Clients, check, until
 
 HTTPD = os.path.realpath(sys.argv[1])
 servers = []
 work = tempfile.mkdtemp(prefix="ksem-httpd-")
 os.environ["KSEM_DIR"] = os.path.join(work, "semaphores")
-DEADLINE = 60  # s, of what should take a moment
-
-
-def check(true, what):
-    if not true:
-        raise AssertionError(what)
-
-
-def until(true, what):
-    end = time.monotonic() + DEADLINE
-    while not true():
-        check(time.monotonic() < end, "never: " + what)
-        time.sleep(0.02)
 
 
 def left():
@@ -62,6 +50,15 @@ class Server:
         finally:
             connection.close()
 
+    def clients(self, count, ms):
+        def work(_):
+            try:
+                return self.get(f"/work?ms={ms}")
+            except (OSError, http.client.HTTPException):
+                return None  # its worker was killed
+
+        return Clients(count, work)
+
     def figures(self):
         while True:
             try:
@@ -80,40 +77,6 @@ class Server:
         self.process.send_signal(signal.SIGTERM)
         check(self.process.wait(DEADLINE) == 0, f"it ended with {self.process.returncode}")
         check(left() == [], f"it left {left()}")
-
-
-class Clients:
-    """Threads that request one after the other, until stopped; `spans` says when the requests were in progress."""
-
-    def __init__(self, server, count, ms):
-        self.server, self.ms, self.stopped, self.spans, self.others = server, ms, False, [], []
-        self.threads = [threading.Thread(target=self.run, daemon=True) for _ in range(count)]
-        for thread in self.threads:
-            thread.start()
-
-    def run(self):
-        while not self.stopped:
-            try:
-                status, body, _ = self.server.get(f"/work?ms={self.ms}")
-            except (OSError, http.client.HTTPException):
-                continue  # its worker was killed
-            if status == 200:
-                self.spans.append([int(n) for n in body.split()[:2]])
-            else:
-                self.others.append(status)
-
-    def stop(self):
-        self.stopped = True
-        for thread in self.threads:
-            thread.join()
-
-    def most_at_once(self):
-        edges = sorted([(begin, 1) for begin, _ in self.spans] + [(end, -1) for _, end in self.spans])
-        now = most = 0
-        for _, step in edges:
-            now += step
-            most = max(most, now)
-        return most
 
 
 def wrong_arguments_are_refused():
@@ -150,7 +113,7 @@ def pages_are_served():
 
 def who_waits_too_long_is_refused():
     server = Server("--limit", "1", "--wait", "50")
-    clients = Clients(server, 1, 500)
+    clients = server.clients(1, 500)
     until(lambda: server.figures()["in_progress"] == 1, "in progress")
     status, _, headers = server.get("/work?ms=1")
     check(status == 503 and headers.get("Retry-After") == "1", f"status {status}")
@@ -161,7 +124,7 @@ def who_waits_too_long_is_refused():
 
 def the_limit_is_kept_and_reached():
     server = Server("--limit", "3", "--workers", "3", "--wait", "60000")
-    clients = Clients(server, 12, 4)
+    clients = server.clients(12, 4)
     until(lambda: len(clients.spans) >= 500, "500 requests")
     clients.stop()
     check(clients.others == [], f"answers {clients.others}")
@@ -175,7 +138,7 @@ def the_limit_is_kept_and_reached():
 def permits_of_killed_workers_come_back():
     kills = 20
     server = Server("--limit", "3", "--workers", "3", "--wait", "60000")
-    clients = Clients(server, 12, 4)
+    clients = server.clients(12, 4)
     for n in range(kills):
         done = len(clients.spans)
         until(lambda: len(clients.spans) > done + 5, "it goes on after a kill")
@@ -196,7 +159,7 @@ def a_stopped_worker_stops_no_other():
     server = Server("--limit", "2", "--workers", "3", "--wait", "60000")
     until(lambda: len(server.pids()) == 3, "workers")
     stopped, killed, _ = server.pids()
-    clients = Clients(server, 6, 4)
+    clients = server.clients(6, 4)
     os.kill(stopped, signal.SIGSTOP)
     os.kill(killed, signal.SIGKILL)
     path = f"/proc/{server.process.pid}/task/{server.process.pid}/children"

@@ -12,13 +12,22 @@
 
 #include "support.h"
 
-void way_stay_on_one_processor(void)
+static void stay_on_one_processor(void)
 {
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
 	CPU_SET(sched_getcpu(), &set);
 	MUST(sched_setaffinity(0, sizeof(set), &set) == 0);
+}
+
+void way_begin(char **argv)
+{
+	if (!getenv("LD_BIND_NOW")) {
+		setenv("LD_BIND_NOW", "1", 1);
+		execv("/proc/self/exe", argv);
+	}
+	stay_on_one_processor();
 }
 
 /* From now on pthread_create fails: another thread would run into the breakpoints. fork makes another call. */

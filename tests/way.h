@@ -19,10 +19,11 @@ struct way {
 };
 
 /*
- * For the caller and all that it makes: a step is two switches from one process to the other, which take ten times as
- * long between processors.
+ * First of all in main: executes the program anew with its calls bound at once, or the first process to come somewhere
+ * would go another way than the rest. And holds it and all that it makes on one processor: a step is two switches from
+ * one process to the other, which take ten times as long between processors.
  */
-void way_stay_on_one_processor(void);
+void way_begin(char **argv);
 
 /* A process that is stopped before its first instruction of `act`. False: ptrace is forbidden here. */
 bool way_start(struct stepper *stepper, void (*before)(void), void (*act)(void));
