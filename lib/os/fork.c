@@ -149,7 +149,7 @@ static void become_child(void)
  * handler runs meanwhile: its calls would pass for calls of the steps (fork_has_left), and use what is still the
  * parent's.
  */
-static void settle(void)
+static void settle_child(void)
 {
 	sigset_t signals = block_signals();
 	uint32_t state = load_acq(settled); /* KSEM_ORD_9 acquire */
@@ -190,7 +190,7 @@ void fork_gate_enter(void)
 	if (thread.inside++ == 0)
 		thread.cancel = cancel;
 	if (unlikely(fork_is_new_child()))
-		settle();
+		settle_child();
 	if (unlikely(thread.forking))
 		undo_prepare();
 	else
@@ -277,7 +277,7 @@ static void after_fork_child(void)
 	if (thread.forking) { /* else a call of a handler has done it */
 		watch_enter();
 		store_rlx(settled, NEW); /* relaxed: there is one thread. The kernel may have done the same */
-		settle();
+		settle_child();
 		watch_leave();
 	}
 	restore_signals(&signals_before_fork);
