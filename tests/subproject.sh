@@ -27,13 +27,13 @@ has_no_more_tests() { # BUILD
 	printf '%s\n' c cc | diff - "$work/tests"
 }
 
-# Headers, libraries, ksem.pc, and the two programs of the consumer.
+# Headers, libraries, what pkg-config and CMake find them by, and the two programs of the consumer.
 installs_just() { # BUILD LIBRARY...
 	local build=$1
 	shift
 	(cd "$work/$build.installed/usr/local" && find . ! -type d) | sort >"$work/files"
 	{
-		printf './%s\n' bin/consumer-{c,cc} lib/pkgconfig/ksem.pc
+		printf './%s\n' bin/consumer-{c,cc} lib/pkgconfig/ksem.pc lib/cmake/ksem/ksemConfig{,Version}.cmake
 		printf './include/ksem/%s.h\n' {inline,ksem,version} arch/{aarch64,none,x86_64}
 		echo ./include/ksem/ksem.hpp
 		printf './lib/%s\n' "$@"
