@@ -244,8 +244,7 @@ if [ "$libraries" = both ]; then
 	check 'a C11 program with the calls inline, libksem.a' \
 		builds_and_runs inline_static "$cc" "$work/program.c" static -std=c11 -DINLINE -O2
 fi
-if [ "$libraries" = both ] && [ "$allocator" != jemalloc ] &&
-	[ -n "$($cc -print-file-name=liburcu-bp.a | grep /)" ]; then
+if [ "$libraries" = both ] && [ -n "$($cc -print-file-name=liburcu-bp.a | grep /)" ]; then
 	check 'a C11 program, all static' builds_and_runs all_static "$cc" "$work/program.c" static -std=c11 -static
 fi
 

@@ -63,18 +63,23 @@ check 'with the shared ones, asked for by the project' builds_and_runs shared -D
 	-Dksem:default_library=shared
 check '... linked shared' links shared shared
 check '... and those installed' installs_just shared "${shared[@]}"
-check 'with the static ones' builds_and_runs static -Dksem:default_library=static
+# With jemalloc, where it is: an archive that needs another, whose package says less than it needs.
+allocator=$(pkg-config --exists jemalloc && echo jemalloc || echo auto)
+check "with the static ones, allocator: $allocator" \
+	builds_and_runs static -Dksem:default_library=static -Dksem:allocator="$allocator"
 check '... linked static' links static static
 check '... and those installed' installs_just static "${static[@]}"
 
 # Against the static one, as it was installed, and what its ksem.pc says.
-pc_is_enough() {
+pc_is_enough() { # OPTION...
 	local installed=$work/static.installed/usr/local
 	PKG_CONFIG_PATH=$installed/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$work/static.installed \
 		pkg-config --cflags --libs ksem >"$work/flags" || return 1
 	# shellcheck disable=SC2046 # options are words
-	${CC:-cc} "$source/tests/subproject/consumer.c" -o "$work/by-pc" $(cat "$work/flags") && "$work/by-pc"
+	${CC:-cc} "$@" "$source/tests/subproject/consumer.c" -o "$work/by-pc" $(cat "$work/flags") && "$work/by-pc"
 }
 check '... whose ksem.pc says all that a program needs' pc_is_enough
+[ -z "$(${CC:-cc} -print-file-name=liburcu-bp.a | grep /)" ] ||
+	check '... and one that is all static' pc_is_enough -static
 
 exit $failed
