@@ -77,6 +77,7 @@ refused "$tree/tools/check" --record
 refused "$tree/tools/verify" nothing
 refused "$tree/tools/verify" model,nothing
 refused "$tree/tools/verify" model,torture more
+refused "$tree/tools/verify" dist quick
 for tool in check verify; do
 	with 0 "$tree/tools/$tool" --list
 	for part in "$tree/tools/$tool.d"/*; do
@@ -89,6 +90,12 @@ for tool in test run test-programs cross; do
 	grep -q "tools/$tool" "$work/out" || wrong "tools/$tool --help says nothing of it"
 	[ ! -s "$calls" ] || wrong "tools/$tool --help looked for packages"
 done
+
+# A tarball can't be made from what was a tarball.
+with 1 env GIT_CEILING_DIRECTORIES="$work" "$tree/tools/verify" dist
+grep -q -e 'needs a clone of the repository' -e 'needs git' "$work/err" ||
+	wrong "no word of a clone: $(cat "$work/err")"
+[ ! -s "$calls" ] || wrong "tools/verify dist looked for packages before it found that this is no clone"
 
 # One sudo, with what all three builds need, and not what is there.
 with 1 "$tree/tools/test" gcc arm64 programs
