@@ -253,6 +253,8 @@ static void play(void)
 			SKIP("ptrace is forbidden here");
 	}
 	for (unsigned n = 0; n < way.steps; n += scene->stride) {
+		if (!way_is_worth(&way, n))
+			continue;
 		for (order = CHILD_FIRST; order <= (scene->sleeps ? PARENT_SLEEPS : PARENT_FIRST); order++)
 			interrupted_at(&way, n);
 	}

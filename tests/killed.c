@@ -410,6 +410,8 @@ static void killed_at_each_instruction(void **state)
 			restore();
 		}
 		for (unsigned n = 0; n < way.steps; n += victims[i].stride) {
+			if (!way_is_worth(&way, n))
+				continue;
 			if (kill_at(&victims[i], n))
 				kills++;
 			else

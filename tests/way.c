@@ -12,6 +12,8 @@
 
 #include "support.h"
 
+enum { FIRST_ROUNDS = 8, LAST_ROUNDS = 4, ROUNDS_APART = 16 }; /* of a loop, that are worth a stop */
+
 static void stay_on_one_processor(void)
 {
 	cpu_set_t set;
@@ -75,6 +77,34 @@ bool way_start(struct stepper *stepper, void (*before)(void), void (*act)(void))
 	return true;
 }
 
+/* The steps in the order of their instructions, and those of one instruction in their own order. */
+static int compare_steps(const void *a, const void *b, void *trace)
+{
+	unsigned x = *(const unsigned *)a, y = *(const unsigned *)b;
+	uint64_t of_x = ((uint64_t *)trace)[x], of_y = ((uint64_t *)trace)[y];
+
+	return of_x != of_y ? (of_x > of_y) - (of_x < of_y) : (x > y) - (x < y);
+}
+
+static void count_rounds(struct way *way)
+{
+	static unsigned steps[WAY_MAX];
+	unsigned first = 0;
+
+	for (unsigned i = 0; i < way->steps; i++)
+		steps[i] = i;
+	qsort_r(steps, way->steps, sizeof(*steps), compare_steps, way->trace);
+	for (unsigned end = 1; end <= way->steps; end++) {
+		if (end < way->steps && way->trace[steps[end]] == way->trace[steps[first]])
+			continue;
+		for (unsigned i = first; i < end; i++) {
+			way->rounds_before[steps[i]] = i - first;
+			way->rounds_after[steps[i]] = end - 1 - i;
+		}
+		first = end;
+	}
+}
+
 bool way_see(struct way *way, void (*before)(void), void (*act)(void))
 {
 	struct stepper stepper;
@@ -87,15 +117,20 @@ bool way_see(struct way *way, void (*before)(void), void (*act)(void))
 		stepper_step(&stepper);
 	}
 	MUST(stepper.ended && WIFSIGNALED(stepper.status) && WTERMSIG(stepper.status) == SIGKILL); /* by itself */
+	count_rounds(way);
 	return true;
+}
+
+bool way_is_worth(const struct way *way, unsigned n)
+{
+	return way->rounds_before[n] < FIRST_ROUNDS || way->rounds_after[n] < LAST_ROUNDS ||
+	       way->rounds_before[n] % ROUNDS_APART == 0;
 }
 
 bool way_run_to(const struct way *way, struct stepper *stepper, unsigned n)
 {
-	unsigned times = 0;
+	unsigned times = way->rounds_before[n];
 
-	for (unsigned i = 0; i < n; i++)
-		times += way->trace[i] == way->trace[n];
 	stepper_set(stepper, way->trace[n]);
 	if (stepper->ip != way->trace[n])
 		stepper_run(stepper);

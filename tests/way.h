@@ -14,8 +14,9 @@
 #define WAY_MAX 100000
 
 struct way {
-	uint64_t trace[WAY_MAX];
 	unsigned steps;
+	uint64_t trace[WAY_MAX];
+	unsigned rounds_before[WAY_MAX], rounds_after[WAY_MAX]; /* how often it comes to the same instruction */
 };
 
 /*
@@ -30,6 +31,12 @@ bool way_start(struct stepper *stepper, void (*before)(void), void (*act)(void))
 
 /* Sees the way. Sequences are gone through, not ended by the steps. False: ptrace is forbidden here. */
 bool way_see(struct way *way, void (*before)(void), void (*act)(void));
+
+/*
+ * Is step n worth a stop? Each is, but those in the midst of a loop: of its rounds these are the first and the last
+ * few, and one of sixteen.
+ */
+bool way_is_worth(const struct way *way, unsigned n);
 
 /* To step n of the way, with the breakpoint still set. False: this time it went another one, to its end. */
 bool way_run_to(const struct way *way, struct stepper *stepper, unsigned n);
