@@ -71,6 +71,16 @@ void account_rename(struct line_view *view, struct account account, uint32_t hol
 	}
 }
 
+void account_entrust(const struct line_view *view, struct account account)
+{
+	struct line_entry *entry = entry_at(view, account.slot);
+
+	if (!entry)
+		return;
+	store_rlx(&entry->due, 0);                     /* relaxed: who ends before this process has ended is told */
+	store_rlx(&entry->user, load_rlx(&view->who)); /* relaxed: as above */
+}
+
 void account_close(struct line_view *view, struct account account)
 {
 	struct line_entry *entry = entry_at(view, account.slot);

@@ -20,6 +20,9 @@ bool account_open(struct line_view *view, uint32_t holder, struct account *accou
 /* Its holder has another number from now on. */
 void account_rename(struct line_view *view, struct account account, uint32_t holder);
 
+/* Its holder's process is another one from now on, as the line's `who`, whatever that executes. */
+void account_entrust(const struct line_view *view, struct account account);
+
 /* Gives back what it has, and frees it. */
 void account_close(struct line_view *view, struct account account);
 

@@ -140,6 +140,16 @@ void lined_rename_accounts(struct lined *lined)
 	}
 }
 
+void lined_entrust_accounts(struct lined *lined)
+{
+	struct lined_holder *holder = load_rlx(&lined->holders); /* relaxed: the process has one thread */
+
+	for (; holder; holder = load_rlx(&holder->next)) { /* relaxed: as above */
+		if (holder_account(holder).slot != 0)
+			account_entrust(&lined->view, holder_account(holder));
+	}
+}
+
 void lined_new_accounts(struct lined *lined, const struct own_wait *own)
 {
 	struct lined_holder *holder = load_rlx(&lined->holders); /* relaxed: the child has one thread */

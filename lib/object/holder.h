@@ -39,6 +39,9 @@ void lined_undone(void *context, uint32_t permits);
 void lined_rename_accounts(struct lined *lined);
 void lined_new_accounts(struct lined *lined, const struct own_wait *own);
 
+/* The accounts of this OS process are those of the view's `who` from now on. */
+void lined_entrust_accounts(struct lined *lined);
+
 /* Frees what holders are left of a semaphore that has ended here. */
 void lined_retire_holders(struct lined *lined, struct reclaim *garbage);
 

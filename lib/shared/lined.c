@@ -66,6 +66,12 @@ void shared_lined_enter(struct shared_lined *lined, const struct record *record)
 	store_rlx(&lined->lined.holder, records_number(record)); /* relaxed: a number; entries publish it */
 }
 
+void shared_lined_entrust(struct shared_lined *lined)
+{
+	store_rlx(&lined->lined.view.who, who()); /* relaxed: the process has one thread */
+	lined_entrust_accounts(&lined->lined);
+}
+
 void shared_lined_lose(struct shared_lined *lined)
 {
 	static struct line dead = {.word = {.low = LINE_DEAD}};

@@ -82,6 +82,9 @@ int shared_lined_init(struct shared_lined *lined, struct records *records, const
 /* This process has that record from now on. */
 void shared_lined_enter(struct shared_lined *lined, const struct record *record);
 
+/* The permits of this process are the calling process's from now on, which executes a program (program.h). */
+void shared_lined_entrust(struct shared_lined *lined);
+
 /* In a fork's child that has no record: calls see a dead line. */
 void shared_lined_lose(struct shared_lined *lined);
 

@@ -44,12 +44,12 @@ static uint64_t lock_a_place(int fd)
 	return lock_place(fd, random_place());
 }
 
-/* Takes a joint liveness. 0: as above, or the pid namespace is unknown. */
-static uint64_t lock_a_joint_place(int fd)
+/* Takes a joint liveness, with that mark or 0. 0: as above, or the pid namespace is unknown. */
+static uint64_t lock_a_joint_place(int fd, uint64_t mark)
 {
 	uint32_t namespace = lifetime_namespace();
 
-	return namespace ? lock_place(fd, (random_place() & ~UINT64_C(0x1FFFF)) | (uint64_t) namespace << 1) : 0;
+	return namespace ? lock_place(fd, (random_place() & ~UINT64_C(0x3FFFF)) | mark | (uint64_t) namespace << 1) : 0;
 }
 
 static void set_liveness(struct directory *directory, uint64_t liveness)
@@ -69,6 +69,20 @@ int liveness_begin(struct directory *directory)
 		set_liveness(directory, place);
 	errno = saved;
 	return error;
+}
+
+/* No record has the one before yet. */
+void liveness_begin_for_program(struct directory *directory)
+{
+	struct flock before = byte_lock(F_UNLCK, directory_liveness(directory));
+	int saved = errno;
+	uint64_t place = lock_a_joint_place(directory_fd_unchecked(directory), LIVENESS_OF_PROGRAM);
+
+	if (place) {
+		set_liveness(directory, place);
+		fcntl(directory_fd_unchecked(directory), F_OFD_SETLK, &before);
+	}
+	errno = saved;
 }
 
 int liveness_ensure(struct directory *directory)
@@ -96,7 +110,7 @@ bool liveness_is_held(const struct directory *directory, uint64_t liveness)
 	int saved = errno;
 	uint64_t own = directory_liveness(directory);
 	bool is = liveness == own ||
-		  (liveness_is_joint(liveness) && liveness_is_joint(own)) || /* ours isn't reported */
+		  (liveness_is_shared(liveness) && liveness_is_shared(own)) || /* ours isn't reported */
 		  fcntl(directory_fd_unchecked(directory), F_OFD_GETLK, &lock) != 0 || lock.l_type != F_UNLCK ||
 		  directory_fd(directory) < 0;
 
@@ -113,12 +127,12 @@ static uint64_t share_description(struct directory *directory)
 
 	if (!own || directory_fd(directory) < 0)
 		return 0;
-	if (!liveness_is_joint(own))
-		own = lock_a_joint_place(directory_fd_unchecked(directory));
+	if (!liveness_is_shared(own))
+		own = lock_a_joint_place(directory_fd_unchecked(directory), 0);
 	if (!own)
 		return 0;
 	set_liveness(directory, own);
-	return lock_a_joint_place(directory_fd_unchecked(directory));
+	return lock_a_joint_place(directory_fd_unchecked(directory), 0);
 }
 
 void liveness_before_fork(struct directory *directory)

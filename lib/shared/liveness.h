@@ -12,6 +12,9 @@
  * A process that dropped privileges may be unable to open a spare. Then parent and child share one description, and its
  * locks last until both have ended. Their liveness is then joint: the lock is not enough to tell that a process lives,
  * so others also look at the lifetime in its records (records.h).
+ *
+ * A program that has its starter's permits (program.h) inherits the description, and its children do, too. Its liveness
+ * is joint for that reason. But no process that uses the library has another liveness on the same description.
  */
 #ifndef KSEM_SHARED_LIVENESS_H
 #define KSEM_SHARED_LIVENESS_H
@@ -26,6 +29,9 @@
  * record of that, takes none that counts.
  */
 int liveness_begin(struct directory *directory);
+
+/* The same, one that a program can inherit. If there can be none, the process keeps the one before. */
+void liveness_begin_for_program(struct directory *directory);
 
 /* Before a fork, and after it in the parent. */
 void liveness_before_fork(struct directory *directory);
@@ -43,10 +49,18 @@ int liveness_ensure(struct directory *directory);
  */
 bool liveness_is_held(const struct directory *directory, uint64_t liveness);
 
-/* May another process share the description, and so the lock? */
+/* May another process have the description, and so the lock? */
 static inline bool liveness_is_joint(uint64_t liveness)
 {
 	return (liveness & 1) == 0;
+}
+
+/* May it have another liveness on that description? */
+#define LIVENESS_OF_PROGRAM (UINT64_C(1) << 17)
+
+static inline bool liveness_is_shared(uint64_t liveness)
+{
+	return liveness_is_joint(liveness) && !(liveness & LIVENESS_OF_PROGRAM);
 }
 
 /* The pid namespace of the process of a joint liveness (os/lifetime.h). */

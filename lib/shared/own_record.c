@@ -95,6 +95,15 @@ void own_record_tell_refs(const struct own_record *own, uint32_t refs)
 		store_seq(&holder->refs, refs); /* KSEM_ORD_21 release, KSEM_ORD_21 acquire */
 }
 
+void own_record_say_process(const struct own_record *own)
+{
+	struct holder *holder = holder_of(own);
+	uint64_t liveness = liveness_of(own, holder);
+
+	if (liveness)
+		holder_say_process(holder, own->directory, liveness);
+}
+
 uint32_t own_record_place(const struct own_record *own)
 {
 	return own_record_is_there(own) ? own->place : UINT32_MAX;

@@ -49,6 +49,9 @@ void own_record_leave(const struct own_record *own);
 /* Writes into it how many references this process has. */
 void own_record_tell_refs(const struct own_record *own, uint32_t refs);
 
+/* Writes into it that it is the calling process's. */
+void own_record_say_process(const struct own_record *own);
+
 /* Its place; UINT32_MAX: the process has none. */
 uint32_t own_record_place(const struct own_record *own);
 

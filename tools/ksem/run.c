@@ -1,45 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ksem run: a program runs while a permit is held, which comes back however the program ends, and however ksem does.
+ * ksem run: a program runs while a permit is held, which comes back when the program has ended, whatever happens to
+ * ksem, and not before.
  *
- * The permit is a process's of its own, the keeper's: it takes it, and gives it back when ksem is done or dead, and the
- * program too. Nobody else does either, so the permit comes back once. The keeper is in a session of its own, out of
- * the way of signals to the terminal's processes, and while it has the permit it blocks all signals. If the keeper is
- * killed, it hadn't given the permit back yet, unless that was just what it did; so ksem does it in its stead. If it is
- * killed before it says that it has the permit, ksem fails.
+ * With KSEM_UNDO the permit is the program's own (shared/program.h): ksem takes it, and the program's process makes it
+ * its own before it executes the program. When that has ended, ksem gives the permit back; if ksem is dead, the library
+ * does. Without KSEM_UNDO there is a further process, which keeps the permit (keeper.c).
  *
- *   ksem                                keeper                         the program's process
- *   forks the keeper                    takes a permit
- *                                  <--  'T'
- *   forks the program's process                                        waits
- *   its number                     -->  opens its pidfd
- *                                  <--  'T'
- *   'G'                            ------------------------------->   executes the program
- *   waits for it
- *   'G'                            -->  gives the permit back, ends
+ * If ksem is killed before the program's process has the permit, the kernel kills that process, too. The kernel does so
+ * before others can see that ksem has ended.
  *
- * An end of file where a letter should come says that the other is dead.
+ * Signals to ksem are held up until the program's process is there, to which they go.
  */
 #include "tool.h"
 
 #include <errno.h>
-#include <poll.h>
+#include <fcntl.h>
 #include <signal.h>
-#include <string.h>
-#include <sys/socket.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define TAKEN 'T'
-#define GO    'G'
-#define SLICE 1.0 /* s: how often the keeper, while it waits for a permit, looks whether ksem is there */
-#define LOOK  100 /* ms: how often it looks for a program of which it could open no pidfd */
+#include "shared/program.h"
 
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434
-#endif
-
+static const int passed_on[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 static volatile sig_atomic_t program; /* its process; 0: not begun */
 static struct sigaction for_children; /* SIGCHLD's action as ksem was started, which the program gets */
 
@@ -51,136 +36,25 @@ static void pass_on(int number, siginfo_t *info, void *context)
 		kill((pid_t)program, number);
 }
 
-static bool tell(int fd, const void *what, size_t size)
+/* Signals that would end ksem go to the program. */
+void pass_signals_on(pid_t child)
 {
-	return send(fd, what, size, MSG_NOSIGNAL) == (ssize_t)size;
+	struct sigaction action = {.sa_sigaction = pass_on, .sa_flags = SA_RESTART | SA_SIGINFO};
+
+	program = child;
+	for (size_t i = 0; i < sizeof(passed_on) / sizeof(*passed_on); i++)
+		sigaction(passed_on[i], &action, NULL);
 }
 
-static bool hear(int fd, void *what, size_t size)
-{
-	ssize_t got;
-
-	do
-		got = recv(fd, what, size, MSG_WAITALL);
-	while (got < 0 && errno == EINTR);
-	return got == (ssize_t)size;
-}
-
-/* ---- The keeper. ---- */
-
-/* Without a pidfd, which old kernels and some sandboxes don't give, by asking again and again. */
-static void wait_for_end(pid_t pid, int pidfd)
-{
-	struct pollfd poll_for = {.fd = pidfd, .events = POLLIN}; /* fd -1: poll only waits */
-	bool has_ended;
-
-	do
-		has_ended = poll(&poll_for, 1, pidfd >= 0 ? -1 : LOOK) > 0 || (kill(pid, 0) != 0 && errno == ESRCH);
-	while (!has_ended);
-}
-
-/* Until ksem is done, or it and its program are dead. */
-static void keep(int fd)
-{
-	char go = 0;
-	pid_t pid;
-	int pidfd = -1;
-
-	if (!tell(fd, &(char){TAKEN}, 1) || !hear(fd, &pid, sizeof(pid)))
-		return;
-	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (tell(fd, &(char){TAKEN}, 1) && hear(fd, &go, 1))
-		return;
-	wait_for_end(pid, pidfd);
-}
-
-/* By options.timeout, unless ksem dies first. 0, ETIMEDOUT, ... */
-static int take_for(pid_t ksem, ksem_id_t id)
-{
-	double left = options.timeout;
-	int error;
-
-	do {
-		options.timeout = left < 0 || left > SLICE ? SLICE : left;
-		error = take(id);
-		left -= left < 0 ? 0 : options.timeout;
-	} while ((error == EINTR || (error == ETIMEDOUT && left != 0)) && getppid() == ksem);
-	return error;
-}
-
-/* While it has the permit, only SIGKILL ends it: a service manager sends SIGTERM to it as well as to the program. */
-static void ignore_signals(void)
-{
-	sigset_t all;
-
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, NULL);
-}
-
-static _Noreturn void be_keeper(int fd, pid_t ksem, ksem_id_t id)
-{
-	int error;
-
-	setsid();
-	error = take_for(ksem, id);
-	if (error == 0) {
-		ignore_signals();
-		keep(fd);
-		error = ksem_post(proc, id);
-	}
-	if (error && error != ETIMEDOUT)
-		say("%s: %s", options.name, explain(error, options.name));
-	_exit(error == 0 ? DONE : error == ETIMEDOUT ? NO_PERMIT : FAILED);
-}
-
-/* ---- ksem itself. ---- */
-
-static int status_of(pid_t child)
+int status_of(pid_t child)
 {
 	int status = 0;
 
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
+	if (child == program)
+		program = 0; /* its number may be another process's by now */
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
-static _Noreturn void be_program(int fd, char **command)
-{
-	char go;
-	int error;
-
-	if (!hear(fd, &go, 1))
-		_exit(FAILED); /* ksem is dead */
-	sigaction(SIGCHLD, &for_children, NULL);
-	execvp(*command, command);
-	error = errno;
-	say("%s: %s", *command, error == ENOENT ? "not found" : description(error));
-	_exit(error == ENOENT ? 127 : 126);
-}
-
-static void pair(int fds[2])
-{
-	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0 ? 0 : errno, "socketpair");
-}
-
-/* The program, begun by a letter on *go once the keeper knows it. -1: it couldn't be. */
-static pid_t prepare_program(int keeper, int *go, char **command)
-{
-	int fds[2];
-	pid_t child;
-	char taken;
-
-	pair(fds);
-	child = fork();
-	if (child == 0) {
-		close(fds[0]);
-		be_program(fds[1], command);
-	}
-	close(fds[1]);
-	*go = fds[0];
-	if (child > 0 && tell(keeper, &child, sizeof(child)))
-		hear(keeper, &taken, 1); /* if it is dead, the program runs all the same */
-	return child;
 }
 
 /* Whoever started ksem may ignore SIGCHLD. The kernel would then keep no exit status of ksem's children. */
@@ -191,73 +65,110 @@ static void have_children_kept(void)
 	sigaction(SIGCHLD, &standard, &for_children);
 }
 
-/* Signals that would end ksem go to the program. */
-static void pass_signals_on(pid_t child)
+int execute(char **command)
 {
-	static const int passed_on[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-	struct sigaction action = {.sa_sigaction = pass_on, .sa_flags = SA_RESTART | SA_SIGINFO};
+	sigaction(SIGCHLD, &for_children, NULL);
+	execvp(*command, command);
+	return errno;
+}
 
-	program = child;
+int cannot_execute(char **command, int error)
+{
+	say("%s: %s", *command, error == ENOENT ? "not found" : description(error));
+	return error == ENOENT ? 127 : 126;
+}
+
+/* ---- With KSEM_UNDO. ---- */
+
+/* Without fork handlers: the child is to have what ksem has. */
+static pid_t begin_child(void)
+{
+#ifdef __s390x__
+	return (pid_t)syscall(SYS_clone, 0, SIGCHLD, 0, 0, 0);
+#else
+	return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+#endif
+}
+
+/* It allocates no memory: another thread of ksem may have been doing that. */
+static _Noreturn void be_program(pid_t ksem, const sigset_t *mask, int said, char **command)
+{
+	int error;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != ksem)
+		_exit(FAILED);
+	program_begin(ns);
+	prctl(PR_SET_PDEATHSIG, 0);
+	sigprocmask(SIG_SETMASK, mask, NULL);
+	error = execute(command);
+	while (write(said, &error, sizeof(error)) < 0 && errno == EINTR)
+		;
+	_exit(FAILED);
+}
+
+/* Why the program couldn't be executed; 0: it was, or its process was killed before. */
+static int why_not_executed(int fd)
+{
+	ssize_t got;
+	int error = 0;
+
+	do
+		got = read(fd, &error, sizeof(error));
+	while (got < 0 && errno == EINTR);
+	close(fd);
+	return got == (ssize_t)sizeof(error) ? error : 0;
+}
+
+/* The program's exit status. */
+static int run_program(char **command)
+{
+	sigset_t mask, held_up;
+	pid_t child, ksem = getpid();
+	int said[2], error, status;
+
+	must(pipe2(said, O_CLOEXEC) == 0 ? 0 : errno, "pipe");
+	sigemptyset(&held_up);
 	for (size_t i = 0; i < sizeof(passed_on) / sizeof(*passed_on); i++)
-		sigaction(passed_on[i], &action, NULL);
-}
-
-/* The exit status where the keeper ended without a permit, or couldn't tell that it had one. */
-static int without_permit(pid_t keeper)
-{
-	int status = status_of(keeper);
-
-	if (status > 128)
-		die(FAILED, "%s: the process that holds the permit was killed", options.name);
-	if (status == DONE)
-		die(FAILED, "%s: the process that holds the permit can't be read from", options.name);
-	return status; /* it said why */
-}
-
-/* The program's exit status. *error: 0, or why it couldn't be begun. */
-static int run_program(pid_t child, int go, int *error)
-{
-	int status;
-
+		sigaddset(&held_up, passed_on[i]);
+	sigprocmask(SIG_BLOCK, &held_up, &mask);
+	child = begin_child();
+	if (child == 0)
+		be_program(ksem, &mask, said[1], command);
+	must(child < 0 ? errno : 0, "the program can't be started");
+	close(said[1]);
 	pass_signals_on(child);
-	*error = tell(go, &(char){GO}, 1) ? 0 : errno;
-	close(go); /* without the letter its process ends */
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+	error = why_not_executed(said[0]);
 	status = status_of(child);
-	program = 0;      /* its number may be another process's by now */
-	if (status > 128) /* it was killed before it could be told */
-		*error = 0;
+	return error ? cannot_execute(command, error) : status;
+}
+
+/* When the program has ended, others may have given its permit back before ksem does. */
+static int run_undone(ksem_id_t id, char **command)
+{
+	int error = take(id), status;
+
+	if (error == ETIMEDOUT)
+		return NO_PERMIT;
+	if (error)
+		die(FAILED, "%s: %s", options.name, explain(error, options.name));
+	status = run_program(command);
+	(void)!ksem_post(proc, id);
 	return status;
 }
 
 int run(char **command)
 {
-	ksem_id_t id = open_name();
-	int keeper_fds[2], go, error, status = FAILED;
-	pid_t ksem = getpid(), keeper, child;
-	char taken;
+	struct ksem_info info;
+	ksem_id_t id;
+	int error;
 
 	have_children_kept();
-	pair(keeper_fds);
-	keeper = fork();
-	if (keeper == 0) {
-		close(keeper_fds[0]);
-		be_keeper(keeper_fds[1], ksem, id);
-	}
-	must(keeper < 0 ? errno : 0, "fork");
-	close(keeper_fds[1]);
-	if (!hear(keeper_fds[0], &taken, 1))
-		return without_permit(keeper);
-	child = prepare_program(keeper_fds[0], &go, command);
-	error = child < 0 ? errno : 0;
-	if (!error)
-		status = run_program(child, go, &error);
-	tell(keeper_fds[0], &(char){GO}, 1);
-	close(keeper_fds[0]);
-	if (status_of(keeper) > 128) {
-		int left = ksem_post(proc, id);
-
-		must(left == EPERM ? 0 : left, options.name); /* --undo: the permit came back when the keeper died */
-	}
-	must(error, "the program can't be started");
-	return status;
+	program_prepare(ns);
+	id = open_name();
+	error = ksem_stat(proc, id, &info);
+	if (error)
+		die(FAILED, "%s: %s", options.name, explain(error, options.name));
+	return info.flags & KSEM_UNDO ? run_undone(id, command) : run_kept(id, command);
 }

@@ -200,7 +200,7 @@ int metrics(void);
 /* Answers the shell: see completion.bash. */
 int complete(const char *text, const char *line);
 
-/* ---- Using (use.c, run.c). ---- */
+/* ---- Using (use.c, run.c, keeper.c). ---- */
 
 int create(void);
 int post(void);
@@ -215,7 +215,18 @@ ksem_id_t open_name(void);
 /* Takes options.count permits by options.timeout. 0, ETIMEDOUT, ... */
 int take(ksem_id_t id);
 
-/* Runs a program while holding a permit; the exit status. */
+/* Runs a program while holding a permit; the exit status. run_kept: of a semaphore without KSEM_UNDO. */
 int run(char **command);
+int run_kept(ksem_id_t id, char **command);
+
+/* Signals that would end ksem go to that process. */
+void pass_signals_on(pid_t child);
+
+/* Waits for the end of a child; its exit status, as a shell has it. */
+int status_of(pid_t child);
+
+/* In a child: executes the program; why it couldn't. Then says so; the exit status. */
+int execute(char **command);
+int cannot_execute(char **command, int error);
 
 #endif
