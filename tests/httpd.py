@@ -152,6 +152,7 @@ def permits_of_killed_workers_come_back():
     print(f"{kills} kills, {f['undone']} permits came back, {f['served']} requests")
     check(clients.most_at_once() == 3, f"{clients.most_at_once()} at once; {f}")
     check(f["undone"] > 0, "no kill met a permit")
+    check(clients.most_at_once(done) == 3, f"after the kills, {clients.most_at_once(done)} at once: throughput fell")
     server.end()
 
 

@@ -47,8 +47,10 @@ class Clients:
         for thread in self.threads:
             thread.join()
 
-    def most_at_once(self):
-        edges = sorted([(begin, 1) for begin, _ in self.spans] + [(end, -1) for _, end in self.spans])
+    def most_at_once(self, since=0):
+        """Of all, or of those that were done after so many."""
+        spans = self.spans[since:]
+        edges = sorted([(begin, 1) for begin, _ in spans] + [(end, -1) for _, end in spans])
         now = most = 0
         for _, step in edges:
             now += step
