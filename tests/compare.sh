@@ -3,6 +3,7 @@
 # Runs ksem-compare briefly: every scenario has a figure for ksem, every peer has figures or is named as left out (those
 # without their helper programs must be), the JSON is JSON, and wrong arguments are refused. That threads which
 # should run anywhere do so, whatever was measured before, ksem-compare sees to: it ends with an error where they don't.
+# Its pictures are drawn, where matplotlib is.
 #   tests/compare.sh PROGRAM
 set -eu
 program=$1
@@ -31,6 +32,12 @@ done
 grep -q 'crowd: wake calls' "$work/out" || fail "wake calls weren't counted"
 scenarios=$(grep -c '"others":' "$work/json")
 [ "$(wc -l <"$work/tsv")" -eq $((scenarios + 1)) ] || fail "the table for plotting hasn't $scenarios scenarios"
+if python3 -c 'import matplotlib' 2>"$work/none"; then
+	mkdir "$work/drawn"
+	cp "$work/json" "$work/drawn/compare.json"
+	python3 "$(dirname "$0")/../bench/compare/draw.py" "$work/drawn" || fail "nothing is drawn"
+	[ "$(head -c 4 "$work/drawn/compare-ratios.png" | tail -c 3)" = PNG ] || fail "no picture of the ratios"
+fi
 for peer in 'ksem, pinned' 'ksem, by id'; do # processes can't share them: to be said, where there are two processors
 	grep -q '"scenario": "processes"' "$work/json" || continue
 	grep '"scenario": "processes".*"without"' "$work/json" | grep -qF "\"$peer\"" ||

@@ -29,7 +29,7 @@ static const char help[] = "Compares ksem with every other semaphore that it was
 			   "  --only REGEX   scenarios whose name matches\n"
 			   "  --peers REGEX  semaphores whose name matches\n"
 			   "  --json FILE    writes the figures there, for programs\n"
-			   "  --tsv FILE     the medians, for plot.gp\n"
+			   "  --tsv FILE     the medians\n"
 			   "  --list         names scenarios and semaphores, and measures nothing\n"
 			   "Exit status: 0; 1 if something failed; 2 for wrong arguments.\n";
 
@@ -110,7 +110,7 @@ static void add_cases(void)
 	}
 	add_case("crowd", (struct job){.scenario = CROWD});
 	add_case("batch", (struct job){.scenario = BATCH});
-	for (long count = 100; count <= (options.quick ? 10000 : 1000000); count *= 10) {
+	for (long count = 10; count <= (options.quick ? 10000 : 1000000); count *= 10) {
 		snprintf(name, sizeof(name), "ids_same_%ld", count);
 		add_case(name, (struct job){.scenario = IDS, .count = count});
 		snprintf(name, sizeof(name), "ids_random_%ld", count);

@@ -203,12 +203,19 @@ void results_print(const struct results *results)
 
 static void write_latencies(const struct histogram *latencies, FILE *file)
 {
+	static const double shares[] = {0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999};
+
 	if (!latencies || latencies->total == 0)
 		return;
 	fprintf(file, ", \"p50\": %llu, \"p99\": %llu, \"p99.9\": %llu, \"max\": %llu",
 		(unsigned long long)histogram_quantile(latencies, 0.5),
 		(unsigned long long)histogram_quantile(latencies, 0.99),
 		(unsigned long long)histogram_quantile(latencies, 0.999), (unsigned long long)latencies->highest);
+	fprintf(file, ", \"shares\": [");
+	for (size_t i = 0; i < sizeof(shares) / sizeof(*shares); i++)
+		fprintf(file, "%s[%g, %llu]", i ? ", " : "", shares[i],
+			(unsigned long long)histogram_quantile(latencies, shares[i]));
+	fprintf(file, "]");
 }
 
 static void write_result(const struct results *results, int i, int j, FILE *file)

@@ -48,6 +48,6 @@ double results_best_peer(const struct results *results, const char *scenario);
 void results_print(const struct results *results);
 void results_print_targets(const struct results *results);
 void results_write_json(const struct results *results, FILE *file);
-void results_write_tsv(const struct results *results, FILE *file); /* for plot.gp */
+void results_write_tsv(const struct results *results, FILE *file);
 
 #endif
