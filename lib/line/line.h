@@ -147,8 +147,9 @@ bool line_spin(struct line_view *view, uint32_t slot);
 int line_sleep(struct line_view *view, uint32_t slot, const struct deadline *deadline);
 
 /*
- * For a thread that sleeps on several words: says that it sleeps, and on which word of this line. False: don't sleep,
- * but leave, or enter again. True of line_next_look: it must look (line_look) at that time, slot 0 being the door.
+ * For a thread that sleeps by itself, perhaps on several words: says that it sleeps, and on which word of this line.
+ * False: don't sleep, but leave, or enter again. True of line_next_look: it must look (line_look) at that time, slot 0
+ * being the door.
  */
 bool line_bed(struct line_view *view, uint32_t slot, struct futex_place *place);
 bool line_bed_at_door(struct line_view *view, uint32_t n, struct futex_place *place);

@@ -220,35 +220,37 @@ int lined_enter(struct waiter *waiter)
 	return error;
 }
 
-static int arm_one_of_several(struct waiter *waiter)
+/* Sets the signal. EAGAIN: there is no reason to sleep. In a read section: it may finish what tells a queue. */
+static int go_to_bed(struct waiter *waiter)
 {
 	struct line_view *view = &lined_of(waiter->sem)->view;
 	uint32_t slot = own_wait.slot;
 	struct futex_place place;
+	struct deadline look;
 
 	if (waiter->why == EAGAIN)
 		line_look(view);
 	if (slot ? !line_bed(view, slot, &place) : !line_bed_at_door(view, waiter->want, &place))
 		return EAGAIN;
 	waiter->signal = (struct signal){.word = place.word, .expected = place.expected, .scope = place.scope};
-	waiter->signal.looks = line_next_look(view, slot, &waiter->signal.look);
+	if (line_next_look(view, slot, &look) && deadline_sooner(waiter->deadline, &look) == &look) {
+		waiter->signal.looks = true;
+		waiter->signal.look = look;
+	}
 	return 0;
 }
 
 int lined_arm(struct waiter *waiter)
 {
+	int error;
+
 	fork_settle(); /* a handler may have forked in a read section, or called _Fork() */
-	if (waiter->several)
-		return arm_one_of_several(waiter);
-	return own_wait.slot && line_spin(&lined_of(waiter->sem)->view, own_wait.slot) ? EAGAIN : 0;
-}
-
-int lined_sleep(struct waiter *waiter)
-{
-	struct line_view *view = &lined_of(waiter->sem)->view;
-
-	return own_wait.slot ? line_sleep(view, own_wait.slot, waiter->deadline) :
-			       line_sleep_at_door(view, waiter->want, waiter->deadline);
+	if (!waiter->several && own_wait.slot && line_spin(&lined_of(waiter->sem)->view, own_wait.slot))
+		return EAGAIN;
+	rcu_enter();
+	error = go_to_bed(waiter);
+	rcu_leave();
+	return error;
 }
 
 /* Nobody but the thread itself serves it there. */

@@ -53,7 +53,6 @@ int lined_tell_metrics(struct ksem *ksem, struct ksem_metrics *shown);
 /* A waiter's steps (wait/waiter.h). */
 int lined_enter(struct waiter *waiter);
 int lined_arm(struct waiter *waiter);
-int lined_sleep(struct waiter *waiter);
 int lined_leave(struct waiter *waiter, bool give_up);
 void lined_renounce(struct waiter *waiter);
 

@@ -133,7 +133,7 @@ static void renounce(struct waiter *waiter)
 	lined_renounce(waiter);
 }
 
-static const struct wait_policy policy = {enter, lined_arm, lined_sleep, leave, renounce};
+static const struct wait_policy policy = {enter, lined_arm, signal_sleep, leave, renounce};
 
 static int post(struct ksem *ksem, uint32_t n, const struct ksem_proc *by)
 {

@@ -145,7 +145,7 @@ static void renounce_line(struct waiter *waiter)
 	lined_renounce(waiter);
 }
 
-static const struct wait_policy policy_in_line = {lined_enter, arm_in_line, lined_sleep, leave_line, renounce_line};
+static const struct wait_policy policy_in_line = {lined_enter, arm_in_line, signal_sleep, leave_line, renounce_line};
 
 const struct semaphore_ops shared_lined_ops = {
 	.post = shared_lined_post,

@@ -527,6 +527,11 @@ const struct scenario scenarios[] = {
 	 .plain = true,
 	 .strong = BOUND(3, 0, 0),
 	 .weak = BOUND(1, 1, 0)},
+	/* Not in weak memory: kernel.c splits a step of the kernel, whose lock has the poster see who fell asleep before. */
+	{.name = "plain: a post among a wait for two and one for one",
+	 .scripts = {"p", "x", "w"},
+	 .plain = true,
+	 .strong = BOUND(3, 0, 0)},
 	{.name = "plain: one who wants two gives up",
 	 .scripts = {"pp", "y", "w"},
 	 .plain = true,
