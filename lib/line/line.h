@@ -220,7 +220,7 @@ bool line_has_ready(const struct line_view *view, uint32_t head);
  */
 bool line_must_pass(const struct line_view *view, uint32_t head, struct line_handle newest, uint32_t dues, bool more,
 		    struct deadline *look);
-void line_pass(struct line_view *view);
+void line_pass(struct line_view *view); /* also for those who are to be told that the line is shut */
 
 /* Gives up; `why` is a positive error number for the result. False: it was decided before, or is over. */
 bool line_cancel(struct line_view *view, struct line_handle handle, int why);
@@ -230,7 +230,10 @@ int line_reap_ready(struct line_view *view, uint32_t head, struct line_result *r
 
 /* ---- The rest. ---- */
 
-/* Shuts the line down: ends all waits, and from now on no wait sleeps. */
+/*
+ * Shuts the line down: ends all waits, and from now on no wait sleeps. If the thread is stopped, then others do the
+ * rest before any call answers ESHUTDOWN.
+ */
 void line_shutdown(struct line_view *view);
 
 void line_set_limit(struct line_view *view, uint32_t limit);

@@ -54,8 +54,10 @@ static int join_queue(struct line_view *view, uint32_t n, uint32_t slot)
 		line_help(view, &op);
 		return EAGAIN;
 	}
-	if ((w.low & LINE_SHUT) && word_left(w) < n)
+	if ((w.low & LINE_SHUT) && word_left(w) < n) {
+		line_settle(view); /* nobody is told of a shutdown while others sleep */
 		return ESHUTDOWN;
+	}
 	line_prepare(view, slot, w, n);
 	if (!line_announce(view, w, LINE_JOIN, slot, &op))
 		return EAGAIN;
@@ -167,5 +169,7 @@ int line_reap_ready(struct line_view *view, uint32_t head, struct line_result *r
 	result->need = state_of(x) == ENTRY_GRANTED ? state_need(x) : 0;
 	result->error = state_of(x) == ENTRY_GRANTED ? 0 : state_of(x) == ENTRY_TURNED ? ESHUTDOWN : (int)state_need(x);
 	free_wait(view, slot, x);
+	if (result->error == ESHUTDOWN)
+		line_settle(view); /* as above */
 	return 0;
 }

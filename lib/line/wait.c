@@ -73,9 +73,9 @@ static enum next next_of(const struct line_view *view, struct line_word w, uint3
 		return TAKE;
 	if (!(w.low & LINE_SHUT))
 		return JOIN;
-	if (!waited)
+	if (line_waiters(view) == 0)
 		return REFUSE;
-	line_settle(view);
+	line_settle(view); /* nobody is told of a shutdown while others sleep */
 	return LOOK_AGAIN;
 }
 
@@ -355,6 +355,8 @@ int line_leave(struct line_view *view, uint32_t slot, bool give_up)
 	call_begin(&call, view);
 	error = try_leave(view, &call, slot, give_up);
 	call_end(&call);
+	if (error == ESHUTDOWN)
+		line_settle(view); /* the thread that shut down may be stopped, and others asleep still */
 	return error;
 }
 

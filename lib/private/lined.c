@@ -185,7 +185,10 @@ static int kill_unless_waiting(struct ksem *ksem)
 
 int private_lined_describe(struct ksem *ksem, struct ksem_info *info)
 {
-	return lined_describe(settled(ksem), info);
+	rcu_enter();
+	line_pass(&lined_of(settled(ksem))->view); /* nobody is told of a shutdown while others sleep */
+	rcu_leave();
+	return lined_describe(ksem, info);
 }
 
 bool private_lined_after_fork(struct ksem *ksem)

@@ -85,6 +85,10 @@ static int arm(struct waiter *waiter)
 	if (!waiter->several && waiter->want == 1 && spin_last_look(&ksem->sem.word))
 		return EAGAIN;
 	error = eventcount_arm(&ksem->sem, waiter->want, &waiter->signal);
+	if (unlikely(error == ESHUTDOWN)) {
+		semaphore_shut_down(&ksem->sem); /* EINVAL: it has moved to a line, where the thread goes */
+		return EAGAIN;
+	}
 	if (waiter->several)
 		waiter->signal.scope = FUTEX_SHARED; /* apart from those whose wakes are counted (eventcount.h) */
 	return error;

@@ -200,14 +200,16 @@ void semaphore_renounce(struct semaphore *sem, bool *last)
 static int shut_down(struct semaphore *sem)
 {
 	word_t c = load_rlx(&sem->word); /* relaxed: the compare-and-swap checks it */
+	bool ended = false;
 
 	do {
 		if (word_is_dead(c))
 			return EINVAL;
-		/* KSEM_ORD_14 release, KSEM_ORD_14 acquire, KSEM_ORD_15 release, KSEM_ORD_15 acquire */
-	} while (!cas_seq(&sem->word, &c, c | WORD_SHUT)); /* KSEM_ORD_1 release: to the waits that it ends */
-	if (word_waiters(c) > 0)
-		eventcount_wake(sem, c | WORD_SHUT);
+		if (word_waiters(c) > 0 && !ended) {
+			eventcount_end(sem);
+			ended = true;
+		}
+	} while (!cas_rel(&sem->word, &c, c | WORD_SHUT)); /* KSEM_ORD_1 release: to the waits that it ends */
 	return 0;
 }
 

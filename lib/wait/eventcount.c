@@ -6,9 +6,12 @@
 
 #include <errno.h>
 
+#include "base/compiler.h"
+
 #define STILL      UINT32_C(0)
 #define ARMED      UINT32_C(1)
 #define RINGING    UINT32_C(2)
+#define ENDED      UINT32_C(3)
 #define STATE      UINT32_C(3)
 #define GENERATION UINT32_C(4)
 
@@ -17,15 +20,17 @@ static uint32_t with_state(uint32_t eventcount, uint32_t state)
 	return (eventcount & ~STATE) | state;
 }
 
-/* Arms the eventcount, and returns it. */
+/* Arms the eventcount, unless it has ended, and returns it. */
 static uint32_t arm(struct semaphore_cold *cold)
 {
 	uint32_t eventcount = load_rlx(&cold->eventcount); /* relaxed: the compare-and-swap checks it */
+	uint32_t armed;
 
-	/* KSEM_ORD_14 release, KSEM_ORD_14 acquire: even if it is armed already */
-	while (!cas_seq(&cold->eventcount, &eventcount, with_state(eventcount, ARMED)))
-		;
-	return with_state(eventcount, ARMED);
+	do {
+		armed = (eventcount & STATE) == ENDED ? eventcount : with_state(eventcount, ARMED);
+		/* KSEM_ORD_14 release, KSEM_ORD_14 acquire: even if it is armed already */
+	} while (!cas_seq(&cold->eventcount, &eventcount, armed));
+	return armed;
 }
 
 int eventcount_arm(struct semaphore *sem, uint32_t want, struct signal *signal)
@@ -33,6 +38,8 @@ int eventcount_arm(struct semaphore *sem, uint32_t want, struct signal *signal)
 	struct semaphore_cold *cold = semaphore_cold(sem);
 	uint32_t eventcount = arm(cold);
 
+	if (unlikely((eventcount & STATE) == ENDED))
+		return ESHUTDOWN;
 	if (word_ends_wait(load_seq(&sem->word), want)) /* KSEM_ORD_14 release, KSEM_ORD_14 acquire */
 		return EAGAIN;
 	*signal = (struct signal){.word = &cold->eventcount, .expected = eventcount, .scope = FUTEX_PRIVATE};
@@ -44,7 +51,7 @@ void eventcount_woke(struct semaphore *sem)
 	fetch_sub_seq(&semaphore_cold(sem)->woken, 1); /* KSEM_ORD_15 release, KSEM_ORD_15 acquire */
 }
 
-/* Makes an armed eventcount ringing, and returns it; or returns it as it is, if it is still or ringing. */
+/* Makes an armed eventcount ringing, and returns it; or returns it as it is, if it isn't armed. */
 static uint32_t ring(struct semaphore_cold *cold, uint32_t eventcount)
 {
 	while ((eventcount & STATE) == ARMED) {
@@ -131,10 +138,23 @@ void eventcount_wake(struct semaphore *sem, word_t posted)
 	eventcount = ring(cold, eventcount);
 	if ((eventcount & STATE) == STILL)
 		return;
-	if (wake_all_who_can_go(sem, cold, posted, more))
+	if (wake_all_who_can_go(sem, cold, posted, more) && (eventcount & STATE) != ENDED)
 		cas_rlx(&cold->eventcount, &eventcount,
 			with_state(eventcount,
 				   STILL)); /* relaxed: a thread that arms it again sees all that was before */
+}
+
+void eventcount_end(struct semaphore *sem)
+{
+	struct semaphore_cold *cold = semaphore_cold(sem);
+	uint32_t eventcount = load_rlx(&cold->eventcount); /* relaxed: the compare-and-swap checks it */
+
+	while ((eventcount & STATE) != ENDED) {
+		/* KSEM_ORD_14 release, KSEM_ORD_14 acquire */
+		if (cas_seq(&cold->eventcount, &eventcount, with_state(eventcount + GENERATION, ENDED)))
+			break;
+	}
+	wake_all_who_can_go(sem, cold, semaphore_word(sem) | WORD_SHUT, WORD_WAKE_ALL);
 }
 
 void eventcount_after_fork(struct semaphore *sem)

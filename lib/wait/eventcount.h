@@ -12,6 +12,7 @@
  *   ringing   threads may sleep. To go to sleep, a thread must arm it again. If a wake call finds fewer sleepers than
  *             it should wake, or if every waiter has been woken after it, then nobody sleeps: the poster makes the
  *             eventcount still, unless it has changed since before the call.
+ *   ended     the semaphore is being shut down. Nobody goes to sleep any more, and it stays so.
  *
  * A post that finds the eventcount still need not wake anybody: each registered thread will arm it, and then look
  * (KSEM_ORD_14). If the eventcount is armed, the post makes it ringing, and makes the wake call. If it is ringing, the
@@ -34,7 +35,11 @@
  * A thread that wants several permits says so in the word (WORD_WIDE). The kernel doesn't know who wants how many, so
  * it may wake such a thread for a post whose permits don't suffice for it, but for another sleeper. So while the word
  * says so, a post wakes all. The thread may also come between the post and its wake call: a post looks at the word
- * again after the call, and wakes all then. A shutdown (WORD_SHUT) wakes all in the same way.
+ * again after the call, and wakes all then.
+ *
+ * A shutdown first ends the eventcount, then wakes all, and only then changes the word (WORD_SHUT). A thread that finds
+ * the eventcount ended, and wants to sleep, does the rest of these steps for it. So if the thread that shuts down is
+ * stopped, then either every waiter will leave, or no thread has been told of the shutdown.
  */
 #ifndef KSEM_WAIT_EVENTCOUNT_H
 #define KSEM_WAIT_EVENTCOUNT_H
@@ -44,7 +49,7 @@
 
 /*
  * Before a registered thread sleeps that wants so many permits. 0: there are fewer, and *signal says on what to sleep;
- * EAGAIN: it is to leave.
+ * EAGAIN: it is to leave; ESHUTDOWN: it is to shut the semaphore down (semaphore_shut_down).
  */
 int eventcount_arm(struct semaphore *sem, uint32_t want, struct signal *signal);
 
@@ -53,6 +58,9 @@ void eventcount_woke(struct semaphore *sem);
 
 /* After a post that made the word `posted`, in the read section of that post: wakes the waiters that can go on. */
 void eventcount_wake(struct semaphore *sem, word_t posted);
+
+/* The first steps of a shutdown, in a read section: from now on nobody goes to sleep, and all sleepers are woken. */
+void eventcount_end(struct semaphore *sem);
 
 /* In a fork's child, which has one thread: no other thread sleeps. */
 void eventcount_after_fork(struct semaphore *sem);
