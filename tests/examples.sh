@@ -9,7 +9,7 @@ work=$(mktemp -d -p "${KSEM_TEST_SHM:-/dev/shm}" ksem-examples-XXXXXX) || exit 7
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/semaphores"
 export KSEM_DIR=$work/semaphores LD_LIBRARY_PATH=$build
-strict="-Wall -Wextra -Wshadow -Werror -pedantic -I$source/include"
+strict=(-Wall -Wextra -Wshadow -Werror -pedantic "-I$source/include")
 failed=0
 
 # The program of a manual page, its escapes undone.
@@ -27,7 +27,7 @@ program_of_readme() {
 # works COMPILER FILE: compiles and runs it
 works() {
 	# shellcheck disable=SC2086 # options are words
-	$1 $strict -o "$work/program" "$2" -L"$build" -lksem -pthread && timeout 60 "$work/program"
+	$1 "${strict[@]}" -o "$work/program" "$2" -L"$build" -lksem -pthread && timeout 60 "$work/program"
 }
 
 # try FILE.c: as C and as C++
