@@ -13,14 +13,14 @@ static void say(const char *name, unsigned long long number)
 }
 
 #define CONSTANT(name) say(#name, name)
-#define MEMBER(type, member)                                                 \
-	do {                                                                 \
-		say(#type "." #member, offsetof(struct type, member));       \
+#define MEMBER(type, member)                                                \
+	do {                                                                \
+		say(#type "." #member, offsetof(struct type, member));      \
 		say("sizeof " #type "." #member, sizeof(of_##type.member)); \
 	} while (0)
-#define STRUCTURE(type)                                   \
-	static struct type of_##type;                     \
-	say("sizeof " #type, sizeof(of_##type));          \
+#define STRUCTURE(type)                          \
+	static struct type of_##type;            \
+	say("sizeof " #type, sizeof(of_##type)); \
 	say("alignof " #type, alignof(struct type))
 
 static void attributes(void)
