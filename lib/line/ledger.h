@@ -37,7 +37,7 @@
 
 #include "line/list.h"
 
-#define ACCOUNT_MARK   (UINT64_C(1) << 63)
+#define ACCOUNT_MARK   LINK_NONE
 #define ACCOUNT_CLOSED (UINT64_C(1) << 62)
 #define ACCOUNT_SINCE  (ACCOUNT_CLOSED - (UINT64_C(1) << 32))
 

@@ -21,6 +21,7 @@
 
 #include "line/entries.h"
 
+#define LINK_NONE      (UINT64_C(1) << 63) /* no link: the entry is an account (ledger.h) */
 #define LINK_TO(link)  ((uint32_t)(link) & ((1u << LINE_SLOT_BITS) - 1))
 #define LINK_TAG(link) ((link) >> LINE_SLOT_BITS)
 
@@ -49,12 +50,16 @@ static inline uint32_t link_read(const atomic(uint64_t) *link)
 /* Is the operation still in progress? */
 bool op_is_under_way(const struct line_view *view, const struct line_op *op);
 
-/* Does the node before it lead to it? True at the instant, if no operation was under way then, or came between. */
+/*
+ * Does the node before it lead to it? True at the instant, if no operation was under way then, or came between. What
+ * was before one that isn't in a list may be an account by now.
+ */
 static inline bool stands_in_list(const struct line_view *view, uint32_t slot)
 {
 	uint32_t before = link_read(&node_at(view, slot)->prev);
+	uint64_t next = load_acq(&node_at(view, before)->next); /* KSEM_ORD_23 acquire */
 
-	return link_read(&node_at(view, before)->next) == slot;
+	return LINK_TO(next) == slot && !(next & LINK_NONE);
 }
 
 /* Makes a link lead to `to`. False: the operation is over. */

@@ -7,6 +7,7 @@
 
 #include <sys/mman.h>
 
+#include "line/account.h"
 #include "line/entries.h"
 #include "line/help.h"
 #include "line/line.h"
@@ -731,6 +732,36 @@ static void one_that_died_before_it_was_in_line_is_let_go(void **state)
 	ended(view);
 }
 
+/* The entry before one that was only prepared becomes an account, with as many permits as that has for a number. */
+static void what_an_account_has_is_no_link(void **state)
+{
+	struct fixture f;
+	struct line_view *view = line_of(&f, 100, 100, LINE_FIFO);
+	struct account all, other;
+	uint32_t before, prepared;
+	bool full;
+
+	(void)state;
+	assert_true(account_open(view, 1, &all));
+	OK(account_take(view, all, 100));
+	FAILS(EAGAIN, line_enter_by(view, 1, (struct line_by){1, all}, &before, &full));
+	prepared = entry_claim(view, 9, &full);
+	store_rlx(&entry_at(view, prepared)->holder, 9); /* relaxed: one thread */
+	line_prepare(view, prepared, line_word(view->line), 1);
+	gives_up(view, before);
+	OK(account_give(view, all, prepared));
+	assert_true(account_open(view, 1, &other));
+	assert_int_equal(other.slot, before);
+	OK(account_take(view, other, prepared));
+	dead[9] = true;
+	line_reap(view);
+	assert_int_equal(account_has(view, other), prepared);
+	account_close(view, other);
+	account_close(view, all);
+	assert_int_equal(value_now(view), 100);
+	ended(view);
+}
+
 static void a_queue_that_died_leaves_nothing(void **state)
 {
 	struct fixture f;
@@ -1051,6 +1082,7 @@ int main(void)
 		cmocka_unit_test(permits_that_were_granted_to_the_dead_come_back_once),
 		cmocka_unit_test(permits_that_came_back_already_are_not_made),
 		cmocka_unit_test(one_that_died_before_it_was_in_line_is_let_go),
+		cmocka_unit_test(what_an_account_has_is_no_link),
 		cmocka_unit_test(a_queue_that_died_leaves_nothing),
 		cmocka_unit_test(a_post_goes_on_to_the_next_if_the_first_is_dead),
 		cmocka_unit_test(a_fork_s_child_has_only_its_own_waiter),
