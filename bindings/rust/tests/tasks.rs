@@ -204,10 +204,12 @@ async fn a_queue_is_for_one_namespace_and_some_kinds() {
     let ns = Namespace::in_directory(&directory).unwrap();
     let named = Options::new().namespace(&ns).value(1).create("/a").unwrap();
     assert_eq!(queue.acquire(&named).await.err(), Some(Error::Os(libc::EINVAL)));
-    std::fs::remove_dir_all(&directory).unwrap();
-    let undo = Options::new().limit(1).undo(true).make().unwrap();
-    let held = queue.acquire(&undo).await.unwrap();
-    assert_eq!(queue.acquire(&undo).await.err(), Some(Error::Os(libc::ENOTSUP)));
+    // Shared, and made with the default attributes.
+    let theirs = Queue::of(&ns).unwrap();
+    let held = theirs.acquire(&named).await.unwrap();
+    assert_eq!(theirs.acquire(&named).await.err(), Some(Error::Os(libc::ENOTSUP)));
     drop(held);
-    assert_eq!(queue.acquire_many(&undo, 2).await.err(), Some(Error::Os(libc::EINVAL)));
+    std::fs::remove_dir_all(&directory).unwrap();
+    let limited = Options::new().limit(1).make().unwrap();
+    assert_eq!(queue.acquire_many(&limited, 2).await.err(), Some(Error::Os(libc::EINVAL)));
 }
