@@ -190,6 +190,20 @@ def namespaces():
             time.sleep(0.01)
         if not is_free_there():
             fail('no permit in another namespace')
+    # A namespace that has the /proc of another, in which the program's pid is that of a process that has ended.
+    with subprocess.Popen(['true']) as ended:
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+        script = """echo %d >/proc/sys/kernel/ns_last_pid
+"$0" run --name /r -- sh -c 'echo $$ >"$KSEM_DIR/.pid"; exec sleep 60' &
+until [ -s "$KSEM_DIR/.pid" ]; do :; done  # a process more would have the pid
+kill -KILL $!
+wait $!
+"$0" wait --timeout 0 /r
+exit $?""" % (ended.pid - 2)
+        answer = subprocess.run([*NAMESPACE[:3], 'bash', '-c', script, KSEM], stderr=subprocess.DEVNULL).returncode
+        with open(WORK + '/.pid') as pid:
+            if answer != 3 or int(pid.read()) != ended.pid:
+                fail('the permit came back where /proc is another namespace\'s: %d' % answer)
     # Two of ksem run, each in a namespace of its own: the one finds the other dead.
     with subprocess.Popen([*NAMESPACE, KSEM, 'run', '--name', '/r', '--', 'bash', '-c', 'echo runs; read x'], stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as other:

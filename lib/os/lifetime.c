@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -20,11 +21,20 @@
 
 #define PID_BITS 22
 
+/* A process of a new pid namespace may have the /proc of the outer one, in which its number is another process's. */
+static bool proc_is_own(void)
+{
+	char number[16] = "";
+
+	return readlink("/proc/self", number, sizeof(number) - 1) > 0 && strtol(number, NULL, 10) == getpid();
+}
+
 uint32_t lifetime_namespace(void)
 {
 	struct stat status;
 	int saved = errno;
-	uint32_t which = stat("/proc/self/ns/pid", &status) == 0 ? (uint32_t)status.st_ino & 0xFFFF : 0;
+	bool known = proc_is_own() && stat("/proc/self/ns/pid", &status) == 0;
+	uint32_t which = known ? (uint32_t)status.st_ino & 0xFFFF : 0;
 
 	errno = saved;
 	return which;

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* 16 bits that tell pid namespaces apart; 0: unknown. Needs no descriptor. */
+/* 16 bits that tell pid namespaces apart; 0: unknown, or /proc is that of another. Needs no descriptor. */
 uint32_t lifetime_namespace(void);
 
 /* The calling process, now: its number and the time, 54 bits. */
