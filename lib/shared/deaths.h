@@ -16,7 +16,8 @@
  * Why this and not a robust mutex of each holder, or pidfds? It needs nothing of the holders, whose threads may end
  * before their process, and no list of them, so a holder that comes later is watched, too. It sees a program that a
  * process executes, and processes of other pid namespaces. It uses no descriptor of the program's. A watcher that dies
- * takes along only sleepers of its own process, and nobody waits for one that is stopped.
+ * takes along only sleepers of its own process, and nobody waits for one that is stopped. But when the process ends or
+ * executes another program, the kernel first takes the watch down, for some 5 to 80 ms.
  *
  * What it misses, sleepers find about once a second: a process that had closed the library's descriptors, or that
  * shared them with its parent or child (liveness.h, joint), or that dies more slowly than the watcher looks. The same
