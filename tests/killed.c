@@ -6,6 +6,7 @@
  */
 #include "support.h"
 
+#include <poll.h>
 #include <sys/prctl.h>
 
 #include "way.h"
@@ -314,6 +315,109 @@ static void give_all(void)
 	undo_is_whole();
 }
 
+/* ---- Completion queues. ---- */
+
+static struct ksem_cq *cq; /* of this process */
+static ksem_id_t queue_id; /* of "/queue", which has no permits */
+
+static bool reaps_one(void)
+{
+	struct ksem_completion done;
+	unsigned n;
+
+	MUST(ksem_cq_reap(cq, &done, 1, &n) == 0);
+	return n == 1;
+}
+
+/* A wait was begun and ended: whatever the queue makes with its first one is there. */
+static void make_queue(void)
+{
+	MUST(ksem_cq_create(own.proc, &cq) == 0);
+	MUST(ksem_cq_submit(cq, own_id, 1, CLOCK_MONOTONIC, NULL, 1) == 0);
+	ksem_cq_cancel(cq, 1);
+	MUST(reaps_one());
+}
+
+static void open_for_queue(void)
+{
+	MUST(ksem_open(own.proc, "/queue", 0, 0, 0, &own_id) == 0);
+}
+
+static void open_with_queue(void)
+{
+	open_for_queue();
+	make_queue();
+}
+
+/* The queue's thread sleeps, while only others can decide its waits. */
+static void open_undo_with_queue(void)
+{
+	open_with_queue();
+	way_allow_no_more_threads();
+	open_undo();
+}
+
+static void submit(void)
+{
+	MUST(ksem_cq_submit(cq, own_id, 1, CLOCK_MONOTONIC, NULL, 1) == 0);
+}
+
+/* Another is dead, whose queue was granted all permits, and waits for more. */
+static void a_queue_died(void)
+{
+	pid_t dead = fork();
+
+	MUST(dead >= 0);
+	if (dead == 0) {
+		own = world_of_this_process();
+		open_undo();
+		MUST(ksem_cq_create(own.proc, &cq) == 0);
+		for (unsigned count = 1; count <= ONE; count++)
+			MUST(ksem_cq_submit(cq, own_id, count, CLOCK_MONOTONIC, NULL, count) == 0);
+		raise(SIGKILL);
+	}
+	MUST(waitpid(dead, NULL, 0) == dead);
+}
+
+static void nobody_waits(void)
+{
+	struct ksem_info info = info_of(world.proc, queue_id);
+
+	MUST(info.waiters == 0 && info.value == 0 && info.refs == 1);
+	OK(ksem_post(world.proc, queue_id));
+	OK(ksem_trywait(world.proc, queue_id));
+}
+
+static void a_wait_pends(void)
+{
+	MUST(ksem_cq_create(world.proc, &cq) == 0);
+	MUST(ksem_cq_submit(cq, queue_id, 1, CLOCK_MONOTONIC, NULL, 1) == 0);
+}
+
+static bool is_readable(int ms)
+{
+	struct pollfd fd = {.fd = ksem_cq_fd(cq), .events = POLLIN};
+
+	return poll(&fd, 1, ms) == 1;
+}
+
+/* It gets the permit, if there is one, though nobody may have told it, and the next in any case. */
+static void the_wait_completes(void)
+{
+	for (int ms = 0; !is_readable(1) && value_of(world.proc, queue_id) > 0; ms++)
+		MUST(ms < SLEEPER_MS);
+	if (!is_readable(20))
+		OK(ksem_post(world.proc, queue_id));
+	do
+		MUST(is_readable(SLEEPER_MS));
+	while (!reaps_one());
+	MUST(!reaps_one());
+	OK(ksem_cq_destroy(cq));
+	while (ksem_trywait(world.proc, queue_id) == 0) /* one that came while the queue was told */
+		;
+	nobody_waits();
+}
+
 static const struct victim {
 	const char *name;
 	unsigned stride;       /* of the instructions at which one is killed */
@@ -338,6 +442,10 @@ static const struct victim {
 	{"undo: clockwait, in vain", 3, take_all, open_undo, try_in_vain, give_all},
 	{"undo: give back for the dead", 3, some_died, open_undo, take_and_give_two, undo_is_whole},
 	{"undo: exit", 1, nothing_before, open_undo_and_take, leave, undo_is_whole},
+	{"queue: submit", 7, nothing_before, open_with_queue, submit, nobody_waits},
+	{"queue: submit, undo", 7, take_all, open_undo_with_queue, submit, give_all},
+	{"queue: give back for the dead", 23, a_queue_died, open_undo, take_and_give_two, undo_is_whole},
+	{"queue: post", 31, a_wait_pends, open_for_queue, post, the_wait_completes},
 };
 
 /* ---- One after another. ---- */
@@ -392,6 +500,7 @@ static void restore(void)
 static void killed_at_each_instruction(void **state)
 {
 	const struct ksem_attr undo = {.size = sizeof(undo), .limit = ONE, .order = KSEM_FIFO, .flags = KSEM_UNDO};
+	const struct ksem_attr fifo = {.size = sizeof(fifo), .order = KSEM_FIFO};
 
 	(void)state;
 	if (!stepper_works)
@@ -400,6 +509,7 @@ static void killed_at_each_instruction(void **state)
 	world = world_limited(0, 0);
 	OK(ksem_open(world.proc, "/one", O_CREAT, 0600, ONE, &id));
 	OK(ksem_open_attr(world.proc, "/undo", O_CREAT, 0600, &undo, ONE, &undo_id));
+	OK(ksem_open_attr(world.proc, "/queue", O_CREAT, 0600, &fifo, 0, &queue_id));
 	for (size_t i = 0; i < sizeof(victims) / sizeof(*victims); i++) {
 		unsigned kills = 0, escaped = 0;
 

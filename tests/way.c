@@ -32,8 +32,8 @@ void way_begin(char **argv)
 	stay_on_one_processor();
 }
 
-/* From now on pthread_create fails: another thread would run into the breakpoints. fork makes another call. */
-static void stay_the_only_thread(void)
+/* fork makes another call. */
+void way_allow_no_more_threads(void)
 {
 	struct sock_filter filter[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -60,7 +60,7 @@ bool way_start(struct stepper *stepper, void (*before)(void), void (*act)(void))
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(attached[1]);
 		before();
-		stay_the_only_thread();
+		way_allow_no_more_threads();
 		MUST(read(attached[0], &byte, 1) == 1);
 		stepper_mark();
 		act();

@@ -26,6 +26,9 @@ struct way {
  */
 void way_begin(char **argv);
 
+/* From now on pthread_create fails: another thread would run into the breakpoints. way_start does it after `before`. */
+void way_allow_no_more_threads(void);
+
 /* A process that is stopped before its first instruction of `act`. False: ptrace is forbidden here. */
 bool way_start(struct stepper *stepper, void (*before)(void), void (*act)(void));
 

@@ -146,7 +146,7 @@ struct ksem_proc *ksem_private(void) KSEM_NOTHROW;
  * posted. It posts them when the process ends: by ksem_proc_exit or ksem_proc_exec, when the process drops its last
  * reference to the semaphore, or when its OS process executes another program or dies, however it dies. A child of
  * fork() or ksem_proc_fork holds none. A post of more permits than the process holds is EPERM. The semaphore needs a
- * limit, its first value must be that limit, it can't be pinned, and a queue can't wait for it.
+ * limit, its first value must be that limit, and it can't be pinned.
  */
 enum {
 	KSEM_BARGING = 0, /* the one that comes first; a thread that never waited may overtake */
@@ -200,7 +200,7 @@ int ksem_open_attr(struct ksem_proc *proc, const char *name, int oflag, mode_t m
 
 /*
  * Drops one of the process's references to a named semaphore. EINVAL: no reference, or anonymous. EBUSY: it is the
- * process's last reference, the semaphore has KSEM_UNDO, and a thread waits on it by an id of this process.
+ * process's last reference, the semaphore has KSEM_UNDO, and a thread or a queue waits on it by this process.
  */
 int ksem_close(struct ksem_proc *proc, ksem_id_t id) KSEM_NOTHROW;
 
@@ -382,8 +382,10 @@ int ksem_cq_fd(struct ksem_cq *cq) KSEM_NOTHROW;
  * and has its place in the semaphore's order among threads and waits of other queues. Each call that returns 0 leads to
  * one completion, even if the permits are there already.
  *
- * EINVAL: as ksem_wait_many. ENOMEM. ENOTSUP: the semaphore is shared, or has KSEM_UNDO; or the processor isn't x86-64,
- * arm64 or s390x.
+ * A queue waits for every private semaphore, and for a shared one unless that has the default attributes. Its first
+ * wait on a shared semaphore starts a thread of the library, which ends with the queue. EINVAL: as ksem_wait_many.
+ * ENOMEM. ENOTSUP: the semaphore is shared and has the default attributes; or the processor isn't x86-64, arm64 or
+ * s390x.
  */
 int ksem_cq_submit(struct ksem_cq *cq, ksem_id_t id, uint32_t count, clockid_t clock, const struct timespec *deadline,
 		   uint64_t user_data) KSEM_NOTHROW KSEM_RESULT;

@@ -19,6 +19,9 @@
 #include "shared/deaths.h"
 
 static const struct fork_step forks[] = {
+	/* In the child: lets go of what completion queues kept. After the namespaces: then that is the child's own. */
+	{NULL, NULL, queues_abandon_after_fork},
+
 	/*
 	 * Each namespace as its kind does, in this order:
 	 *   before      shared/liveness.c takes the child's liveness lock; shared/semaphore.c takes the child's record

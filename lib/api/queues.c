@@ -43,7 +43,11 @@ static int destroy(struct ksem_cq *cq)
 
 PUBLIC int ksem_cq_destroy(struct ksem_cq *cq)
 {
-	return cq ? CONTROL(destroy(cq)) : EINVAL;
+	if (!cq)
+		return EINVAL;
+	fork_settle();
+	queue_stop(cq);
+	return CONTROL(destroy(cq));
 }
 
 PUBLIC int ksem_cq_fd(struct ksem_cq *cq)

@@ -59,6 +59,9 @@ uint32_t entry_claim(struct line_view *view, uint32_t holder, bool *no_memory);
 /* Makes it free, if its state is still x, and wakes a thread at the door. */
 bool entry_free(struct line_view *view, uint32_t slot, uint64_t x);
 
+/* The same of a wait of a queue, which may have a deadline. */
+bool entry_free_wait(struct line_view *view, uint32_t slot, uint64_t x);
+
 /* Is there a free entry? One that was never used doesn't count. */
 bool entry_is_free(const struct line_view *view);
 

@@ -9,6 +9,7 @@
 #include "base/probe.h"
 #include "line/ledger.h"
 #include "line/order.h"
+#include "line/owner.h"
 
 const struct line_order *line_order(const struct line *line)
 {
@@ -145,19 +146,35 @@ static bool append_to(const struct line_view *view, const struct line_op *op, st
 	return ready == 0 || op->kind == LINE_POP || append(view, op, ready);
 }
 
+/*
+ * Wakes the queue's thread if it may sleep: if the list was empty before, or the entry was moved. If it wasn't empty,
+ * the operation that put the first entry there has made the wake call. A late helper may wake some other thread, which
+ * looks and sleeps again. True: it isn't asleep.
+ */
+static bool wake_queue(const struct line_view *view, const struct line_op *op, struct line_entry *head)
+{
+	if (link_read(&head->node.next) != op->slot && op->kind != LINE_BACK)
+		return false;
+	return futex_wake_in(view->scope, futex_half(&head->node.next), 1) == 0;
+}
+
 /* False: the operation is over; then another helper has told it. What is read here may be of the entry's next use. */
-static bool tell_queue(const struct line_view *view, const struct line_op *op, const struct line_entry *entry)
+static bool tell_queue(const struct line_view *view, const struct line_op *op, const struct line_entry *entry,
+		       bool *missed)
 {
 	uint32_t ready = entry_list(load_rlx(&entry->ready)); /* relaxed: as above */
-	const struct line_entry *head = ready ? entry_at(view, ready) : NULL;
+	struct line_entry *head = ready ? entry_at(view, ready) : NULL;
 	uint32_t holder = load_rlx(&entry->holder);       /* relaxed: as above */
 	uint64_t user = head ? load_rlx(&head->user) : 0; /* relaxed: as above */
 
-	if (!head || !view->hooks || !view->hooks->ring)
+	if (!head)
 		return true;
 	if (!op_is_under_way(view, op))
 		return false;
-	view->hooks->ring(view->context, holder, user);
+	if (!view->hooks || !view->hooks->ring)
+		*missed = wake_queue(view, op, head) && op->kind == LINE_GRANT;
+	else
+		view->hooks->ring(view->context, holder, user);
 	return true;
 }
 
@@ -168,11 +185,13 @@ static bool tell_queue(const struct line_view *view, const struct line_op *op, c
  */
 static bool tell_of_place(const struct line_view *view, const struct line_op *op, struct line_entry *entry, uint64_t x)
 {
+	bool missed;
+
 	if (load_rlx(&view->line->dues) == 0) /* relaxed: those ahead joined before */
 		return true;
 	if (state_of(x) == ENTRY_WAIT)
 		futex_wake_in(view->scope, futex_half(&entry->state), 1);
-	return tell_queue(view, op, entry);
+	return tell_queue(view, op, entry, &missed);
 }
 
 /* Does the steps of the operation. As line_help. */
@@ -199,7 +218,7 @@ static bool help(const struct line_view *view, const struct line_op *op)
 	if (op->kind == LINE_BACK && !tell_of_place(view, op, entry, x))
 		return missed;
 	if (op->kind == LINE_GRANT || op->kind == LINE_TURN || op->kind == LINE_DROP) {
-		if (!tell_queue(view, op, entry) || !tally(view, op))
+		if (!tell_queue(view, op, entry, &missed) || !tally(view, op))
 			return missed;
 	}
 	finish_op(view, op, x);
@@ -217,6 +236,18 @@ bool line_help(const struct line_view *view, const struct line_op *op)
 	if (unlikely(known && op_is_under_way(view, op)))
 		finish_op(view, op, 0);
 	return missed;
+}
+
+uint64_t line_outcome(const struct line_view *view, uint32_t slot)
+{
+	for (;;) {
+		struct line_word w = line_word(view->line);
+		struct line_op op = word_op(w);
+
+		if (!(w.low & LINE_BUSY) || op.slot != slot)
+			return load_acq(&entry_at(view, slot)->state); /* KSEM_ORD_24 acquire */
+		line_help(view, &op);
+	}
 }
 
 bool line_announce(const struct line_view *view, struct line_word w, enum line_kind kind, uint32_t slot,
@@ -237,6 +268,22 @@ bool line_announce(const struct line_view *view, struct line_word w, enum line_k
 static bool is_decided(uint64_t x)
 {
 	return state_of(x) == ENTRY_TURNED || state_of(x) == ENTRY_OUT || state_of(x) == ENTRY_GIVEN;
+}
+
+/* Of a queue's wait. If it was granted, its permits are in an account, and go back when that is closed. */
+static bool may_come_off(const struct line_view *view, uint32_t slot, const struct line_entry *entry, uint64_t x)
+{
+	return entry_list(load_rlx(&entry->ready)) != 0 && /* relaxed: constant since before it was in line */
+	       (is_decided(x) || state_of(x) == ENTRY_GRANTED) && stands_in_list(view, slot) &&
+	       owner_has_ended(view, entry);
+}
+
+/* Can the permits of an entry that was granted go back by an operation of its own? */
+static bool can_give(const struct line_view *view, const struct line_entry *entry, uint64_t x)
+{
+	bool queued = entry_list(load_rlx(&entry->ready)) != 0; /* relaxed: as above */
+
+	return state_of(x) == ENTRY_GRANTED && !(queued && owner_account(view, entry) != 0);
 }
 
 /* The operation that the caller's wish still needs; LINE_NONE: none. */
@@ -260,10 +307,12 @@ static struct line_act wished(const struct line_view *view, struct line_word w, 
 	x = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
 	if (((x ^ wish->state) & ENTRY_ROUND_MASK) != 0)
 		return none;
-	if (state_of(x) == (wish->kind == LINE_DROP ? ENTRY_GONE : ENTRY_GRANTED))
+	if (wish->kind == LINE_DROP)
+		return state_of(x) == ENTRY_GONE ? act : none;
+	if (can_give(view, entry, x))
 		return act;
 	act.kind = LINE_POP;
-	return wish->kind == LINE_GIVE && is_decided(x) && stands_in_list(view, wish->slot) ? act : none;
+	return may_come_off(view, wish->slot, entry, x) ? act : none;
 }
 
 /* Wakes the threads at the door if one of them can take a permit, or must not wait any longer. */
@@ -305,7 +354,7 @@ static struct line_wish wish_of_missed(const struct line_view *view, uint32_t sl
 	if (state_of(wish.state) != ENTRY_GRANTED ||
 	    !view->hooks->gone(view->context, load_rlx(&entry->holder))) /* relaxed: constant while the state is */
 		wish.kind = LINE_NONE;
-	account = entry_account(load_rlx(&entry->ready)); /* relaxed: as above */
+	account = owner_account(view, entry);
 	if (wish.kind == LINE_NONE || account == 0)
 		return wish;
 	wish.state = entry_at(view, account) ? load_acq(&entry_at(view, account)->state) : 0; /* KSEM_ORD_24 acquire */

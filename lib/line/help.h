@@ -19,8 +19,8 @@
  *   GIVE   gives the permits back that an entry was granted whose owner is dead. It changes no list
  *
  * If the entry belongs to a completion queue, GRANT, TURN and DROP also put it at the end of the queue's ready list.
- * The owner of an entry is woken before the operation ends. So no owner stays asleep after its operation, whichever
- * thread stopped on the way.
+ * The owner of an entry is woken before the operation ends, and so is the thread of its queue, if that sleeps on the
+ * ready list. So no owner stays asleep after its operation, whichever thread stopped on the way.
  *
  * KSEM_ORD_23 orders operations one after another. KSEM_ORD_24 orders the decision about an entry before what its owner
  * does next.
@@ -32,9 +32,12 @@
 
 /*
  * Finishes the operation, or sees that it is over. True: it was a GRANT, and its wake call found no sleeper, though the
- * entry says that its owner sleeps. So the owner is awake, or dead.
+ * entry says that its owner sleeps, or its queue's ready list was empty. So the owner is awake, or dead.
  */
 bool line_help(const struct line_view *view, const struct line_op *op);
+
+/* The state of an entry, which no operation may still change that is under way. */
+uint64_t line_outcome(const struct line_view *view, uint32_t slot);
 
 /* Begins an operation, if the word is still w. */
 bool line_announce(const struct line_view *view, struct line_word w, enum line_kind kind, uint32_t slot,
@@ -43,7 +46,8 @@ bool line_announce(const struct line_view *view, struct line_word w, enum line_k
 /*
  * What a caller wants done with an entry, if it is still in the round of `state`:
  *   LINE_DROP  take it out of the line, if it is GONE
- *   LINE_GIVE  its owner is dead: give its permits back, if it is GRANTED; then take it off its queue's ready list
+ *   LINE_GIVE  give its permits back, if it is GRANTED, and aren't in the account of a queue; then, if its owner has
+ *              certainly ended, take it off its queue's ready list
  *   LINE_CLOSED  it is an account (ledger.h): close it, and give back what it has
  *   LINE_POP   it is the head of a ready list: take the first entry off that list, once
  */

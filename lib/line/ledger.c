@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "line/entries.h"
+#include "line/owner.h"
 #include "word/backoff.h"
 
 /* The number of a change, as an account has it. */
@@ -129,7 +130,7 @@ bool ledger_collides(const struct line_view *view, const struct line_op *op)
 {
 	const struct line_entry *entry =
 		op->kind == LINE_GRANT || op->kind == LINE_GIVE ? entry_at(view, op->slot) : NULL;
-	uint32_t slot = entry ? entry_account(load_rlx(&entry->ready)) : 0; /* relaxed: constant since it was in line */
+	uint32_t slot = entry ? owner_account(view, entry) : 0;
 	const struct line_entry *account = slot ? entry_at(view, slot) : NULL;
 
 	return account && load_acq(&account->account.high) == (ACCOUNT_MARK | op->number); /* KSEM_ORD_29 acquire */
@@ -153,7 +154,7 @@ bool ledger_write(const struct line_view *view, const struct line_op *op, const 
 {
 	bool moves = (op->kind == LINE_GRANT && state_of(x) == ENTRY_GRANTED) ||
 		     (op->kind == LINE_GIVE && state_of(x) == ENTRY_GIVEN);
-	uint32_t slot = moves ? entry_account(load_rlx(&entry->ready)) : 0; /* relaxed: constant since it was in line */
+	uint32_t slot = moves ? owner_account(view, entry) : 0;
 	struct line_entry *account = slot ? entry_at(view, slot) : NULL;
 
 	while (account) {

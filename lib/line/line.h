@@ -184,16 +184,17 @@ struct line_handle {
 	uint32_t slot, round;
 };
 
-/* The result of such a wait. */
+/* The result of such a wait. In a shared line other processes may write anything to it. */
 struct line_result {
 	uint64_t user;
 	uint32_t need; /* the permits that it was granted; else 0 */
-	int error;     /* 0, ESHUTDOWN, or why it was canceled */
+	int error;     /* 0, ESHUTDOWN, why it was canceled; ENOENT: as line_leave, and it must be submitted again */
+	struct line_handle handle;
 };
 
 /*
- * A ready list for a queue of that holder. *head names it; `user` is what the ring hook is told. 0, ENOMEM: no
- * entry is free. Ends by line_close_ready, once all its waits are reaped.
+ * A ready list for a queue of that holder. *head names it; `user` is what the ring hook is told, if there is one. 0,
+ * ENOMEM: no entry is free. Ends by line_close_ready, once all its waits are reaped.
  */
 int line_open_ready(struct line_view *view, uint32_t holder, uint64_t user, uint32_t *head);
 void line_close_ready(struct line_view *view, uint32_t head);
@@ -201,16 +202,27 @@ void line_close_ready(struct line_view *view, uint32_t head);
 /*
  * Gets in line for a queue, until that deadline (due.h; 0: none). The result goes to the queue's ready list, even if
  * there are enough permits already. 0; ENOMEM; EINVAL: dead; ESHUTDOWN: shut down, and too few permits. The queue calls
- * line_reap_ready for this list only when this call has returned.
+ * line_reap_ready for this list only when this call has returned. With a ledger the account pays for all waits of the
+ * list; it may be another one than before when none of them is undecided.
  */
-int line_submit(struct line_view *view, uint32_t n, uint32_t head, uint64_t user, uint64_t due,
+int line_submit(struct line_view *view, uint32_t n, uint32_t head, struct line_by by, uint64_t user, uint64_t due,
 		struct line_handle *handle);
+
+/* Is a queue's wait undecided for which that account pays? */
+bool line_account_pends(const struct line_view *view, struct account account);
 
 /* Is it undecided? */
 bool line_pends(const struct line_view *view, struct line_handle handle);
 
 /* Is there something on its ready list? */
 bool line_has_ready(const struct line_view *view, uint32_t head);
+
+/*
+ * For a thread of the queue that isn't called by a hook: on which word it sleeps until something is on the ready list,
+ * or a wait was moved behind others. It sleeps there again although something is left. 0: the list is empty. Else a
+ * number that differs each time that the list is no longer empty. A thread that hasn't slept yet misses a move.
+ */
+uint64_t line_ready_bed(const struct line_view *view, uint32_t head, struct futex_place *place);
 
 /*
  * The queue must call line_cancel with ETIMEDOUT at the wait's deadline. If it is late, whoever posts, or waits behind
@@ -220,6 +232,7 @@ bool line_has_ready(const struct line_view *view, uint32_t head);
  */
 bool line_must_pass(const struct line_view *view, uint32_t head, struct line_handle newest, uint32_t dues, bool more,
 		    struct deadline *look);
+bool line_may_have_to_pass(const struct line_view *view, uint32_t dues);
 void line_pass(struct line_view *view); /* also for those who are to be told that the line is shut */
 
 /* Gives up; `why` is a positive error number for the result. False: it was decided before, or is over. */

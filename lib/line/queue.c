@@ -5,6 +5,16 @@
  * A queue has a ready list in each line on which it waits. The head of the list is an entry of its own; behind it are
  * the queue's decided waits, in the order in which they were decided. The operation that decides a wait moves it there.
  * So nothing depends on the thread that posted, and if the queue's process ends, others find everything that it left.
+ *
+ * The head says whose the list is (owner.h), or, in a line with a ring hook, what that is told.
+ *
+ * Where the poster can't call the queue, a thread of the queue sleeps on the link from the head to the first wait. The
+ * operation that puts a wait on the empty list changes that link, and then, before it ends, makes the wake call. So the
+ * kernel finds out, when the thread is about to sleep, whether there is news; and if the poster is killed in between,
+ * the operation is still under way, and whoever finishes it makes the wake call. The kernel compares the low half of
+ * the link, with 13 bits of the operation's number. A thread could be stopped just before it sleeps, while the list is
+ * emptied and a wait with the same entry is put there after a multiple of 2^13 operations. Then it learns of that when
+ * it looks by itself, about once a second.
  */
 #include <errno.h>
 
@@ -13,6 +23,7 @@
 #include "line/help.h"
 #include "line/line.h"
 #include "line/order.h"
+#include "line/owner.h"
 #include "line/prepare.h"
 
 int line_open_ready(struct line_view *view, uint32_t holder, uint64_t user, uint32_t *head)
@@ -30,9 +41,12 @@ int line_open_ready(struct line_view *view, uint32_t holder, uint64_t user, uint
 	store_rlx(&entry->node.next,
 		  link_make(slot, tag)); /* relaxed: published with the first wait, as are the rest */
 	store_rlx(&entry->node.prev, link_make(slot, tag)); /* relaxed: as above */
-	store_rlx(&entry->user, user);                      /* relaxed: as above */
-	store_rlx(&entry->holder, holder);                  /* relaxed: as above */
-	store_rlx(&entry->ready, 0);                        /* relaxed: as above */
+	if (!view->hooks || !view->hooks->ring)
+		user = load_rlx(&view->who); /* relaxed: as above */
+	store_rlx(&entry->user, user);       /* relaxed: as above */
+	store_rlx(&entry->due, view->image); /* relaxed: as above */
+	store_rlx(&entry->holder, holder);   /* relaxed: as above */
+	store_rlx(&entry->ready, 0);         /* relaxed: as above */
 	*head = slot;
 	return 0;
 }
@@ -66,29 +80,23 @@ static int join_queue(struct line_view *view, uint32_t n, uint32_t slot)
 	return 0;
 }
 
-/* Frees the entry of a wait that is over. */
-static void free_wait(struct line_view *view, uint32_t slot, uint64_t x)
-{
-	if (load_rlx(&entry_at(view, slot)->due) != 0) /* relaxed: the caller's own */
-		fetch_sub_rlx(&view->line->dues, 1);   /* relaxed: a hint; it is counted for as long as it is in line */
-	entry_free(view, slot, x);
-}
-
-int line_submit(struct line_view *view, uint32_t n, uint32_t head, uint64_t user, uint64_t due,
+int line_submit(struct line_view *view, uint32_t n, uint32_t head, struct line_by by, uint64_t user, uint64_t due,
 		struct line_handle *handle)
 {
-	uint32_t holder = load_rlx(&entry_at(view, head)->holder); /* relaxed: constant since the list was opened */
+	uint32_t account = by.account.slot ? by.account.slot | ENTRY_ACCOUNT : 0;
 	bool no_memory;
-	uint32_t slot = entry_claim(view, holder, &no_memory);
+	uint32_t slot = entry_claim(view, by.holder, &no_memory);
 	struct line_entry *entry;
 	int error;
 
 	if (slot == 0)
 		return ENOMEM;
 	entry = entry_at(view, slot);
-	store_rlx(&entry->holder, holder); /* relaxed: published with the state, as are the rest */
-	store_rlx(&entry->ready, head);    /* relaxed: as above */
-	store_rlx(&entry->user, user);     /* relaxed: as above */
+	if (load_rlx(&entry_at(view, head)->ready) != account)    /* relaxed: only its queue changes it */
+		store_rlx(&entry_at(view, head)->ready, account); /* relaxed: the word publishes it */
+	store_rlx(&entry->holder, by.holder); /* relaxed: published with the state, as are the rest */
+	store_rlx(&entry->ready, head);       /* relaxed: as above */
+	store_rlx(&entry->user, user);        /* relaxed: as above */
 	if (due != 0)
 		fetch_add_rlx(&view->line->dues, 1);           /* relaxed: as above */
 	store_rlx(&entry->due, due != 0 ? LINE_DUE_COMES : 0); /* relaxed: as above */
@@ -97,7 +105,7 @@ int line_submit(struct line_view *view, uint32_t n, uint32_t head, uint64_t user
 	while ((error = join_queue(view, n, slot)) == EAGAIN)
 		;
 	if (error)
-		free_wait(view, slot, load_acq(&entry->state)); /* KSEM_ORD_24 acquire */
+		entry_free_wait(view, slot, load_acq(&entry->state)); /* KSEM_ORD_24 acquire */
 	else if (due != 0)
 		store_rel(&entry->due, due); /* KSEM_ORD_24 release: nobody reaps it, and so frees it, meanwhile */
 	return error;
@@ -134,16 +142,44 @@ bool line_cancel(struct line_view *view, struct line_handle handle, int why)
 	return canceled;
 }
 
+bool line_account_pends(const struct line_view *view, struct account account)
+{
+	uint32_t used = line_waiters(view) > 0 ? entries_used(view) : 0;
+
+	for (uint32_t slot = LINE_LISTS; slot < used + LINE_LISTS; slot++) {
+		const struct line_entry *entry = entry_at(view, slot);
+
+		if (entry && state_of(load_acq(&entry->state)) == ENTRY_WAIT && /* KSEM_ORD_24 acquire */
+		    owner_account(view, entry) == account.slot)
+			return true;
+	}
+	return false;
+}
+
 bool line_has_ready(const struct line_view *view, uint32_t head)
 {
 	return link_read(&entry_at(view, head)->node.next) != head;
 }
 
+uint64_t line_ready_bed(const struct line_view *view, uint32_t head, struct futex_place *place)
+{
+	struct line_entry *entry = entry_at(view, head);
+	uint64_t first = load_acq(&entry->node.next); /* KSEM_ORD_23 acquire */
+
+	*place = (struct futex_place){futex_half(&entry->node.next), (uint32_t)first, view->scope};
+	return LINK_TO(first) == head ? 0 : first;
+}
+
+bool line_may_have_to_pass(const struct line_view *view, uint32_t dues)
+{
+	return line_order(view->line)->fair &&
+	       load_rlx(&view->line->dues) > dues; /* relaxed: those ahead joined before */
+}
+
 bool line_must_pass(const struct line_view *view, uint32_t head, struct line_handle newest, uint32_t dues, bool more,
 		    struct deadline *look)
 {
-	if (!line_order(view->line)->fair ||
-	    load_rlx(&view->line->dues) <= dues) /* relaxed: those ahead joined before */
+	if (!line_may_have_to_pass(view, dues))
 		return false;
 	if (line_pends(view, newest))
 		return due_ahead(view, newest.slot, (struct due_own){head, more}, look);
@@ -156,6 +192,20 @@ void line_pass(struct line_view *view)
 	line_settle(view);
 }
 
+static int error_of(uint64_t x)
+{
+	switch (state_of(x)) {
+	case ENTRY_GRANTED:
+		return 0;
+	case ENTRY_TURNED:
+		return ESHUTDOWN;
+	case ENTRY_OUT:
+		return (int)state_need(x);
+	default:
+		return ENOENT;
+	}
+}
+
 int line_reap_ready(struct line_view *view, uint32_t head, struct line_result *result)
 {
 	uint32_t slot = line_settle_with(view, (struct line_wish){LINE_POP, head, 0});
@@ -164,11 +214,13 @@ int line_reap_ready(struct line_view *view, uint32_t head, struct line_result *r
 
 	if (!entry)
 		return EAGAIN;
-	x = load_acq(&entry->state);           /* KSEM_ORD_24 acquire */
 	result->user = load_rlx(&entry->user); /* relaxed: the caller's own */
+	do                                     /* who took this process for dead may take a grant back meanwhile */
+		x = line_outcome(view, slot);
+	while (!entry_free_wait(view, slot, x));
+	result->handle = (struct line_handle){slot, (uint32_t)x & ENTRY_ROUND_MASK};
 	result->need = state_of(x) == ENTRY_GRANTED ? state_need(x) : 0;
-	result->error = state_of(x) == ENTRY_GRANTED ? 0 : state_of(x) == ENTRY_TURNED ? ESHUTDOWN : (int)state_need(x);
-	free_wait(view, slot, x);
+	result->error = error_of(x);
 	if (result->error == ESHUTDOWN)
 		line_settle(view); /* as above */
 	return 0;

@@ -12,7 +12,7 @@
  *
  * A process that seems dead may live (struct line_hooks). So an entry leaves the line, and its permits go back, before
  * it is certain that nobody returns to it; the owner that does finds it OUT or GIVEN. But only an entry whose owner has
- * certainly ended is freed.
+ * certainly ended is freed, or taken off the ready list on which its queue finds it.
  */
 #include <errno.h>
 #include <time.h>
@@ -22,6 +22,7 @@
 #include "line/ledger.h"
 #include "line/line.h"
 #include "line/order.h"
+#include "line/owner.h"
 #include "os/clock.h"
 
 /* Is it in a list? *sure false: an operation came between, look again. */
@@ -34,21 +35,29 @@ static bool is_in_list(const struct line_view *view, uint32_t slot, bool *sure)
 	return in_list;
 }
 
-/* May the entry become another's? Not while its owner may live: it still uses the entry. */
-static bool may_free(const struct line_view *view, const struct line_entry *entry)
-{
-	const struct line_hooks *hooks = view->hooks;
-
-	/* relaxed: constant while the state is */
-	if (!hooks || !hooks->ended || entry_list(load_rlx(&entry->ready)) != 0)
-		return true;
-	return hooks->ended(view->context, load_rlx(&entry->user), 0); /* relaxed: as above */
-}
-
 /* Its owner may live, and sleep. */
 static void wake_lost(const struct line_view *view, struct line_entry *entry)
 {
 	futex_wake_in(view->scope, futex_half(&entry->state), 1);
+}
+
+/* One that nothing is left to do for may become another's. Not while its owner may live: it still uses the entry. */
+static bool free_if_ended(struct line_view *view, uint32_t slot, uint64_t x)
+{
+	const struct line_entry *entry = entry_at(view, slot);
+
+	if (!owner_has_ended(view, entry))
+		return true;
+	if (entry_list(load_rlx(&entry->ready)) != 0) /* relaxed: constant while the state is */
+		return entry_free_wait(view, slot, x);
+	return entry_free(view, slot, x);
+}
+
+/* Of a queue's wait that is on its ready list. True: its owner may live, and finds it there. */
+static bool take_off_ready(struct line_view *view, uint32_t slot, uint64_t x)
+{
+	line_settle_with(view, (struct line_wish){LINE_GIVE, slot, x});
+	return !owner_has_ended(view, entry_at(view, slot));
 }
 
 /*
@@ -71,7 +80,7 @@ static bool reap_step(struct line_view *view, uint32_t slot, uint64_t round)
 	switch (state_of(x)) {
 	case ENTRY_WAIT:
 		if (in_list) {
-			uint64_t gone = state_gone(x, ECANCELED);
+			uint64_t gone = state_gone(x, ENOENT); /* nobody asked for it */
 
 			if (cas_acq_rel(&entry->state, &x, gone)) /* KSEM_ORD_24 acquire, KSEM_ORD_24 release */
 				wake_lost(view, entry);
@@ -85,23 +94,23 @@ static bool reap_step(struct line_view *view, uint32_t slot, uint64_t round)
 		}
 		break;
 	case ENTRY_GRANTED:
-		if (entry_account(load_rlx(&entry->ready)) != 0) /* relaxed: constant while the state is */
-			break;                                   /* its permits are in the account */
-		line_settle_with(view, (struct line_wish){LINE_GIVE, slot, x});
-		return false;
+		if (owner_account(view, entry) == 0) {
+			line_settle_with(view, (struct line_wish){LINE_GIVE, slot, x});
+			return false;
+		}
+		if (in_list && entry_list(load_rlx(&entry->ready)) != 0) /* relaxed: constant while the state is */
+			return take_off_ready(view, slot, x);
+		break; /* its permits are in the account */
 	case ENTRY_TURNED:
 	case ENTRY_OUT:
 	case ENTRY_GIVEN:
-		if (in_list) {
-			line_settle_with(view, (struct line_wish){LINE_GIVE, slot, x}); /* off the ready list */
-			return false;
-		}
+		if (in_list)
+			return take_off_ready(view, slot, x);
 		break;
 	default:
-		ledger_forget(view, slot);
-		break;
+		return true; /* reap_held */
 	}
-	return !may_free(view, entry) || entry_free(view, slot, x);
+	return free_if_ended(view, slot, x);
 }
 
 /* The state of an entry and its holder; false: it has none. */
@@ -118,6 +127,55 @@ static bool holder_of(const struct line_entry *entry, uint64_t *state, uint32_t 
 }
 
 /*
+ * Is an entry behind that head, which is in the state `own`? Then `*state` is its state. A wait that is only prepared
+ * may say what its last owner wrote, so it must be of the same process. If the head is another's by now, so is what is
+ * behind it.
+ */
+static bool is_behind(const struct line_view *view, uint32_t head, uint64_t own, const struct line_entry *entry,
+		      uint64_t *state)
+{
+	uint64_t x = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
+
+	*state = x;
+	if (state_of(x) == ENTRY_FREE || entry_list(load_acq(&entry->ready)) != head) /* KSEM_ORD_29 acquire */
+		return false;
+	if (state_of(x) == ENTRY_HELD && x >> 32 != own >> 32)
+		return false;
+	return ((load_acq(&entry->state) ^ x) & ENTRY_ROUND_MASK) == 0 && /* KSEM_ORD_24 acquire */
+	       load_acq(&entry_at(view, head)->state) == own;             /* KSEM_ORD_24 acquire */
+}
+
+static void reap_behind(struct line_view *view, uint32_t head, uint64_t own)
+{
+	uint32_t used = entries_used(view);
+
+	for (uint32_t slot = LINE_LISTS; slot < used + LINE_LISTS; slot++) {
+		struct line_entry *entry = entry_at(view, slot);
+		uint64_t state;
+
+		while (entry && is_behind(view, head, own, entry, &state)) {
+			if (state_of(state) == ENTRY_HELD ? entry_free(view, slot, state) :
+							    reap_step(view, slot, state))
+				break;
+		}
+	}
+}
+
+/*
+ * An entry that is HELD in the state x, by a process that is gone. It may be the head of a ready list. That goes only
+ * when no wait is behind it, since it says whose these are: they would become another's with it. There may be some
+ * although all waits of the dead were looked for before: the process may have died in between.
+ */
+static void reap_held(struct line_view *view, uint32_t slot, uint64_t x)
+{
+	if (!owner_has_ended(view, entry_at(view, slot)))
+		return;
+	reap_behind(view, slot, x);
+	ledger_forget(view, slot);
+	entry_free(view, slot, x);
+}
+
+/*
  * Does the account that is in the state `own` pay for an entry? One that is only prepared says whose it is by its
  * state. If the account is another's by now, it pays for entries of the living.
  */
@@ -127,7 +185,7 @@ static bool pays(const struct line_view *view, uint32_t account, uint64_t own, c
 	uint64_t x = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
 
 	*state = x;
-	if (state_of(x) == ENTRY_FREE || load_acq(&entry->ready) != (account | ENTRY_ACCOUNT)) /* KSEM_ORD_29 acquire */
+	if (state_of(x) == ENTRY_FREE || owner_account(view, entry) != account)
 		return false;
 	if (state_of(x) == ENTRY_HELD && x >> 32 != own >> 32)
 		return false;
@@ -135,11 +193,7 @@ static bool pays(const struct line_view *view, uint32_t account, uint64_t own, c
 	       load_acq(&entry_at(view, account)->state) == own;          /* KSEM_ORD_24 acquire */
 }
 
-/*
- * Closes the account of a holder that has ended. First all entries go that it would pay for, so that nothing is granted
- * to it any more when it is free.
- */
-static void reap_account(struct line_view *view, uint32_t account, uint64_t x)
+static void reap_paid(struct line_view *view, uint32_t account, uint64_t x, bool heads)
 {
 	uint32_t used = entries_used(view);
 
@@ -147,11 +201,25 @@ static void reap_account(struct line_view *view, uint32_t account, uint64_t x)
 		struct line_entry *entry = entry_at(view, slot);
 		uint64_t state;
 
-		if (!entry || slot == account || !pays(view, account, x, entry, &state))
+		if (!entry || slot == account || !pays(view, account, x, entry, &state) ||
+		    (state_of(state) == ENTRY_HELD) != heads)
 			continue;
-		while (!reap_step(view, slot, state))
-			;
+		if (heads)
+			reap_held(view, slot, state);
+		else
+			while (!reap_step(view, slot, state))
+				;
 	}
+}
+
+/*
+ * Closes the account of a holder that has ended. First all entries go that it would pay for, so that nothing is granted
+ * to it any more when it is free; the heads of ready lists last, since other entries may be behind them.
+ */
+static void reap_account(struct line_view *view, uint32_t account, uint64_t x)
+{
+	reap_paid(view, account, x, false);
+	reap_paid(view, account, x, true);
 	line_settle_with(view, (struct line_wish){LINE_CLOSED, account, x});
 	entry_free(view, account, x);
 }
@@ -178,7 +246,9 @@ static void reap_all(struct line_view *view, bool heads)
 			gone = view->hooks->gone(view->context, holder);
 		known = true;
 		asked = holder;
-		while (gone && !reap_step(view, slot, x))
+		if (gone && heads)
+			reap_held(view, slot, x);
+		while (gone && !heads && !reap_step(view, slot, x))
 			;
 	}
 }
@@ -246,6 +316,8 @@ void line_after_fork(struct line_view *view, uint32_t slot)
 
 		if (entry && ledger_is_account(view, other)) /* the child holds none */
 			line_settle_with(view, (struct line_wish){LINE_CLOSED, other, x});
+		if (state_of(x) == ENTRY_HELD)
+			reap_held(view, other, x);
 		while (state_of(x) != ENTRY_FREE && !reap_step(view, other, x))
 			;
 	}

@@ -142,13 +142,18 @@ struct line_entry {
 	};
 	atomic(uint64_t) state;
 	atomic(uint64_t) ticket; /* atomic, as are the rest, for late helpers; owner's until WAIT: which JOIN */
-	atomic(uint64_t) user;   /* owner's until WAIT: what its queue calls it; of a ready list: what its ring says */
+	/* Owner's until WAIT: what its queue calls it; `who` (struct line_view) of a thread's, and of a head. */
+	atomic(uint64_t) user;
 	atomic(uint32_t) holder; /* owner's until WAIT */
-	/* Owner's until WAIT: its queue's ready list; 0 or, with ENTRY_ACCOUNT, the account that pays: a thread's. */
+	/*
+	 * Owner's until WAIT: its queue's ready list; 0 or, with ENTRY_ACCOUNT, the account that pays: a thread's. Of a
+	 * ready list, as of a thread: the account that pays for its waits.
+	 */
 	atomic(uint32_t) ready;
 	atomic(uint32_t) free_next; /* 0: it isn't on the stack of free ones; else ENTRY_STACKED, and the next there */
 	uint32_t touched;           /* the kernel writes here first (entries.c) */
-	atomic(uint64_t) due;       /* owner's: until when a queue's wait waits (due.h); 0: no deadline */
+	/* Owner's: until when a queue's wait waits (due.h), 0: no deadline. `image` (struct line_view) of the head. */
+	atomic(uint64_t) due;
 };
 
 _Static_assert(sizeof(struct line_entry) == KSEM_CACHE_LINE, "an entry in one cache line");
@@ -181,7 +186,8 @@ struct line_hooks {
 
 	/*
 	 * Called when the ready list of that holder's queue isn't empty, and when one of its waits was moved behind
-	 * others (due.h); perhaps more than once, and late.
+	 * others (due.h); perhaps more than once, and late. NULL: the holder can't be called, and a thread of its queue
+	 * sleeps instead (line_ready_bed).
 	 */
 	void (*ring)(void *context, uint32_t holder, uint64_t user);
 
@@ -201,9 +207,9 @@ struct line_view {
 	enum futex_scope scope;
 	const struct line_hooks *hooks; /* or NULL */
 	void *context;                  /* for the hooks */
-	atomic(uint64_t) who;           /* atomic: this process, for `ended`: `user` of its threads' entries */
-	uint32_t image;                 /* of this process, for `ended`; 0: unknown */
-	struct line_entry *mapped;      /* all entries of a shared line; NULL: it is private */
+	atomic(uint64_t) who;      /* atomic: this process, for `ended`: `user` of its threads' entries, and heads */
+	uint32_t image;            /* of this process, for `ended`; 0: unknown */
+	struct line_entry *mapped; /* all entries of a shared line; NULL: it is private */
 	atomic(struct line_entry *) chunks[LINE_CHUNKS]; /* atomic: NULL until there is one */
 };
 

@@ -292,19 +292,6 @@ int line_sleep(struct line_view *view, uint32_t slot, const struct deadline *dea
 	return line_bed(view, slot, &place) ? sleep_on(view, place, slot, deadline) : 0;
 }
 
-/* Finishes the operation that is under way, if it is about this entry. */
-static void finish_own(const struct line_view *view, uint32_t slot)
-{
-	for (;;) {
-		struct line_word w = line_word(view->line);
-		struct line_op op = word_op(w);
-
-		if (!(w.low & LINE_BUSY) || op.slot != slot)
-			return;
-		line_help(view, &op);
-	}
-}
-
 /*
  * The entry's state once it is decided, and the operation that decided is over. Without `give_up` it may still wait.
  * ENTRY_HELD: the caller has left the call. ENTRY_FREE: another has freed the entry.
@@ -325,7 +312,7 @@ static uint64_t decided(struct line_view *view, struct line_call *call, uint32_t
 		} else if (state_of(x) == ENTRY_GONE) {
 			line_settle_with(view, (struct line_wish){LINE_DROP, slot, x});
 		} else {
-			finish_own(view, slot);
+			line_outcome(view, slot);
 			if (call_look(call, entry) == x)
 				return x;
 		}

@@ -83,6 +83,10 @@ static int go(struct lined *lined, const struct ksem_proc *by, struct reclaim *g
 		if (none)
 			return EBUSY;
 	}
+	if (line_account_pends(&lined->view, holder_account(holder))) {
+		store_rel(&holder->waiting, 0); /* KSEM_ORD_5 release */
+		return EBUSY;
+	}
 	if (holder_account(holder).slot != 0)
 		account_close(&lined->view, holder_account(holder));
 	while (load_rlx(at) != holder)          /* relaxed: changed under the lock, as is the next */

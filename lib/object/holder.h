@@ -5,7 +5,7 @@
  *
  * A holder comes with the first reference and goes with the last one, both under the namespace's lock; when it goes, so
  * do its permits. Threads that post, take and wait look it up in a read section. A thread that waits keeps it from
- * going.
+ * going, and so does a queue.
  *
  * After a fork, parent and child have the same list of holders. The child opens new accounts for them, and has no
  * permits. Until it has, it holds nothing. The old accounts are the parent's, if they are in memory that both share; in

@@ -21,6 +21,7 @@
 #include "wait/waiter.h"
 
 struct holders;
+struct line_by;
 struct line_view;
 
 /*
@@ -56,10 +57,24 @@ struct semaphore_ops {
 	int (*metrics)(struct ksem *ksem, struct ksem_metrics *metrics);
 
 	/*
-	 * For completion queues (queue/queue.h): the line in which its waiters stand. With a pin, outside read
-	 * sections. ENOMEM. NULL: it has none.
+	 * For completion queues (queue/queue.h): the line in which its waiters stand, and whose entries there this OS
+	 * process's are. With a pin, outside read sections, inside the fork gate, as are the next three. ENOMEM. NULL:
+	 * it has none.
 	 */
-	int (*line)(struct ksem *ksem, struct line_view **view);
+	int (*line)(struct ksem *ksem, struct line_view **view, uint32_t *holder);
+
+	/*
+	 * For a thread that sleeps for a queue. Makes sure, if it can, that other OS processes don't take this one for
+	 * dead, and that it learns of their deaths. NULL: there are none.
+	 */
+	void (*stay)(struct ksem *ksem);
+
+	/*
+	 * Whose a wait is that the process submits, and keeps it that. EINVAL: it has no reference. Until end_submit,
+	 * by the same thread.
+	 */
+	int (*begin_submit)(struct ksem *ksem, const struct ksem_proc *by, struct line_by *as);
+	void (*end_submit)(struct ksem *ksem);
 
 	/* A queue's wait begins, and ends so. Returns when; 0: waits aren't measured. NULL: as 0. */
 	int64_t (*begin_queued)(struct ksem *ksem);
@@ -67,8 +82,8 @@ struct semaphore_ops {
 
 	/*
 	 * For semaphores that know what each process holds. A process has its first reference: 0, ENOMEM, ENOSPC. It is
-	 * about to drop its last one, and what it holds goes back: 0; EBUSY: one of its threads waits. Inside the fork
-	 * gate, under the process's lock. NULL: this kind doesn't.
+	 * about to drop its last one, and what it holds goes back: 0; EBUSY: one of its threads or queues waits. Inside
+	 * the fork gate, under the process's lock. NULL: this kind doesn't.
 	 */
 	int (*come)(struct ksem *ksem, const struct ksem_proc *by);
 	int (*go)(struct ksem *ksem, const struct ksem_proc *by, struct reclaim *garbage);

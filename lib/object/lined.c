@@ -354,12 +354,31 @@ int lined_set_limit(struct ksem *ksem, uint32_t limit)
 	return WITH_LINE(ksem, (line_set_limit(view, limit), 0));
 }
 
-int lined_view(struct ksem *ksem, struct line_view **view)
+int lined_view(struct ksem *ksem, struct line_view **view, uint32_t *holder)
 {
-	if (lined_has_ledger(lined_of(ksem)))
-		return ENOTSUP;
 	*view = &lined_of(ksem)->view;
+	*holder = load_rlx(&lined_of(ksem)->holder); /* relaxed: a number */
 	return 0;
+}
+
+int lined_begin_submit(struct ksem *ksem, const struct ksem_proc *by, struct line_by *as)
+{
+	struct lined *lined = lined_of(ksem);
+	int error;
+
+	rcu_enter();
+	error = holder_begin_wait_as(lined, by);
+	rcu_leave();
+	if (!error)
+		*as = (struct line_by){load_rlx(&lined->holder),
+				       holder_account(own_wait.holder)}; /* relaxed: as above */
+	return error;
+}
+
+void lined_end_submit(struct ksem *ksem)
+{
+	(void)ksem;
+	holder_end_wait_as();
 }
 
 int64_t lined_begin_queued(struct ksem *ksem)

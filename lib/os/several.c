@@ -104,3 +104,18 @@ static int several_by_kernel(const struct futex_place *places, unsigned n, const
 }
 
 int (*futex_several)(const struct futex_place *places, unsigned n, const struct deadline *deadline) = several_by_kernel;
+
+int futex_any_of(const struct futex_place *places, unsigned n, const struct deadline *deadline)
+{
+	int saved = errno, error;
+	bool last;
+	struct deadline slice = futex_slice(deadline, NAP_NS, &last);
+
+	if (n == 1)
+		return futex_wait_in(places[0].scope, places[0].word, places[0].expected, deadline);
+	if (!waitv_may_serve())
+		return futex_wait_in(places[0].scope, places[0].word, places[0].expected, &slice);
+	error = waitv_several(places, n, deadline);
+	errno = saved;
+	return error;
+}

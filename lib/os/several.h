@@ -12,7 +12,7 @@
 
 #include "os/futex.h"
 
-#define SEVERAL_MAX 64
+#define SEVERAL_MAX 128 /* the kernel's own limit */
 
 /* A word, and the value with which it lets a thread sleep. */
 struct futex_place {
@@ -27,5 +27,11 @@ struct futex_place {
  * counted it. A variable, so that a test can take the kernel's place.
  */
 extern int (*futex_several)(const struct futex_place *places, unsigned n, const struct deadline *deadline);
+
+/*
+ * The same for words whose memory may vanish meanwhile, except the first: only the kernel looks at them. So nobody
+ * checks the answer. If it is neither 0 nor ETIMEDOUT, and no word has changed, the kernel has refused.
+ */
+int futex_any_of(const struct futex_place *places, unsigned n, const struct deadline *deadline);
 
 #endif

@@ -98,7 +98,7 @@ static struct ksem *settled(struct ksem *ksem)
 	return ksem;
 }
 
-int private_lined_move(struct ksem *ksem, struct line_view **view)
+int private_lined_move(struct ksem *ksem, struct line_view **view, uint32_t *holder)
 {
 	bool prepared;
 
@@ -110,7 +110,7 @@ int private_lined_move(struct ksem *ksem, struct line_view **view)
 	if (!prepared)
 		return ENOMEM;
 	semaphore_move(&ksem->sem);
-	return lined_view(settled(ksem), view);
+	return lined_view(settled(ksem), view, holder);
 }
 
 /* ---- The operations. ---- */
@@ -170,9 +170,9 @@ static int set_limit(struct ksem *ksem, uint32_t limit)
 	return lined_set_limit(settled(ksem), limit);
 }
 
-static int view(struct ksem *ksem, struct line_view **view)
+static int view(struct ksem *ksem, struct line_view **view, uint32_t *holder)
 {
-	return lined_view(settled(ksem), view);
+	return lined_view(settled(ksem), view, holder);
 }
 
 /* A thread that was a waiter before the move is one until it is in line. */
@@ -226,6 +226,8 @@ const struct semaphore_ops private_lined_ops = {
 	.go = lined_go,
 	.metrics = lined_tell_metrics,
 	.line = view,
+	.begin_submit = lined_begin_submit,
+	.end_submit = lined_end_submit,
 	.begin_queued = lined_begin_queued,
 	.end_queued = lined_end_queued,
 };

@@ -28,7 +28,7 @@ struct lined *private_lined_new(const struct making *making);
  * Moves a semaphore to a line, which it stores, if it has none. With a pin, inside the fork gate. ENOMEM; ENOTSUP: the
  * processor can't.
  */
-int private_lined_move(struct ksem *ksem, struct line_view **view);
+int private_lined_move(struct ksem *ksem, struct line_view **view, uint32_t *holder);
 
 /* Has this word's semaphore moved? For calls that found it dead, or were about to make it so. */
 static inline bool private_has_moved(const struct ksem *ksem)

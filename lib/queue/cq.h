@@ -9,11 +9,12 @@
 
 #include "object/namespace.h"
 #include "queue/heap.h"
+#include "queue/listener.h"
 #include "queue/notify.h"
 #include "queue/sources.h"
 #include "queue/table.h"
 
-/* A wait that wasn't reaped yet. */
+/* A wait that wasn't reaped yet. Lines call it by its number, which others may have changed in a shared one. */
 struct wait {
 	struct link link;   /* in the table by user_data; key is user_data for ever */
 	struct timed timed; /* due 0: no deadline */
@@ -23,6 +24,7 @@ struct wait {
 		int64_t begun;     /* while it is in line: when, if its semaphore's waits are measured; else 0 */
 		struct wait *next; /* later: on its source's list, or on that of free ones */
 	};
+	uint32_t number; /* constant */
 	uint32_t count;
 	int error; /* once it is off the ready list */
 };
@@ -35,7 +37,9 @@ struct ksem_cq {
 	struct sources sources;
 	struct table waits;
 	struct wait *free;
-	struct waits_chunk *chunks;
+	struct waits_chunk **chunks;
+	size_t chunk_count, chunk_room;
+	struct listener listener;
 	struct heap heaps[NOTIFY_CLOCKS];    /* of waits with deadlines */
 	struct heap passes;                  /* of sources */
 	struct source *active, *last_active; /* those that may have something to reap */

@@ -36,6 +36,7 @@ void source_close_if_idle(struct source *source, struct reclaim *garbage)
 	if (source->pending > 0 || source->active)
 		return;
 	if (source->view) {
+		listener_leave(source);
 		rcu_enter();
 		line_close_ready(source->view, source->head);
 		rcu_leave();
@@ -50,19 +51,25 @@ int source_open(struct source *source)
 {
 	const struct semaphore_ops *ops = semaphore_ops(source->ksem);
 	struct line_view *view;
+	uint32_t holder;
 	int error;
 
 	if (source->view)
 		return 0;
 	if (!ops->line)
 		return ENOTSUP;
-	error = ops->line(source->ksem, &view);
+	error = ops->line(source->ksem, &view, &holder);
+	if (!error && view->scope == FUTEX_SHARED && !listener_has_room(source->cq))
+		error = ENOMEM;
 	if (error)
 		return error;
 	rcu_enter();
-	error = line_open_ready(view, 0, (uintptr_t)source, &source->head);
+	error = line_open_ready(view, holder, (uintptr_t)source, &source->head);
 	rcu_leave();
-	if (!error)
-		source->view = view;
-	return error;
+	if (error)
+		return error;
+	source->view = view;
+	if (view->scope == FUTEX_SHARED)
+		listener_hear(source);
+	return 0;
 }

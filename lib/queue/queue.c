@@ -54,7 +54,8 @@ static void end_source(struct link *link, void *garbage)
 	while ((wait = wait_take_done(source))) {
 		if (wait->error == 0 && wait->count > 0)
 			semaphore_ops(source->ksem)
-				->post(source->ksem, wait->count, NULL); /* EINVAL: it was destroyed */
+				->post(source->ksem, wait->count,
+				       source->cq->proc); /* EINVAL: it was destroyed, or they went back */
 	}
 	source->active = false;
 	source_close_if_idle(source, garbage);
@@ -79,8 +80,15 @@ static void free_all(struct ksem_cq *cq)
 	for (unsigned clock = 0; clock < NOTIFY_CLOCKS; clock++)
 		heap_end(&cq->heaps[clock]);
 	heap_end(&cq->passes);
+	memory_free(cq->listener.sources);
 	pthread_mutex_destroy(&cq->lock);
 	memory_free(cq);
+}
+
+void queue_stop(struct ksem_cq *cq)
+{
+	if (!queue_is_dead(cq))
+		listener_end(cq);
 }
 
 void queue_destroy(struct ksem_cq *cq)
@@ -109,18 +117,27 @@ static void abandon_source(struct link *link, void *garbage)
 	namespace_drop(object_ns(source->ksem), source->ksem, life_keep(), garbage);
 }
 
-/* The child's lines lose all entries (private/lined.c); what is told of that is of no use. */
+/* The child's private lines lose all entries (private/lined.c); what is told of that is of no use. */
 void queues_child_after_fork(bool prepared)
 {
-	struct reclaim garbage = RECLAIM_NONE;
-
 	(void)prepared;
 	for (struct ksem_cq *cq = queues; cq; cq = cq->next) {
 		if (queue_is_dead(cq))
 			continue;
 		store_rlx(&cq->dead, true); /* relaxed: the child has one thread */
 		notify_close(&cq->notify);
+	}
+}
+
+/* Those that were abandoned in an earlier child have no sources any more. */
+void queues_abandon_after_fork(bool prepared)
+{
+	struct reclaim garbage = RECLAIM_NONE;
+
+	(void)prepared;
+	for (struct ksem_cq *cq = queues; cq; cq = cq->next) {
 		table_for_all(&cq->sources.by_id, abandon_source, &garbage);
+		table_end(&cq->sources.by_id);
 	}
 	reclaim_free(garbage);
 }

@@ -9,6 +9,8 @@
  * queue_ring (ring.h). The queue has a source for each semaphore that it has waits on (sources.h): it keeps the
  * semaphore by a pin, and has the ready list. Reaping takes the sources that were marked, and their ready lists.
  *
+ * What happens to waits on semaphores that OS processes share, a thread of the queue learns (listener.h).
+ *
  * Deadlines are in heaps, one for each clock. A timer makes the descriptor readable for the earliest, and the next call
  * that reaps ends the waits that are past theirs. Others that stand behind such a wait, or post, need not wait for that
  * (line/due.h).
@@ -30,13 +32,20 @@ int queue_cancel(struct ksem_cq *cq, uint64_t user_data);
 int queue_reap(struct ksem_cq *cq, struct ksem_completion *out, unsigned int room, unsigned int *n,
 	       struct reclaim *garbage);
 
-/* Cancels all waits, posts what was granted and not reaped, and frees the queue. */
+/* Ends the queue's thread, if it has one. Outside the fork gate. */
+void queue_stop(struct ksem_cq *cq);
+
+/* After that: cancels all waits, posts what was granted and not reaped, and frees the queue. */
 void queue_destroy(struct ksem_cq *cq);
 
 /* Begins a wait, under the queue's lock, outside read sections. EINVAL, ENOMEM, ENOTSUP. */
 int queue_submit(struct source *source, uint32_t count, uint64_t due, uint64_t user_data, struct reclaim *garbage);
 
-/* In a fork's child (os/fork.h): all queues are dead. */
+/*
+ * In a fork's child (os/fork.h): all queues are dead. And they keep no semaphores any more: when these are the child's
+ * own.
+ */
 void queues_child_after_fork(bool prepared);
+void queues_abandon_after_fork(bool prepared);
 
 #endif

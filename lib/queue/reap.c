@@ -78,6 +78,7 @@ static unsigned int take_all(struct ksem_cq *cq, struct ksem_completion *out, un
 	unsigned int count = 0;
 
 	sources_take_marks(&cq->sources, make_active);
+	listener_look(cq, make_active);
 	while (cq->active && count < room) {
 		struct source *source = first_active(cq);
 		unsigned int took = take_from(source, &out[count], room - count);

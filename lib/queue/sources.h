@@ -31,6 +31,8 @@ struct source {
 	struct ksem *ksem;      /* pinned; NULL: the source is free */
 	struct line_view *view; /* NULL: not yet */
 	uint32_t head;          /* of its ready list */
+	uint32_t place;         /* of one that the listener listens to (listener.h); 0: it doesn't */
+	uint64_t heard;         /* the same: the beginning of its ready list (line_ready_bed) that is known */
 	uint32_t pending;       /* its waits that aren't reaped */
 	uint32_t dues;          /* of these, those with a deadline */
 	struct wait *done;      /* completions that are off the ready list, or never were on it, the oldest first */

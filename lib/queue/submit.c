@@ -34,8 +34,10 @@ static void begin_waiting(struct wait *wait)
 	rcu_enter();
 	pends = line_pends(source->view, wait->handle);
 	rcu_leave();
-	if (!pends)
+	if (!pends) {
+		ring_tell(source); /* the line's ring may be late (listener.h) */
 		return;
+	}
 	if (semaphore_ops(source->ksem)->begin_queued)
 		wait->begun = semaphore_ops(source->ksem)->begin_queued(source->ksem);
 	if (wait->timed.due != 0)
@@ -55,11 +57,8 @@ static int begin_wait(struct source *source, uint32_t count, uint64_t due, uint6
 		return ENOMEM;
 	wait->source = source;
 	wait->count = count;
-	if (count > 0) {
-		rcu_enter();
-		error = line_submit(source->view, count, source->head, (uintptr_t)wait, due, &wait->handle);
-		rcu_leave();
-	}
+	if (count > 0)
+		error = wait_join(wait);
 	if (error && error != ESHUTDOWN) {
 		wait_give(cq, wait);
 		return error;

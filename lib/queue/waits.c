@@ -9,27 +9,46 @@
 #include "base/memory.h"
 #include "base/rcu.h"
 #include "line/due.h"
+#include "queue/ring.h"
 
 /* ---- Their memory. ---- */
 
+#define CHUNK_WAITS 64
+
 struct waits_chunk {
-	struct waits_chunk *next;
-	struct wait waits[63];
+	struct wait waits[CHUNK_WAITS];
 };
 
 static bool add_waits(struct ksem_cq *cq)
 {
-	struct waits_chunk *chunk = memory_alloc(sizeof(*chunk), KSEM_CACHE_LINE);
+	struct waits_chunk **chunks = memory_grow(cq->chunks, cq->chunk_count, &cq->chunk_room, sizeof(*chunks));
+	struct waits_chunk *chunk;
 
+	if (!chunks)
+		return false;
+	cq->chunks = chunks;
+	chunk = memory_alloc(sizeof(*chunk), KSEM_CACHE_LINE);
 	if (!chunk)
 		return false;
-	chunk->next = cq->chunks;
-	cq->chunks = chunk;
-	for (size_t i = sizeof(chunk->waits) / sizeof(chunk->waits[0]); i-- > 0;) {
-		chunk->waits[i].next = cq->free;
-		cq->free = &chunk->waits[i];
+	for (uint32_t i = CHUNK_WAITS; i-- > 0;) {
+		chunk->waits[i].number = (uint32_t)cq->chunk_count * CHUNK_WAITS + i;
+		wait_give(cq, &chunk->waits[i]);
 	}
+	cq->chunks[cq->chunk_count++] = chunk;
 	return true;
+}
+
+/* The wait that the line calls so, if it is in line there; NULL: that is nonsense. */
+static struct wait *find_wait(const struct source *source, const struct line_result *result)
+{
+	const struct ksem_cq *cq = source->cq;
+	uint64_t chunk = result->user / CHUNK_WAITS;
+	struct wait *wait = chunk < cq->chunk_count ? &cq->chunks[chunk]->waits[result->user % CHUNK_WAITS] : NULL;
+
+	if (!wait || wait->source != source || wait->handle.slot != result->handle.slot ||
+	    wait->handle.round != result->handle.round)
+		return NULL;
+	return wait;
 }
 
 struct wait *wait_take(struct ksem_cq *cq, uint64_t due)
@@ -44,6 +63,7 @@ struct wait *wait_take(struct ksem_cq *cq, uint64_t due)
 	wait = cq->free;
 	cq->free = wait->next;
 	wait->begun = 0;
+	wait->handle.slot = 0;
 	wait->timed.due = due;
 	return wait;
 }
@@ -56,12 +76,27 @@ void wait_give(struct ksem_cq *cq, struct wait *wait)
 
 void waits_end(struct ksem_cq *cq)
 {
-	while (cq->chunks) {
-		struct waits_chunk *chunk = cq->chunks;
+	while (cq->chunk_count > 0)
+		memory_free(cq->chunks[--cq->chunk_count]);
+	memory_free(cq->chunks);
+}
 
-		cq->chunks = chunk->next;
-		memory_free(chunk);
-	}
+/* ---- Their beginnings. ---- */
+
+int wait_join(struct wait *wait)
+{
+	struct source *source = wait->source;
+	const struct semaphore_ops *ops = semaphore_ops(source->ksem);
+	struct line_by by;
+	int error = ops->begin_submit(source->ksem, source->cq->proc, &by);
+
+	if (error)
+		return error;
+	rcu_enter();
+	error = line_submit(source->view, wait->count, source->head, by, wait->number, wait->timed.due, &wait->handle);
+	rcu_leave();
+	ops->end_submit(source->ksem);
+	return error;
 }
 
 /* ---- Their ends. ---- */
@@ -84,6 +119,20 @@ void wait_end(struct wait *wait, int error)
 	source->last_done = wait;
 }
 
+/*
+ * Other processes took this one for dead, and the wait out of the line. It gets in line again, at its end. Returns how
+ * it ends instead; EAGAIN: it waits.
+ */
+static int join_again(struct wait *wait)
+{
+	int error;
+
+	if (due_has_passed(wait->timed.due))
+		return ETIMEDOUT;
+	error = wait_join(wait);
+	return error == 0 ? EAGAIN : error == ESHUTDOWN ? ESHUTDOWN : ECANCELED;
+}
+
 bool wait_take_ready(struct source *source)
 {
 	struct line_result result;
@@ -97,9 +146,15 @@ bool wait_take_ready(struct source *source)
 	}
 	if (error)
 		return false;
-	wait = (struct wait *)(uintptr_t)result.user;
+	wait = find_wait(source, &result);
+	if (!wait)
+		return true;
+	wait->handle.slot = 0;
+	error = result.error == ENOENT ? join_again(wait) : result.error;
+	if (error == EAGAIN)
+		return true;
 	table_remove(&source->cq->waits, &wait->link);
-	wait_end(wait, result.error);
+	wait_end(wait, error);
 	return true;
 }
 
@@ -107,8 +162,8 @@ struct wait *wait_take_done(struct source *source)
 {
 	struct wait *wait;
 
-	if (!source->done)
-		wait_take_ready(source);
+	while (!source->done && wait_take_ready(source))
+		;
 	wait = source->done;
 	if (!wait)
 		return NULL;
@@ -126,5 +181,7 @@ bool wait_cancel(struct wait *wait, int why)
 	rcu_enter();
 	canceled = line_cancel(wait->source->view, wait->handle, why);
 	rcu_leave();
+	if (canceled)
+		ring_tell(wait->source); /* the line's ring may be late (listener.h) */
 	return canceled;
 }

@@ -14,6 +14,9 @@ void wait_give(struct ksem_cq *cq, struct wait *wait);
 /* Frees the memory of all. */
 void waits_end(struct ksem_cq *cq);
 
+/* Gets in line. 0, EINVAL, ENOMEM, ESHUTDOWN, as ksem_cq_submit and line_submit. */
+int wait_join(struct wait *wait);
+
 /* It gives up, for that reason, unless it was decided before (false). */
 bool wait_cancel(struct wait *wait, int why);
 

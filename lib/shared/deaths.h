@@ -44,7 +44,10 @@ struct shared_lined;
 bool deaths_add(struct directory *directory, struct shared_lined *lined);
 void deaths_remove(struct shared_lined *lined);
 
-/* The calling thread is in line, and about to sleep. May look for the dead; nothing happens if nothing is watched. */
+/*
+ * The calling thread, or a wait of a queue, is in line, and about to sleep. May look for the dead; nothing happens if
+ * nothing is watched.
+ */
 void deaths_before_sleep(struct shared_lined *lined);
 
 /* Before the directory is closed, with nothing watched any more. The thread ends a little later. */

@@ -30,12 +30,19 @@ static uint64_t who(void)
 /* Of a process in another pid namespace nobody can know more than `gone` does. */
 static bool ended(void *context, uint64_t who, uint32_t image)
 {
+	static atomic(uint64_t) last; /* that has ended; a queue leaves many entries */
 	uint64_t namespace = lifetime_namespace(), lifetime = who & ((UINT64_C(1) << LIFETIME_BITS) - 1);
 
 	(void)context;
+	if (who == load_rlx(&last)) /* relaxed: once it has ended, it has */
+		return true;
 	if (who == 0 || who >> LIFETIME_BITS != (namespace << LIFETIME_BITS) >> LIFETIME_BITS)
 		return true;
-	return !lifetime_lasts(lifetime) || (image != 0 && lifetime_has_other_image(lifetime, image));
+	if (!lifetime_lasts(lifetime)) {
+		store_rlx(&last, who); /* relaxed: as above */
+		return true;
+	}
+	return image != 0 && lifetime_has_other_image(lifetime, image);
 }
 
 static const struct line_hooks hooks = {.gone = gone, .ended = ended, .undone = lined_undone};
@@ -62,7 +69,7 @@ void shared_lined_enter(struct shared_lined *lined, const struct record *record)
 {
 	records_renumber(record);
 	store_rlx(&lined->lined.view.who, who()); /* relaxed: entries publish it */
-	lined->lined.view.image = lined_has_ledger(&lined->lined) ? lifetime_own_image() : 0;
+	lined->lined.view.image = lifetime_own_image();
 	store_rlx(&lined->lined.holder, records_number(record)); /* relaxed: a number; entries publish it */
 }
 

@@ -45,6 +45,16 @@ static int enter(struct waiter *waiter)
 	return error;
 }
 
+/* Inside the fork gate. */
+static void stay(struct ksem *ksem)
+{
+	if (likely(shared_is_present(ksem)))
+		return;
+	pthread_mutex_lock(&object_ns(ksem)->lock);
+	place_need_record(object_ns(ksem), ksem);
+	pthread_mutex_unlock(&object_ns(ksem)->lock);
+}
+
 /*
  * If the program closed the directory's descriptor, other processes take this one for dead, and count off its waiters.
  * So a thread opens the directory again before it sleeps, and when it wakes: a process that counts off waiters wakes
@@ -55,9 +65,7 @@ static bool be_present(struct ksem *ksem)
 	if (likely(shared_is_present(ksem)))
 		return true;
 	fork_gate_enter();
-	pthread_mutex_lock(&object_ns(ksem)->lock);
-	place_need_record(object_ns(ksem), ksem);
-	pthread_mutex_unlock(&object_ns(ksem)->lock);
+	stay(ksem);
 	fork_gate_leave();
 	return shared_is_present(ksem);
 }
@@ -145,6 +153,25 @@ static void renounce_line(struct waiter *waiter)
 	lined_renounce(waiter);
 }
 
+static int begin_submit(struct ksem *ksem, const struct ksem_proc *by, struct line_by *as)
+{
+	stay(ksem);
+	return lined_begin_submit(ksem, by, as);
+}
+
+/* The wait may be in line by now. */
+static void end_submit(struct ksem *ksem)
+{
+	lined_end_submit(ksem);
+	deaths_before_sleep(shared_lined_of(ksem));
+}
+
+static void stay_for_queue(struct ksem *ksem)
+{
+	stay(ksem);
+	deaths_before_sleep(shared_lined_of(ksem));
+}
+
 static const struct wait_policy policy_in_line = {lined_enter, arm_in_line, signal_sleep, leave_line, renounce_line};
 
 const struct semaphore_ops shared_lined_ops = {
@@ -163,6 +190,12 @@ const struct semaphore_ops shared_lined_ops = {
 	.has_holders = lined_has_holders,
 	.go = lined_go,
 	.metrics = lined_tell_metrics,
+	.line = lined_view,
+	.stay = stay_for_queue,
+	.begin_submit = begin_submit,
+	.end_submit = end_submit,
+	.begin_queued = lined_begin_queued,
+	.end_queued = lined_end_queued,
 };
 
 const struct semaphore_ops shared_semaphore_ops = {

@@ -74,16 +74,20 @@ static void it_can_not_be_pinned(void **state)
 	unmake(world, id);
 }
 
-/* Said in ksem_cq_submit(3), for as long as it is so. */
-static void a_queue_can_not_wait_for_it(void **state)
+static void its_process_holds_what_a_queue_is_granted(void **state)
 {
 	struct world *world = *state;
 	ksem_id_t id = make_with(world, KSEM_FIFO, 0);
 	struct ksem_cq *cq;
 
 	OK(ksem_cq_create(world->proc, &cq));
-	FAILS(ENOTSUP, ksem_cq_submit(cq, id, 1, CLOCK_MONOTONIC, NULL, 1));
-	OK(ksem_cq_destroy(cq));
+	OK(ksem_cq_submit(cq, id, LIMIT, CLOCK_MONOTONIC, NULL, 1));
+	OK(ksem_cq_submit(cq, id, 1, CLOCK_MONOTONIC, NULL, 2));
+	has(world, id, 0, LIMIT);
+	OK(ksem_post(world->proc, id));
+	FAILS(EPERM, ksem_post_many(world->proc, id, LIMIT + 1));
+	has(world, id, 0, LIMIT);
+	OK(ksem_cq_destroy(cq)); /* posts what wasn't reaped: as many as were submitted, of which one was posted */
 	has(world, id, LIMIT, 0);
 	unmake(world, id);
 }
@@ -373,7 +377,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		world_test(no_more_is_given_back_than_is_held),
 		world_test(it_can_not_be_pinned),
-		world_test(a_queue_can_not_wait_for_it),
+		world_test(its_process_holds_what_a_queue_is_granted),
 		world_test(each_process_holds_for_itself),
 		world_test(the_last_reference_takes_permits_along),
 		world_test(an_anonymous_one_is_destroyed_with_what_was_held),

@@ -990,18 +990,39 @@ static void the_cost_of_a_cancel_does_not_grow_with_the_waits(void **state)
 	assert_true(tries > 0);
 }
 
-static void a_shared_semaphore_can_not_be_waited_for_so(void **state)
-{
-	struct queue *q = *state;
-
-	assert_int_equal(submit(q, 1, 7), ENOTSUP);
-	assert_int_equal(info_of(q->proc, q->id).waiters, 0);
-}
-
 #define queue_test(f, order) \
 	((struct CMUnitTest){#f " (" #order ")", f, queue_setup, queue_teardown, &(uint32_t){order}})
 #define each_order(f) queue_test(f, KSEM_BARGING), queue_test(f, KSEM_FIFO), queue_test(f, KSEM_LIFO)
 #define any_order(f)  each_order(f), queue_test(f, DEFAULT)
+
+/* Shared ones of default attributes can't be waited for so. */
+static int run_queues(const struct CMUnitTest *tests, size_t n)
+{
+	static struct CMUnitTest chosen[256];
+	size_t m = 0;
+
+	MUST(n <= sizeof(chosen) / sizeof(*chosen));
+	for (size_t i = 0; i < n; i++) {
+		if (!getenv("KSEM_TEST_SHARED") || *(const uint32_t *)tests[i].initial_state != DEFAULT)
+			chosen[m++] = tests[i];
+	}
+	return _cmocka_run_group_tests("queues", chosen, m, NULL, NULL);
+}
+
+static void a_shared_one_of_default_attributes_is_refused(void **state)
+{
+	struct queue *q = *state;
+	bool shared = q->world->dir;
+	ksem_id_t id;
+
+	OK(ksem_init(q->proc, 1, &id));
+	FAILS(shared ? ENOTSUP : 0, ksem_cq_submit(q->cq, id, 1, CLOCK_MONOTONIC, NULL, 1));
+	if (!shared)
+		assert_true(readable(q, 10000));
+	OK(ksem_cq_destroy(q->cq));
+	q->cq = NULL;
+	OK(ksem_destroy(q->proc, id));
+}
 
 int main(void)
 {
@@ -1036,6 +1057,7 @@ int main(void)
 		any_order(a_handler_may_grant_to_it),
 		each_order(its_waits_are_measured),
 		any_order(a_reaped_wait_keeps_nothing),
+		queue_test(a_shared_one_of_default_attributes_is_refused, KSEM_BARGING),
 		any_order(a_queue_waits_on_thousands_of_semaphores),
 		any_order(a_forks_copy_is_dead_and_touches_nothing_of_the_parents),
 		queue_test(a_forks_child_keeps_no_descriptor, KSEM_FIFO),
@@ -1046,11 +1068,5 @@ int main(void)
 		any_order(the_cost_of_a_cancel_does_not_grow_with_the_waits),
 	};
 
-	const struct CMUnitTest shared[] = {
-		any_order(a_shared_semaphore_can_not_be_waited_for_so),
-		any_order(the_descriptor_is_closed_by_exec),
-	};
-
-	return getenv("KSEM_TEST_SHARED") ? cmocka_run_group_tests(shared, NULL, NULL) :
-					    cmocka_run_group_tests(tests, NULL, NULL);
+	return run_queues(tests, sizeof(tests) / sizeof(*tests));
 }

@@ -197,8 +197,9 @@ static void look_for_another(void)
 static void move_to_line(unsigned which)
 {
 	struct line_view *view;
+	uint32_t holder;
 
-	if (semaphore_ops(pinned[which])->line(pinned[which], &view))
+	if (semaphore_ops(pinned[which])->line(pinned[which], &view, &holder))
 		fail("it could not move to a line");
 }
 

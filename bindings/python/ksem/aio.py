@@ -10,10 +10,7 @@
 
 How it works: each event loop has a completion queue of the library for each place of semaphores (this process's memory,
 or a directory). A task that must wait submits a wait to it. The loop watches the queue's descriptor, and reaps what is
-complete. No thread runs for it. Threads may use the same semaphore.
-
-The library has no queues for semaphores with a name or with undo. A task can take permits of those while they are
-there. If it would have to wait, it gets an OSError (ENOTSUP).
+complete. No thread of the program runs for it. Threads and other processes may use the same semaphore.
 
 A task that is cancelled cancels its wait. If the permits were granted just before, they go back to the semaphore.
 """
@@ -161,10 +158,7 @@ class Semaphore:
         return self._semaphore
 
     async def acquire(self, count: int = 1, timeout: Optional[float] = None) -> bool:
-        """Take count permits at one instant, and return True. If they don't come within timeout seconds, return False.
-
-        OSError (ENOTSUP) if it would have to wait, and the semaphore has a name or undo.
-        """
+        """Take count permits at one instant; wait for them at most timeout seconds, and then return False."""
         if self._semaphore.try_acquire(count):
             return True
         return await _waits_for(self._semaphore).wait(self._semaphore, count, timeout)

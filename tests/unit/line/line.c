@@ -327,7 +327,7 @@ static void needs_of_every_size_keep_the_order(void **state)
 		OK(line_open_ready(view, 1, 0, &head));
 		for (uint32_t i = 0; i < 14; i++) {
 			sum += needs[(i * 5) % 14];
-			OK(line_submit(view, needs[(i * 5) % 14], head, i, 0, &handle));
+			OK(line_submit(view, needs[(i * 5) % 14], head, (struct line_by){.holder = 1}, i, 0, &handle));
 		}
 		OK(line_post(view, 200000));
 		for (uint32_t i = 0; i < 14; i++) {
@@ -480,7 +480,7 @@ static void a_lowered_limit_takes_time_by_the_length_of_the_line(void **state)
 	(void)state;
 	OK(line_open_ready(view, 1, 0, &head));
 	for (uint32_t i = 0; i < 2 * many; i++)
-		OK(line_submit(view, i < many ? 1 : 10, head, i, 0, &handle));
+		OK(line_submit(view, i < many ? 1 : 10, head, (struct line_by){.holder = 1}, i, 0, &handle));
 	joined = processor_time();
 	line_set_limit(view, 9);
 	lowered = processor_time();
@@ -601,12 +601,12 @@ static void what_a_queue_waited_for_stands_ready_in_order(void **state)
 	(void)state;
 	OK(line_open_ready(view, 1, 4711, &head));
 	FAILS(EAGAIN, line_reap_ready(view, head, &result));
-	OK(line_submit(view, 1, head, 10, 0, &handles[0])); /* is there */
+	OK(line_submit(view, 1, head, (struct line_by){.holder = 1}, 10, 0, &handles[0])); /* is there */
 	assert_int_equal(rings, 1);
 	assert_int_equal(rung_for, 4711);
-	OK(line_submit(view, 2, head, 11, 0, &handles[1]));
-	OK(line_submit(view, 1, head, 12, 0, &handles[2]));
-	OK(line_submit(view, 1, head, 13, 0, &handles[3]));
+	OK(line_submit(view, 2, head, (struct line_by){.holder = 1}, 11, 0, &handles[1]));
+	OK(line_submit(view, 1, head, (struct line_by){.holder = 1}, 12, 0, &handles[2]));
+	OK(line_submit(view, 1, head, (struct line_by){.holder = 1}, 13, 0, &handles[3]));
 	assert_int_equal(line_waiters(view), 3);
 	assert_true(line_cancel(view, handles[2], ETIMEDOUT));
 	assert_false(line_cancel(view, handles[2], ECANCELED));
@@ -623,7 +623,7 @@ static void what_a_queue_waited_for_stands_ready_in_order(void **state)
 		assert_int_equal(result.error, want[i].error);
 	}
 	FAILS(EAGAIN, line_reap_ready(view, head, &result));
-	FAILS(ESHUTDOWN, line_submit(view, 1, head, 14, 0, &handles[0]));
+	FAILS(ESHUTDOWN, line_submit(view, 1, head, (struct line_by){.holder = 1}, 14, 0, &handles[0]));
 	line_close_ready(view, head);
 	ended(view);
 }
@@ -639,7 +639,7 @@ static void threads_and_queues_wait_in_one_order(void **state)
 	(void)state;
 	OK(line_open_ready(view, 1, 0, &head));
 	a = enter(view, 1);
-	OK(line_submit(view, 1, head, 1, 0, &handle));
+	OK(line_submit(view, 1, head, (struct line_by){.holder = 1}, 1, 0, &handle));
 	b = enter(view, 1);
 	OK(line_post(view, 1));
 	was_granted(view, a);
@@ -771,10 +771,10 @@ static void a_queue_that_died_leaves_nothing(void **state)
 
 	(void)state;
 	OK(line_open_ready(view, 7, 0, &head));
-	OK(line_submit(view, 1, head, 1, 0, &handle));
-	OK(line_submit(view, 1, head, 2, 0, &handle));
+	OK(line_submit(view, 1, head, (struct line_by){.holder = 7}, 1, 0, &handle));
+	OK(line_submit(view, 1, head, (struct line_by){.holder = 7}, 2, 0, &handle));
 	assert_true(line_cancel(view, handle, ECANCELED));
-	OK(line_submit(view, 2, head, 3, 0, &handle));
+	OK(line_submit(view, 2, head, (struct line_by){.holder = 7}, 3, 0, &handle));
 	b = enter_as(view, 1, 8);
 	dead[7] = true;
 	line_reap(view);

@@ -241,7 +241,7 @@ struct futex_ops futex_ops = {sleep_on, wake, sleep_on, wake, NULL, NULL};
 /* ---- The line, and what its users know ---- */
 
 static struct line line;
-static struct line_view view;
+static struct line_view view, mortals_view; /* of two processes */
 static struct {
 	int64_t all;      /* value and what is held, owed for: by the limit and posts */
 	int64_t taken;    /* by threads that are alive */
@@ -253,10 +253,15 @@ static uint32_t slots[THREADS];
 
 #define QUEUE  UINT64_C(4711)
 #define HOLDER 7 /* of the mortal thread; others have 1 */
+#define CORPSE 9 /* of a process that died before the threads began */
+
+static bool has_corpse;
 
 static bool gone(void *context, uint32_t holder)
 {
 	(void)context;
+	if (holder == CORPSE)
+		return has_corpse;
 	return holder == HOLDER && (mortal == DRIVER || threads[mortal].state == DEAD);
 }
 
@@ -268,6 +273,17 @@ static void ring(void *context, uint32_t holder, uint64_t user)
 }
 
 static const struct line_hooks hooks = {gone, ring};
+
+static bool all_ended;
+
+/* A process is known by the holder number of its threads. */
+static bool ended(void *context, uint64_t who, uint32_t image)
+{
+	(void)image;
+	return all_ended || gone(context, (uint32_t)who);
+}
+
+static const struct line_hooks shared_hooks = {.gone = gone, .ended = ended};
 
 static uint32_t holder_now(void)
 {
@@ -338,9 +354,15 @@ static struct account accounts[THREADS];
 static uint32_t has[THREADS];
 static bool ledger;
 
+/* Of the thread's process. */
+static struct line_view *view_of(unsigned thread)
+{
+	return thread == 0 ? &mortals_view : &view;
+}
+
 static void open_one(unsigned thread)
 {
-	if (!account_open(&view, thread == 0 ? HOLDER : 1, &accounts[thread]))
+	if (!account_open(view_of(thread), thread == 0 ? HOLDER : 1, &accounts[thread]))
 		accounts[thread].slot = 0;
 }
 
@@ -388,10 +410,13 @@ static void judge_ledger(void)
 
 	if (value + sum != line_limit(&view))
 		bad(value + sum > line_limit(&view) ? "a permit was made" : "a permit was lost");
+	line_reap(&view);
 	if (mortal != DRIVER && threads[mortal].state == DEAD) {
-		line_reap(&view);
 		has[0] = 0;
 		accounts[0].slot = 0;
+		all_ended = true; /* it may have claimed an entry that says still that it is the other's */
+		line_reap(&view);
+		all_ended = false;
 	}
 	for (unsigned thread = 0; thread < THREADS; thread++) {
 		if (accounts[thread].slot == 0)
@@ -489,6 +514,7 @@ struct scenario {
 	unsigned whole;
 	unsigned through;
 	unsigned accounts; /* bit mask: threads that have one; the line has a ledger then */
+	unsigned entries;  /* that the line must have; 0: 4 */
 };
 
 static void begin(const struct scenario *now)
@@ -498,7 +524,11 @@ static void begin(const struct scenario *now)
 	memset(&due, 0, sizeof(due));
 	memset(slots, 0, sizeof(slots));
 	line_init(&line, now->value, now->limit, now->order);
-	line_view_init(&view, &line, FUTEX_PRIVATE, &hooks, NULL);
+	line_view_init(&view, &line, FUTEX_PRIVATE, now->accounts ? &shared_hooks : &hooks, NULL);
+	line_view_init(&mortals_view, &line, FUTEX_PRIVATE, view.hooks, NULL);
+	view.who = 1;
+	mortals_view.who = HOLDER;
+	view.chunks[0] = mortals_view.chunks[0] = (struct line_entry *)memory;
 	store_rlx(&line.spin, 0);
 	due.all = now->value;
 	made = 0;
@@ -523,6 +553,7 @@ static void begin(const struct scenario *now)
 	memset(accounts, 0, sizeof(accounts));
 	memset(has, 0, sizeof(has));
 	ledger = now->accounts != 0;
+	has_corpse = false;
 	for (unsigned thread = 0; thread < THREADS; thread++) {
 		if (now->accounts >> thread & 1)
 			open_one(thread);
@@ -726,7 +757,7 @@ static void use_all_entries(void)
 	uint32_t head;
 
 	line_open_ready(&view, 1, QUEUE, &head);
-	while (line_submit(&view, 5, head, 1, 0, &handle) == 0)
+	while (line_submit(&view, 5, head, (struct line_by){.holder = 1}, 1, 0, &handle) == 0)
 		;
 	due.entries = 1;
 }
@@ -801,7 +832,7 @@ static void use_a_ready_list(void)
 
 	if (line_open_ready(&view, holder_now(), QUEUE, &head))
 		return;
-	if (line_submit(&view, 1, head, 1, 0, &handle) == 0) {
+	if (line_submit(&view, 1, head, (struct line_by){.holder = holder_now()}, 1, 0, &handle) == 0) {
 		if (line_reap_ready(&view, head, &result) != 0) {
 			line_cancel(&view, handle, ECANCELED);
 			if (line_reap_ready(&view, head, &result) != 0)
@@ -828,7 +859,7 @@ static void one_of_a_queue_is_to_be_granted(void)
 
 	line_open_ready(&view, 1, QUEUE, &heads[1]);
 	line_open_ready(&view, 1, QUEUE, &heads[0]);
-	line_submit(&view, 1, heads[0], 1, 0, &handle);
+	line_submit(&view, 1, heads[0], (struct line_by){.holder = 1}, 1, 0, &handle);
 	due.entries = 1;
 	due.all = 1;
 	line.word.low--; /* a post that goes no further */
@@ -860,8 +891,8 @@ static void reap_and_wait_in_the_other_list(void)
 	struct line_result result;
 
 	reap_and_close();
-	if (line_submit(&view, 1, heads[1], 1, 0, &handle) != 0 || !line_cancel(&view, handle, ECANCELED) ||
-	    line_reap_ready(&view, heads[1], &result) != 0)
+	if (line_submit(&view, 1, heads[1], (struct line_by){.holder = 1}, 1, 0, &handle) != 0 ||
+	    !line_cancel(&view, handle, ECANCELED) || line_reap_ready(&view, heads[1], &result) != 0)
 		bad("a wait in the other list failed");
 }
 
@@ -955,7 +986,148 @@ static void come_late(void)
 		take_as(1);
 }
 
+/* A process with a queue has died: one wait was granted, one is in line. */
+static void one_has_died_that_had_a_queue(void)
+{
+	struct line_by by = {.holder = CORPSE};
+	struct line_handle handle;
+	uint32_t head;
+
+	mortal = 0;
+	mortals_view.who = CORPSE;
+	if (line_open_ready(&mortals_view, CORPSE, QUEUE, &head) != 0 ||
+	    !account_open(&mortals_view, CORPSE, &by.account) ||
+	    line_submit(&mortals_view, 1, head, by, 1, 0, &handle) != 0 ||
+	    line_submit(&mortals_view, 1, head, by, 1, 0, &handle) != 0)
+		bad("it has no queue");
+	mortals_view.who = HOLDER;
+	has_corpse = true;
+}
+
+static uint32_t own_heads[THREADS];
+static struct line_handle own_waits[THREADS];
+
+/* Begins a wait in a queue of its own. False: there is no entry. */
+static bool begin_queue(unsigned thread)
+{
+	struct line_view *own = view_of(thread);
+	struct line_by by = {thread == 0 ? HOLDER : 1, accounts[thread]};
+
+	return accounts[thread].slot != 0 && line_open_ready(own, by.holder, QUEUE, &own_heads[thread]) == 0 &&
+	       line_submit(own, 1, own_heads[thread], by, 1, 0, &own_waits[thread]) == 0;
+}
+
+/* What it was granted, it gives back. */
+static void end_queue(void)
+{
+	struct line_view *own = view_of(current);
+	struct line_result result;
+
+	line_cancel(own, own_waits[current], ECANCELED);
+	while (line_reap_ready(own, own_heads[current], &result) == 0)
+		has[current] += result.need;
+	line_close_ready(own, own_heads[current]);
+	if (has[current] > 0)
+		give_as(1);
+}
+
+static void use_queue(void)
+{
+	if (begin_queue(current))
+		end_queue();
+}
+
+/* The first one's process has a queue, which waits already. Its account comes behind the queue's entries. */
+static void first_has_a_queue(void)
+{
+	bool no_memory;
+	uint32_t slots_before[2] = {entry_claim(&view, 1, &no_memory), entry_claim(&view, 1, &no_memory)};
+
+	mortal = 0; /* it lives as yet */
+	account_close(&mortals_view, accounts[0]);
+	open_one(0);
+	for (unsigned i = 0; i < 2; i++)
+		entry_free(&view, slots_before[i], entry_at(&view, slots_before[i])->state);
+	if (!begin_queue(0))
+		bad("it has no queue");
+}
+
+/* Its process dies now, or ends its queue. */
+static void die_or_end_queue(void)
+{
+	point();
+	whole |= 1;
+	end_queue();
+}
+
+static void first_waits_for_the_second(void)
+{
+	second_has_it();
+	first_has_a_queue();
+}
+
+static void come_late_with_a_queue(void)
+{
+	lurk();
+	open_one(current);
+	use_queue();
+}
+
+static void reap_and_give_it_back(void)
+{
+	line_reap(&view);
+	give_as(1);
+}
+
+static void reap_at_once(void)
+{
+	whole |= 1u << current;
+	line_reap(&view);
+}
+
 static const struct scenario scenarios[] = {
+	/* A ledger, and queues. */
+	{"a dead queue is reaped by one that is killed",
+	 LINE_FIFO,
+	 1,
+	 1,
+	 one_has_died_that_had_a_queue,
+	 {reap, reap_the_dead, come_late_with_a_queue},
+	 .changes = 1,
+	 .kills = true,
+	 .whole = 1 << 1 | 1 << 2,
+	 .accounts = 1,
+	 .entries = 8},
+	{"a dead queue is reaped by two, and others come",
+	 LINE_FIFO,
+	 1,
+	 1,
+	 one_has_died_that_had_a_queue,
+	 {reap, reap_at_once, wait_for_one_and_give},
+	 .changes = 1,
+	 .accounts = 4,
+	 .entries = 8},
+	{"a queue's process is killed while another looks",
+	 LINE_BARGING,
+	 1,
+	 1,
+	 first_waits_for_the_second,
+	 {die_or_end_queue, reap_and_give_it_back, come_late_with_a_queue},
+	 .changes = 2,
+	 .kills = true,
+	 .accounts = 3,
+	 .entries = 8},
+	{"one is killed that has a queue with an account",
+	 LINE_FIFO,
+	 1,
+	 1,
+	 NULL,
+	 {use_queue, reap_the_dead, come_late_with_a_queue},
+	 .changes = 1,
+	 .kills = true,
+	 .whole = 1 << 2,
+	 .accounts = 1,
+	 .entries = 8},
 	/* A ledger. */
 	{"one is killed that takes and gives back",
 	 LINE_BARGING,
@@ -1270,7 +1442,9 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < sizeof(scenarios) / sizeof(*scenarios); i++) {
 		unsigned long runs = 0;
 		const char *only = argv[1];
-		if (only && strcmp(only, scenarios[i].name) != 0)
+
+		if (only ? strcmp(only, scenarios[i].name) != 0 :
+			   LINE_FIRST != (scenarios[i].entries | !scenarios[i].entries * 4))
 			continue;
 
 		given = 0;

@@ -185,7 +185,8 @@ static void *submit_body(void *arg)
 		struct line_handle handle;
 
 		pthread_mutex_lock(&place);
-		MUST(line_submit(&view, 1, head, atomic_fetch_add(&drawn, 1), 0, &handle) == 0);
+		MUST(line_submit(&view, 1, head, (struct line_by){.holder = 1}, atomic_fetch_add(&drawn, 1), 0,
+				 &handle) == 0);
 		pthread_mutex_unlock(&place);
 	}
 	return NULL;

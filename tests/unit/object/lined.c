@@ -26,9 +26,10 @@ static void watch_line(struct ksem_proc *proc, ksem_id_t id)
 	static struct line_hooks watched;
 	struct line_view *view;
 	struct ksem *pin;
+	uint32_t holder;
 
 	OK(ksem_pin(proc, id, &pin));
-	OK(semaphore_ops(pin)->line(pin, &view));
+	OK(semaphore_ops(pin)->line(pin, &view, &holder));
 	real = view->hooks;
 	watched = *real;
 	watched.ring = ring;

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The listener: see listener.h.
+ */
+#include "queue/listener.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+
+#include "base/cancel.h"
+#include "base/memory.h"
+#include "base/rcu.h"
+#include "os/clock.h"
+#include "os/fork.h"
+#include "queue/cq.h"
+#include "queue/ring.h"
+
+#define LOOK_NS     INT64_C(1000000000) /* the average time between looks */
+#define POLL_NS     INT64_C(5000000)    /* between looks at all sources, if the thread can't sleep on all */
+#define REFUSED_NS  INT64_C(1000000)    /* the same, if the kernel lets it sleep on none */
+#define STACK_BYTES (256 * 1024)
+
+/* What the thread does next. */
+struct sleep {
+	struct futex_place places[SEVERAL_MAX];
+	unsigned count;
+	struct deadline until; /* if `ends` */
+	bool ends;
+};
+
+/* What the thread keeps from one look to the next. */
+struct ear {
+	struct ksem_cq *cq;
+	uint64_t words; /* as they were at the last look, all in one number */
+	int woke;       /* what the sleep answered */
+	struct timespec look;
+	bool looks;
+};
+
+/* Is something on its ready list that isn't known yet? Then it is from now on. `place`: where to sleep. */
+static bool has_news(struct source *source, struct futex_place *place)
+{
+	uint64_t first;
+
+	rcu_enter();
+	first = line_ready_bed(source->view, source->head, place);
+	rcu_leave();
+	if (first == 0 || first == source->heard)
+		return false;
+	source->heard = first;
+	return true;
+}
+
+static void swap(struct listener *listener, size_t a, size_t b)
+{
+	struct source *source = listener->sources[a];
+
+	listener->sources[a] = listener->sources[b];
+	listener->sources[b] = source;
+	listener->sources[a]->place = (uint32_t)a + 1;
+	listener->sources[b]->place = (uint32_t)b + 1;
+}
+
+/* Tells the queue of all news. The first sources are those on which the thread will sleep. False: there were none. */
+static bool hear_all(struct listener *listener, struct sleep *sleep)
+{
+	bool any = false;
+
+	listener->heard_count = 0;
+	for (size_t i = 0; i < listener->count; i++) {
+		struct source *source = listener->sources[i];
+		struct futex_place place;
+		bool news = has_news(source, &place);
+
+		if (news)
+			ring_tell(source);
+		any |= news;
+		if (i + 1 < SEVERAL_MAX) {
+			sleep->places[sleep->count++] = place;
+			listener->heard[listener->heard_count++] = (struct heard){source->link.key, source->head};
+		} else if (news) { /* from the next look on */
+			swap(listener, i, i % (SEVERAL_MAX - 1));
+		}
+	}
+	return any;
+}
+
+/*
+ * For a wake call that brought no news. One of its waits may have been moved behind others that have deadlines, so the
+ * reader must find out when to pass these (line.h).
+ */
+static void hear_moves(struct listener *listener)
+{
+	for (size_t i = 0; i < listener->count; i++) {
+		struct source *source = listener->sources[i];
+
+		if (line_may_have_to_pass(source->view, source->dues))
+			ring_tell(source);
+	}
+}
+
+static void sleep_until(struct sleep *sleep, struct timespec time)
+{
+	sleep->ends = true;
+	sleep->until = (struct deadline){CLOCK_MONOTONIC, time};
+}
+
+/* When it looks next, if it isn't woken before. `ear->looks`: it looks now. */
+static void set_time(struct ear *ear, struct sleep *sleep, bool refused)
+{
+	struct listener *listener = &ear->cq->listener;
+	struct timespec now;
+
+	ear->looks = false;
+	if (listener->count == 0) {
+		sleep->ends = false;
+		return;
+	}
+	now = clock_now(CLOCK_MONOTONIC);
+	if (clock_between(&now, &ear->look, 1) == 0) {
+		ear->looks = true;
+		hear_moves(listener);
+		ear->look = clock_after(&now, clock_about(LOOK_NS, (uint64_t)now.tv_nsec + (uintptr_t)ear->cq));
+	}
+	sleep_until(sleep, ear->look);
+	if (refused)
+		sleep_until(sleep, clock_after(&now, REFUSED_NS));
+	else if (listener->count + 1 > SEVERAL_MAX && clock_between(&now, &ear->look, POLL_NS) == POLL_NS)
+		sleep_until(sleep, clock_after(&now, POLL_NS));
+}
+
+/* All words on which to sleep, in one number. */
+static uint64_t words_of(const struct sleep *sleep)
+{
+	uint64_t words = sleep->count;
+
+	for (unsigned i = 0; i < sleep->count; i++)
+		words = words * UINT64_C(0x9E3779B97F4A7C15) + sleep->places[i].expected;
+	return words;
+}
+
+/* False: the queue ends. If the kernel doesn't let it sleep although no word has changed, it refuses. */
+static bool listen_once(struct ear *ear, struct sleep *sleep)
+{
+	struct listener *listener = &ear->cq->listener;
+	uint32_t calls = load_rlx(&listener->calls); /* relaxed: changed under the lock */
+	uint64_t words = ear->words;
+	bool refused;
+
+	if (listener->stops)
+		return false;
+	sleep->places[0] = (struct futex_place){&listener->calls, calls, FUTEX_PRIVATE};
+	sleep->count = 1;
+	if (!hear_all(listener, sleep) && ear->woke == 0)
+		hear_moves(listener);
+	ear->words = words_of(sleep);
+	refused = ear->woke != 0 && ear->woke != ETIMEDOUT && ear->words == words;
+	if (refused)
+		sleep->count = 1;
+	set_time(ear, sleep, refused);
+	return true;
+}
+
+/*
+ * As each sleeper does. Keeps other processes from taking this one for dead, too. A look visits all entries of a line,
+ * of which there may be many. Meanwhile the lock is free, and a read section keeps the line, as any call does. A source
+ * that changes places may be left out until the next look.
+ */
+static void look_for_dead(struct ksem_cq *cq)
+{
+	struct listener *listener = &cq->listener;
+
+	for (size_t i = 0; i < listener->count; i++) {
+		struct source *source = listener->sources[i];
+		struct line_view *view = source->view;
+
+		semaphore_ops(source->ksem)->stay(source->ksem);
+		rcu_enter();
+		pthread_mutex_unlock(&cq->lock);
+		line_look(view);
+		rcu_leave();
+		pthread_mutex_lock(&cq->lock);
+	}
+}
+
+/* Inside the fork gate, so that a fork finds the lock free, and the line as the queue's other calls leave it. */
+static bool listen(struct ear *ear, struct sleep *sleep)
+{
+	bool goes_on;
+
+	fork_gate_enter();
+	pthread_mutex_lock(&ear->cq->lock);
+	goes_on = listen_once(ear, sleep);
+	if (goes_on && ear->looks)
+		look_for_dead(ear->cq);
+	pthread_mutex_unlock(&ear->cq->lock);
+	fork_gate_leave();
+	return goes_on;
+}
+
+static void *run(void *cq)
+{
+	struct ear ear = {.cq = cq, .woke = ETIMEDOUT};
+	struct sleep sleep;
+
+	while (listen(&ear, &sleep))
+		ear.woke = futex_any_of(sleep.places, sleep.count, sleep.ends ? &sleep.until : NULL);
+	return NULL;
+}
+
+/* With a small stack, unless the program has so much thread-local memory that it doesn't fit there. */
+static int create(struct ksem_cq *cq)
+{
+	pthread_attr_t small;
+	int error;
+
+	if (pthread_attr_init(&small) != 0)
+		return ENOMEM;
+	pthread_attr_setstacksize(&small, STACK_BYTES);
+	error = pthread_create(&cq->listener.thread, &small, run, cq);
+	if (error == EINVAL)
+		error = pthread_create(&cq->listener.thread, NULL, run, cq);
+	pthread_attr_destroy(&small);
+	return error;
+}
+
+static bool start_listener(struct ksem_cq *cq)
+{
+	sigset_t all, before;
+
+	if (cq->listener.runs)
+		return true;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	cq->listener.runs = create(cq) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return cq->listener.runs;
+}
+
+bool listener_has_room(struct ksem_cq *cq)
+{
+	struct listener *listener = &cq->listener;
+	struct source **sources =
+		memory_grow(listener->sources, listener->count, &listener->room, sizeof(struct source *));
+
+	if (!sources)
+		return false;
+	listener->sources = sources;
+	return start_listener(cq);
+}
+
+static void call(struct listener *listener)
+{
+	fetch_add_rlx(&listener->calls, 1); /* relaxed: changed under the lock */
+	futex_wake(&listener->calls, 1);
+}
+
+static bool is_heard(const struct listener *listener, const struct source *source)
+{
+	for (unsigned i = 0; i < listener->heard_count; i++) {
+		if (listener->heard[i].id == source->link.key && listener->heard[i].head == source->head)
+			return true;
+	}
+	return false;
+}
+
+void listener_hear(struct source *source)
+{
+	struct listener *listener = &source->cq->listener;
+
+	source->heard = 0;
+	listener->sources[listener->count++] = source;
+	source->place = (uint32_t)listener->count;
+	if (!is_heard(listener, source))
+		call(listener);
+}
+
+void listener_leave(struct source *source)
+{
+	struct listener *listener = &source->cq->listener;
+
+	if (source->place == 0)
+		return;
+	swap(listener, source->place - 1, listener->count - 1);
+	listener->count--;
+	source->place = 0;
+}
+
+void listener_look(struct ksem_cq *cq, void (*visit)(struct source *source))
+{
+	struct listener *listener = &cq->listener;
+
+	for (size_t i = 0; i < listener->count; i++) {
+		struct futex_place place;
+
+		if (has_news(listener->sources[i], &place))
+			visit(listener->sources[i]);
+	}
+}
+
+void listener_end(struct ksem_cq *cq)
+{
+	struct listener *listener = &cq->listener;
+	struct cancel cancel;
+
+	fork_gate_enter();
+	pthread_mutex_lock(&cq->lock);
+	listener->stops = true;
+	if (listener->runs)
+		call(listener);
+	pthread_mutex_unlock(&cq->lock);
+	fork_gate_leave();
+	if (!listener->runs)
+		return;
+	cancel = cancel_disable();
+	pthread_join(listener->thread, NULL);
+	cancel_restore(cancel);
+}

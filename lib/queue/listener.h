@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The listener: the thread of a queue that waits on semaphores that OS processes share.
+ *
+ * A process that decides a wait of another process's queue can't mark its source, nor write to its descriptor. It puts
+ * the wait on the queue's ready list, in the memory that they share, and makes a wake call there (line/queue.c). The
+ * listener sleeps on the ready lists of all sources that are shared. When it wakes, it marks those with news, and tells
+ * the queue. So readers learn of waits of shared and of private semaphores in the same way.
+ *
+ * A queue gets its listener with its first source that is shared, and keeps it to its end. The thread blocks all
+ * signals. Like any sleeper of a shared line, it looks about once a second for what killed processes left undone.
+ *
+ * The kernel lets a thread sleep on 128 words. One is the listener's own: it changes when there is a new source. With
+ * more sources than fit, the thread also looks at all of them every POLL_NS; a source with news then changes places
+ * with one on which the thread sleeps. Where the kernel has no futex_waitv, it looks every millisecond.
+ *
+ * Threads of this process that reap look at the ready lists themselves (listener_look), so they needn't wait for the
+ * listener to run.
+ *
+ * What protects its data: the queue's lock, but for `calls`. The thread sleeps without the lock, and a source may be
+ * closed meanwhile, and its memory unmapped. So it never reads a word of a source without the lock; only the kernel
+ * does, which doesn't mind. A word on which the thread sleeps is known by the semaphore's id and the entry: if a source
+ * of the same list is opened again, the thread sleeps there already.
+ */
+#ifndef KSEM_QUEUE_LISTENER_H
+#define KSEM_QUEUE_LISTENER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/atomic.h"
+#include "ksem/ksem.h"
+#include "os/several.h"
+
+struct ksem_cq;
+struct source;
+
+/* A ready list on which the thread sleeps, or is about to. */
+struct heard {
+	ksem_id_t id;
+	uint32_t head;
+};
+
+/* All zero: there is none yet. */
+struct listener {
+	atomic(uint32_t) calls; /* atomic: changes when the thread must look again; it sleeps there, too */
+	bool runs, stops;
+	pthread_t thread;
+	struct source **sources; /* all that are shared */
+	size_t count, room;
+	struct heard heard[SEVERAL_MAX];
+	unsigned heard_count;
+};
+
+/* Makes sure that one more source can be heard, and that the thread runs. False: no memory. Under the lock. */
+bool listener_has_room(struct ksem_cq *cq);
+
+/* Begins to listen to a source, whose ready list was opened; and ends that, if it has begun. Under the lock. */
+void listener_hear(struct source *source);
+void listener_leave(struct source *source);
+
+/* For a thread that reaps: calls `visit` for each source that has something on its ready list. Under the lock. */
+void listener_look(struct ksem_cq *cq, void (*visit)(struct source *source));
+
+/* Ends the thread, before the queue's end. Outside the lock and the fork gate. */
+void listener_end(struct ksem_cq *cq);
+
+#endif
