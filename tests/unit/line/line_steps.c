@@ -410,7 +410,8 @@ static void judge_ledger(void)
 
 	if (value + sum != line_limit(&view))
 		bad(value + sum > line_limit(&view) ? "a permit was made" : "a permit was lost");
-	line_reap(&view);
+	if (mortal != DRIVER) /* else HOLDER would pass for gone */
+		line_reap(&view);
 	if (mortal != DRIVER && threads[mortal].state == DEAD) {
 		has[0] = 0;
 		accounts[0].slot = 0;
