@@ -158,7 +158,7 @@ double poll_of_64(void)
 static long resident(void)
 {
 	FILE *file = fopen("/proc/self/statm", "r");
-	long size, pages;
+	long size = 0, pages = 0;
 
 	must(file && fscanf(file, "%ld %ld", &size, &pages) == 2, "/proc/self/statm");
 	fclose(file);

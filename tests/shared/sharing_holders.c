@@ -597,6 +597,9 @@ static void without_memory_nobody_is_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		/* These two come first: they exchange the allocator, which threads of the library use that come later. */
+		board_test(a_visit_that_ends_its_thread_leaves_nothing),
+		board_test(without_memory_nobody_is_told),
 		board_test(each_process_is_told_with_what_it_has),
 		board_test(so_it_is_with_default_attributes),
 		board_test(visit_stops_it),
@@ -609,8 +612,6 @@ int main(void)
 		board_test(many_that_died_are_left_out_of_a_list),
 		board_test(all_of_many_are_told),
 		board_test(of_another_pid_namespace_there_is_no_pid),
-		board_test(a_visit_that_ends_its_thread_leaves_nothing),
-		board_test(without_memory_nobody_is_told),
 	};
 
 	needs_root_to_share();

@@ -13,6 +13,7 @@
 struct board {
 	atomic(unsigned) order; /* how many waits have ended */
 	atomic(unsigned) closed;
+	atomic(unsigned) waited; /* one has waited, and now executes another program */
 };
 
 #define board ((struct board *)board_page)
@@ -301,6 +302,7 @@ static void wait_in_a_thread_and_exec(void)
 	open_in_other_world();
 	start(wait_in_thread, NULL);
 	until_waiting(world.proc, id, 1);
+	store_seq(&board->waited, 1);
 	execlp("sleep", "sleep", "100", (char *)NULL);
 	_exit(1);
 }
@@ -313,7 +315,7 @@ static void who_executes_another_program_waits_no_more(void **state)
 	make(ATTR(.order = KSEM_FIFO, .limit = 10), 0);
 	want = 5;
 	first = start_process(wait_in_a_thread_and_exec);
-	for (int ms = 0; info_of(world.proc, id).waiters != 0 || load_seq(&board->order) != 0 || ms == 0; ms++) {
+	for (int ms = 0; load_seq(&board->waited) == 0 || info_of(world.proc, id).waiters != 0; ms++) {
 		MUST(ms < PATIENCE);
 		sleep_ms(1);
 	}
