@@ -597,7 +597,7 @@ static void without_memory_nobody_is_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		/* These two come first: they exchange the allocator, which threads of the library use that come later. */
+		/* These two come first: they exchange the allocator, which later ones' threads of the library use. */
 		board_test(a_visit_that_ends_its_thread_leaves_nothing),
 		board_test(without_memory_nobody_is_told),
 		board_test(each_process_is_told_with_what_it_has),
