@@ -18,13 +18,13 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stddef.h>
 #include <sys/mman.h>
 
 #include "base/atomic.h"
 #include "base/cancel.h"
 #include "base/rcu.h"
+#include "base/signals.h"
 #include "base/watch.h"
 
 struct record {
@@ -154,14 +154,13 @@ static void register_here(void)
 
 static void unregister_at_exit(void *record)
 {
-	sigset_t all, before;
+	sigset_t before;
 
 	watch_enter();
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	before = signals_block();
 	URCU_TLS(urcu_bp_reader) = NULL;
 	push(record);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	signals_restore(before);
 	watch_leave();
 }
 
@@ -170,14 +169,13 @@ void rcu_meet_thread(void)
 {
 	int saved = errno;
 	struct cancel cancel = cancel_disable();
-	sigset_t all, before;
 
 	if (likely(lends)) {
-		sigfillset(&all);
-		pthread_sigmask(SIG_SETMASK, &all, &before);
+		sigset_t before = signals_block();
+
 		if (!URCU_TLS(urcu_bp_reader))
 			register_here();
-		pthread_sigmask(SIG_SETMASK, &before, NULL);
+		signals_restore(before);
 	}
 	if (unlikely(!URCU_TLS(urcu_bp_reader))) {
 		if (forking)

@@ -9,7 +9,6 @@
 #include "object/names.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +16,7 @@
 #include "base/compiler.h"
 #include "base/memory.h"
 #include "base/rcu.h"
+#include "base/signals.h"
 
 #define NAMES_BUCKETS_MIN 64
 #define NAMES_BUCKETS_MAX (1 << 18)
@@ -130,12 +130,10 @@ bool names_remove(struct name *name)
 static void resize(size_t size)
 {
 	int saved_errno = errno;
-	sigset_t all, saved;
+	sigset_t before = signals_block();
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &saved);
 	cds_lfht_resize(table, size);
-	pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	signals_restore(before);
 	errno = saved_errno;
 }
 

@@ -17,7 +17,6 @@
 
 #include <limits.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -26,6 +25,7 @@
 #include "base/compiler.h"
 #include "base/memory.h"
 #include "base/rcu.h"
+#include "base/signals.h"
 #include "base/watch.h"
 #include "os/futex.h"
 
@@ -74,20 +74,6 @@ uint32_t fork_generation(void)
 bool fork_has_left(uint32_t since)
 {
 	return fork_generation() != since || unlikely(fork_is_new_child() && !thread.settling);
-}
-
-static sigset_t block_signals(void)
-{
-	sigset_t all, before;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	return before;
-}
-
-static void restore_signals(const sigset_t *before)
-{
-	pthread_sigmask(SIG_SETMASK, before, NULL);
 }
 
 static void shut(void)
@@ -151,7 +137,7 @@ static void become_child(void)
  */
 static void settle_child(void)
 {
-	sigset_t signals = block_signals();
+	sigset_t signals = signals_block();
 	uint32_t state = load_acq(settled); /* KSEM_ORD_9 acquire */
 
 	while (state != own_state(SETTLED)) {
@@ -165,7 +151,7 @@ static void settle_child(void)
 			futex_wake(settled, INT_MAX);
 		}
 	}
-	restore_signals(&signals);
+	signals_restore(signals);
 }
 
 static void pass(void)
@@ -228,7 +214,8 @@ static void tell_interrupted(void)
 
 /*
  * Cancellation stays disabled until the end of the fork: a cancelled thread would leave the gate shut. Signals stay
- * blocked: a handler that runs in the child before its steps would use what is still the parent's.
+ * blocked: after its own step, the first in the child, liburcu restores the mask of before, and a handler would run
+ * amid the rest.
  */
 static void before_fork(void)
 {
@@ -241,7 +228,7 @@ static void before_fork(void)
 	}
 	fork_settle();
 	thread.before_fork = cancel_disable();
-	signals = block_signals();
+	signals = signals_block();
 	watch_enter();
 	thread.forking = true;
 	shut();
@@ -264,7 +251,7 @@ static void after_fork_parent(void)
 	open_again();
 	thread.forking = false;
 	watch_leave();
-	restore_signals(&signals);
+	signals_restore(signals);
 	cancel_restore(thread.before_fork);
 }
 
@@ -280,7 +267,7 @@ static void after_fork_child(void)
 		settle_child();
 		watch_leave();
 	}
-	restore_signals(&signals_before_fork);
+	signals_restore(signals_before_fork);
 	cancel_restore(thread.before_fork);
 }
 

@@ -6,11 +6,11 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <signal.h>
 
 #include "base/cancel.h"
 #include "base/memory.h"
 #include "base/rcu.h"
+#include "base/signals.h"
 #include "os/clock.h"
 #include "os/fork.h"
 #include "queue/cq.h"
@@ -227,14 +227,13 @@ static int create(struct ksem_cq *cq)
 
 static bool start_listener(struct ksem_cq *cq)
 {
-	sigset_t all, before;
+	sigset_t before;
 
 	if (cq->listener.runs)
 		return true;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	before = signals_block();
 	cq->listener.runs = create(cq) == 0;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	signals_restore(before);
 	return cq->listener.runs;
 }
 

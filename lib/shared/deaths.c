@@ -15,11 +15,11 @@
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sys/prctl.h>
 #include <time.h>
 
 #include "base/memory.h"
+#include "base/signals.h"
 #include "base/watch.h"
 #include "os/clock.h"
 #include "os/closes.h"
@@ -187,7 +187,7 @@ static void *watcher(void *arg)
 /* Starts a thread in which no signal is handled. */
 static bool start(struct deaths *deaths)
 {
-	sigset_t all, before;
+	sigset_t before;
 	pthread_attr_t attributes;
 	pthread_t thread;
 	int error;
@@ -196,11 +196,10 @@ static bool start(struct deaths *deaths)
 		return false;
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&attributes, STACK);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	before = signals_block();
 	fetch_add_rlx(&deaths->users, 1); /* relaxed: the caller's semaphore keeps the directory open */
 	error = pthread_create(&thread, &attributes, watcher, deaths);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	signals_restore(before);
 	pthread_attr_destroy(&attributes);
 	if (error)
 		let_go(deaths);

@@ -347,20 +347,39 @@ static void handler_holds_none(void)
 	MUST(answer == EPERM);
 }
 
-static void a_forks_child_has_a_handler_that_posts(void **state)
+/* Steps of the child run in its first call that takes locks. */
+static void first_call_then_handler_holds_none(void)
 {
-	(void)state;
+	MUST(info_of(world.proc, id).held == 2);
+	handler_holds_none();
+}
+
+static void play_child_with_handler(pid_t (*make_child)(void), void (*act)(void))
+{
 	make_of(KSEM_BARGING, 4);
 	MUST(signal(SIGUSR1, post_in_handler) != SIG_ERR);
 	OK(ksem_trywait_many(world.proc, id, 2));
+	answer = 0;
 	tells = getpid();
-	must_end_well(start_process(handler_holds_none));
+	must_end_well(play_child(make_child(), act));
 	tells = 0;
 	assert_int_equal(value(), 2);
 	OK(ksem_post_many(world.proc, id, 2));
 	all_are_back();
 	signal(SIGUSR1, SIG_DFL);
 	end();
+}
+
+static void a_forks_child_has_a_handler_that_posts(void **state)
+{
+	(void)state;
+	play_child_with_handler(fork, handler_holds_none);
+}
+
+static void so_has_a_child_without_fork_handlers(void **state)
+{
+	(void)state;
+	play_child_with_handler(_Fork, first_call_then_handler_holds_none);
 }
 
 static void wait_and_stay(void)
@@ -552,6 +571,7 @@ int main(void)
 		board_test(stopped_is_not_dead),
 		board_test(a_forks_child_holds_for_itself),
 		board_test(a_forks_child_has_a_handler_that_posts),
+		board_test(so_has_a_child_without_fork_handlers),
 		board_test(sleepers_get_what_the_dead_held),
 		board_test(undone_permits_are_counted),
 		board_test(a_lowered_limit_is_paid_by_the_dead),
