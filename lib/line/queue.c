@@ -144,7 +144,7 @@ bool line_cancel(struct line_view *view, struct line_handle handle, int why)
 
 bool line_account_pends(const struct line_view *view, struct account account)
 {
-	uint32_t used = line_waiters(view) > 0 ? entries_used(view) : 0;
+	uint32_t used = account.slot != 0 && line_waiters(view) > 0 ? entries_used(view) : 0;
 
 	for (uint32_t slot = LINE_LISTS; slot < used + LINE_LISTS; slot++) {
 		const struct line_entry *entry = entry_at(view, slot);
