@@ -122,34 +122,27 @@ bool line_never(const struct line_view *view, uint32_t n);
 
 /* ---- Waiting, by a thread. ---- */
 
-/*
- * Takes n, or gets in line. 0: took; EAGAIN: in line, and *slot names the entry, which line_leave must end;
- * ESHUTDOWN; EINVAL: dead; ENOMEM: there is no memory for an entry, or *full, no entry is free
- * (line_sleep_at_door). ECHILD: a fork's child has gone on in its parent's call (call.h), and neither took nor waits.
- */
-int line_enter(struct line_view *view, uint32_t n, uint32_t holder, uint32_t *slot, bool *full);
-
-/* The same of a line with a ledger (account.h): the permits are the account's. */
+/* Who enters; with a ledger (account.h), the permits are the account's. */
 struct line_by {
 	uint32_t holder;
 	struct account account;
 };
 
-int line_enter_by(struct line_view *view, uint32_t n, struct line_by by, uint32_t *slot, bool *full);
+/*
+ * Takes n, or gets in line. 0: took; EAGAIN: in line, and *slot names the entry, which line_leave must end;
+ * ESHUTDOWN; EINVAL: dead; ENOMEM: there is no memory for an entry, or *full, no entry is free
+ * (line_bed_at_door). ECHILD: a fork's child has gone on in its parent's call (call.h), and neither took nor waits.
+ */
+int line_enter(struct line_view *view, uint32_t n, struct line_by by, uint32_t *slot, bool *full);
 
 /* For a thread in line, before it sleeps: looks for a moment whether its entry is decided. True: it is. */
 bool line_spin(struct line_view *view, uint32_t slot);
 
 /*
- * Sleeps until the entry is decided. 0: it may be, try to leave; ETIMEDOUT; EINTR; EAGAIN: as 0, but the thread woke by
- * itself. Sleepers of shared lines do that now and then, to finish what killed processes left undone.
- */
-int line_sleep(struct line_view *view, uint32_t slot, const struct deadline *deadline);
-
-/*
- * For a thread that sleeps by itself, perhaps on several words: says that it sleeps, and on which word of this line.
- * False: don't sleep, but leave, or enter again. True of line_next_look: it must look (line_look) at that time, slot 0
- * being the door.
+ * Before a thread sleeps, perhaps on several words: says that it sleeps, and on which word of this line. In line, or at
+ * the door, while no entry is free. False: don't sleep, but leave, or enter again. True of line_next_look: it must look
+ * (line_look) at that time, slot 0 being the door. Sleepers of shared lines do that now and then, to finish what killed
+ * processes left undone.
  */
 bool line_bed(struct line_view *view, uint32_t slot, struct futex_place *place);
 bool line_bed_at_door(struct line_view *view, uint32_t n, struct futex_place *place);
@@ -167,15 +160,6 @@ int line_leave(struct line_view *view, uint32_t slot, bool give_up);
  * the door, and others are called instead.
  */
 void line_renounce(struct line_view *view, uint32_t slot);
-
-/*
- * Sleeps at the door: while no entry is free, and a wait for n could neither take nor would be refused. 0: enter again;
- * ETIMEDOUT, EINTR.
- */
-int line_sleep_at_door(struct line_view *view, uint32_t n, const struct deadline *deadline);
-
-/* A whole wait, by the calls above. deadline NULL: none. 0, ESHUTDOWN, ETIMEDOUT, EINTR, EINVAL: dead, ENOMEM. */
-int line_wait(struct line_view *view, uint32_t n, uint32_t holder, const struct deadline *deadline);
 
 /* ---- Waiting, by a queue. ---- */
 

@@ -155,7 +155,7 @@ static int try_enter(struct line_view *view, struct line_call *call, uint32_t n,
 	return EAGAIN;
 }
 
-int line_enter_by(struct line_view *view, uint32_t n, struct line_by by, uint32_t *slot, bool *full)
+int line_enter(struct line_view *view, uint32_t n, struct line_by by, uint32_t *slot, bool *full)
 {
 	struct own_entry own = {0, 0};
 	struct line_call call;
@@ -171,11 +171,6 @@ int line_enter_by(struct line_view *view, uint32_t n, struct line_by by, uint32_
 		let_go(view, &call, &own);
 	call_end(&call);
 	return error;
-}
-
-int line_enter(struct line_view *view, uint32_t n, uint32_t holder, uint32_t *slot, bool *full)
-{
-	return line_enter_by(view, n, (struct line_by){holder, {0, 0}}, slot, full);
 }
 
 static bool is_waiting(const struct line_entry *entry)
@@ -272,26 +267,6 @@ bool line_next_look(struct line_view *view, uint32_t slot, struct deadline *look
 	return does;
 }
 
-/* Sleeps on a word of the line. EAGAIN: it was time to look, and it has looked. */
-static int sleep_on(struct line_view *view, struct futex_place place, uint32_t slot, const struct deadline *deadline)
-{
-	struct deadline look;
-	const struct deadline *until = line_next_look(view, slot, &look) ? deadline_sooner(deadline, &look) : deadline;
-	int error = futex_wait_in(place.scope, place.word, place.expected, until);
-
-	if (error != ETIMEDOUT || until == deadline)
-		return error;
-	line_look(view);
-	return EAGAIN;
-}
-
-int line_sleep(struct line_view *view, uint32_t slot, const struct deadline *deadline)
-{
-	struct futex_place place;
-
-	return line_bed(view, slot, &place) ? sleep_on(view, place, slot, deadline) : 0;
-}
-
 /*
  * The entry's state once it is decided, and the operation that decided is over. Without `give_up` it may still wait.
  * ENTRY_HELD: the caller has left the call. ENTRY_FREE: another has freed the entry.
@@ -383,52 +358,4 @@ bool line_bed_at_door(struct line_view *view, uint32_t n, struct futex_place *pl
 		return false;
 	*place = (struct futex_place){&line->door, door, view->scope};
 	return !entry_is_free(view);
-}
-
-int line_sleep_at_door(struct line_view *view, uint32_t n, const struct deadline *deadline)
-{
-	struct futex_place place;
-	int error;
-
-	if (!line_bed_at_door(view, n, &place))
-		return 0;
-	error = sleep_on(view, place, 0, deadline);
-	return error == EAGAIN ? 0 : error;
-}
-
-/* A wait in line, which line_enter began. */
-static int wait_in_line(struct line_view *view, uint32_t slot, const struct deadline *deadline)
-{
-	int error = line_spin(view, slot) ? EAGAIN : line_sleep(view, slot, deadline);
-	int left;
-
-	while ((left = line_leave(view, slot, error == ETIMEDOUT || error == EINTR)) == EAGAIN)
-		error = line_sleep(view, slot, deadline);
-	return left == ECANCELED ? error : left;
-}
-
-/* ENOENT: enter again. */
-static int wait_at_door(struct line_view *view, uint32_t n, const struct deadline *deadline)
-{
-	int error = line_sleep_at_door(view, n, deadline);
-
-	return error ? error : ENOENT;
-}
-
-int line_wait(struct line_view *view, uint32_t n, uint32_t holder, const struct deadline *deadline)
-{
-	uint32_t slot;
-	bool full;
-	int error;
-
-	if (n == 1 && line_take_one(view))
-		return 0;
-	do {
-		error = line_enter(view, n, holder, &slot, &full);
-		if (error == EAGAIN)
-			error = wait_in_line(view, slot, deadline);
-		else if (error == ENOMEM && full)
-			error = wait_at_door(view, n, deadline);
-	} while (error == ENOENT);
-	return error;
 }

@@ -188,7 +188,7 @@ static int enter_line(struct lined *lined, struct own_wait *own)
 	uint32_t holder = load_rlx(&lined->holder); /* relaxed: a number */
 	uint32_t slot;
 	bool full;
-	int error = line_enter_by(&lined->view, own->want, (struct line_by){holder, holder_account(own->holder)}, &slot,
+	int error = line_enter(&lined->view, own->want, (struct line_by){holder, holder_account(own->holder)}, &slot,
 				  &full);
 
 	if (unlikely(error == ECHILD))

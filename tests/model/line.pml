@@ -695,7 +695,7 @@ settling:
 over:	skip
 }
 
-/* [code: line_enter_by, try_enter, next_of, line_prepare, line_sleep, line_leave, try_leave, line_wait] */
+/* [code: line_enter, try_enter, next_of, line_prepare, line_bed, line_leave, try_leave] */
 proctype waiter(byte timed, back, again) RUNS
 {
 	LOCALS;

@@ -4,6 +4,7 @@
  * needs no second thread.
  */
 #include "support.h"
+#include "waiting.h"
 
 #include <sys/mman.h>
 
@@ -82,7 +83,7 @@ static uint32_t enter_as(struct line_view *view, uint32_t n, uint32_t holder)
 	uint32_t slot = 0;
 	bool full;
 
-	FAILS(EAGAIN, line_enter(view, n, holder, &slot, &full));
+	FAILS(EAGAIN, enter_line(view, n, holder, &slot, &full));
 	return slot;
 }
 
@@ -353,10 +354,10 @@ static void a_shut_line_turns_away_whom_it_does_not_suffice_for(void **state)
 	assert_true(line_is_shut(view));
 	FAILS(ESHUTDOWN, line_leave(view, a, false));
 	was_granted(view, b);
-	OK(line_enter(view, 1, 1, &slot, &full)); /* what is there can be taken */
+	OK(enter_line(view, 1, 1, &slot, &full)); /* what is there can be taken */
 	FAILS(EAGAIN, line_try(view, 1));
-	FAILS(ESHUTDOWN, line_enter(view, 1, 1, &slot, &full));
-	FAILS(ESHUTDOWN, line_wait(view, 1, 1, NULL));
+	FAILS(ESHUTDOWN, enter_line(view, 1, 1, &slot, &full));
+	FAILS(ESHUTDOWN, wait_on_line(view, 1, 1, NULL));
 	OK(line_post(view, 1));
 	OK(line_try(view, 1));
 	line_set_limit(view, 10);
@@ -514,8 +515,8 @@ static void destroy_is_refused_while_somebody_waits(void **state)
 	FAILS(EINVAL, line_post(view, 0));
 	FAILS(EINVAL, line_try(view, 1));
 	FAILS(EINVAL, line_value(view, &value));
-	FAILS(EINVAL, line_enter(view, 1, 1, &slot, &full));
-	FAILS(EINVAL, line_wait(view, 1, 1, NULL));
+	FAILS(EINVAL, enter_line(view, 1, 1, &slot, &full));
+	FAILS(EINVAL, wait_on_line(view, 1, 1, NULL));
 	ended(view);
 }
 
@@ -575,12 +576,12 @@ static void a_line_with_no_entry_left_says_so(void **state)
 	(void)state;
 	for (uint32_t i = 0; i < LINE_ENTRIES; i++)
 		slots[i] = enter(view, 1);
-	FAILS(ENOMEM, line_enter(view, 1, 1, &slot, &full));
+	FAILS(ENOMEM, enter_line(view, 1, 1, &slot, &full));
 	assert_true(full);
-	FAILS(ETIMEDOUT, line_sleep_at_door(view, 1, &past));
-	FAILS(ETIMEDOUT, line_wait(view, 1, 1, &past));
+	FAILS(ETIMEDOUT, sleep_at_door(view, 1, &past));
+	FAILS(ETIMEDOUT, wait_on_line(view, 1, 1, &past));
 	gives_up(view, slots[1000]);
-	OK(line_sleep_at_door(view, 1, &past));
+	OK(sleep_at_door(view, 1, &past));
 	slots[1000] = enter(view, 1);
 	for (uint32_t i = 0; i < LINE_ENTRIES; i++)
 		gives_up(view, slots[i]);
@@ -744,7 +745,7 @@ static void what_an_account_has_is_no_link(void **state)
 	(void)state;
 	assert_true(account_open(view, 1, &all));
 	OK(account_take(view, all, 100));
-	FAILS(EAGAIN, line_enter_by(view, 1, (struct line_by){1, all}, &before, &full));
+	FAILS(EAGAIN, line_enter(view, 1, (struct line_by){1, all}, &before, &full));
 	prepared = entry_claim(view, 9, &full);
 	store_rlx(&entry_at(view, prepared)->holder, 9); /* relaxed: one thread */
 	line_prepare(view, prepared, line_word(view->line), 1);
@@ -958,11 +959,11 @@ struct sleeper {
 	pthread_t thread;
 };
 
-static void *sleep_in_line(void *arg)
+static void *sleep_in_thread(void *arg)
 {
 	struct sleeper *sleeper = arg;
 
-	sleeper->error = line_wait(sleeper->view, sleeper->need, 1, sleeper->deadline);
+	sleeper->error = wait_on_line(sleeper->view, sleeper->need, 1, sleeper->deadline);
 	return NULL;
 }
 
@@ -981,7 +982,7 @@ static void sleepers_are_woken_in_order(void **state)
 	(void)state;
 	for (uint32_t i = 0; i < 10; i++) {
 		sleepers[i] = (struct sleeper){.view = view, .need = 1 + i % 3, .error = -1};
-		pthread_create(&sleepers[i].thread, NULL, sleep_in_line, &sleepers[i]);
+		pthread_create(&sleepers[i].thread, NULL, sleep_in_thread, &sleepers[i]);
 		wait_for_waiters(view, i + 1);
 	}
 	for (uint32_t i = 0; i < 10; i++) {
@@ -1002,9 +1003,9 @@ static void a_sleeper_times_out_or_is_turned_away(void **state)
 	struct sleeper sleeper = {.view = view, .need = 1, .error = -1};
 
 	(void)state;
-	FAILS(ETIMEDOUT, line_wait(view, 1, 1, &soon));
+	FAILS(ETIMEDOUT, wait_on_line(view, 1, 1, &soon));
 	assert_int_equal(line_waiters(view), 0);
-	pthread_create(&sleeper.thread, NULL, sleep_in_line, &sleeper);
+	pthread_create(&sleeper.thread, NULL, sleep_in_thread, &sleeper);
 	wait_for_waiters(view, 1);
 	line_shutdown(view);
 	pthread_join(sleeper.thread, NULL);
@@ -1032,7 +1033,7 @@ static void a_sleeper_at_the_door_is_woken(void **state)
 
 		for (uint32_t i = 0; i < LINE_ENTRIES; i++)
 			assert_true(entry_claim(view, 1, &no_memory) != 0);
-		pthread_create(&sleeper.thread, NULL, sleep_in_line, &sleeper);
+		pthread_create(&sleeper.thread, NULL, sleep_in_thread, &sleeper);
 		wait_for_the_door(view);
 		if (way == POST) {
 			OK(line_post(view, 1));

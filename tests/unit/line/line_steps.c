@@ -16,6 +16,7 @@
  *	line_steps SCENARIO CHOICES   one run of one, as a failure prints it
  */
 #include "support.h"
+#include "waiting.h"
 
 #include <ucontext.h>
 
@@ -300,7 +301,7 @@ static uint32_t enter_as(uint32_t n, uint32_t holder)
 {
 	uint32_t slot;
 	bool full;
-	int error = line_enter(&view, n, holder, &slot, &full);
+	int error = enter_line(&view, n, holder, &slot, &full);
 
 	if (error == EAGAIN)
 		return slot;
@@ -314,7 +315,7 @@ static void leave(uint32_t slot, uint32_t n, bool give_up)
 	int error;
 
 	while ((error = line_leave(&view, slot, give_up)) == EAGAIN)
-		line_sleep(&view, slot, NULL);
+		sleep_in_line(&view, slot, NULL);
 	if (error == 0)
 		took(n);
 }
@@ -390,7 +391,7 @@ static void wait_as(uint32_t n, bool give_up, bool renounce)
 	uint32_t slot;
 	bool full;
 	int error =
-		line_enter_by(&view, n, (struct line_by){current == 0 ? HOLDER : 1, accounts[current]}, &slot, &full);
+		line_enter(&view, n, (struct line_by){current == 0 ? HOLDER : 1, accounts[current]}, &slot, &full);
 
 	if (error == EAGAIN && renounce) {
 		line_renounce(&view, slot);
@@ -398,7 +399,7 @@ static void wait_as(uint32_t n, bool give_up, bool renounce)
 	}
 	if (error == EAGAIN) {
 		while ((error = line_leave(&view, slot, give_up)) == EAGAIN)
-			line_sleep(&view, slot, NULL);
+			sleep_in_line(&view, slot, NULL);
 	}
 	has[current] += error == 0 ? n : 0;
 }
@@ -722,12 +723,12 @@ static void renounce_one(void)
 {
 	uint32_t slot;
 	bool full;
-	int error = line_enter(&view, 1, holder_now(), &slot, &full);
+	int error = enter_line(&view, 1, holder_now(), &slot, &full);
 
 	if (error == 0 && line_post(&view, 1) != 0)
 		bad("a permit can't be given back");
 	if (error == ENOMEM)
-		line_sleep_at_door(&view, 1, NULL);
+		sleep_at_door(&view, 1, NULL);
 	if (error == EAGAIN || error == ENOMEM)
 		line_renounce(&view, error == EAGAIN ? slot : 0);
 }
@@ -770,8 +771,8 @@ static void wait_at_door(void)
 	bool full;
 	int error;
 
-	while ((error = line_enter(&view, 1, 1, &slot, &full)) == ENOMEM)
-		line_sleep_at_door(&view, 1, NULL);
+	while ((error = enter_line(&view, 1, 1, &slot, &full)) == ENOMEM)
+		sleep_at_door(&view, 1, NULL);
 	if (error == EAGAIN)
 		leave(slot, 1, false);
 	else if (error == 0)

@@ -7,6 +7,7 @@
  * Rounds end by counts, not by time; a lost wake shows as a hang, which the test's time limit ends.
  */
 #include "support.h"
+#include "waiting.h"
 
 #include <sys/mman.h>
 
@@ -61,7 +62,7 @@ static int wait_for_a_moment(uint32_t need, unsigned random)
 	struct timespec now = clock_now(CLOCK_MONOTONIC);
 	struct deadline deadline = {CLOCK_MONOTONIC, clock_after(&now, random % 60000)};
 
-	return line_wait(&view, need, 1, &deadline);
+	return wait_on_line(&view, need, 1, &deadline);
 }
 
 struct member {
@@ -90,7 +91,7 @@ static void *crowd_body(void *arg)
 			error = line_try_upto(&view, need, &need);
 			break;
 		default:
-			error = line_wait(&view, need, 1, NULL);
+			error = wait_on_line(&view, need, 1, NULL);
 			break;
 		}
 		if (error) {
@@ -267,7 +268,7 @@ static void handlers_post_in_the_middle(void **state)
 		for (unsigned i = 0; i < ROUNDS(30000); i++) {
 			uint32_t slot;
 			bool full;
-			int error = line_enter(&view, 1 + i % 5, 1, &slot, &full);
+			int error = enter_line(&view, 1 + i % 5, 1, &slot, &full);
 
 			if (error == EAGAIN)
 				error = line_leave(&view, slot, true);
@@ -318,14 +319,14 @@ static _Noreturn void child_body(unsigned me)
 		int error;
 
 		atomic_store(&shared->children[me].out, need);
-		error = line_enter(&view, need, me, &slot, &full);
+		error = enter_line(&view, need, me, &slot, &full);
 		if (error == EAGAIN) {
 			struct timespec now = clock_now(CLOCK_MONOTONIC);
 			struct deadline soon = {CLOCK_MONOTONIC, clock_after(&now, next_random(&seed) % 200000)};
 
-			error = line_spin(&view, slot) ? EAGAIN : line_sleep(&view, slot, &soon);
+			error = line_spin(&view, slot) ? EAGAIN : sleep_in_line(&view, slot, &soon);
 			while ((error = line_leave(&view, slot, error == ETIMEDOUT)) == EAGAIN)
-				error = line_sleep(&view, slot, &soon);
+				error = sleep_in_line(&view, slot, &soon);
 		}
 		if (error == 0)
 			MUST(line_post(&view, need) == 0);
