@@ -8,18 +8,17 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/sem.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <ksem/ksem.h>
+
+#include "measure.h"
 
 #define KILLS     100
 #define SETTLE_US 5000 /* the sleeper is in the kernel by then */
@@ -42,26 +41,10 @@ static struct ksem_proc *proc;
 static ksem_id_t id;
 static int sysv;
 
-static void must(int ok, const char *what)
-{
-	if (ok)
-		return;
-	perror(what);
-	exit(1);
-}
-
 static void must_be_0(int error, const char *what)
 {
 	errno = error;
 	must(error == 0, what);
-}
-
-static long now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (long)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
 static void take(enum peer peer)
@@ -117,7 +100,7 @@ static void until_one_waits(enum peer peer)
 static double microseconds_of_one(enum peer peer)
 {
 	pid_t holder, waiter;
-	long killed;
+	int64_t killed;
 	int status;
 
 	atomic_store(&board->holds, false);

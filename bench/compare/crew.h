@@ -9,21 +9,7 @@
 #ifndef COMPARE_CREW_H
 #define COMPARE_CREW_H
 
-static inline void must(bool ok, const char *what)
-{
-	if (ok)
-		return;
-	perror(what);
-	exit(1);
-}
-
-static inline int64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
-}
+#include "../measure.h"
 
 static inline void run_on(int processor)
 {

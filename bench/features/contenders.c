@@ -30,13 +30,13 @@ static void work(void)
 static double run(void *(*body)(void *), int threads)
 {
 	pthread_t made[THREADS_MAX];
-	double begun = now();
+	int64_t begun = now();
 
 	for (int i = 0; i < threads; i++)
 		must_be_0(pthread_create(&made[i], NULL, body, waits ? waits + i * turns : NULL), "pthread_create");
 	for (int i = 0; i < threads; i++)
 		pthread_join(made[i], NULL);
-	return (now() - begun) / (double)(turns * threads);
+	return (double)(now() - begun) / (double)(turns * threads);
 }
 
 /* What a contender's threads do: with a little work, or without. The loops contain its calls: no more is measured. */
@@ -52,7 +52,7 @@ struct contender {
 		float *own_waits = arg;                                \
                                                                        \
 		for (long i = 0; i < turns; i++) {                     \
-			double begun = own_waits ? now() : 0;          \
+			int64_t begun = own_waits ? now() : 0;         \
                                                                        \
 			take;                                          \
 			if (own_waits)                                 \
@@ -113,12 +113,12 @@ CONTENDER(robust_mutex, 1000000, pthread_mutex_lock(&mutex), pthread_mutex_unloc
 
 static double pair(const struct contender *of)
 {
-	double begun;
+	int64_t begun;
 
 	turns = of->pair_turns;
 	begun = now();
 	of->pairs(NULL);
-	return (now() - begun) / (double)turns;
+	return (double)(now() - begun) / (double)turns;
 }
 
 static double two(const struct contender *of)

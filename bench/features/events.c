@@ -65,7 +65,7 @@ double queue_loop(void)
 {
 	struct ksem_cq *queue;
 	pthread_t poster;
-	double begun;
+	int64_t begun;
 	int loop;
 
 	must_be_0(ksem_init_attr(own, ATTR(.order = KSEM_FIFO), 0, &id), "ksem_init_attr");
@@ -82,14 +82,14 @@ double queue_loop(void)
 	close(loop);
 	must_be_0(ksem_cq_destroy(queue), "ksem_cq_destroy");
 	must_be_0(ksem_destroy(own, id), "ksem_destroy");
-	return begun / PERMITS;
+	return (double)begun / PERMITS;
 }
 
 double eventfd_loop(void)
 {
 	pthread_t poster;
 	eventfd_t value;
-	double begun;
+	int64_t begun;
 	int loop;
 
 	event = eventfd(0, EFD_SEMAPHORE | EFD_CLOEXEC);
@@ -105,7 +105,7 @@ double eventfd_loop(void)
 	pthread_join(poster, NULL);
 	close(loop);
 	close(event);
-	return begun / PERMITS;
+	return (double)begun / PERMITS;
 }
 
 double any_of_64(void)
@@ -113,7 +113,7 @@ double any_of_64(void)
 	const long turns = 200000;
 	ksem_id_t ids[SEVERAL];
 	unsigned which;
-	double begun;
+	int64_t begun;
 
 	for (int i = 0; i < SEVERAL; i++)
 		must_be_0(ksem_init(own, i == SEVERAL - 1, &ids[i]), "ksem_init");
@@ -125,7 +125,7 @@ double any_of_64(void)
 	begun = now() - begun;
 	for (int i = 0; i < SEVERAL; i++)
 		must_be_0(ksem_destroy(own, ids[i]), "ksem_destroy");
-	return begun / (double)turns;
+	return (double)begun / (double)turns;
 }
 
 double poll_of_64(void)
@@ -133,7 +133,7 @@ double poll_of_64(void)
 	const long turns = 50000;
 	struct pollfd events[SEVERAL];
 	eventfd_t value;
-	double begun;
+	int64_t begun;
 
 	for (int i = 0; i < SEVERAL; i++) {
 		events[i] = (struct pollfd){eventfd(i == SEVERAL - 1, EFD_SEMAPHORE | EFD_CLOEXEC), POLLIN, 0};
@@ -152,7 +152,7 @@ double poll_of_64(void)
 	begun = now() - begun;
 	for (int i = 0; i < SEVERAL; i++)
 		close(events[i].fd);
-	return begun / (double)turns;
+	return (double)begun / (double)turns;
 }
 
 static long resident(void)

@@ -10,33 +10,15 @@
 #define FEATURES_H
 
 #include <errno.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 
 #include <ksem/ksem.h>
 
-static inline void must(bool ok, const char *what)
-{
-	if (ok)
-		return;
-	perror(what);
-	exit(1);
-}
+#include "../measure.h"
 
 static inline void must_be_0(int error, const char *what)
 {
 	errno = error;
 	must(error == 0, what);
-}
-
-static inline double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
 }
 
 /* Semaphores of this program's threads, and those that processes could share. */
