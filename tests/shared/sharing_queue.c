@@ -302,6 +302,8 @@ static void its_thread_takes_no_signals(void **state)
 
 /* ---- Deaths. ---- */
 
+#define WAITS 32
+
 static void post_until_killed(void)
 {
 	come_in();
@@ -314,12 +316,21 @@ static void post_until_killed(void)
 	}
 }
 
+/* Reaps what there is, at most WAITS, and waits as often again. */
+static unsigned reap_and_wait_again(void)
+{
+	struct ksem_completion c[WAITS];
+	unsigned n = reap(c, WAITS);
+
+	for (unsigned i = 0; i < n; i++)
+		OK(submit(1, c[i].user_data));
+	return n;
+}
+
 /* No permit is lost that was posted, and no completion, whatever the poster was about to do. */
 static void posters_may_be_killed(void **state)
 {
-	enum { WAITS = 32 };
 	struct random random = random_new();
-	struct ksem_completion c[WAITS];
 	unsigned got = 0, n;
 
 	(void)state;
@@ -332,27 +343,17 @@ static void posters_may_be_killed(void **state)
 
 		until_ready(round + 1);
 		clock_gettime(CLOCK_MONOTONIC, &begun);
-		for (int64_t ms = random_below(&random, 10); ms_since(begun) < ms;) {
-			n = readable(1) ? reap(c, WAITS) : 0;
-			got += n;
-			for (unsigned i = 0; i < n; i++)
-				OK(submit(1, c[i].user_data));
-		}
+		for (int64_t ms = random_below(&random, 10); ms_since(begun) < ms;)
+			got += readable(1) ? reap_and_wait_again() : 0;
 		kill_and_reap(child);
 	}
 	while (got < load_seq(&board->done)) {
 		assert_true(readable(PATIENCE));
-		n = reap(c, WAITS);
-		got += n;
-		for (unsigned i = 0; i < n; i++)
-			OK(submit(1, c[i].user_data));
+		got += reap_and_wait_again();
 	}
 	assert_in_range(waiting(), 1, WAITS); /* and what a killed one left undone is done */
-	while ((n = reap(c, WAITS)) > 0) {
+	while ((n = reap_and_wait_again()) > 0)
 		got += n;
-		for (unsigned i = 0; i < n; i++)
-			OK(submit(1, c[i].user_data));
-	}
 	assert_in_range(got, load_seq(&board->done), load_seq(&board->begun));
 	assert_int_equal(value(), 0);
 	assert_int_equal(waiting(), WAITS);
