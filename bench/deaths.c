@@ -2,7 +2,8 @@
 /*
  * ksem-bench-deaths: how long after the kill of a process that holds the only permit a sleeper of another process has
  * it: a shared semaphore with KSEM_UNDO beside System V's semop with SEM_UNDO. Both take turns; printed are the median
- * and the longest of KILLS, in microseconds.
+ * and the longest of KILLS, in microseconds. And how long a process takes to end after a kill, once a thread of it has
+ * slept on such a semaphore, so that it has a watcher (lib/shared/deaths.h), and without.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -116,6 +117,37 @@ static double microseconds_of_one(enum peer peer)
 	return (double)(atomic_load(&board->woke) - killed) / 1000;
 }
 
+/* Sleeps for a moment, if it is to have a watcher. Another holds the permit. */
+static void linger(bool has_watcher)
+{
+	struct timespec until = ksem_deadline_after(SETTLE_US * UINT64_C(1000));
+
+	if (has_watcher)
+		must(ksem_clockwait(proc, id, CLOCK_MONOTONIC, &until) == ETIMEDOUT, "ksem_clockwait");
+	atomic_store(&board->holds, true);
+	for (;;)
+		pause();
+}
+
+static double microseconds_of_end(bool has_watcher)
+{
+	int64_t killed;
+	pid_t child;
+
+	atomic_store(&board->holds, false);
+	child = fork();
+	must(child >= 0, "fork");
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		linger(has_watcher);
+	}
+	while (!atomic_load(&board->holds))
+		usleep(100);
+	killed = now();
+	must(kill(child, SIGKILL) == 0 && waitpid(child, NULL, 0) == child, "kill");
+	return (double)(now() - killed) / 1000;
+}
+
 static int compare(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
@@ -136,6 +168,24 @@ static void measure(void)
 		qsort(took[peer], KILLS, sizeof(double), compare);
 		printf("%-9s  median %7.0f us  longest %7.0f us\n", names[peer], took[peer][KILLS / 2],
 		       took[peer][KILLS - 1]);
+	}
+}
+
+static void measure_ends(void)
+{
+	static const char *const names[] = {"without", "with"};
+	static double took[2][KILLS];
+
+	take(KSEM);
+	for (int i = 0; i < KILLS; i++) {
+		for (int with = 0; with < 2; with++)
+			took[with][i] = microseconds_of_end(with);
+	}
+	must_be_0(ksem_post(proc, id), "ksem_post");
+	for (int with = 0; with < 2; with++) {
+		qsort(took[with], KILLS, sizeof(double), compare);
+		printf("end of a process %-7s a watcher  median %7.0f us  longest %7.0f us\n", names[with],
+		       took[with][KILLS / 2], took[with][KILLS - 1]);
 	}
 }
 
@@ -160,6 +210,7 @@ int main(void)
 
 	make(&ns);
 	measure();
+	measure_ends();
 	semctl(sysv, 0, IPC_RMID);
 	must_be_0(ksem_proc_exit(proc), "ksem_proc_exit");
 	must_be_0(ksem_ns_destroy(ns), "ksem_ns_destroy");
