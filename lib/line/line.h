@@ -77,28 +77,28 @@ void line_view_end(struct line_view *view);
 /* ---- Without waiting. ---- */
 
 /*
- * The common case of a post and a take: one permit, no waiter, and no other thread changes the word at the same time.
- * False: nothing was done.
+ * The common case of a post and a take: no waiter, permits enough, and no other thread changes the word at the same
+ * time. False: nothing was done.
  */
-static inline bool line_post_one(struct line_view *view)
+static inline bool line_post_now(struct line_view *view, uint32_t n)
 {
 	struct line *line = view->line;
 	uint64_t low = load_rlx(&line->word.low); /* relaxed: the compare-and-swap checks it */
 
-	if (unlikely((low & LINE_FLAGS) != 0 || (uint32_t)low == 0))
+	if (unlikely((low & LINE_FLAGS) != 0 || (uint32_t)low < n))
 		return false;
-	return likely(cas_rel(&line->word.low, &low, low - 1)); /* KSEM_ORD_1 release */
+	return likely(cas_rel(&line->word.low, &low, low - n)); /* KSEM_ORD_1 release */
 }
 
-static inline bool line_take_one(struct line_view *view)
+static inline bool line_take_now(struct line_view *view, uint32_t n)
 {
 	struct line *line = view->line;
 	uint64_t low = load_acq(&line->word.low);              /* KSEM_ORD_23 acquire */
 	uint32_t limit = (uint32_t)load_rlx(&line->word.high); /* relaxed: another limit, and low is another */
 
-	if (unlikely((low & LINE_FLAGS) != 0 || (uint32_t)low >= limit))
+	if (unlikely((low & LINE_FLAGS) != 0 || (uint64_t)(uint32_t)low + n > limit))
 		return false;
-	return likely(cas_acq(&line->word.low, &low, low + 1)); /* KSEM_ORD_1 acquire */
+	return likely(cas_acq(&line->word.low, &low, low + n)); /* KSEM_ORD_1 acquire */
 }
 
 /* 0, EINVAL: dead, EOVERFLOW. */

@@ -53,8 +53,8 @@ void lined_give(struct lined *lined, struct ksem *ksem)
 /*
  * ---- Calls that don't wait. ----
  *
- * The common case, one permit of a semaphore without a ledger, is first. What it leaves over is in functions of its
- * own, or it would save registers for them.
+ * The common case, a semaphore without a ledger for which nobody waits, is first. What it leaves over is in functions
+ * of its own, or it would save registers for them.
  */
 
 static __attribute__((noinline)) int post_left(struct ksem *ksem, uint32_t n, const struct ksem_proc *by)
@@ -69,12 +69,12 @@ int lined_post(struct ksem *ksem, uint32_t n, const struct ksem_proc *by)
 	struct lined *lined = lined_of(ksem);
 	bool done;
 
-	if (unlikely(n != 1 || lined_has_ledger(lined)))
+	if (unlikely(lined_has_ledger(lined)))
 		return post_left(ksem, n, by);
 	rcu_enter();
-	done = line_post_one(&lined->view);
+	done = line_post_now(&lined->view, n);
 	rcu_leave();
-	return likely(done) ? apart(0) : post_left(ksem, 1, by);
+	return likely(done) ? apart(0) : post_left(ksem, n, by);
 }
 
 static __attribute__((noinline)) int take_left(struct ksem *ksem, const struct ksem_proc *by)
@@ -94,7 +94,7 @@ int lined_take_by(struct ksem *ksem, const struct ksem_proc *by)
 	if (unlikely(lined_has_ledger(lined)))
 		return take_left(ksem, by);
 	rcu_enter();
-	done = line_take_one(&lined->view);
+	done = line_take_now(&lined->view, 1);
 	rcu_leave();
 	return likely(done) ? apart(0) : take_left(ksem, by);
 }
@@ -104,7 +104,8 @@ int lined_take(struct ksem *ksem)
 	return lined_take_by(ksem, NULL);
 }
 
-int lined_take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took, const struct ksem_proc *by)
+static __attribute__((noinline)) int take_some_left(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took,
+						    const struct ksem_proc *by)
 {
 	if (line_never(&lined_of(ksem)->view, most))
 		return EINVAL;
@@ -112,6 +113,22 @@ int lined_take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *
 	if (lined_has_ledger(lined_of(ksem)))
 		return WITH_LEDGER(ksem, holder_take(lined_of(ksem), least, most, took, by));
 	return least == most ? WITH_LINE(ksem, line_try(view, most)) : WITH_LINE(ksem, line_try_upto(view, most, took));
+}
+
+int lined_take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took, const struct ksem_proc *by)
+{
+	struct lined *lined = lined_of(ksem);
+	bool done;
+
+	if (unlikely(lined_has_ledger(lined)))
+		return take_some_left(ksem, least, most, took, by);
+	rcu_enter();
+	done = line_take_now(&lined->view, most);
+	rcu_leave();
+	if (unlikely(!done))
+		return take_some_left(ksem, least, most, took, by);
+	*took = most;
+	return apart(0);
 }
 
 int lined_value(struct ksem *ksem, uint32_t *value)

@@ -122,15 +122,15 @@ static void a_pair_changes_the_value_by_one(void **state)
 	for (uint32_t order = LINE_BARGING; order <= LINE_LIFO; order++) {
 		struct line_view *view = line_of(&f, 2, 3, order);
 
-		assert_true(line_take_one(view));
+		assert_true(line_take_now(view, 1));
 		assert_int_equal(value_now(view), 1);
 		OK(line_try(view, 1));
-		assert_false(line_take_one(view));
+		assert_false(line_take_now(view, 1));
 		FAILS(EAGAIN, line_try(view, 1));
-		assert_true(line_post_one(view));
+		assert_true(line_post_now(view, 1));
 		OK(line_post(view, 2));
 		assert_int_equal(value_now(view), 3);
-		assert_false(line_post_one(view));
+		assert_false(line_post_now(view, 1));
 		FAILS(EOVERFLOW, line_post(view, 1));
 		OK(line_post(view, 0));
 		ended(view);
@@ -145,7 +145,12 @@ static void several_permits_are_taken_at_once_or_none(void **state)
 
 	(void)state;
 	FAILS(EAGAIN, line_try(view, 6));
-	OK(line_try(view, 3));
+	assert_false(line_take_now(view, 6));
+	assert_false(line_take_now(view, UINT32_MAX));
+	assert_false(line_post_now(view, 5));
+	assert_true(line_take_now(view, 1));
+	assert_true(line_post_now(view, 2));
+	assert_true(line_take_now(view, 4));
 	FAILS(EAGAIN, line_try(view, 3));
 	OK(line_try(view, 0));
 	OK(line_try_upto(view, 7, &got));
@@ -204,7 +209,7 @@ static void nobody_overtakes_the_first_whatever_it_wants(void **state)
 	(void)state;
 	FAILS(EAGAIN, line_try(view, 1));
 	FAILS(EAGAIN, line_try_upto(view, 1, &got));
-	assert_false(line_take_one(view));
+	assert_false(line_take_now(view, 1));
 	b = enter(view, 1);
 	assert_int_equal(value_now(view), 2); /* what the first still lacks stays in the value */
 	waits(view, b);

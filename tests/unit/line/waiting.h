@@ -69,7 +69,7 @@ static inline int wait_on_line(struct line_view *view, uint32_t n, uint32_t hold
 	bool full;
 	int error;
 
-	if (n == 1 && line_take_one(view))
+	if (line_take_now(view, n))
 		return 0;
 	do {
 		error = enter_line(view, n, holder, &slot, &full);
