@@ -27,6 +27,16 @@ static void work(void)
 		__asm__ volatile("" : "+r"(i) : : "memory");
 }
 
+double work_took(void)
+{
+	const int times = 10000;
+	int64_t begun = now();
+
+	for (int i = 0; i < times; i++)
+		work();
+	return (double)(now() - begun) / times;
+}
+
 static double run(void *(*body)(void *), int threads)
 {
 	pthread_t made[THREADS_MAX];
@@ -129,7 +139,7 @@ static double two(const struct contender *of)
 
 static double crowd(const struct contender *of)
 {
-	turns = 10000;
+	turns = CROWD_TURNS;
 	return run(of->crowd, 8);
 }
 

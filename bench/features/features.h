@@ -4,7 +4,7 @@
  *
  * A row of the table (main.c) has two ways to do the same. A way is a function that does it many times, and says what
  * one took. contenders.c has the ways that take and give back permits, events.c those of event loops and of waits for
- * several semaphores.
+ * several semaphores, languages.c those of other languages.
  */
 #ifndef FEATURES_H
 #define FEATURES_H
@@ -45,6 +45,16 @@ double queue_loop(void), eventfd_loop(void);
 
 /* A permit of the last of 64, and back: nanoseconds. */
 double any_of_64(void), poll_of_64(void);
+
+/* The same as many_pair and fifo_crowd; `languages` is where what they run was built. */
+extern const char *languages;
+double java_many_pair(void), go_many_pair(void), tokio_many_pair(void);
+double java_fair_crowd(void);
+
+#define CROWD_TURNS 10000 /* of each thread */
+
+/* Nanoseconds of the little work of a crowd's thread. */
+double work_took(void);
 
 /* A wait of a completion queue that is pending, one of 100,000: bytes. */
 double bytes_of_a_wait(void);

@@ -3,7 +3,9 @@
  * See features.h. Both ways of a row take turns; a ratio is that of one round. Printed are the medians of ROUNDS, the
  * range of the ratio, and what the project aims at. Nothing else may run. On more than two processors: taskset -c 0,1.
  *
- *   ksem-bench-features [WORD]     the rows whose name contains that word
+ *   ksem-bench-features [--languages DIRECTORY] [WORD]     the rows whose name contains that word
+ *
+ * DIRECTORY has what `tools/compare --features` builds of languages/. Without it, those rows are left out.
  */
 #include "features.h"
 
@@ -22,10 +24,14 @@ static const struct row {
 } rows[] = {
 	{"bytes of a wait, one of 100,000 of a queue", NULL, "bytes", bytes_of_a_wait, NULL, 200},
 	{"three permits at once and back, one thread", "SysV semop", "ns", many_pair, sysv_many_pair, 0.1},
+	{"three permits at once and back, one thread", "tokio", "ns", many_pair, tokio_many_pair, 0.8},
+	{"three permits at once and back, one thread", "Java", "ns", many_pair, java_many_pair, 0.8},
+	{"three permits at once and back, one thread", "Go", "ns", many_pair, go_many_pair, 0.8},
 	{"FIFO: wait + post, one thread", "glibc sem_t, no order", "ns", fifo_pair, glibc_pair, 1},
 	{"the same with metrics", "FIFO without metrics", "ns", metrics_pair, fifo_pair, 1.02},
 	{"FIFO: eight threads on two permits", "SysV semop", "ns", fifo_crowd, sysv_crowd, 0.35},
 	{"FIFO: eight threads on two permits", "glibc sem_t, no order", "ns", fifo_crowd, glibc_crowd, 2.5},
+	{"FIFO: eight threads on two permits", "Java, fair", "ns", fifo_crowd, java_fair_crowd, 0.5},
 	{"FIFO: wait of 64 threads on four, p99 / median", "SysV semop", "", fifo_tail, sysv_tail, 1},
 	{"a permit to an event loop", "eventfd and epoll", "ns", queue_loop, eventfd_loop, 0.25},
 	{"one of 64, the last has it, and back", "poll of 64 eventfds", "ns", any_of_64, poll_of_64, 0.05},
@@ -33,6 +39,12 @@ static const struct row {
 	{"KSEM_UNDO: wait + post, one thread", "robust mutex", "ns", undo_pair, mutex_pair, 1.3},
 	{"KSEM_UNDO: two threads on a limit of two", "glibc shared sem_t", "ns", undo_two, glibc_shared_two, 1.2},
 };
+
+static bool is_of_a_language(const struct row *row)
+{
+	return row->other == tokio_many_pair || row->other == java_many_pair || row->other == go_many_pair ||
+	       row->other == java_fair_crowd;
+}
 
 static int by_size(const void *a, const void *b)
 {
@@ -86,13 +98,18 @@ int main(int argc, char **argv)
 	char directory[] = "/dev/shm/ksem-bench.XXXXXX";
 	struct ksem_ns *own_ns, *shared_ns;
 
+	if (argc > 2 && strcmp(argv[1], "--languages") == 0) {
+		languages = argv[2];
+		argc -= 2;
+		argv += 2;
+	}
 	must(mkdtemp(directory) != NULL, "mkdtemp");
 	own_ns = enter(NULL, &own);
 	shared_ns = enter(&(struct ksem_ns_options){.size = sizeof(struct ksem_ns_options), .dir = directory}, &shared);
 	printf("%-46s %-22s %8s %8s %6s %-25s %5s\n", "what", "beside", "ksem", "other", "", " ratio (least to most)",
 	       "aim");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		if (argc < 2 || strstr(rows[i].name, argv[1]))
+		if ((argc < 2 || strstr(rows[i].name, argv[1])) && (languages || !is_of_a_language(&rows[i])))
 			measure(&rows[i]);
 		fflush(stdout);
 	}
