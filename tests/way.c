@@ -12,6 +12,7 @@
 
 #include "support.h"
 
+enum { LONG_WAY = 1000, STRIDE = 2 };
 enum { FIRST_ROUNDS = 8, LAST_ROUNDS = 4, ROUNDS_APART = 16 }; /* of a loop, that are worth a stop */
 
 static void stay_on_one_processor(void)
@@ -118,11 +119,19 @@ bool way_see(struct way *way, void (*before)(void), void (*act)(void))
 	}
 	MUST(stepper.ended && WIFSIGNALED(stepper.status) && WTERMSIG(stepper.status) == SIGKILL); /* by itself */
 	count_rounds(way);
+	way->phase = STRIDE;
+	if (way->steps > LONG_WAY && !getenv("KSEM_TEST_WIDE")) {
+		struct random random = random_new();
+
+		way->phase = random_below(&random, STRIDE);
+	}
 	return true;
 }
 
 bool way_is_worth(const struct way *way, unsigned n)
 {
+	if (way->phase < STRIDE && n % STRIDE != way->phase)
+		return false;
 	return way->rounds_before[n] < FIRST_ROUNDS || way->rounds_after[n] < LAST_ROUNDS ||
 	       way->rounds_before[n] % ROUNDS_APART == 0;
 }

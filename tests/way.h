@@ -15,6 +15,7 @@
 
 struct way {
 	unsigned steps;
+	unsigned phase; /* of a long way, which of every two steps is worth a stop; else 2 */
 	uint64_t trace[WAY_MAX];
 	unsigned rounds_before[WAY_MAX], rounds_after[WAY_MAX]; /* how often it comes to the same instruction */
 };
@@ -37,7 +38,8 @@ bool way_see(struct way *way, void (*before)(void), void (*act)(void));
 
 /*
  * Is step n worth a stop? Each is, but those in the midst of a loop: of its rounds these are the first and the last
- * few, and one of sixteen.
+ * few, and one of sixteen. Of a way of over a thousand steps it is every other one, the even or the odd by chance; with
+ * KSEM_TEST_WIDE=1 all.
  */
 bool way_is_worth(const struct way *way, unsigned n);
 

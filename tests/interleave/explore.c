@@ -10,9 +10,10 @@
  * --first: no more after the first that fails.
  *
  * An execution is the list of its choices. All executions: all lists that the bounds of a scenario allow, depth first,
- * each begun anew; --long allows one preemption more, --max=N ends each scenario after N. Random ones: execution i of a
- * scenario is drawn from seed S + i, so the seed of one that fails is enough to repeat it; --minutes=N goes round all
- * scenarios for so long. One that fails is run once more with its trace.
+ * each begun anew; --long allows one preemption more, --max=N ends each scenario after N. Without either, a scenario
+ * ends after MOST, unless KSEM_TEST_WIDE is set, or --first. Random ones: execution i of a scenario is drawn from seed
+ * S + i, so the seed of one that fails is enough to repeat it; --minutes=N goes round all scenarios for so long. One
+ * that fails is run once more with its trace.
  *
  * Each scenario is gone through as strong memory (every load reads the latest store: then "before" is real time), and
  * as C11 has it with the sequences of x86-64 ("weak"), and of arm64 where there are any.
@@ -30,6 +31,7 @@
 #include "sequence.h"
 
 #define CHOICES 4096
+#define MOST    60000 /* executions of a scenario, in a short test */
 
 enum memory { STRONG, WEAK, WEAK_ARM64, MEMORIES };
 
@@ -417,6 +419,8 @@ int main(int argc, char **argv)
 		puts(scenarios[i].name);
 	if (options.list)
 		return 0;
+	if (!options.further && !options.first && options.most == 0 && !getenv("KSEM_TEST_WIDE"))
+		options.most = MOST;
 	if (!options.has_seed)
 		options.seed = seed_of_now();
 	if (options.random && !options.choices)
