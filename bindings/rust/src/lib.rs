@@ -37,7 +37,7 @@ pub use error::Error;
 pub use namespace::{unlink, Namespace};
 pub use options::{Options, Order};
 pub use permit::Permit;
-pub use semaphore::{Info, Metrics, Semaphore};
+pub use semaphore::{Holder, Info, Metrics, Semaphore};
 
 /// The version of the library that the program runs on, such as `"0.2.0"`.
 pub fn version() -> &'static str {

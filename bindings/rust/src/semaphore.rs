@@ -7,6 +7,7 @@
 
 use std::ffi::CStr;
 use std::mem::{self, MaybeUninit};
+use std::ptr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,6 +50,22 @@ pub struct Info {
     pub undo: bool,
     /// Shut down.
     pub shut_down: bool,
+}
+
+/// A process that has the semaphore: [`Semaphore::holders`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Holder {
+    /// `None`: the process is in another pid namespace, or was forked a moment ago.
+    pub pid: Option<u32>,
+    /// Its references to the semaphore.
+    pub references: u32,
+    /// Permits that it holds, of a semaphore with [`Options::undo`].
+    pub held: u32,
+    /// Its threads and queued waits that wait.
+    pub waiting: u32,
+    /// How long ago it took the oldest permit that it holds, in whole seconds; zero if it holds none.
+    pub oldest: Duration,
 }
 
 /// What the waits on a semaphore with [`Options::metrics`] have been like. A wait that got its permits at once isn't
@@ -152,6 +169,41 @@ impl Semaphore {
         Ok(Permit::new(self, 1))
     }
 
+    /// As [`Semaphore::acquire_many`], for a permit that goes to another thread.
+    pub fn acquire_many_owned(self: Arc<Semaphore>, count: u32) -> Result<Permit<Arc<Semaphore>>, Error> {
+        self.wait_many(count, None)?;
+        Ok(Permit::new(self, count))
+    }
+
+    /// As [`Semaphore::acquire_timeout`], for a permit that goes to another thread.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    ///
+    /// let turns = std::sync::Arc::new(ksem::Semaphore::new(1)?);
+    /// let permit = turns.clone().acquire_timeout_owned(Duration::from_secs(1))?;
+    /// let late = turns.clone().acquire_timeout_owned(Duration::from_millis(1));
+    /// assert_eq!(late.err(), Some(ksem::Error::TimedOut));
+    /// std::thread::spawn(move || drop(permit)).join().unwrap();
+    /// assert_eq!(turns.value(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn acquire_timeout_owned(self: Arc<Semaphore>, timeout: Duration) -> Result<Permit<Arc<Semaphore>>, Error> {
+        self.acquire_many_timeout_owned(1, timeout)
+    }
+
+    /// As [`Semaphore::acquire_many_timeout`], for a permit that goes to another thread.
+    pub fn acquire_many_timeout_owned(
+        self: Arc<Semaphore>,
+        count: u32,
+        timeout: Duration,
+    ) -> Result<Permit<Arc<Semaphore>>, Error> {
+        self.wait_many(count, Some(timeout))?;
+        Ok(Permit::new(self, count))
+    }
+
     /// As [`Semaphore::try_acquire`], for a permit that goes to another thread.
     pub fn try_acquire_owned(self: Arc<Semaphore>) -> Result<Permit<Arc<Semaphore>>, Error> {
         self.try_acquire_many_owned(1)
@@ -217,6 +269,29 @@ impl Semaphore {
         })
     }
 
+    /// The living processes that have the semaphore.
+    ///
+    /// Without a name, that is this program alone. What each holds is known of a semaphore with [`Options::undo`].
+    ///
+    /// ```
+    /// # fn main() -> Result<(), ksem::Error> {
+    /// let encoders = ksem::Options::new().limit(2).undo(true).make()?;
+    /// let permit = encoders.acquire()?;
+    /// for holder in encoders.holders()? {
+    ///     println!("{:?} holds {}, for {:?}", holder.pid, holder.held, holder.oldest);
+    /// #   assert_eq!((holder.pid, holder.held), (Some(std::process::id()), 1));
+    /// }
+    /// drop(permit);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn holders(&self) -> Result<Vec<Holder>, Error> {
+        let mut all: Vec<Holder> = Vec::new();
+        // SAFETY: as above. `add_holder` gets what it takes `arg` for, which nothing else uses during the call.
+        check(unsafe { sys::ksem_holders(self.proc(), self.id, Some(add_holder), ptr::addr_of_mut!(all).cast()) })?;
+        Ok(all)
+    }
+
     /// How long waits took. `ENOTSUP`: the semaphore was made without [`Options::metrics`].
     pub fn metrics(&self) -> Result<Metrics, Error> {
         // SAFETY: all members are numbers, of which 0 is one.
@@ -272,7 +347,7 @@ impl Semaphore {
             // SAFETY: the call has no conditions.
             unsafe { sys::ksem_deadline_after(nanoseconds) }
         });
-        let deadline = deadline.as_ref().map_or(std::ptr::null(), |time| time as *const _);
+        let deadline = deadline.as_ref().map_or(ptr::null(), |time| time as *const _);
         loop {
             // SAFETY: as above; the deadline is a local variable, or NULL.
             match unsafe { sys::ksem_wait_many(self.proc(), self.id, count, libc::CLOCK_MONOTONIC, deadline) } {
@@ -281,6 +356,23 @@ impl Semaphore {
             }
         }
     }
+}
+
+/// Adds a description to the `Vec<Holder>` that `arg` points to. It never panics, since C calls it.
+unsafe extern "C" fn add_holder(holder: *const sys::ksem_holder, arg: *mut libc::c_void) -> libc::c_int {
+    // SAFETY: the library describes a holder, which stays until this returns; `arg` is what `holders` has passed.
+    let (holder, all) = unsafe { (&*holder, &mut *arg.cast::<Vec<Holder>>()) };
+    if all.try_reserve(1).is_err() {
+        return libc::ENOMEM;
+    }
+    all.push(Holder {
+        pid: u32::try_from(holder.pid).ok().filter(|pid| *pid != 0),
+        references: holder.refs,
+        held: holder.held,
+        waiting: holder.waiting,
+        oldest: Duration::from_secs(holder.oldest.into()),
+    });
+    0
 }
 
 impl Drop for Semaphore {

@@ -3,7 +3,7 @@
 //! with those that a C compiler finds.
 #![allow(non_camel_case_types)]
 
-use libc::{c_char, c_int, c_uint, clockid_t, gid_t, mode_t, timespec, uid_t};
+use libc::{c_char, c_int, c_uint, c_void, clockid_t, gid_t, mode_t, pid_t, timespec, uid_t};
 
 pub type ksem_id_t = u64;
 
@@ -79,6 +79,15 @@ pub struct ksem_info {
 }
 
 #[repr(C)]
+pub struct ksem_holder {
+    pub pid: pid_t,
+    pub refs: u32,
+    pub held: u32,
+    pub waiting: u32,
+    pub oldest: u32,
+}
+
+#[repr(C)]
 pub struct ksem_metrics {
     pub size: usize,
     pub waits: u64,
@@ -126,6 +135,10 @@ extern "C" {
     pub fn ksem_deadline_after(ns: u64) -> timespec;
     pub fn ksem_getvalue(proc: *mut ksem_proc, id: ksem_id_t, value: *mut c_uint) -> c_int;
     pub fn ksem_stat(proc: *mut ksem_proc, id: ksem_id_t, info: *mut ksem_info) -> c_int;
+    pub fn ksem_holders(
+        proc: *mut ksem_proc, id: ksem_id_t,
+        visit: Option<unsafe extern "C" fn(holder: *const ksem_holder, arg: *mut c_void) -> c_int>, arg: *mut c_void,
+    ) -> c_int;
     #[link_name = "ksem_metrics"]
     pub fn ksem_read_metrics(proc: *mut ksem_proc, id: ksem_id_t, metrics: *mut ksem_metrics) -> c_int;
     pub fn ksem_cq_create(proc: *mut ksem_proc, cq: *mut *mut ksem_cq) -> c_int;

@@ -75,6 +75,16 @@ static void infos(void)
 	MEMBER(ksem_info, held);
 }
 
+static void holders(void)
+{
+	STRUCTURE(ksem_holder);
+	MEMBER(ksem_holder, pid);
+	MEMBER(ksem_holder, refs);
+	MEMBER(ksem_holder, held);
+	MEMBER(ksem_holder, waiting);
+	MEMBER(ksem_holder, oldest);
+}
+
 static void figures(void)
 {
 	STRUCTURE(ksem_metrics);
@@ -108,6 +118,7 @@ int main(void)
 	processes();
 	completions();
 	infos();
+	holders();
 	figures();
 	return 0;
 }

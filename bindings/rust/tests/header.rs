@@ -63,6 +63,7 @@ fn by_rust() -> BTreeMap<String, u64> {
     structure!(ksem_attr: size limit order flags reserved);
     structure!(ksem_completion: user_data id count error);
     structure!(ksem_info: id name value waiters refs uid gid mode limit order flags held);
+    structure!(ksem_holder: pid refs held waiting oldest);
     structure!(ksem_metrics: size waits timeouts interrupts cancels shutdowns wait_ns wait_max_ns undone waiters_max
         reserved histogram);
     found

@@ -102,6 +102,39 @@ fn a_wait_has_a_deadline() {
     assert!(sem.acquire_timeout(Duration::MAX).is_ok());
 }
 
+/// The same of an `Arc`, and with permits that another thread drops.
+#[test]
+fn owned_waits_are_like_the_others() {
+    let sem = Arc::new(Options::new().limit(3).make().unwrap());
+    let two = sem.clone().acquire_many_owned(2).unwrap();
+    let one = sem.clone().acquire_timeout_owned(Duration::ZERO).unwrap();
+    assert_eq!((two.count(), one.count(), sem.value()), (2, 1, 0));
+    let begun = Instant::now();
+    assert_eq!(sem.clone().acquire_timeout_owned(Duration::from_millis(20)).err(), Some(Error::TimedOut));
+    assert_eq!(sem.clone().acquire_many_timeout_owned(3, Duration::from_millis(20)).err(), Some(Error::TimedOut));
+    assert!(begun.elapsed() >= Duration::from_millis(40));
+    let waits = [
+        thread::spawn({
+            let sem = sem.clone();
+            move || sem.acquire_many_timeout_owned(2, Duration::MAX)
+        }),
+        thread::spawn({
+            let sem = sem.clone();
+            move || sem.acquire_timeout_owned(Duration::from_secs(600))
+        }),
+    ];
+    until(|| sem.info().unwrap().waiters == 2);
+    drop((one, two));
+    for wait in waits {
+        drop(wait.join().unwrap().unwrap());
+    }
+    assert_eq!(sem.value(), 3);
+    let invalid = Some(Error::Os(libc::EINVAL));
+    assert_eq!(sem.clone().acquire_many_owned(4).err(), invalid);
+    assert_eq!(sem.clone().acquire_many_timeout_owned(4, Duration::ZERO).err(), invalid);
+    assert_eq!(Arc::strong_count(&sem), 1);
+}
+
 #[test]
 fn a_thread_waits_and_is_woken() {
     let sem = Semaphore::new(0).unwrap();
@@ -225,6 +258,44 @@ fn a_name_is_shared() {
     assert_eq!((yours.value(), yours.info().unwrap().name.as_str()), (2, ""));
     drop(ours); // the semaphore keeps it
     assert!(mine.acquire().is_ok());
+}
+
+/// This process with two namespaces is one holder; another one is a child that waits until it is killed.
+#[test]
+fn holders_are_told() {
+    let private = Semaphore::new(1).unwrap();
+    let all = private.holders().unwrap();
+    assert_eq!(all.len(), 1);
+    assert_eq!((all[0].pid, all[0].references, all[0].held), (Some(std::process::id()), 1, 0));
+    assert_eq!((all[0].waiting, all[0].oldest), (0, Duration::ZERO));
+    let directory = Directory::new();
+    let (ours, theirs) =
+        (Namespace::in_directory(&directory.0).unwrap(), Namespace::in_directory(&directory.0).unwrap());
+    let mine = Options::new().namespace(&ours).limit(3).undo(true).create("/holders").unwrap();
+    let yours = Options::new().namespace(&theirs).open("/holders").unwrap();
+    let held = (mine.acquire().unwrap(), yours.acquire_many(2).unwrap());
+    // SAFETY: as below.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let _ = mine.acquire_timeout(Duration::from_secs(600));
+        unsafe { libc::_exit(1) };
+    }
+    until(|| mine.info().unwrap().waiters == 1);
+    let all = mine.holders().unwrap();
+    let of = |pid: u32| all.iter().find(|one| one.pid == Some(pid)).unwrap();
+    assert_eq!(all.len(), 2);
+    let (we, other) = (of(std::process::id()), of(child as u32));
+    assert_eq!((we.references, we.held, we.waiting), (2, 3, 0));
+    assert_eq!((other.references, other.held, other.waiting), (2, 0, 1));
+    assert_eq!(other.oldest, Duration::ZERO);
+    let mut status = 0;
+    // SAFETY: it is our child.
+    unsafe {
+        libc::kill(child, libc::SIGKILL);
+        assert_eq!(libc::waitpid(child, &mut status, 0), child);
+    }
+    assert_eq!(mine.holders().unwrap().len(), 1);
+    drop(held);
 }
 
 /// A child that takes permits and is killed, and one that only forgets them.
