@@ -21,6 +21,17 @@ static int take_some(struct ksem *ksem, unsigned int least, unsigned int most, u
 	return semaphore_ops(ksem)->take_some(ksem, least, most, took, by);
 }
 
+/* As take_some for 1 to `most`. A call that fails leaves *got as it was. */
+static int take_upto(struct ksem *ksem, unsigned int most, unsigned int *got, const struct ksem_proc *by)
+{
+	unsigned int took;
+	int error = take_some(ksem, 1, most, &took, by);
+
+	if (!error)
+		*got = took;
+	return error;
+}
+
 PLAIN int ksem_trywait_many(struct ksem_proc *proc, ksem_id_t id, unsigned int count)
 {
 	unsigned int took;
@@ -38,7 +49,7 @@ PLAIN int ksem_trywait_upto(struct ksem_proc *proc, ksem_id_t id, unsigned int c
 		return EFAULT;
 	if (unlikely(count == 0))
 		return EINVAL;
-	return WITH_SEMAPHORE(proc, id, take_some(ksem, 1, count, got, proc));
+	return WITH_SEMAPHORE(proc, id, take_upto(ksem, count, got, proc));
 }
 
 PLAIN int ksem_pinned_trywait_many(struct ksem *sem, unsigned int count)
@@ -58,7 +69,7 @@ PLAIN int ksem_pinned_trywait_upto(struct ksem *sem, unsigned int count, unsigne
 		return EFAULT;
 	if (unlikely(count == 0))
 		return EINVAL;
-	return take_some(sem, 1, count, got, NULL);
+	return take_upto(sem, count, got, NULL);
 }
 
 /* ---- Waits for several permits. ---- */

@@ -50,6 +50,8 @@ static void no_more_is_given_back_than_is_held(void **state)
 		FAILS(EAGAIN, ksem_trywait_many(world->proc, id, 3));
 		OK(ksem_trywait_upto(world->proc, id, LIMIT, &got));
 		assert_int_equal(got, LIMIT - 3);
+		FAILS(EAGAIN, ksem_trywait_upto(world->proc, id, LIMIT, &got));
+		assert_int_equal(got, LIMIT - 3);
 		has(world, id, 0, LIMIT);
 		FAILS(EAGAIN, ksem_trywait(world->proc, id));
 		FAILS(EPERM, ksem_post_many(world->proc, id, LIMIT + 1));

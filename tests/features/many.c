@@ -31,6 +31,17 @@ static void too_few_permits_are_left_alone(void **state)
 	assert_int_equal(got, 2);
 }
 
+static void a_trywait_upto_that_fails_writes_nothing(void **state)
+{
+	struct feature *f = *state;
+	unsigned got = 77;
+
+	make_limited(f, LIMIT, 0);
+	FAILS(EAGAIN, CALL(f, trywait_upto, 2, &got));
+	FAILS(EINVAL, CALL(f, trywait_upto, 0, &got));
+	assert_int_equal(got, 77);
+}
+
 static void count_0_takes_nothing_and_succeeds(void **state)
 {
 	struct feature *f = *state;
@@ -267,6 +278,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		any_test(wait_many_takes_all_at_once),
 		any_test(too_few_permits_are_left_alone),
+		any_test(a_trywait_upto_that_fails_writes_nothing),
 		any_test(count_0_takes_nothing_and_succeeds),
 		any_test(a_null_deadline_means_none_and_the_clock_is_ignored),
 		any_test(a_wrong_clock_or_deadline_is_EINVAL_though_there_are_permits),
