@@ -84,6 +84,21 @@ cp "$library" 'a  b/libksem_posix.so.0'
 as=(env KSEM_POSIX_LIBRARY="a  b/libksem_posix.so.0" LD_LIBRARY_PATH=/nothing)
 runs 7 'ksem:' '' ./served
 runs 7 'ksem:' '' "$script" ./served
+# By its name alone, musl's loader finds a library that is installed where it looks, and the program ends: ksem-run(1).
+if [ -e musl ]; then
+	LD_PRELOAD=libksem_posix.so.0 ./musl >/dev/null 2>&1
+	if [ $? -eq 127 ]; then
+		echo "skipped: musl's loader finds an installed libksem_posix.so.0"
+	else
+		runs 7 'libc:' '' sh -c ./musl
+	fi
+fi
+# A link without a blank leads there.
+ln -s 'a  b' link
+as=(env KSEM_POSIX_LIBRARY=link/libksem_posix.so.0 LD_LIBRARY_PATH=/nothing)
+runs 7 'ksem:' '' ./served
+# shellcheck disable=SC2016
+runs 0 "/*/link/libksem_posix.so.0 /nothing" '' sh -c 'echo "${LD_PRELOAD##*/..} $LD_LIBRARY_PATH"'
 [ ! -e musl ] || runs 7 'libc:' '' sh -c ./musl
 as=(env)
 
