@@ -11,7 +11,10 @@
  * held come back when somebody next looks at the semaphore. The master looks as soon as the kernel tells it of a death,
  * and forks another worker.
  *
+ * The master also looks at the semaphore each second, and keeps what it finds for the page of the server.
+ *
  * httpd_worker.c   what a worker serves
+ * httpd_page.c     the page
  * this file        the options, the semaphore, the master
  */
 #include "httpd.h"
@@ -152,14 +155,6 @@ static int listen_on(unsigned *port)
 
 /* ---- The master. ---- */
 
-static time_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec;
-}
-
 /* If there is no memory for a worker now, the master tries again a second later. */
 static void start(struct server *server, struct worker *worker, int listener)
 {
@@ -176,7 +171,7 @@ static void start(struct server *server, struct worker *worker, int listener)
 static void start_all(struct server *server, int listener)
 {
 	for (unsigned i = 0; i < server->workers; i++) {
-		if (server->all[i].pid == 0 && now() >= server->all[i].not_before)
+		if (server->all[i].pid == 0 && now_ms() >= server->all[i].not_before)
 			start(server, &server->all[i], listener);
 	}
 }
@@ -204,10 +199,46 @@ static bool bury(struct server *server)
 			continue;
 		worker->pid = 0;
 		worker->restarts++;
-		worker->not_before = WIFEXITED(status) ? now() + 1 : 0; /* it couldn't start, say */
+		worker->not_before = WIFEXITED(status) ? now_ms() + 1000 : 0; /* it couldn't start, say */
 		any = true;
 	}
 	return any;
+}
+
+static void look(struct server *server, struct ksem_info *info)
+{
+	errno = ksem_stat(server->proc, server->requests, info);
+	if (errno)
+		fail("the semaphore");
+}
+
+static void take_sample(struct server *server, long long now)
+{
+	struct sample *sample = &server->history[server->samples % HISTORY];
+	struct ksem_info info;
+
+	look(server, &info);
+	sample->ms = now;
+	sample->in_progress = info.held;
+	sample->waiting = info.waiters;
+	sample->limit = info.limit;
+	sample->served = server->served;
+	sample->refused = server->refused;
+	server->samples++; /* now others read it */
+}
+
+/* Takes a sample, if it is time; returns how long it is until the next one. */
+static struct timespec sample_in_time(struct server *server)
+{
+	const long long now = now_ms();
+	long long left;
+
+	if (now >= server->next_sample) {
+		take_sample(server, now);
+		server->next_sample = now + SAMPLE_MS;
+	}
+	left = server->next_sample - now;
+	return (struct timespec){left / 1000, left % 1000 * 1000000};
 }
 
 /*
@@ -216,15 +247,16 @@ static bool bury(struct server *server)
  */
 static void mind(struct server *server, int listener, const sigset_t *signals)
 {
-	const struct timespec second = {1, 0};
-	unsigned value;
+	struct timespec until_next;
+	struct ksem_info info;
 	int signal;
 
 	do {
 		start_all(server, listener);
-		signal = sigtimedwait(signals, NULL, &second);
-		if (bury(server) && ksem_getvalue(server->proc, server->requests, &value) != 0)
-			fail("the semaphore");
+		until_next = sample_in_time(server);
+		signal = sigtimedwait(signals, NULL, &until_next);
+		if (bury(server))
+			look(server, &info);
 	} while (signal != SIGTERM && signal != SIGINT);
 }
 

@@ -8,15 +8,25 @@
 #include <ksem/ksem.h>
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <time.h>
 
 #define WORKERS_MAX     64
 #define CONNECTIONS_MAX 64 /* of a worker */
+#define SAMPLE_MS       1000
+#define HISTORY         1024 /* samples that are kept: the page shows less than half of them */
 
 struct worker {
 	_Atomic pid_t pid; /* 0: none just now */
 	_Atomic unsigned restarts;
-	time_t not_before; /* the master's: when it may start again */
+	long long not_before; /* the master's: when it may start again */
+};
+
+/* What the master found at an instant. */
+struct sample {
+	_Atomic long long ms;
+	_Atomic unsigned in_progress, waiting, limit;
+	_Atomic unsigned long served, refused; /* up to then */
 };
 
 /* The server, in memory that all its processes share. */
@@ -30,7 +40,23 @@ struct server {
 
 	_Atomic unsigned long served, refused;
 	struct worker all[WORKERS_MAX];
+
+	long long next_sample;         /* the master's: when */
+	_Atomic unsigned long samples; /* so many were taken. Sample i is history[i % HISTORY] */
+	struct sample history[HISTORY];
 };
+
+/* Milliseconds of CLOCK_MONOTONIC. */
+static inline long long now_ms(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec * 1000LL + time.tv_nsec / 1000000;
+}
+
+/* The page, or only what changes in it; free() it. NULL: it can't be made. */
+char *page_text(const struct server *server, bool is_whole);
 
 /* Serves requests from the listening socket until SIGTERM. Returns the exit status. */
 int worker_run(struct server *server, int listener);

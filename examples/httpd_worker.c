@@ -2,7 +2,7 @@
 /*
  * A worker: serves requests. libmicrohttpd runs a thread for each connection.
  *
- *   /           a page that shows the figures and updates them
+ *   /           a page that shows the figures (httpd_page.c); /now: the part of it that changes
  *   /figures    the figures, as JSON
  *   /work?ms=N  takes a permit, and works for N milliseconds (5); 503 if no permit came in time. Says when it began and
  *               ended, in nanoseconds of CLOCK_MONOTONIC, so a client can tell how many were in progress at once.
@@ -27,29 +27,6 @@ struct service {
 	_Atomic unsigned in_progress; /* requests of this worker that have a permit, or wait for one */
 };
 
-static const char page[] = "<!doctype html><meta charset=utf-8><title>httpd on ksem</title>\n"
-			   "<style>body{font:16px sans-serif;margin:2em}td,th{padding:.2em 1em;text-align:right}"
-			   "meter{width:20em}</style>\n"
-			   "<h1>Requests in progress</h1>\n"
-			   "<p><meter id=meter min=0></meter> <b id=now></b>\n"
-			   "<table id=figures></table><h2>Workers</h2><table id=workers></table>\n"
-			   "<script>\n"
-			   "const row = (k, v) => `<tr><th>${k}<td>${v}`;\n"
-			   "async function show() {\n"
-			   "  try {\n"
-			   "    const f = await (await fetch('/figures')).json();\n"
-			   "    meter.max = f.limit; meter.value = f.in_progress;\n"
-			   "    now.textContent = `${f.in_progress} of ${f.limit}`;\n"
-			   "    figures.innerHTML = ['permits', 'waiting', 'served', 'refused', 'undone']\n"
-			   "      .map(k => row(k.replace('_', ' '), f[k])).join('');\n"
-			   "    workers.innerHTML = '<tr><th>pid<th>restarts' +\n"
-			   "      f.workers.map(w => `<tr><td>${w.pid}<td>${w.restarts}`).join('');\n"
-			   "  } catch (e) { now.textContent = 'no answer'; }\n"
-			   "  setTimeout(show, 500);\n"
-			   "}\n"
-			   "show();\n"
-			   "</script>\n";
-
 static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, const char *type, const char *body)
 {
 	struct MHD_Response *response =
@@ -63,6 +40,15 @@ static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status
 	     MHD_add_response_header(response, "Retry-After", "1") == MHD_YES))
 		result = MHD_queue_response(connection, status, response);
 	MHD_destroy_response(response);
+	return result;
+}
+
+static enum MHD_Result show(struct service *service, struct MHD_Connection *connection, bool is_whole)
+{
+	char *text = page_text(service->server, is_whole);
+	enum MHD_Result result = text ? answer(connection, MHD_HTTP_OK, "text/html", text) : MHD_NO;
+
+	free(text);
 	return result;
 }
 
@@ -160,8 +146,8 @@ static enum MHD_Result serve(void *arg, struct MHD_Connection *connection, const
 	(void)version, (void)data, (void)size, (void)state;
 	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0)
 		return answer(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "text/plain", "only GET\n");
-	if (strcmp(url, "/") == 0)
-		return answer(connection, MHD_HTTP_OK, "text/html", page);
+	if (strcmp(url, "/") == 0 || strcmp(url, "/now") == 0)
+		return show(arg, connection, url[1] == '\0');
 	if (strcmp(url, "/figures") == 0)
 		return figures(arg, connection);
 	if (strcmp(url, "/work") == 0)

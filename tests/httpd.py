@@ -8,11 +8,13 @@ import http.client
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.dont_write_bytecode = True
 from server_support import DEADLINE, Clients, check, until
@@ -99,15 +101,61 @@ def one_name_or_port_is_for_one():
     server.end()
 
 
+def row(page, word):
+    """The number beside that word, and what the page says of it."""
+    number, meaning = re.search(rf"<tr><th>{word}<td class=n>([^<]*)<td>([^\0]*?)\n(?=<tr|</table)", page).groups()
+    return number, " ".join(re.sub("<[^>]*>", "", meaning).split())
+
+
 def pages_are_served():
-    server = Server()
-    status, body, headers = server.get("/")
-    check(status == 200 and headers["Content-Type"] == "text/html" and "fetch('/figures')" in body, "no page")
+    server = Server("--wait", "70")
     check(server.get("/work?ms=1")[0] == 200, "no work")
+    status, page, headers = server.get("/")
+    check(status == 200 and headers["Content-Type"] == "text/html" and "fetch('/now')" in page, "no page")
+    # What it loads: nothing but itself.
+    check(re.findall(r"(?:src|href|url|import)\s*[=(]", page) == [] and "//" not in page, "it needs more")
+    for path in ("/", "/now"):
+        page = server.get(path)[1]
+        for word, number, meaning in (("In progress", "0 of 4", "have a permit"), ("Waiting", "0", "at most 70 ms"),
+                                      ("Served", "1", "a second, lately"), ("Refused", "0", "503"),
+                                      ("Came back", "0", "workers that died")):
+            got = row(page, word)
+            check(got[0] == number and meaning in got[1], f"{path} {word}: {got}")
+        check(all(f"<tr><td>{pid}<td" in page for pid in server.pids()), "workers")
+    check("<main>" not in page and "<h1>" not in page, "/now has more than what changes")
     for path, want in (("/what", 404), ("/work?ms=", 400), ("/work?ms=-1", 400), ("/work?ms=10001", 400)):
         check(server.get(path)[0] == want, path)
     check(server.at_rest(), "a refused request kept a permit")
     check(server.figures()["served"] == 1, "served")
+    server.end()
+
+
+def chart(page, label, kind):
+    """The path of that kind in the chart, as numbers."""
+    svg = re.search(rf"aria-label='{label} in [^']*'>(.*?)</svg>", page).group(1)
+    return re.findall(r"[MVHz][-\d. ]*", re.search(rf"class={kind} d='([^']*)'", svg).group(1))
+
+
+def the_page_shows_what_was():
+    server = Server("--limit", "2", "--wait", "60000")
+    clients = server.clients(3, 3000)
+
+    def shown(label, kind):
+        return set(chart(server.get("/")[1], label, kind))
+
+    # All permits are taken: the area is as high as the chart. One waits: so is that, as it is the most that waited.
+    until(lambda: "V0.0" in shown("Requests in progress", "blue"), "requests in progress")
+    until(lambda: "V0.0" in shown("Requests that wait", "amber"), "one that waits")
+    check("V0.0" in shown("Requests in progress", "limit"), "the limit")
+    until(lambda: len(shown("Requests served and refused each second", "blue") - {"z"}) > 4, "served requests")
+    clients.stop()
+    until(server.at_rest, "all permits back")
+    until(lambda: chart(server.get("/")[1], "Requests in progress", "blue")[-4:-2][0] == "V100.0", "rest again")
+    os.kill(server.process.pid, signal.SIGSTOP)  # no samples: the charts have a gap
+    time.sleep(3.5)
+    os.kill(server.process.pid, signal.SIGCONT)
+    until(lambda: len([step for step in chart(server.get("/")[1], "Requests in progress", "blue")
+                       if step[0] == "M"]) >= 2, "a gap")
     server.end()
 
 
@@ -118,6 +166,7 @@ def who_waits_too_long_is_refused():
     status, _, headers = server.get("/work?ms=1")
     check(status == 503 and headers.get("Retry-After") == "1", f"status {status}")
     check(server.figures()["refused"] == 1, "refused")
+    check(row(server.get("/")[1], "Refused")[0] == "1", "refused, on the page")
     clients.stop()
     server.end()
 
@@ -152,6 +201,7 @@ def permits_of_killed_workers_come_back():
     print(f"{kills} kills, {f['undone']} permits came back, {f['served']} requests")
     check(clients.most_at_once() == 3, f"{clients.most_at_once()} at once; {f}")
     check(f["undone"] > 0, "no kill met a permit")
+    check(row(server.get("/")[1], "Came back")[0] == str(f["undone"]), "what came back, on the page")
     check(clients.most_at_once(done) == 3, f"after the kills, {clients.most_at_once(done)} at once: throughput fell")
     server.end()
 
@@ -198,9 +248,9 @@ def wrk_finds_it_fast():
 
 
 def main():
-    tests = [wrong_arguments_are_refused, one_name_or_port_is_for_one, pages_are_served, who_waits_too_long_is_refused,
-             the_limit_is_kept_and_reached, permits_of_killed_workers_come_back, a_stopped_worker_stops_no_other,
-             without_its_master_it_ends]
+    tests = [wrong_arguments_are_refused, one_name_or_port_is_for_one, pages_are_served, the_page_shows_what_was,
+             who_waits_too_long_is_refused, the_limit_is_kept_and_reached, permits_of_killed_workers_come_back,
+             a_stopped_worker_stops_no_other, without_its_master_it_ends]
     wrk = shutil.which("wrk")
     if wrk:
         tests.append(wrk_finds_it_fast)
