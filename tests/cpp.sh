@@ -30,7 +30,7 @@ runs() {
 	rm -rf "$work/shared"
 	mkdir "$work/shared"
 	set --
-	[ "$name" != semaphores ] || set -- "$work/shared"
+	case $name in semaphores | undo) set -- "$work/shared" ;; esac
 	timeout 100 "$work/$name" "$@"
 }
 
@@ -60,6 +60,9 @@ done
 check 'deadlines, c++17' runs deadlines c++17 $wrap
 # shellcheck disable=SC2086
 check 'deadlines, c++20' runs deadlines c++20 $wrap $address
+check 'undo, c++17' runs undo c++17 -Wl,--wrap=ksem_pin
+# shellcheck disable=SC2086
+check 'undo, c++20' runs undo c++20 -Wl,--wrap=ksem_pin $address
 for standard in c++17 c++20; do
 	check "no_exceptions, $standard" runs no_exceptions $standard -fno-exceptions -fno-rtti "$tests/other_file.cpp"
 done

@@ -3,7 +3,7 @@
  * ksem for C++17 and later: docs/cpp.md is the manual of this header.
  *
  *     ksem::counting_semaphore<Max>, ksem::binary_semaphore    as in <semaphore>, for the threads of this program
- *     ksem::semaphore       any other: named or shared, with an order, a limit, a shutdown
+ *     ksem::semaphore       any other: named or shared, with an order, a limit, a shutdown, permits that come back
  *     ksem::permit          one or several permits, posted when it goes out of scope
  *     ksem::name_space, ksem::process, ksem::attributes    what semaphores are made in and with
  *
@@ -74,6 +74,7 @@ struct ksem {
       private:
 	class messages;
 	struct times;
+	struct target;
 	struct calls;
 };
 
@@ -108,7 +109,7 @@ class ksem::messages final : public std::error_category
 		case EOVERFLOW:
 			return "the value would pass its limit";
 		case EPERM:
-			return "no permission to use the semaphore";
+			return "no permission, or the process holds fewer permits";
 		case ESHUTDOWN:
 			return "the semaphore was shut down";
 		case ETIMEDOUT:
@@ -193,6 +194,22 @@ struct ksem::times {
 
 /* ---- The calls that the classes share ---- */
 
+/*
+ * The semaphore that a call is for. It is used by its pin. With KSEM_UNDO it has none, since its permits belong to a
+ * process, and a pin belongs to nobody: then it is used by its process and id. Calls on an empty target fail with
+ * EINVAL.
+ */
+struct ksem::target {
+	struct ksem *pin = nullptr;
+	struct ksem_proc *proc = nullptr;
+	ksem_id_t id = 0;
+
+	explicit operator bool() const noexcept
+	{
+		return pin || proc;
+	}
+};
+
 struct ksem::calls {
 	[[noreturn]] static void fail(int number, const char *what)
 	{
@@ -229,72 +246,94 @@ struct ksem::calls {
 	}
 
 	/* The calls are in parentheses, so that <ksem/inline.h> doesn't make another function of this in some files. */
-	static int post(struct ksem *sem, unsigned int count) noexcept
+	static int post(const target &on, unsigned int count) noexcept
 	{
-		return count == 1 ? (ksem_pinned_post)(sem) : ksem_pinned_post_many(sem, count);
+		if (on.pin)
+			return count == 1 ? (ksem_pinned_post)(on.pin) : ksem_pinned_post_many(on.pin, count);
+		return count == 1 ? (ksem_post)(on.proc, on.id) : ksem_post_many(on.proc, on.id, count);
 	}
 
-	static int take(struct ksem *sem, unsigned int count) noexcept
+	static int take(const target &on, unsigned int count) noexcept
 	{
-		return count == 1 ? (ksem_pinned_trywait)(sem) : ksem_pinned_trywait_many(sem, count);
+		if (on.pin)
+			return count == 1 ? (ksem_pinned_trywait)(on.pin) : ksem_pinned_trywait_many(on.pin, count);
+		return count == 1 ? (ksem_trywait)(on.proc, on.id) : ksem_trywait_many(on.proc, on.id, count);
 	}
 
-	static int wait(struct ksem *sem, unsigned int count) noexcept
+	static int wait(const target &on, unsigned int count) noexcept
 	{
 		int number;
 
 		do
-			number = count == 1 ? (ksem_pinned_wait)(sem) :
-					      ksem_pinned_wait_many(sem, count, CLOCK_MONOTONIC, nullptr);
+			number = count == 1 ? wait_for_one(on) : wait_for_many(on, count, CLOCK_MONOTONIC, nullptr);
 		while (number == EINTR);
 		return number;
 	}
 
-	static int wait(struct ksem *sem, unsigned int count, clockid_t clock, const timespec &deadline) noexcept
+	static int wait(const target &on, unsigned int count, clockid_t clock, const timespec &deadline) noexcept
 	{
 		int number;
 
 		do
-			number = count == 1 ? ksem_pinned_clockwait(sem, clock, &deadline) :
-					      ksem_pinned_wait_many(sem, count, clock, &deadline);
+			number = count == 1 ? wait_for_one(on, clock, deadline) :
+					      wait_for_many(on, count, clock, &deadline);
 		while (number == EINTR);
 		return number;
 	}
 
 	template <class Rep, class Period>
-	static int wait_for(struct ksem *sem, unsigned int count, const std::chrono::duration<Rep, Period> &time)
+	static int wait_for(const target &on, unsigned int count, const std::chrono::duration<Rep, Period> &time)
 	{
-		const int number = take(sem, count);
+		const int number = take(on, count);
 
 		/* A permit that is there needs no clock. Where none is, the wait knows of a shutdown. */
 		if (number != EAGAIN)
 			return number;
-		return wait(sem, count, CLOCK_MONOTONIC, times::after_now(times::after_zero(time)));
+		return wait(on, count, CLOCK_MONOTONIC, times::after_now(times::after_zero(time)));
 	}
 
 	template <class Clock, class Duration>
-	static int wait_until(struct ksem *sem, unsigned int count,
+	static int wait_until(const target &on, unsigned int count,
 			      const std::chrono::time_point<Clock, Duration> &deadline)
 	{
-		int number = take(sem, count);
+		int number = take(on, count);
 
 		if (number != EAGAIN)
 			return number;
 		if constexpr (std::is_same_v<Clock, std::chrono::steady_clock>) {
-			return wait(sem, count, CLOCK_MONOTONIC, times::after_zero(deadline.time_since_epoch()));
+			return wait(on, count, CLOCK_MONOTONIC, times::after_zero(deadline.time_since_epoch()));
 		} else if constexpr (std::is_same_v<Clock, std::chrono::system_clock>) {
-			return wait(sem, count, CLOCK_REALTIME, times::after_zero(deadline.time_since_epoch()));
+			return wait(on, count, CLOCK_REALTIME, times::after_zero(deadline.time_since_epoch()));
 		} else {
 			/* The library can't wait by this clock. After each wait, the clock says if it was enough. */
 			long double left;
 
 			do {
 				left = seconds(deadline) - seconds(Clock::now());
-				number = wait(sem, count, CLOCK_MONOTONIC,
+				number = wait(on, count, CLOCK_MONOTONIC,
 					      times::after_now(times::after_zero_seconds(left)));
 			} while (number == ETIMEDOUT && left > 0);
 			return number;
 		}
+	}
+
+      private:
+	static int wait_for_one(const target &on) noexcept
+	{
+		return on.pin ? (ksem_pinned_wait)(on.pin) : (ksem_wait)(on.proc, on.id);
+	}
+
+	static int wait_for_one(const target &on, clockid_t clock, const timespec &deadline) noexcept
+	{
+		return on.pin ? ksem_pinned_clockwait(on.pin, clock, &deadline) :
+				ksem_clockwait(on.proc, on.id, clock, &deadline);
+	}
+
+	static int wait_for_many(const target &on, unsigned int count, clockid_t clock,
+				 const timespec *deadline) noexcept
+	{
+		return on.pin ? ksem_pinned_wait_many(on.pin, count, clock, deadline) :
+				ksem_wait_many(on.proc, on.id, count, clock, deadline);
 	}
 
 	/* As a floating-point number: a difference of two integers may overflow. */
@@ -341,58 +380,58 @@ template <std::ptrdiff_t LeastMaxValue> class ksem::counting_semaphore
 	/* EOVERFLOW: the value would pass max(). EINVAL: update is below 0. */
 	void release(std::ptrdiff_t update = 1)
 	{
-		struct ksem *const sem = native_handle();
+		const target on = {native_handle()};
 
 		if (update < 0 || update > most)
 			calls::fail(update < 0 ? EINVAL : EOVERFLOW, "ksem::counting_semaphore::release");
-		calls::must(calls::post(sem, static_cast<unsigned int>(update)), "ksem::counting_semaphore::release");
+		calls::must(calls::post(on, static_cast<unsigned int>(update)), "ksem::counting_semaphore::release");
 	}
 
 	void acquire()
 	{
-		calls::must(calls::wait(native_handle(), 1), "ksem::counting_semaphore::acquire");
+		calls::must(calls::wait({native_handle()}, 1), "ksem::counting_semaphore::acquire");
 	}
 
 	bool try_acquire() noexcept
 	{
-		struct ksem *sem;
+		target on;
 
-		return make(sem) == 0 && calls::take(sem, 1) == 0;
+		return find(on) == 0 && calls::take(on, 1) == 0;
 	}
 
 	template <class Rep, class Period> bool try_acquire_for(const std::chrono::duration<Rep, Period> &time)
 	{
-		return calls::did(calls::wait_for(native_handle(), 1, time),
+		return calls::did(calls::wait_for({native_handle()}, 1, time),
 				  "ksem::counting_semaphore::try_acquire_for");
 	}
 
 	template <class Clock, class Duration>
 	bool try_acquire_until(const std::chrono::time_point<Clock, Duration> &deadline)
 	{
-		return calls::did(calls::wait_until(native_handle(), 1, deadline),
+		return calls::did(calls::wait_until({native_handle()}, 1, deadline),
 				  "ksem::counting_semaphore::try_acquire_until");
 	}
 
 	/* Beyond std: the pin, for calls of ksem.h. It is valid as long as this object. */
 	struct ksem *native_handle()
 	{
-		struct ksem *sem;
+		target on;
 
-		calls::must(make(sem), "ksem::counting_semaphore: can't be made");
-		return sem;
+		calls::must(find(on), "ksem::counting_semaphore: can't be made");
+		return on.pin;
 	}
 
       private:
 	friend class permit;
 
-	int make(struct ksem *&sem) noexcept
+	int find(target &on) noexcept
 	{
-		sem = pin_.load(std::memory_order_acquire);
-		return sem ? 0 : make_now(sem);
+		on.pin = pin_.load(std::memory_order_acquire);
+		return on.pin ? 0 : make(on.pin);
 	}
 
 	/* Several threads may be here. The first one's semaphore stays. */
-	int make_now(struct ksem *&sem) noexcept
+	int make(struct ksem *&sem) noexcept
 	{
 		struct ksem_proc *const proc = ksem_private();
 		struct ksem *made = nullptr;
@@ -573,9 +612,10 @@ class ksem::process
 /* ---- All other semaphores ---- */
 
 /*
- * A reference to a semaphore, and a pin, by which the calls are made. The destructor drops both: that ends an anonymous
- * semaphore, and closes a named one. Calls on an empty one fail with EINVAL; it is empty by default, and once it was
- * moved from. Different threads may make any calls but moving, destroying and reset().
+ * A reference to a semaphore, and a pin, by which the calls are made. With KSEM_UNDO there is no pin, and the calls are
+ * made by id. The destructor drops both: that ends an anonymous semaphore, and closes a named one. Calls on an empty
+ * one fail with EINVAL; it is empty by default, and once it was moved from. Different threads may make any calls but
+ * moving, destroying and reset().
  */
 class ksem::semaphore
 {
@@ -636,9 +676,7 @@ class ksem::semaphore
 		return opened(of, name, O_CREAT | O_EXCL, mode, value, with, code);
 	}
 
-	semaphore(semaphore &&other) noexcept
-		: proc_(other.proc_), pin_(std::exchange(other.pin_, nullptr)), id_(std::exchange(other.id_, 0)),
-		  is_named_(other.is_named_)
+	semaphore(semaphore &&other) noexcept : on_(std::exchange(other.on_, target())), is_named_(other.is_named_)
 	{
 	}
 
@@ -646,9 +684,7 @@ class ksem::semaphore
 	{
 		semaphore old(std::move(other));
 
-		std::swap(proc_, old.proc_);
-		std::swap(pin_, old.pin_);
-		std::swap(id_, old.id_);
+		std::swap(on_, old.on_);
 		std::swap(is_named_, old.is_named_);
 		return *this;
 	}
@@ -658,110 +694,116 @@ class ksem::semaphore
 		reset();
 	}
 
-	/* Drops the reference and the pin; what is left is empty. */
+	/*
+	 * Drops the reference and the pin; what is left is empty. With KSEM_UNDO, permits that its process holds come
+	 * back, unless the process has another reference.
+	 */
 	void reset() noexcept
 	{
-		if (!pin_)
+		if (!on_)
 			return;
-		ksem_unpin(std::exchange(pin_, nullptr));
+		ksem_unpin(on_.pin);
 		drop();
 	}
 
 	explicit operator bool() const noexcept
 	{
-		return pin_ != nullptr;
+		return static_cast<bool>(on_);
 	}
 
 	void release(unsigned int count = 1) const
 	{
-		calls::must(calls::post(pin_, count), "ksem::semaphore::release");
+		calls::must(calls::post(on_, count), "ksem::semaphore::release");
 	}
 
 	void release(unsigned int count, std::error_code &code) const noexcept
 	{
-		calls::tell(calls::post(pin_, count), code);
+		calls::tell(calls::post(on_, count), code);
 	}
 
 	/* Takes count permits at one instant, waiting for them: ksem_wait_many(3). */
 	void acquire(unsigned int count = 1) const
 	{
-		calls::must(calls::wait(pin_, count), "ksem::semaphore::acquire");
+		calls::must(calls::wait(on_, count), "ksem::semaphore::acquire");
 	}
 
 	void acquire(unsigned int count, std::error_code &code) const noexcept
 	{
-		calls::tell(calls::wait(pin_, count), code);
+		calls::tell(calls::wait(on_, count), code);
 	}
 
 	/* False: too few permits, or the semaphore is empty. */
 	[[nodiscard]] bool try_acquire(unsigned int count = 1) const noexcept
 	{
-		return calls::take(pin_, count) == 0;
+		return calls::take(on_, count) == 0;
 	}
 
 	/* Takes as many as there are, at most count. Returns how many it took. */
 	[[nodiscard]] unsigned int try_acquire_upto(unsigned int count) const noexcept
 	{
 		unsigned int got = 0;
+		const int number = on_.pin ? ksem_pinned_trywait_upto(on_.pin, count, &got) :
+					     ksem_trywait_upto(on_.proc, on_.id, count, &got);
 
-		return ksem_pinned_trywait_upto(pin_, count, &got) == 0 ? got : 0;
+		return number == 0 ? got : 0;
 	}
 
 	/* False: the time is over. With a code, that is ETIMEDOUT. */
 	template <class Rep, class Period>
 	[[nodiscard]] bool try_acquire_for(const std::chrono::duration<Rep, Period> &time, unsigned int count = 1) const
 	{
-		return calls::did(calls::wait_for(pin_, count, time), "ksem::semaphore::try_acquire_for");
+		return calls::did(calls::wait_for(on_, count, time), "ksem::semaphore::try_acquire_for");
 	}
 
 	template <class Rep, class Period>
 	bool try_acquire_for(const std::chrono::duration<Rep, Period> &time, unsigned int count,
 			     std::error_code &code) const
 	{
-		return calls::tell(calls::wait_for(pin_, count, time), code);
+		return calls::tell(calls::wait_for(on_, count, time), code);
 	}
 
 	template <class Clock, class Duration>
 	[[nodiscard]] bool try_acquire_until(const std::chrono::time_point<Clock, Duration> &deadline,
 					     unsigned int count = 1) const
 	{
-		return calls::did(calls::wait_until(pin_, count, deadline), "ksem::semaphore::try_acquire_until");
+		return calls::did(calls::wait_until(on_, count, deadline), "ksem::semaphore::try_acquire_until");
 	}
 
 	template <class Clock, class Duration>
 	bool try_acquire_until(const std::chrono::time_point<Clock, Duration> &deadline, unsigned int count,
 			       std::error_code &code) const
 	{
-		return calls::tell(calls::wait_until(pin_, count, deadline), code);
+		return calls::tell(calls::wait_until(on_, count, deadline), code);
 	}
 
 	/* Ends all waits, for ever: ksem_shutdown(3). A signal handler calls ksem_pinned_shutdown(native_handle()). */
 	void shutdown() const
 	{
-		calls::must(ksem_pinned_shutdown(pin_), "ksem::semaphore::shutdown");
+		calls::must(shut(), "ksem::semaphore::shutdown");
 	}
 
 	void shutdown(std::error_code &code) const noexcept
 	{
-		calls::tell(ksem_pinned_shutdown(pin_), code);
+		calls::tell(shut(), code);
 	}
 
 	/* ksem_set_limit(3). */
 	void set_limit(unsigned int limit) const
 	{
-		calls::must(ksem_pinned_set_limit(pin_, limit), "ksem::semaphore::set_limit");
+		calls::must(change_limit(limit), "ksem::semaphore::set_limit");
 	}
 
 	void set_limit(unsigned int limit, std::error_code &code) const noexcept
 	{
-		calls::tell(ksem_pinned_set_limit(pin_, limit), code);
+		calls::tell(change_limit(limit), code);
 	}
 
 	unsigned int value() const
 	{
 		unsigned int value = 0;
 
-		calls::must(ksem_pinned_getvalue(pin_, &value), "ksem::semaphore::value");
+		calls::must(on_.pin ? ksem_pinned_getvalue(on_.pin, &value) : ksem_getvalue(on_.proc, on_.id, &value),
+			    "ksem::semaphore::value");
 		return value;
 	}
 
@@ -769,7 +811,7 @@ class ksem::semaphore
 	{
 		struct ksem_info info = {};
 
-		calls::must(ksem_stat(proc_, id_, &info), "ksem::semaphore::stat");
+		calls::must(ksem_stat(on_.proc, on_.id, &info), "ksem::semaphore::stat");
 		return info;
 	}
 
@@ -778,7 +820,7 @@ class ksem::semaphore
 		struct ksem_metrics metrics = {};
 
 		metrics.size = sizeof(metrics);
-		calls::must(ksem_metrics(proc_, id_, &metrics), "ksem::semaphore::metrics");
+		calls::must(ksem_metrics(on_.proc, on_.id, &metrics), "ksem::semaphore::metrics");
 		return metrics;
 	}
 
@@ -791,28 +833,38 @@ class ksem::semaphore
 			return 0;
 		};
 
-		calls::must(ksem_holders(proc_, id_, visit, &all), "ksem::semaphore::holders");
+		calls::must(ksem_holders(on_.proc, on_.id, visit, &all), "ksem::semaphore::holders");
 		return all;
 	}
 
 	ksem_id_t id() const noexcept
 	{
-		return id_;
+		return on_.id;
 	}
 
-	/* The pin, for calls of ksem.h. It is valid as long as this object. */
+	/* The pin, for calls of ksem.h. It is valid as long as this object. Null with KSEM_UNDO: use the id there. */
 	struct ksem *native_handle() const noexcept
 	{
-		return pin_;
+		return on_.pin;
 	}
 
       private:
 	friend class permit;
 
-	int make(struct ksem *&sem) const noexcept
+	int find(target &on) const noexcept
 	{
-		sem = pin_;
-		return sem ? 0 : EINVAL;
+		on = on_;
+		return on ? 0 : EINVAL;
+	}
+
+	int shut() const noexcept
+	{
+		return on_.pin ? ksem_pinned_shutdown(on_.pin) : ksem_shutdown(on_.proc, on_.id);
+	}
+
+	int change_limit(unsigned int limit) const noexcept
+	{
+		return on_.pin ? ksem_pinned_set_limit(on_.pin, limit) : ksem_set_limit(on_.proc, on_.id, limit);
 	}
 
 	static struct ksem_attr as_attr(const attributes &with) noexcept
@@ -830,9 +882,7 @@ class ksem::semaphore
 	{
 		const struct ksem_attr attr = as_attr(with);
 
-		proc_ = of.native_handle();
-		const int number = ksem_init_attr(proc_, &attr, value, &id_);
-		return number != 0 ? number : pin();
+		return pin(of, ksem_init_attr(of.native_handle(), &attr, value, &on_.id));
 	}
 
 	int open(const process &of, const char *name, int oflag, mode_t mode, unsigned int value,
@@ -840,25 +890,27 @@ class ksem::semaphore
 	{
 		const struct ksem_attr attr = as_attr(with);
 
-		proc_ = of.native_handle();
 		is_named_ = true;
-		const int number = ksem_open_attr(proc_, name, oflag, mode, &attr, value, &id_);
-		return number != 0 ? number : pin();
+		return pin(of, ksem_open_attr(of.native_handle(), name, oflag, mode, &attr, value, &on_.id));
 	}
 
-	int pin() noexcept
+	/* number: what the call returned that stored the id. ENOTSUP: it has KSEM_UNDO, whoever made it. */
+	int pin(const process &of, int number) noexcept
 	{
-		const int number = ksem_pin(proc_, id_, &pin_);
-
 		if (number != 0)
-			drop();
+			return number;
+		on_.proc = of.native_handle();
+		number = ksem_pin(on_.proc, on_.id, &on_.pin);
+		if (number == 0 || number == ENOTSUP)
+			return 0;
+		drop();
 		return number;
 	}
 
 	void drop() noexcept
 	{
-		(void)(is_named_ ? ksem_close(proc_, id_) : ksem_destroy(proc_, id_));
-		id_ = 0;
+		(void)(is_named_ ? ksem_close(on_.proc, on_.id) : ksem_destroy(on_.proc, on_.id));
+		on_ = target();
 	}
 
 	static semaphore opened(const process &of, const char *name, int oflag, mode_t mode, unsigned int value,
@@ -879,9 +931,7 @@ class ksem::semaphore
 		return made;
 	}
 
-	struct ksem_proc *proc_ = nullptr;
-	struct ksem *pin_ = nullptr;
-	ksem_id_t id_ = 0;
+	target on_;
 	bool is_named_ = false;
 };
 
@@ -962,7 +1012,7 @@ class [[nodiscard]] ksem::permit
 	}
 
 	permit(permit &&other) noexcept
-		: sem_(std::exchange(other.sem_, nullptr)), count_(std::exchange(other.count_, 0))
+		: on_(std::exchange(other.on_, target())), count_(std::exchange(other.count_, 0))
 	{
 	}
 
@@ -981,7 +1031,7 @@ class [[nodiscard]] ksem::permit
 
 	void swap(permit &other) noexcept
 	{
-		std::swap(sem_, other.sem_);
+		std::swap(on_, other.on_);
 		std::swap(count_, other.count_);
 	}
 
@@ -993,14 +1043,14 @@ class [[nodiscard]] ksem::permit
 	/* Posts the permits now. A post of permits that were taken fails only if the semaphore has ended. */
 	void reset() noexcept
 	{
-		if (sem_)
-			(void)calls::post(std::exchange(sem_, nullptr), std::exchange(count_, 0));
+		if (on_)
+			(void)calls::post(std::exchange(on_, target()), std::exchange(count_, 0));
 	}
 
 	/* Leaves the permits to the caller, who posts them. Returns how many. */
 	unsigned int release() noexcept
 	{
-		sem_ = nullptr;
+		on_ = target();
 		return std::exchange(count_, 0);
 	}
 
@@ -1011,25 +1061,25 @@ class [[nodiscard]] ksem::permit
 
 	explicit operator bool() const noexcept
 	{
-		return sem_ != nullptr;
+		return static_cast<bool>(on_);
 	}
 
       private:
 	template <class Semaphore, class Call> int get(Semaphore &of, unsigned int count, Call call)
 	{
-		struct ksem *sem = nullptr;
-		int number = of.make(sem);
+		target on;
+		int number = of.find(on);
 
 		if (number == 0)
-			number = call(sem, count);
+			number = call(on, count);
 		if (number == 0) {
-			sem_ = sem;
+			on_ = on;
 			count_ = count;
 		}
 		return number;
 	}
 
-	struct ksem *sem_ = nullptr;
+	target on_;
 	unsigned int count_ = 0;
 };
 
