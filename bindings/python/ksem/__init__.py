@@ -18,12 +18,13 @@ from __future__ import annotations
 
 import os
 from types import TracebackType
-from typing import Any, List, NamedTuple, Optional, Tuple, Type, TypeVar, Union
+from typing import Any, Iterable, List, NamedTuple, Optional, Tuple, Type, TypeVar, Union
 
 from . import _ksem
 from ._errors import LimitReached, Shutdown
 
-__all__ = ["BoundedSemaphore", "Holder", "Info", "LimitReached", "Metrics", "Permits", "Semaphore", "Shutdown", "unlink"]
+__all__ = ["BoundedSemaphore", "Holder", "Info", "LimitReached", "Metrics", "Permits", "Semaphore", "Shutdown",
+           "unlink", "wait_any"]
 __version__ = _ksem.version
 
 for _class in (LimitReached, Shutdown):  # what messages and pickles name them
@@ -205,6 +206,23 @@ class BoundedSemaphore(Semaphore):
 
     def _state(self) -> str:
         return super()._state() if self.closed else f"{super()._state()}/{self.info().limit}"
+
+
+def wait_any(semaphores: Iterable[_Self], timeout: Optional[float] = None) -> Optional[_Self]:
+    """Take a permit of one of the semaphores, and return that semaphore.
+
+    The first one that has a permit is taken from. If none has, wait until one gets a permit, at most timeout seconds;
+    return None then. There are 1 to 64 semaphores, all without a name, or all in one directory.
+
+    Raises Shutdown if none has a permit and one was shut down; the exception's attribute semaphore is that one.
+
+    >>> import ksem
+    >>> urgent, normal = ksem.Semaphore(0), ksem.Semaphore(1)
+    >>> ksem.wait_any([urgent, normal]) is normal
+    True
+    >>> ksem.wait_any([urgent, normal], timeout=0.01)
+    """
+    return _ksem.wait_any(semaphores, timeout)
 
 
 def _encoded(text: str) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 _MESSAGES = {
     errno.EBUSY: "a thread or task waits on the semaphore",
@@ -16,7 +16,12 @@ _MESSAGES = {
 
 
 class Shutdown(OSError):
-    """The semaphore was shut down, and has too few permits. ``errno`` is ESHUTDOWN."""
+    """The semaphore was shut down, and has too few permits. ``errno`` is ESHUTDOWN.
+
+    If wait_any raised it, ``semaphore`` is the first in its list that was shut down.
+    """
+
+    semaphore: Any = None
 
 
 class LimitReached(OSError, ValueError):

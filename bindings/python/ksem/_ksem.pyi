@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-from typing import Any, List, Optional, Tuple, final
+from typing import Any, Iterable, List, Optional, Tuple, TypeVar, final
+
+_Semaphore = TypeVar("_Semaphore", bound="Semaphore")
 
 version: str
 UNDO: int
@@ -37,4 +39,5 @@ class Queue:
 
 def queue(semaphore: Semaphore, /) -> Queue: ...
 def submit(queue: Queue, semaphore: Semaphore, count: int, timeout: Optional[float], token: int, /) -> None: ...
+def wait_any(semaphores: Iterable[_Semaphore], timeout: Optional[float], /) -> Optional[_Semaphore]: ...
 def unlink(name: bytes, dir: Optional[bytes], /) -> None: ...

@@ -24,6 +24,15 @@ PyObject *fail(int error, PyObject *about)
 	return NULL;
 }
 
+int must_be(PyObject *object, PyObject *type)
+{
+	const int is = PyObject_IsInstance(object, type);
+
+	if (!is)
+		PyErr_Format(PyExc_TypeError, "%R isn't a %R", object, type);
+	return is > 0;
+}
+
 static int as_number(PyObject *number, unsigned int least, unsigned int *value)
 {
 	PyObject *index = PyNumber_Index(number);

@@ -2,8 +2,8 @@
 /*
  * What the parts of the Python module ksem._ksem share.
  *
- * The GIL protects all data here. It is released in one place only: where a wait must sleep (semaphore.c). The module
- * uses the limited API of Python 3.9, so one build serves all later versions.
+ * The GIL protects all data here. It is released only where a wait must sleep (semaphore.c, any.c). The module uses the
+ * limited API of Python 3.9, so one build serves all later versions.
  */
 #ifndef KSEM_PYTHON_BINDING_H
 #define KSEM_PYTHON_BINDING_H
@@ -51,6 +51,9 @@ PyObject *semaphore_type(void);
 /* The semaphore, if the object is an open one; else NULL with an exception. */
 struct semaphore *semaphore_open(struct semaphore *semaphore);
 
+/* wait_any(semaphores, timeout): args has both. type: that of semaphores. */
+PyObject *wait_any(PyObject *type, PyObject *args);
+
 PyObject *queue_type(void);
 
 /* A queue for the place of that semaphore. */
@@ -61,6 +64,9 @@ PyObject *queue_submit(PyObject *queue, struct semaphore *semaphore, PyObject *r
 
 /* Sets the exception for an error number of the library, and returns NULL. about: a name or a path, or NULL. */
 PyObject *fail(int error, PyObject *about);
+
+/* Whether the object is of that type; if not, sets a TypeError. */
+int must_be(PyObject *object, PyObject *type);
 
 /* For PyArg_Parse's "O&": a whole number from 0, or from 1, to KSEM_VALUE_MAX; else a ValueError or a TypeError. */
 int as_value(PyObject *number, void *value);

@@ -14,15 +14,6 @@ static struct state *state_of(PyObject *module)
 	return PyModule_GetState(module);
 }
 
-static int must_be(PyObject *object, PyObject *type)
-{
-	const int is = PyObject_IsInstance(object, type);
-
-	if (!is)
-		PyErr_Format(PyExc_TypeError, "%R isn't a %R", object, type);
-	return is > 0;
-}
-
 /* queue(semaphore): a queue for the semaphores of its place */
 static PyObject *module_queue(PyObject *module, PyObject *semaphore)
 {
@@ -46,6 +37,12 @@ static PyObject *module_submit(PyObject *module, PyObject *args)
 	result = queue_submit(queue, (struct semaphore *)semaphore, rest);
 	Py_DECREF(rest);
 	return result;
+}
+
+/* wait_any(semaphores, timeout) */
+static PyObject *module_wait_any(PyObject *module, PyObject *args)
+{
+	return wait_any(state_of(module)->semaphore_type, args);
 }
 
 /* unlink(name, dir): bytes; or dir is None, for the default directory */
@@ -132,6 +129,7 @@ PyMODINIT_FUNC PyInit__ksem(void)
 		{"queue", module_queue, METH_O, NULL},
 		{"submit", module_submit, METH_VARARGS, NULL},
 		{"unlink", module_unlink, METH_VARARGS, NULL},
+		{"wait_any", module_wait_any, METH_VARARGS, NULL},
 		{NULL, NULL, 0, NULL},
 	};
 	static PyModuleDef_Slot slots[] = {

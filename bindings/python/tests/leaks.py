@@ -39,9 +39,13 @@ def private():
         semaphore.acquire(False)
         semaphore.acquire(timeout=1e-6)
         semaphore.release(2)
+    ksem.wait_any([ksem.Semaphore(0), semaphore]).release()
+    ksem.wait_any(iter([ksem.Semaphore(0)]), 1e-6)
     semaphore.info(), semaphore.holders(), semaphore.metrics(), semaphore.value, semaphore.closed, semaphore._place, repr(semaphore)
     semaphore.set_limit(6)
+    semaphore.acquire(count=6)
     semaphore.shutdown()
+    raises(ksem.wait_any, [ksem.Semaphore(0), semaphore])
 
 
 def shared():
@@ -79,6 +83,8 @@ def refused():
     raises(ksem._ksem.Semaphore, wrong=1)
     raises(ksem._ksem.submit, 1, 2)
     raises(ksem._ksem.queue, 1)
+    for arguments in (([],), ([semaphore, Refused()],), (Refused(),), ([semaphore] * 65,), ([semaphore], Refused())):
+        raises(ksem.wait_any, *arguments)
     semaphore.shutdown()
     semaphore.acquire()
     raises(semaphore.acquire)

@@ -33,7 +33,8 @@ class Signals(unittest.TestCase):
     def test_control_c_ends_a_wait(self):
         for semaphore in (ksem.Semaphore(0, metrics=True), ksem.Semaphore(0), ksem.Semaphore(0, order="fifo"),
                           ksem.Semaphore(0, name="/signals")):
-            for wait in (semaphore.acquire, lambda: semaphore.acquire(timeout=support.LIMIT), semaphore.__enter__):
+            for wait in (semaphore.acquire, lambda: semaphore.acquire(timeout=support.LIMIT), semaphore.__enter__,
+                         lambda: ksem.wait_any([semaphore]), lambda: ksem.wait_any([semaphore], support.LIMIT)):
                 self.assertRaises(KeyboardInterrupt, self.interrupted, semaphore, wait)
                 self.assertEqual((semaphore.value, semaphore.info().waiters), (0, 0))
             semaphore.release()
@@ -49,6 +50,9 @@ class Signals(unittest.TestCase):
 
         self.assertTrue(self.interrupted(semaphore, semaphore.acquire, handler))
         self.assertEqual((runs, semaphore.value), ([signal.SIGINT], 0))
+        other = ksem.Semaphore(0)
+        self.assertIs(self.interrupted(semaphore, lambda: ksem.wait_any([other, semaphore]), handler), semaphore)
+        self.assertEqual((runs, semaphore.value), ([signal.SIGINT] * 2, 0))
 
     def test_a_handler_does_not_prolong_a_wait(self):
         semaphore, runs = ksem.Semaphore(0), []
@@ -70,6 +74,10 @@ class Signals(unittest.TestCase):
         semaphore.unlink()
         with self.assertRaises(ValueError):
             self.interrupted(semaphore, semaphore.acquire, lambda *_: semaphore.close())
+        semaphore = ksem.Semaphore(0, name="/closed")
+        semaphore.unlink()
+        with self.assertRaisesRegex(ValueError, "closed"):
+            self.interrupted(semaphore, lambda: ksem.wait_any([semaphore]), lambda *_: semaphore.close())
 
     def test_an_interrupt_in_a_with_gives_the_permit_back(self):
         semaphore, blocked = ksem.Semaphore(1), ksem.Semaphore(0)
@@ -134,6 +142,10 @@ class Gil(unittest.TestCase):
                         pass
                     semaphore.try_acquire(2)
                     semaphore.release(2)
+                    ksem.wait_any([semaphore])
+                    ksem.wait_any([semaphore], 1)
+                    semaphore.release(2)
+            ksem.wait_any([empty, private]).release()
             empty.acquire(False)
             empty.try_acquire()
             empty.info(), empty.metrics(), empty.value
@@ -143,6 +155,7 @@ class Gil(unittest.TestCase):
     def test_it_is_released_where_a_wait_sleeps(self):
         empty = ksem.Semaphore(0)
         self.assertTrue(self.others_run_in(lambda: empty.acquire(timeout=0.02), support.LIMIT))
+        self.assertTrue(self.others_run_in(lambda: ksem.wait_any([empty], 0.02), support.LIMIT))
 
 
 class Ends(unittest.TestCase):

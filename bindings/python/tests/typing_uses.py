@@ -21,11 +21,16 @@ with semaphore, semaphore.permits(2):
 bounded: ksem.Semaphore = ksem.BoundedSemaphore(3)
 number: int = ksem.Shutdown(1, "text").errno or 0
 
+either: Optional[ksem.Semaphore] = ksem.wait_any([semaphore, bounded], timeout=0.5)
+one: Optional[ksem.BoundedSemaphore] = ksem.wait_any((ksem.BoundedSemaphore(1),))
+
 semaphore.acquire("yes", "no")  # mistake
 semaphore.value = 3  # mistake
 wrong: str = semaphore.try_acquire()  # mistake
 ksem.Semaphore(order=1)  # mistake
 semaphore.nothing()  # mistake
+ksem.wait_any(semaphore)  # mistake
+ksem.wait_any([semaphore]).release()  # mistake
 
 
 async def main() -> None:
