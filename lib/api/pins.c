@@ -6,6 +6,7 @@
 
 #include "api/common.h"
 #include "api/permits.h"
+#include "object/lined.h"
 #include "registry/waiting.h"
 
 /* A pin belongs to no process, so nobody would know who holds what. */
@@ -46,7 +47,7 @@ PLAIN int ksem_pinned_post(struct ksem *sem)
 		return 0;
 	if (likely(semaphore_post_one(&sem->sem)))
 		return apart(0);
-	return semaphore_ops(sem)->post(sem, 1, NULL);
+	return likely(lined_post_one(sem)) ? apart(0) : semaphore_ops(sem)->post(sem, 1, NULL);
 }
 
 PLAIN int ksem_pinned_post_many(struct ksem *sem, unsigned int count)
@@ -65,7 +66,9 @@ PLAIN int ksem_pinned_wait(struct ksem *sem)
 	}
 	if (likely(percpu_take(&sem->sem)))
 		return 0;
-	return likely(semaphore_take_one(&sem->sem)) ? apart(0) : waiting_pinned(sem, NULL);
+	if (likely(semaphore_take_one(&sem->sem)))
+		return apart(0);
+	return likely(lined_take_one(sem)) ? apart(0) : waiting_pinned(sem, NULL);
 }
 
 PLAIN int ksem_pinned_trywait(struct ksem *sem)
@@ -77,7 +80,9 @@ PLAIN int ksem_pinned_trywait(struct ksem *sem)
 	}
 	if (likely(percpu_take(&sem->sem)))
 		return 0;
-	return likely(semaphore_take_one(&sem->sem)) ? apart(0) : semaphore_ops(sem)->take(sem);
+	if (likely(semaphore_take_one(&sem->sem)))
+		return apart(0);
+	return likely(lined_take_one(sem)) ? apart(0) : semaphore_ops(sem)->take(sem);
 }
 
 PLAIN int ksem_pinned_clockwait(struct ksem *sem, clockid_t clock, const struct timespec *deadline)

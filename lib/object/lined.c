@@ -67,14 +67,10 @@ static __attribute__((noinline)) int post_left(struct ksem *ksem, uint32_t n, co
 int lined_post(struct ksem *ksem, uint32_t n, const struct ksem_proc *by)
 {
 	struct lined *lined = lined_of(ksem);
-	bool done;
 
-	if (unlikely(lined_has_ledger(lined)))
-		return post_left(ksem, n, by);
-	rcu_enter();
-	done = line_post_now(&lined->view, n);
-	rcu_leave();
-	return likely(done) ? apart(0) : post_left(ksem, n, by);
+	if (likely(!lined_has_ledger(lined)) && likely(line_post_now(&lined->view, n)))
+		return 0;
+	return post_left(ksem, n, by);
 }
 
 static __attribute__((noinline)) int take_left(struct ksem *ksem, const struct ksem_proc *by)
@@ -89,14 +85,10 @@ static __attribute__((noinline)) int take_left(struct ksem *ksem, const struct k
 int lined_take_by(struct ksem *ksem, const struct ksem_proc *by)
 {
 	struct lined *lined = lined_of(ksem);
-	bool done;
 
-	if (unlikely(lined_has_ledger(lined)))
-		return take_left(ksem, by);
-	rcu_enter();
-	done = line_take_now(&lined->view, 1);
-	rcu_leave();
-	return likely(done) ? apart(0) : take_left(ksem, by);
+	if (likely(!lined_has_ledger(lined)) && likely(line_take_now(&lined->view, 1)))
+		return 0;
+	return take_left(ksem, by);
 }
 
 int lined_take(struct ksem *ksem)
@@ -118,17 +110,11 @@ static __attribute__((noinline)) int take_some_left(struct ksem *ksem, uint32_t 
 int lined_take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took, const struct ksem_proc *by)
 {
 	struct lined *lined = lined_of(ksem);
-	bool done;
 
-	if (unlikely(lined_has_ledger(lined)))
-		return take_some_left(ksem, least, most, took, by);
-	rcu_enter();
-	done = line_take_now(&lined->view, most);
-	rcu_leave();
-	if (unlikely(!done))
+	if (unlikely(lined_has_ledger(lined)) || unlikely(!line_take_now(&lined->view, most)))
 		return take_some_left(ksem, least, most, took, by);
 	*took = most;
-	return apart(0);
+	return 0;
 }
 
 int lined_value(struct ksem *ksem, uint32_t *value)

@@ -69,6 +69,32 @@ static inline bool lined_has_ledger(const struct lined *lined)
 	return lined->attributes.flags & KSEM_UNDO;
 }
 
+/*
+ * The common case of a post and a take: one permit of a semaphore that was made with a line, and without a ledger.
+ * False: nothing was done. Callers try this before they look up what the semaphore's kind does. A shared one may need
+ * more than this post, but a take is the same.
+ *
+ * They need no read section of their own: that in which the semaphore was found, or the pin, keeps the memory until the
+ * permit is there, and afterwards they don't touch it.
+ */
+static ALWAYS_INLINE bool lined_post_one(const struct ksem *ksem)
+{
+	const struct semaphore_cold *cold = semaphore_cold(&ksem->sem);
+	struct lined *lined = cold->instead;
+
+	return load_rlx(&cold->owners_byte) & OBJECT_HAS_LINE && /* relaxed: constant */
+	       likely(!lined_has_ledger(lined)) && likely(line_post_now(&lined->view, 1));
+}
+
+static ALWAYS_INLINE bool lined_take_one(const struct ksem *ksem)
+{
+	const struct semaphore_cold *cold = semaphore_cold(&ksem->sem);
+	struct lined *lined = cold->instead;
+
+	return load_rlx(&cold->owners_byte) & OBJECT_HAS_LINE && /* relaxed: constant */
+	       likely(!lined_has_ledger(lined)) && likely(line_take_now(&lined->view, 1));
+}
+
 /* Fills in value, waiters, limit, order and flags. EINVAL: it is dead. */
 int lined_describe(struct ksem *ksem, struct ksem_info *info);
 
