@@ -25,8 +25,11 @@ static unsigned int first_of(struct ksem *const *sems, const struct ksem *ksem)
 static int take_any(struct ksem_proc *proc, struct ksem *const *sems, unsigned int n, unsigned int *which)
 {
 	for (unsigned int i = 0; i < n; i++) {
-		int error = semaphore_take_soon_by(sems[i], proc);
+		int error;
 
+		if (object_is_empty(sems[i]))
+			continue;
+		error = semaphore_take_soon_by(sems[i], proc);
 		if (error == 0)
 			*which = first_of(sems, sems[i]);
 		if (error != EAGAIN)

@@ -183,6 +183,15 @@ static inline bool object_take_one(struct ksem *ksem)
 						     semaphore_take_one(&ksem->sem);
 }
 
+/*
+ * Can its own word alone tell that there is no permit? For a thread that will look again: as semaphore_take_soon, this
+ * may not have seen what the thread just did to others.
+ */
+static inline bool object_is_empty(const struct ksem *ksem)
+{
+	return word_is_empty(semaphore_word(&ksem->sem));
+}
+
 /* Tells a thread that is about to spin which word to look at, and where its budget is. */
 static inline void object_spin_at(struct ksem *ksem, struct spin *spin)
 {

@@ -73,6 +73,7 @@ typedef uint64_t word_t;
 #define WORD_SHUT        (UINT64_C(1) << 61)
 #define WORD_TOP         (UINT64_C(1) << 62)
 #define WORD_MOVED       (UINT64_C(1) << 63)
+#define WORD_GUARD       (UINT64_C(0xFF) << 56)
 #define WORD_CALLED_BIT  31
 #define WORD_CALLED      (UINT64_C(1) << WORD_CALLED_BIT) /* where top may be set: see plain.h */
 #define WORD_PLACED      (UINT64_C(2) << WORD_MODE_SHIFT) /* in these modes it has a place, and no waiters */
@@ -139,6 +140,12 @@ static inline word_t word_with_mode(word_t c, enum word_mode mode)
 static inline word_t word_with_place(word_t c, uint32_t place)
 {
 	return word_with_mode(c, WORD_PERCPU) | (word_t)place << 32;
+}
+
+/* Is there surely no permit, neither in the value nor in a slot? Of a word that isn't dead or shut. */
+static inline bool word_is_empty(word_t c)
+{
+	return (c & (WORD_GUARD | WORD_VALUE_MAX)) == 0;
 }
 
 /* Posts n permits; the value may become at most `most`. */

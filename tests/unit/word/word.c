@@ -256,6 +256,10 @@ static void check_reading(struct model m)
 	assert_int_equal(word_is_dead(c), m.dead);
 	assert_int_equal(word_is_orphan(c), m.orphan);
 	assert_int_equal(word_is_shut(c), (m.spare & WORD_SHUT) != 0);
+	for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++)
+		assert_int_equal(word_is_empty(word_with_mode(c, modes[i])),
+				 m.value == 0 && modes[i] == WORD_CENTRAL && !m.dead && !m.orphan &&
+					 m.spare >> 56 == 0);
 	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
 		assert_int_equal(word_ends_wait(c, values[i]),
 				 m.value >= values[i] || m.spare & (WORD_SHUT | WORD_MOVED));
