@@ -101,10 +101,10 @@ void notify_clear(struct notify *notify, bool surely)
 	uint64_t state = load_seq(&notify->state), count; /* KSEM_ORD_28 acquire, KSEM_ORD_28 release */
 	int saved = errno;
 
-	if (!(state & TOLD) && !surely)
-		return;
-	syscall(SYS_read, notify->event, &count, sizeof(count));
-	errno = saved;
+	if ((state & TOLD) || surely) {
+		syscall(SYS_read, notify->event, &count, sizeof(count));
+		errno = saved;
+	}
 	store_seq(&notify->state, (state | TOLD) + 1); /* KSEM_ORD_28 acquire, KSEM_ORD_28 release */
 }
 

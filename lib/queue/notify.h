@@ -9,8 +9,9 @@
  *
  * What protects its data: `state` says in bit 0 that the eventfd was written to, and above that how often the queue was
  * cleared. A late thread that sets the bit for an earlier time fails. The bit is set after the write, never
- * before: a thread that is stopped in between delays no other, which writes itself. notify_clear reads the eventfd
- * before it clears the bit, so nothing that is written for the bit's next time is read.
+ * before: a thread that is stopped in between delays no other, which writes itself. So a reader may be woken by the
+ * write before the bit is set; notify_clear counts then, too, or the next completion would be no edge. It reads the
+ * eventfd before it clears the bit, so nothing that is written for the bit's next time is read.
  *
  * KSEM_ORD_28: a thread that tells changes the lists and then looks at `state`; a reader changes `state` and then looks
  * at the lists.

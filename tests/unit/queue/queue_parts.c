@@ -68,6 +68,23 @@ static void it_is_read_as_it_is_cleared(void **state)
 	notify_close(&notify);
 }
 
+/* A thread has written, and stops before it notes that. Meanwhile a reader, who was woken by that, finds all. */
+static void what_a_late_thread_notes_is_of_an_earlier_time(void **state)
+{
+	struct notify notify = {0};
+	uint64_t one = 1, seen;
+
+	(void)state;
+	OK(notify_open(&notify));
+	seen = load_rlx(&notify.state);
+	assert_int_equal(write(notify.event, &one, sizeof(one)), sizeof(one));
+	notify_clear(&notify, false);
+	assert_false(cas_rlx(&notify.state, &seen, seen | 1));
+	notify_tell(&notify);
+	assert_int_equal(writes(&notify), 2); /* so that there is an edge */
+	notify_close(&notify);
+}
+
 static void a_timer_goes_off_and_is_armed_anew(void **state)
 {
 	struct notify notify = {0};
@@ -218,6 +235,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_is_written_once_until_it_is_cleared),
 		cmocka_unit_test(it_is_read_as_it_is_cleared),
+		cmocka_unit_test(what_a_late_thread_notes_is_of_an_earlier_time),
 		cmocka_unit_test(a_timer_goes_off_and_is_armed_anew),
 		cmocka_unit_test(a_heap_gives_the_earliest_first),
 		cmocka_unit_test(a_table_finds_all_of_a_key),
