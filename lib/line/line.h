@@ -192,6 +192,12 @@ void line_close_ready(struct line_view *view, uint32_t head);
 int line_submit(struct line_view *view, uint32_t n, uint32_t head, struct line_by by, uint64_t user, uint64_t due,
 		struct line_handle *handle);
 
+/*
+ * For a queue, before it submits a wait: takes n at once, for the same account. 0: took; EAGAIN: there are too few, or
+ * others come first; EINVAL: dead.
+ */
+int line_take_as(struct line_view *view, uint32_t n, struct line_by by);
+
 /* Is a queue's wait undecided for which that account pays? */
 bool line_account_pends(const struct line_view *view, struct account account);
 

@@ -18,6 +18,7 @@
  */
 #include <errno.h>
 
+#include "line/account.h"
 #include "line/due.h"
 #include "line/entries.h"
 #include "line/help.h"
@@ -109,6 +110,17 @@ int line_submit(struct line_view *view, uint32_t n, uint32_t head, struct line_b
 	else if (due != 0)
 		store_rel(&entry->due, due); /* KSEM_ORD_24 release: nobody reaps it, and so frees it, meanwhile */
 	return error;
+}
+
+/* A change of an account may find no free entry. */
+int line_take_as(struct line_view *view, uint32_t n, struct line_by by)
+{
+	int error;
+
+	if (likely(by.account.slot == 0))
+		return line_take_now(view, n) ? 0 : line_try(view, n);
+	error = account_take(view, by.account, n);
+	return error == ENOMEM ? EAGAIN : error;
 }
 
 /* Is it still the wait of that handle? */

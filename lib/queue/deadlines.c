@@ -17,7 +17,7 @@ void deadlines_set_pass(struct source *source, bool more)
 	uint64_t due = 0;
 
 	rcu_enter();
-	if (source->pending > 0 &&
+	if (source->in_line > 0 &&
 	    line_must_pass(source->view, source->head, source->newest, source->dues, more && source->pass.place, &look))
 		due = due_of(&look);
 	rcu_leave();

@@ -4,26 +4,10 @@
  */
 #include <errno.h>
 
-#include "base/rcu.h"
 #include "queue/deadlines.h"
 #include "queue/opening.h"
 #include "queue/queue.h"
 #include "queue/waits.h"
-
-static void make_active(struct source *source)
-{
-	struct ksem_cq *cq = source->cq;
-
-	if (source->active || !source->ksem)
-		return;
-	source->active = true;
-	source->next = NULL;
-	if (cq->active)
-		cq->last_active->next = source;
-	else
-		cq->active = source;
-	cq->last_active = source;
-}
 
 static struct source *first_active(struct ksem_cq *cq)
 {
@@ -63,12 +47,7 @@ static unsigned int take_from(struct source *source, struct ksem_completion *out
 
 static bool has_more(const struct source *source)
 {
-	bool more;
-
-	rcu_enter();
-	more = source->done || (source->view && line_has_ready(source->view, source->head));
-	rcu_leave();
-	return more;
+	return source->done || wait_has_ready(source);
 }
 
 /* Takes completions of all sources that were marked. What is left is active. */
@@ -77,17 +56,17 @@ static unsigned int take_all(struct ksem_cq *cq, struct ksem_completion *out, un
 {
 	unsigned int count = 0;
 
-	sources_take_marks(&cq->sources, make_active);
-	listener_look(cq, make_active);
+	sources_take_marks(&cq->sources, source_activate);
+	listener_look(cq, source_activate);
 	while (cq->active && count < room) {
 		struct source *source = first_active(cq);
 		unsigned int took = take_from(source, &out[count], room - count);
 
 		count += took;
-		if (took == 0 && source->pending > 0)
+		if (took == 0 && source->in_line > 0)
 			deadlines_set_pass(source, false); /* its waits may stand behind others now */
 		if (has_more(source))
-			make_active(source);
+			source_activate(source);
 		else
 			source_close_if_idle(source, garbage);
 	}

@@ -3,6 +3,8 @@
  * A queue's sources: one for each semaphore that it has waits on, with the ready list in that semaphore's line
  * (line/line.h). Marks say which sources may have something on that list.
  *
+ * A thread that has the queue's lock needs no mark: it puts the source on the queue's list of active ones (opening.h).
+ *
  * A thread that decides a wait marks its source, by one atomic operation each for the source and for the group that it
  * is in. So a thread that is stopped in between hides nothing that others mark. The reader takes all marks of a span,
  * and then those of its groups, and looks at the ready lists.
@@ -34,7 +36,8 @@ struct source {
 	uint32_t place;         /* of one that the listener listens to (listener.h); 0: it doesn't */
 	uint64_t heard;         /* the same: the beginning of its ready list (line_ready_bed) that is known */
 	uint32_t pending;       /* its waits that aren't reaped */
-	uint32_t dues;          /* of these, those with a deadline */
+	uint32_t in_line;       /* of these, those that are in line, or on the ready list there */
+	uint32_t dues;          /* of those in line, the ones with a deadline */
 	struct wait *done;      /* completions that are off the ready list, or never were on it, the oldest first */
 	struct wait *last_done;
 	struct source *next; /* on the list of active ones, or of free ones */

@@ -9,19 +9,14 @@
 #include "queue/deadlines.h"
 #include "queue/opening.h"
 #include "queue/queue.h"
-#include "queue/ring.h"
 #include "queue/waits.h"
 
-/* A wait that didn't get in line. Others of that semaphore may have been decided before. */
+/* A wait that doesn't get in line. Others of that semaphore may have been decided before. */
 static void end_at_once(struct wait *wait, int error)
 {
-	struct source *source = wait->source;
-
-	table_remove(&source->cq->waits, &wait->link);
-	while (wait_take_ready(source))
-		;
+	wait_take_all_ready(wait->source);
 	wait_end(wait, error);
-	ring_tell(source);
+	source_tell(wait->source);
 }
 
 /* It is in line. If it wasn't granted at once, it is measured, and its deadline matters. */
@@ -35,7 +30,7 @@ static void begin_waiting(struct wait *wait)
 	pends = line_pends(source->view, wait->handle);
 	rcu_leave();
 	if (!pends) {
-		ring_tell(source); /* the line's ring may be late (listener.h) */
+		source_tell(source); /* the line's ring may be late (listener.h) */
 		return;
 	}
 	if (semaphore_ops(source->ksem)->begin_queued)
@@ -51,25 +46,26 @@ static int begin_wait(struct source *source, uint32_t count, uint64_t due, uint6
 {
 	struct ksem_cq *cq = source->cq;
 	struct wait *wait = wait_take(cq, due);
-	int error = 0;
+	bool joined = false;
+	int error;
 
 	if (!wait)
 		return ENOMEM;
 	wait->source = source;
 	wait->count = count;
-	if (count > 0)
-		error = wait_join(wait);
+	error = count > 0 ? wait_begin(wait, &joined) : 0;
 	if (error && error != ESHUTDOWN) {
 		wait_give(cq, wait);
 		return error;
 	}
-	table_add(&cq->waits, &wait->link, user_data);
 	source->pending++;
-	source->dues += due != 0;
-	if (count == 0 || error)
-		end_at_once(wait, error);
-	else
+	wait->link.key = user_data;
+	if (joined && !error) {
+		table_add(&cq->waits, &wait->link, user_data);
 		begin_waiting(wait);
+	} else {
+		end_at_once(wait, error);
+	}
 	return 0;
 }
 

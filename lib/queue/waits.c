@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "base/rcu.h"
 #include "line/due.h"
-#include "queue/ring.h"
+#include "queue/opening.h"
 
 /* ---- Their memory. ---- */
 
@@ -83,20 +83,57 @@ void waits_end(struct ksem_cq *cq)
 
 /* ---- Their beginnings. ---- */
 
-int wait_join(struct wait *wait)
+/*
+ * May a wait take its permits without getting in line? Not if an earlier wait of the source is in line, since that may
+ * be decided meanwhile: its completion would come too late. Nor in a shared line: if this OS process is killed, permits
+ * that nobody has reaped come back only if an entry says that they were granted.
+ *
+ * Afterwards all completions that were on the ready list are on the source's list.
+ */
+static bool may_take(struct source *source)
+{
+	if (source->view->scope != FUTEX_PRIVATE)
+		return false;
+	if (wait_has_ready(source))
+		wait_take_all_ready(source);
+	return source->in_line == 0;
+}
+
+static int take_or_join(struct wait *wait, bool takes, bool *joined, struct line_by by)
+{
+	struct source *source = wait->source;
+	int error = takes ? line_take_as(source->view, wait->count, by) : EAGAIN;
+
+	if (error != EAGAIN)
+		return error;
+	*joined = true;
+	return line_submit(source->view, wait->count, source->head, by, wait->number, wait->timed.due, &wait->handle);
+}
+
+static int begin(struct wait *wait, bool takes, bool *joined)
 {
 	struct source *source = wait->source;
 	const struct semaphore_ops *ops = semaphore_ops(source->ksem);
 	struct line_by by;
 	int error = ops->begin_submit(source->ksem, source->cq->proc, &by);
 
+	*joined = false;
 	if (error)
 		return error;
 	rcu_enter();
-	error = line_submit(source->view, wait->count, source->head, by, wait->number, wait->timed.due, &wait->handle);
+	error = take_or_join(wait, takes, joined, by);
 	rcu_leave();
 	ops->end_submit(source->ksem);
+	if (!error && *joined) {
+		source->in_line++;
+		source->dues += wait->timed.due != 0;
+	}
 	return error;
+}
+
+int wait_begin(struct wait *wait, bool *joined)
+{
+	return begin(wait, may_take(wait->source), joined);
 }
 
 /* ---- Their ends. ---- */
@@ -125,31 +162,35 @@ void wait_end(struct wait *wait, int error)
  */
 static int join_again(struct wait *wait)
 {
+	bool joined;
 	int error;
 
 	if (due_has_passed(wait->timed.due))
 		return ETIMEDOUT;
-	error = wait_join(wait);
+	error = begin(wait, false, &joined);
 	return error == 0 ? EAGAIN : error == ESHUTDOWN ? ESHUTDOWN : ECANCELED;
 }
 
-bool wait_take_ready(struct source *source)
+/* Moves the next completion from the ready list to the source's list. False: there is none. */
+static bool take_ready(struct source *source)
 {
 	struct line_result result;
 	struct wait *wait;
-	int error = EAGAIN;
+	int error;
 
-	if (source->view) {
-		rcu_enter();
-		error = line_reap_ready(source->view, source->head, &result);
-		rcu_leave();
-	}
+	if (source->in_line == 0)
+		return false;
+	rcu_enter();
+	error = line_reap_ready(source->view, source->head, &result);
+	rcu_leave();
 	if (error)
 		return false;
 	wait = find_wait(source, &result);
 	if (!wait)
 		return true;
 	wait->handle.slot = 0;
+	source->in_line--;
+	source->dues -= wait->timed.due != 0;
 	error = result.error == ENOENT ? join_again(wait) : result.error;
 	if (error == EAGAIN)
 		return true;
@@ -158,19 +199,35 @@ bool wait_take_ready(struct source *source)
 	return true;
 }
 
+bool wait_has_ready(const struct source *source)
+{
+	bool ready;
+
+	if (source->in_line == 0)
+		return false;
+	rcu_enter();
+	ready = line_has_ready(source->view, source->head);
+	rcu_leave();
+	return ready;
+}
+
+void wait_take_all_ready(struct source *source)
+{
+	while (take_ready(source))
+		;
+}
+
 struct wait *wait_take_done(struct source *source)
 {
 	struct wait *wait;
 
-	while (!source->done && wait_take_ready(source))
+	while (!source->done && take_ready(source))
 		;
 	wait = source->done;
 	if (!wait)
 		return NULL;
 	source->done = wait->next;
 	source->pending--;
-	if (wait->timed.due != 0)
-		source->dues--;
 	return wait;
 }
 
@@ -182,6 +239,6 @@ bool wait_cancel(struct wait *wait, int why)
 	canceled = line_cancel(wait->source->view, wait->handle, why);
 	rcu_leave();
 	if (canceled)
-		ring_tell(wait->source); /* the line's ring may be late (listener.h) */
+		source_tell(wait->source); /* the line's ring may be late (listener.h) */
 	return canceled;
 }

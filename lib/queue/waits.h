@@ -14,8 +14,11 @@ void wait_give(struct ksem_cq *cq, struct wait *wait);
 /* Frees the memory of all. */
 void waits_end(struct ksem_cq *cq);
 
-/* Gets in line. 0, EINVAL, ENOMEM, ESHUTDOWN, as ksem_cq_submit and line_submit. */
-int wait_join(struct wait *wait);
+/*
+ * Takes its permits or, if they aren't there, gets in line (*joined). 0, EINVAL, ENOMEM, ESHUTDOWN, as ksem_cq_submit
+ * and line_submit.
+ */
+int wait_begin(struct wait *wait, bool *joined);
 
 /* It gives up, for that reason, unless it was decided before (false). */
 bool wait_cancel(struct wait *wait, int why);
@@ -23,8 +26,11 @@ bool wait_cancel(struct wait *wait, int why);
 /* It is off the ready list, or never was in line, and ended so: puts it on its source's list of completions. */
 void wait_end(struct wait *wait, int error);
 
-/* Moves the next completion from the ready list to the source's list. False: there is none. */
-bool wait_take_ready(struct source *source);
+/* Is something on the source's ready list? */
+bool wait_has_ready(const struct source *source);
+
+/* Moves all completions from the ready list to the source's list. */
+void wait_take_all_ready(struct source *source);
 
 /* The next completion of a source; NULL: there is none. The caller gives it back. */
 struct wait *wait_take_done(struct source *source);

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <ucontext.h>
 
 #define DEFAULT 3 /* as an order: made with the default attributes */
 
@@ -153,6 +154,163 @@ static void waits_complete_in_the_order_of_the_semaphore(void **state)
 	assert_int_equal(reap(q, c, WAITS), WAITS); /* in the order in which they were decided */
 	for (unsigned i = 0; i < WAITS && (q->order == KSEM_FIFO || q->order == KSEM_LIFO); i++)
 		assert_int_equal(c[i].user_data, q->order == KSEM_FIFO ? i : WAITS - 1 - i);
+}
+
+/* Whether they stood in line or not. */
+static void completions_come_in_the_order_of_their_ends(void **state)
+{
+	struct queue *q = *state;
+
+	for (unsigned round = 0; round < 3; round++) { /* with the semaphore known to the queue, and new to it */
+		OK(submit(q, 1, 1));
+		OK(submit(q, 5, 2));
+		OK(ksem_cq_cancel(q->cq, 2));
+		OK(ksem_post_many(q->proc, q->id, 2));
+		OK(submit(q, 1, 3)); /* its permit is there */
+		OK(submit(q, 0, 4));
+		OK(submit(q, 1, 5));
+		OK(submit(q, 0, 6));
+		comes(q, 2, ECANCELED);
+		comes(q, 1, 0);
+		comes(q, 3, 0);
+		comes(q, 4, 0);
+		OK(ksem_post(q->proc, q->id));
+		OK(submit(q, 0, 7));
+		comes(q, 6, 0);
+		comes(q, 5, 0);
+		comes(q, 7, 0);
+		nothing_comes(q);
+	}
+}
+
+#if defined(__x86_64__) && !SANITIZED
+#define STEPS 1
+#else
+#define STEPS 0
+#endif
+
+/* Has a signal handler act amid a call, before its instruction number `at`. */
+static struct {
+	struct queue *q;
+	void (*act)(void);
+	unsigned steps, at;
+	bool done;  /* it has acted; else the call has fewer instructions */
+	bool first; /* the wait that stood in line was over first */
+} stepped;
+
+#if STEPS
+
+/* Each instruction from here on raises SIGTRAP. */
+static void trace_instructions(void)
+{
+	__asm__ volatile("leaq -128(%%rsp), %%rsp\n pushfq\n orq $0x100, (%%rsp)\n popfq\n leaq 128(%%rsp), %%rsp"
+			 :
+			 :
+			 : "memory", "cc");
+}
+
+static void act_after_some_steps(int signal, siginfo_t *info, void *context)
+{
+	(void)signal;
+	(void)info;
+	if (++stepped.steps < stepped.at)
+		return;
+	((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL] &= ~0x100;
+	stepped.done = true;
+	stepped.act();
+}
+
+static void trace_no_more(void)
+{
+	__asm__ volatile("leaq -128(%%rsp), %%rsp\n pushfq\n andq $~0x100, (%%rsp)\n popfq\n leaq 128(%%rsp), %%rsp"
+			 :
+			 :
+			 : "memory", "cc");
+}
+
+#else
+
+static void trace_instructions(void)
+{
+}
+
+static void act_after_some_steps(int signal, siginfo_t *info, void *context)
+{
+	(void)signal, (void)info, (void)context;
+}
+
+static void trace_no_more(void)
+{
+}
+
+#endif
+
+/* Calls `round` until the call that it traces has fewer instructions; each time `act` comes some instructions later. */
+static void step_through(struct queue *q, void (*act)(void), void (*round)(void), unsigned every)
+{
+	struct sigaction action = {.sa_sigaction = act_after_some_steps, .sa_flags = SA_SIGINFO}, before;
+
+	if (!STEPS)
+		skip();
+	stepped.q = q;
+	stepped.act = act;
+	stepped.at = 1;
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGTRAP, &action, &before);
+	do {
+		stepped.at += every;
+		stepped.steps = 0;
+		stepped.done = false;
+		round();
+	} while (stepped.done);
+	sigaction(SIGTRAP, &before, NULL);
+	assert_true(stepped.at > 100);
+}
+
+static unsigned value_in_handler(struct queue *q)
+{
+	unsigned value;
+
+	MUST(ksem_getvalue(q->proc, q->id, &value) == 0);
+	return value;
+}
+
+/*
+ * A wait for two stands in line, and one for one is submitted. There is one permit, unless that has taken it already.
+ * Posts two, and sees which of the waits is over first.
+ */
+static void post_to_both(void)
+{
+	struct queue *q = stepped.q;
+	bool taken = value_in_handler(q) == 0;
+
+	MUST(ksem_post(q->proc, q->id) == 0);
+	stepped.first = !taken && value_in_handler(q) == 0;
+	MUST(ksem_post(q->proc, q->id) == 0);
+}
+
+static void submit_in_steps(void)
+{
+	struct queue *q = stepped.q;
+	int error;
+
+	OK(submit(q, 2, 1));
+	OK(ksem_post(q->proc, q->id));
+	trace_instructions();
+	error = submit(q, 1, 2);
+	trace_no_more();
+	OK(error);
+	if (!stepped.done)
+		post_to_both();
+	comes(q, stepped.first ? 1 : 2, 0);
+	comes(q, stepped.first ? 2 : 1, 0);
+	nothing_comes(q);
+}
+
+/* At many places of a submit, in turn. */
+static void so_they_do_if_others_end_during_a_submit(void **state)
+{
+	step_through(*state, post_to_both, submit_in_steps, 61);
 }
 
 static void reap_gives_as_many_as_there_is_room_for(void **state)
@@ -367,6 +525,26 @@ static void one_past_its_deadline_blocks_no_other_queue(void **state)
 	OK(ksem_cq_destroy(slow));
 }
 
+/* Though this queue has waits with later deadlines, which don't stand in line any more, or never did. */
+static void nor_if_others_with_deadlines_are_over(void **state)
+{
+	struct queue *q = *state;
+	struct timespec soon = in_ms(CLOCK_MONOTONIC, 20), far = in_ms(CLOCK_MONOTONIC, 60000);
+	struct ksem_cq *slow;
+
+	OK(ksem_cq_create(q->proc, &slow));
+	OK(submit_until(q, 1, &far, 7));
+	OK(ksem_post_many(q->proc, q->id, 3));
+	OK(submit_until(q, 1, &far, 8));
+	OK(submit_until(q, 0, &far, 9));
+	OK(ksem_cq_submit(slow, q->id, 3, CLOCK_MONOTONIC, &soon, 1));
+	OK(submit(q, 1, 2));
+	for (uint64_t i = 7; i < 10; i++)
+		comes(q, i, 0);
+	comes(q, 2, 0);
+	OK(ksem_cq_destroy(slow));
+}
+
 /* Nor a thread that waits for one of several. */
 static void one_past_its_deadline_blocks_no_wait_for_any(void **state)
 {
@@ -541,13 +719,15 @@ static void destroy_cancels_and_posts_what_was_not_reaped(void **state)
 {
 	struct queue *q = *state;
 
+	OK(ksem_post(q->proc, q->id));
+	OK(submit(q, 1, 0));
 	OK(submit(q, 1, 1));
 	OK(submit(q, 1, 2));
 	OK(submit(q, 3, 3));
 	OK(ksem_post_many(q->proc, q->id, 2)); /* the first two are granted, by whatever order */
 	OK(ksem_cq_destroy(q->cq));
 	q->cq = NULL;
-	assert_int_equal(value_of(q->proc, q->id), 2);
+	assert_int_equal(value_of(q->proc, q->id), 3);
 	assert_int_equal(waiting(q), 0);
 }
 
@@ -1030,6 +1210,8 @@ int main(void)
 		any_order(permits_that_are_there_complete_it_as_well),
 		any_order(a_post_completes_it),
 		any_order(waits_complete_in_the_order_of_the_semaphore),
+		any_order(completions_come_in_the_order_of_their_ends),
+		any_order(so_they_do_if_others_end_during_a_submit),
 		any_order(reap_gives_as_many_as_there_is_room_for),
 		queue_test(threads_and_queues_stand_in_one_line, KSEM_FIFO),
 		each_order(bad_arguments_are_refused),
@@ -1037,6 +1219,7 @@ int main(void)
 		queue_test(one_past_its_deadline_blocks_nobody, KSEM_FIFO),
 		any_order(a_post_passes_over_one_past_its_deadline),
 		queue_test(one_past_its_deadline_blocks_no_other_queue, KSEM_FIFO),
+		queue_test(nor_if_others_with_deadlines_are_over, KSEM_FIFO),
 		queue_test(a_thread_moved_behind_one_goes_on_after_its_deadline, KSEM_FIFO),
 		queue_test(a_queue_moved_behind_one_goes_on_after_its_deadline, KSEM_FIFO),
 		queue_test(many_moved_behind_ones_go_on_after_their_deadlines, KSEM_FIFO),

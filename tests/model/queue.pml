@@ -6,6 +6,9 @@
  * completions at a time, and sleeps on the descriptor: while it isn't readable, or, with EDGE, until the next edge. STOP:
  * one thread, any, stops for ever, anywhere.
  *
+ * SUBMITTERS threads submit a wait each that takes its permits at once. They and the reader have the queue's lock.
+ * Nobody stops who has it, so no submitter does.
+ *
  * Steps are single operations on shared memory, and system calls. Orders: as if sequentially consistent.
  *
  * What is shown: every run ends, so the descriptor isn't readable for ever with nothing to reap; and when nothing can go
@@ -22,9 +25,16 @@
 #ifndef ROOM
 #define ROOM 9
 #endif
+#ifndef SUBMITTERS
+#define SUBMITTERS 0
+#endif
 #define READER (TELLERS + 1)
+#define ALL    (TELLERS + SUBMITTERS)
 
 byte ready[SOURCES];                /* what is on the ready list */
+bool locked;                        /* the queue's lock, under which are the next two */
+byte done[SOURCES];                 /* what is on the source's own list */
+bool live0, live1;                  /* is the source on the list of active ones? */
 bool mark[SOURCES], group;
 byte cleared;                       /* the state: how often, and told */
 bool told;
@@ -87,6 +97,40 @@ marked:
 	returned++
 }
 
+inline lock()
+{
+	atomic { !locked -> locked = true }
+}
+
+/* [code: source_activate] */
+inline activate(s)
+{
+	if
+	:: s == 0 -> live0 = true
+	:: else -> live1 = true
+	fi
+}
+
+/* [code: begin_wait, end_at_once, may_take, source_tell] */
+proctype submitter(byte s)
+{
+	byte saw;
+	bool saw_told;
+
+	lock();
+	atomic { done[s] = done[s] + ready[s]; ready[s] = 0 };
+	done[s]++;
+#ifdef TAKEN_UNMARKED
+	skip;
+#else
+	activate(s);
+#endif
+#ifndef TAKEN_UNTOLD
+	tell();
+#endif
+	locked = false
+}
+
 /* [code: sources_take_marks] */
 inline take_marks()
 {
@@ -113,10 +157,11 @@ inline take_marks()
 inline take_ready(s, live)
 {
 	do
-	:: live && n < ROOM && ready[s] > 0 -> atomic { ready[s]--; reaped++; n++ }
+	:: live && n < ROOM && done[s] > 0 -> atomic { done[s]--; reaped++; n++ }
+	:: live && n < ROOM && done[s] == 0 && ready[s] > 0 -> atomic { ready[s]--; reaped++; n++ }
 	:: else -> break
 	od;
-	live = live && ready[s] > 0
+	live = live && (done[s] > 0 || ready[s] > 0)
 }
 
 /* [code: notify_clear] */
@@ -135,21 +180,33 @@ inline clear()
 		readable = false;
 		atomic { cleared++; told = false }
 #endif
-	:: else
+	:: else ->
+#ifdef LATE_ALLOWED
+		skip
+#else
+		atomic { cleared++; told = false }
+#endif
 	fi
 }
 
 /* [code: queue_reap, take_all] */
 inline reap()
 {
+	lock();
 	n = 0;
 	do
 	:: true ->
 		take_marks();
-		take_ready(0, live0);
+		do
+		:: (live0 || live1) && n < ROOM ->
+			take_ready(0, live0);
 #if SOURCES > 1
-		take_ready(1, live1);
+			take_ready(1, live1)
+#else
+			skip
 #endif
+		:: else -> break
+		od;
 		if
 		:: live0 || live1 -> break
 		:: else
@@ -176,17 +233,18 @@ inline reap()
 	:: group -> tell()
 #endif
 	:: else
-	fi
+	fi;
 #endif
+	locked = false
 }
 
 proctype reader() RUNS
 {
 	byte n, saw;
-	bool live0, live1, was, saw_told;
+	bool was, saw_told;
 
 	do
-	:: reaped == TELLERS -> break
+	:: reaped == ALL -> break
 	:: else ->
 #ifdef EDGE
 		atomic { edge -> edge = false };
@@ -212,11 +270,16 @@ init
 		:: else -> break
 		od;
 		run reader();
+		i = 0;
+		do
+		:: i < SUBMITTERS -> run submitter(i % SOURCES); i++
+		:: else -> break
+		od;
 #ifdef STOP
 		run stopper(READER)
 #endif
 	};
 	timeout;
-	assert(reaped == TELLERS || stopped == READER ||
-		(stopped != 0 && returned < TELLERS && reaped + 1 == TELLERS))
+	assert(reaped == ALL || stopped == READER ||
+		(stopped != 0 && returned < TELLERS && reaped + 1 == ALL))
 }
