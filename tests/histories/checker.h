@@ -9,9 +9,9 @@
  * has wholly preceded and that the semaphore would have answered so; a set and state that were tried are not tried
  * again.
  *
- * Both are small here. A thread's calls come in its order, so a set is one position a thread, packed into a word; and
- * the value after a set of calls, whose answers are known, is the same in whatever order they came, so the word is the
- * state too.
+ * Both are small here. A thread's calls come in its order, so a set is one position a thread, packed into a word. How
+ * many permits are taken after a set of calls, whose answers are known, is the same in whatever order they came, and so
+ * is whether the semaphore is shut down. The rest of the state is another word: the limit, and who is in line.
  */
 #ifndef KSEM_TESTS_HISTORIES_CHECKER_H
 #define KSEM_TESTS_HISTORIES_CHECKER_H
@@ -23,6 +23,7 @@ struct furthest {
 	unsigned calls;
 	unsigned position[HISTORY_THREADS];
 	uint32_t value;
+	unsigned waiting; /* in line */
 };
 
 /* furthest: NULL, or set where the answer is false. */

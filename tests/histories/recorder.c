@@ -7,10 +7,11 @@
 
 #include "object/object.h"
 
-#define WARM_PAIRS  250  /* of each thread: what a semaphore needs to get slots */
-#define TIMEOUT_MAX 50   /* us */
-#define NAP         100  /* us, before a waiter is rescued: longer than it may still time out */
-#define SPINS       4000 /* for the others to arrive, before giving the processor away */
+#define WARM_PAIRS  250     /* of each thread: what a semaphore needs to get slots */
+#define TIMEOUT_MAX 50      /* us */
+#define NAP         100     /* us, before a waiter is rescued: longer than it may still time out */
+#define SPINS       4000    /* for the others to arrive, before giving the processor away */
+#define LAST_LIMIT  1000000 /* more permits than are ever taken */
 
 static struct session {
 	const struct profile *profile;
@@ -18,10 +19,12 @@ static struct session {
 	ksem_id_t id;
 	struct ksem *pin;
 	uint32_t initial;
+	bool fifo;
 	unsigned threads, warm_pairs;
 	atomic_uint warm, begun, ended; /* threads */
 	struct actor {
 		struct thread_history *history;
+		atomic_uint wants; /* permits, now; 0: it doesn't wait. Relaxed: orders nothing */
 		bool rests[HISTORY_CALLS];
 		long timeout[HISTORY_CALLS]; /* us; below 0: past already */
 	} actors[HISTORY_THREADS];
@@ -34,7 +37,8 @@ static const char *const mode_names[5] = {"central", "preparing", "percpu", "rev
 
 static void note_mode(unsigned when)
 {
-	modes[when][word_mode(semaphore_word(&session.pin->sem))]++;
+	if (!session.profile->attr)
+		modes[when][word_mode(semaphore_word(&session.pin->sem))]++;
 }
 
 void recorder_print_modes(FILE *file)
@@ -108,9 +112,15 @@ static bool is_past(struct timespec time)
 static int clockwait(const struct call *call, long timeout)
 {
 	struct timespec deadline = in_us(timeout);
-	int answer = call->pinned ? ksem_pinned_clockwait(session.pin, CLOCK_MONOTONIC, &deadline) :
-				    ksem_clockwait(session.proc, session.id, CLOCK_MONOTONIC, &deadline);
+	int answer;
 
+	if (call->number == 1)
+		answer = call->pinned ? ksem_pinned_clockwait(session.pin, CLOCK_MONOTONIC, &deadline) :
+					ksem_clockwait(session.proc, session.id, CLOCK_MONOTONIC, &deadline);
+	else
+		answer = call->pinned ?
+				 ksem_pinned_wait_many(session.pin, call->number, CLOCK_MONOTONIC, &deadline) :
+				 ksem_wait_many(session.proc, session.id, call->number, CLOCK_MONOTONIC, &deadline);
 	MUST(answer != ETIMEDOUT || is_past(deadline));
 	return answer;
 }
@@ -123,20 +133,55 @@ static int post(const struct call *call)
 			      ksem_post_many(session.proc, session.id, call->number);
 }
 
+static int wait_for(const struct call *call)
+{
+	if (call->number == 1)
+		return call->pinned ? ksem_pinned_wait(session.pin) : ksem_wait(session.proc, session.id);
+	return call->pinned ? ksem_pinned_wait_many(session.pin, call->number, CLOCK_MONOTONIC, NULL) :
+			      ksem_wait_many(session.proc, session.id, call->number, CLOCK_MONOTONIC, NULL);
+}
+
+static int trywait(const struct call *call)
+{
+	if (call->number == 1)
+		return call->pinned ? ksem_pinned_trywait(session.pin) : ksem_trywait(session.proc, session.id);
+	return call->pinned ? ksem_pinned_trywait_many(session.pin, call->number) :
+			      ksem_trywait_many(session.proc, session.id, call->number);
+}
+
+static int see_waiters(struct call *call)
+{
+	struct ksem_info info;
+	int answer = ksem_stat(session.proc, session.id, &info);
+
+	call->number = info.waiters;
+	return answer;
+}
+
 static int perform(struct call *call, long timeout)
 {
 	switch (call->act) {
 	case POST:
 		return post(call);
 	case WAIT:
-		return call->pinned ? ksem_pinned_wait(session.pin) : ksem_wait(session.proc, session.id);
+		return wait_for(call);
 	case TRYWAIT:
-		return call->pinned ? ksem_pinned_trywait(session.pin) : ksem_trywait(session.proc, session.id);
+		return trywait(call);
 	case CLOCKWAIT:
 		return clockwait(call, timeout);
 	case GETVALUE:
 		return call->pinned ? ksem_pinned_getvalue(session.pin, &call->number) :
 				      ksem_getvalue(session.proc, session.id, &call->number);
+	case TRYUPTO:
+		return call->pinned ? ksem_pinned_trywait_upto(session.pin, call->number, &call->got) :
+				      ksem_trywait_upto(session.proc, session.id, call->number, &call->got);
+	case SETLIMIT:
+		return call->pinned ? ksem_pinned_set_limit(session.pin, call->number) :
+				      ksem_set_limit(session.proc, session.id, call->number);
+	case SHUTDOWN:
+		return call->pinned ? ksem_pinned_shutdown(session.pin) : ksem_shutdown(session.proc, session.id);
+	case WAITERS:
+		return see_waiters(call);
 	case ACTS:
 		break;
 	}
@@ -150,6 +195,11 @@ static void perform_stamped(struct call *call, long timeout)
 	call->end = atomic_fetch_add(&stamps, 1);
 }
 
+static bool waits(const struct call *call)
+{
+	return call->act == WAIT || call->act == CLOCKWAIT;
+}
+
 static void *act(void *arg)
 {
 	struct actor *actor = arg;
@@ -160,6 +210,7 @@ static void *act(void *arg)
 	for (unsigned i = 0; i < actor->history->length; i++) {
 		struct call *call = &actor->history->calls[i];
 
+		atomic_store_explicit(&actor->wants, waits(call) ? call->number : 0, memory_order_relaxed);
 		if (session.profile->unstamped)
 			call->answer = perform(call, actor->timeout[i]);
 		else
@@ -167,6 +218,7 @@ static void *act(void *arg)
 		if (actor->rests[i])
 			sched_yield();
 	}
+	atomic_store_explicit(&actor->wants, 0, memory_order_relaxed);
 	atomic_fetch_add(&session.ended, 1);
 	return NULL;
 }
@@ -183,6 +235,23 @@ static enum act draw_act(const struct profile *profile, struct random *random)
 	return act;
 }
 
+static uint32_t draw_number(const struct profile *profile, enum act act, struct random *random)
+{
+	switch (act) {
+	case POST:
+		return random_below(random, 2) ? 1 : profile->batch + random_below(random, profile->batches);
+	case WAIT:
+	case TRYWAIT:
+	case CLOCKWAIT:
+	case TRYUPTO:
+		return profile->wants ? 1 + random_below(random, profile->wants) : 1;
+	case SETLIMIT:
+		return profile->lowest + random_below(random, profile->limits);
+	default:
+		return 0;
+	}
+}
+
 static void plan(struct actor *actor, struct thread_history *history, struct random *random)
 {
 	const struct profile *profile = session.profile;
@@ -194,9 +263,7 @@ static void plan(struct actor *actor, struct thread_history *history, struct ran
 
 		*call = (struct call){
 			.act = draw_act(profile, random), .pinned = random_below(random, 2), .begin = 1, .end = 2};
-		if (call->act == POST)
-			call->number =
-				random_below(random, 2) ? 1 : profile->batch + random_below(random, profile->batches);
+		call->number = draw_number(profile, call->act, random);
 		actor->rests[i] = profile->rest && random_below(random, profile->rest) == 0;
 		actor->timeout[i] = (long)random_below(random, 2 * TIMEOUT_MAX) - TIMEOUT_MAX;
 	}
@@ -208,23 +275,55 @@ static struct call *next_call_of(struct thread_history *history)
 	return &history->calls[history->length++];
 }
 
+static void record_own(struct thread_history *history, struct call call)
+{
+	struct call *own = next_call_of(history);
+
+	*own = call;
+	perform_stamped(own, 0);
+}
+
+/* How many permits there must be so that nobody need be rescued, as far as can be told; 0: nobody waits. */
+static unsigned wanted(void)
+{
+	unsigned wanted = 0;
+
+	for (unsigned t = 0; t < session.threads; t++) {
+		unsigned wants = atomic_load_explicit(&session.actors[t].wants, memory_order_relaxed);
+
+		if (wants && (wanted == 0 || (session.fifo ? wants > wanted : wants < wanted)))
+			wanted = wants;
+	}
+	return wanted;
+}
+
+/* Posts; where posts are refused, since too few permits are taken, it raises the limit. */
+static void give(struct thread_history *history, unsigned permits)
+{
+	record_own(history, (struct call){.act = POST, .number = permits});
+	if (history->calls[history->length - 1].answer == EOVERFLOW && session.profile->limits)
+		record_own(history,
+			   (struct call){.act = SETLIMIT, .number = info_of(session.proc, session.id).limit + permits});
+}
+
 /* Until all threads have ended; the rescuer's calls are recorded as one more thread's. */
 static void rescue(struct thread_history *history)
 {
 	while (atomic_load(&session.ended) < session.threads) {
 		const struct timespec nap = {0, NAP * 1000L};
 		struct ksem_info info;
+		unsigned permits;
 
 		if (!session.profile->weights[WAIT] && !session.profile->weights[CLOCKWAIT])
 			return;
 		nanosleep(&nap, NULL);
 		info = info_of(session.proc, session.id);
-		if (info.waiters > 0 && info.value == 0) {
-			struct call *call = next_call_of(history);
-
-			*call = (struct call){.act = POST, .number = 1};
-			perform_stamped(call, 0);
-		}
+		permits = wanted();
+		if (info.waiters == 0 || info.value >= permits)
+			continue;
+		if (session.fifo)
+			record_own(history, (struct call){.act = WAITERS});
+		give(history, permits);
 	}
 }
 
@@ -238,7 +337,8 @@ static void begin(struct ksem_proc *proc, const struct profile *profile, struct 
 	atomic_store(&session.warm, 0);
 	atomic_store(&session.begun, 0);
 	atomic_store(&session.ended, 0);
-	OK(ksem_init(proc, session.initial, &session.id));
+	session.fifo = profile->attr && profile->attr->order == KSEM_FIFO;
+	OK(ksem_init_attr(proc, profile->attr, session.initial, &session.id));
 	OK(ksem_pin(proc, session.id, &session.pin));
 }
 
@@ -249,6 +349,8 @@ void record(struct ksem_proc *proc, const struct profile *profile, struct random
 
 	begin(proc, profile, random);
 	history->initial = session.initial;
+	history->limit = info_of(proc, session.id).limit;
+	history->fifo = session.fifo;
 	history->threads = session.threads + 1;
 	own = &history->thread[session.threads];
 	own->length = 0;
@@ -262,8 +364,9 @@ void record(struct ksem_proc *proc, const struct profile *profile, struct random
 	for (unsigned t = 0; t < session.threads; t++)
 		finish(threads[t]);
 	note_mode(1);
-	*next_call_of(own) = (struct call){.act = GETVALUE};
-	perform_stamped(&own->calls[own->length - 1], 0);
+	if (profile->limits) /* so that the value tells how many are taken */
+		record_own(own, (struct call){.act = SETLIMIT, .number = LAST_LIMIT});
+	record_own(own, (struct call){.act = GETVALUE});
 	ksem_unpin(session.pin);
 	OK(ksem_destroy(proc, session.id));
 }

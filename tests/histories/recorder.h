@@ -9,8 +9,10 @@
  * see. It is also a fence on either side of each call, which a program needn't have there. So a profile may do without
  * stamps: all calls of different threads count as concurrent, and each thread's own order alone is held to.
  *
- * A thread that waits where there will never be a permit is rescued, by a post that is part of the history. Only if the
- * value is 0: a thread that sleeps beside a permit sleeps for ever, and the test hangs.
+ * A thread that waits where there will never be enough permits is rescued, by a post that is part of the history. Only
+ * if the value is below what each that waits wants: a thread that sleeps beside its permits sleeps for ever, and the
+ * test hangs. If the semaphore is first in, first out, the value need only be below what one of them wants, as it may
+ * be the first in line; there the history itself shows one that sleeps beside its permits.
  *
  * A thread's history is its own until it has ended.
  */
@@ -26,8 +28,15 @@ struct profile {
 	uint32_t initial, initials;
 	uint32_t batch, batches; /* what post_many posts */
 	unsigned weights[ACTS];  /* how often each call, next to the others; post: half of them singly */
-	unsigned rest;           /* one in so many calls is followed by giving the processor to others; 0: none */
-	bool warm;               /* most semaphores have been used much before */
+	unsigned wants;          /* a wait wants 1 to so many permits; 0: 1 */
+	/*
+	 * What it is made with; NULL: the default attributes. set_limit sets a limit from lowest on. If the semaphore
+	 * is first in, first out, no wait may want more than any of them, as it would give way to others.
+	 */
+	const struct ksem_attr *attr;
+	uint32_t lowest, limits;
+	unsigned rest; /* one in so many calls is followed by giving the processor to others; 0: none */
+	bool warm;     /* most semaphores have been used much before */
 	bool unstamped;
 };
 
