@@ -134,6 +134,40 @@ const struct ksem_ns_options *any_options(void)
 	return &options.known;
 }
 
+/* Of four bytes three have a bit that says that all is usual. */
+const struct ksem_attr *any_attr(void)
+{
+	static struct {
+		struct ksem_attr known;
+		uint64_t beyond;
+	} attr;
+	static const size_t sizes[] = {sizeof(attr.known), 0,   7, 11, 12, 16, 19, 20, sizeof(attr.known) - 1,
+				       sizeof(attr),       4097};
+	static const uint32_t limits[] = {3, 0, 1, 2, 5, 1073741824, 1073741825, KSEM_VALUE_MAX};
+	static const uint32_t orders[] = {KSEM_BARGING, KSEM_FIFO, KSEM_LIFO, KSEM_FIFO, 3, UINT32_MAX};
+	static const uint32_t flags[] = {0, KSEM_METRICS, KSEM_UNDO, KSEM_METRICS | KSEM_UNDO, 4, KSEM_SHUTDOWN};
+	unsigned drawn = byte();
+
+	if (drawn == UINT8_MAX)
+		return NULL;
+	attr.known.size = drawn < 0xc0 ? sizeof(attr.known) : sizes[drawn % COUNT_OF(sizes)];
+	attr.beyond = drawn >= 0xf0;
+	attr.known.limit = limits[byte() % COUNT_OF(limits)];
+	drawn = byte();
+	attr.known.order = orders[drawn % (drawn < 0xc0 ? 4 : COUNT_OF(orders))];
+	drawn = byte();
+	attr.known.flags = flags[drawn % (drawn < 0xc0 ? 4 : COUNT_OF(flags))];
+	attr.known.reserved = drawn >= 0xf8;
+	return &attr.known;
+}
+
+unsigned any_count(void)
+{
+	unsigned drawn = byte();
+
+	return drawn < 0xf0 ? drawn % 5 : any_value();
+}
+
 clockid_t any_clock(void)
 {
 	static const clockid_t clocks[] = {

@@ -26,6 +26,8 @@ mode_t any_mode(void);
 int any_oflag(void);
 const struct ksem_cred *any_cred(void);          /* NULL: the caller's effective ids */
 const struct ksem_ns_options *any_options(void); /* NULL: the defaults */
+const struct ksem_attr *any_attr(void);          /* NULL: the default ones */
+unsigned any_count(void);                        /* of permits: mostly few */
 clockid_t any_clock(void);
 struct timespec *any_deadline(void); /* NULL: none; else past, or as far off as can be */
 bool no_output(void);                /* one output in 16 is NULL */

@@ -11,16 +11,7 @@
 
 /* ---- Post and wait, by id or pinned. ---- */
 
-/* What a call works on: a pin; or a process and an id. */
-struct target {
-	bool pinned;
-	struct ksem *pin;
-	struct ksem_proc *proc;
-	ksem_id_t id;
-	struct model_sem *model; /* NULL: nothing, or nothing any more */
-};
-
-static struct target any_target(void)
+struct target any_target(void)
 {
 	struct target target = {.pinned = byte() & 1};
 
@@ -34,18 +25,18 @@ static struct target any_target(void)
 
 		target.proc = pair->proc;
 		target.id = any_id();
+		target.by = pair->model;
 		target.model = model_held(pair->model, target.id);
 	}
 	return target;
 }
 
-/* Is there a process, or a pin, to call with? */
-static bool is_null(const struct target *target)
+bool is_null(const struct target *target)
 {
 	return target->pinned ? !target->pin : !target->proc;
 }
 
-static void calling_on(const char *name, const struct target *target, unsigned long long number)
+void calling_on(const char *name, const struct target *target, unsigned long long number)
 {
 	calling(name, "%s, id %llx, %llu", target->pinned ? "pinned" : "by id",
 		(unsigned long long)(target->model ? target->model->id : target->id), number);
@@ -56,7 +47,7 @@ void call_post(void)
 	struct target on = any_target();
 
 	calling_on("ksem_post", &on, 1);
-	answered(on.pinned ? ksem_pinned_post(on.pin) : ksem_post(on.proc, on.id), model_post(on.model, 1));
+	answered(on.pinned ? ksem_pinned_post(on.pin) : ksem_post(on.proc, on.id), model_post(on.model, on.by, 1));
 }
 
 void call_post_many(void)
@@ -66,7 +57,7 @@ void call_post_many(void)
 
 	calling_on("ksem_post_many", &on, count);
 	answered(on.pinned ? ksem_pinned_post_many(on.pin, count) : ksem_post_many(on.proc, on.id, count),
-		 is_null(&on) ? EINVAL : model_post(on.model, count));
+		 is_null(&on) ? EINVAL : model_post(on.model, on.by, count));
 }
 
 void call_trywait(void)
@@ -74,29 +65,36 @@ void call_trywait(void)
 	struct target on = any_target();
 
 	calling_on("ksem_trywait", &on, 0);
-	answered(on.pinned ? ksem_pinned_trywait(on.pin) : ksem_trywait(on.proc, on.id), model_trywait(on.model));
+	answered(on.pinned ? ksem_pinned_trywait(on.pin) : ksem_trywait(on.proc, on.id),
+		 model_trywait(on.model, on.by));
 }
 
-/* As the library says, so that whatever the model says, no call waits for ever. */
-static bool would_wait(const struct target *on)
+/*
+ * As the library says, so that whatever the model says, no call waits for ever. But of those in line, who make a call
+ * wait though there are permits, only the model knows.
+ */
+bool would_wait(const struct target *on, unsigned count)
 {
 	unsigned value;
+	int error = on->pinned ? ksem_pinned_getvalue(on->pin, &value) : ksem_getvalue(on->proc, on->id, &value);
 
-	return (on->pinned ? ksem_pinned_getvalue(on->pin, &value) : ksem_getvalue(on->proc, on->id, &value)) == 0 &&
-	       value == 0;
+	if (error)
+		return false;
+	return value < count || (count > 0 && on->model && !model_has(on->model, count));
 }
 
 void call_wait(void)
 {
 	struct target on = any_target();
 
-	if (would_wait(&on)) {
+	if (would_wait(&on, 1)) {
 		calling_on("ksem_trywait", &on, 0);
 		answered(on.pinned ? ksem_pinned_trywait(on.pin) : ksem_trywait(on.proc, on.id),
-			 model_trywait(on.model));
+			 model_trywait(on.model, on.by));
 	} else {
 		calling_on("ksem_wait", &on, 0);
-		answered(on.pinned ? ksem_pinned_wait(on.pin) : ksem_wait(on.proc, on.id), model_trywait(on.model));
+		answered(on.pinned ? ksem_pinned_wait(on.pin) : ksem_wait(on.proc, on.id),
+			 model_trywait(on.model, on.by));
 	}
 }
 
@@ -106,12 +104,12 @@ void call_clockwait(void)
 	clockid_t clock = any_clock();
 	struct timespec *deadline = any_deadline();
 
-	if (deadline && deadline->tv_sec > 0 && would_wait(&on))
+	if (deadline && deadline->tv_sec > 0 && would_wait(&on, 1))
 		deadline->tv_sec = 0;
 	calling_on("ksem_clockwait", &on, (unsigned long long)clock);
 	answered(on.pinned ? ksem_pinned_clockwait(on.pin, clock, deadline) :
 			     ksem_clockwait(on.proc, on.id, clock, deadline),
-		 is_null(&on) ? EINVAL : model_clockwait(on.model, clock, deadline));
+		 is_null(&on) ? EINVAL : model_clockwait(on.model, on.by, clock, deadline));
 }
 
 static void getvalue(const struct target *on, bool null)
@@ -144,10 +142,11 @@ void call_use_much(void)
 
 	for (unsigned i = 0; i < USES; i++) {
 		calling_on("ksem_post", &on, 1);
-		answered(on.pinned ? ksem_pinned_post(on.pin) : ksem_post(on.proc, on.id), model_post(on.model, 1));
+		answered(on.pinned ? ksem_pinned_post(on.pin) : ksem_post(on.proc, on.id),
+			 model_post(on.model, on.by, 1));
 		calling_on("ksem_trywait", &on, 0);
 		answered(on.pinned ? ksem_pinned_trywait(on.pin) : ksem_trywait(on.proc, on.id),
-			 model_trywait(on.model));
+			 model_trywait(on.model, on.by));
 	}
 	getvalue(&on, false);
 }

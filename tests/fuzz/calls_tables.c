@@ -162,9 +162,12 @@ void call_proc_exec(void)
 
 void exit_process(struct proc_pair *pair)
 {
+	int expected = model_proc_exit(pair->model);
+
 	calling("ksem_proc_exit", "process %td", pair - run.procs);
-	answered(ksem_proc_exit(pair->proc), model_proc_exit(pair->model));
-	*pair = (struct proc_pair){0};
+	answered(ksem_proc_exit(pair->proc), expected);
+	if (!expected)
+		*pair = (struct proc_pair){0};
 }
 
 void call_proc_exit(void)
@@ -182,7 +185,7 @@ void call_self(void)
 /* ---- Semaphores and references to them. ---- */
 
 /* What init or open gave. */
-static void given(const ksem_id_t *id, int expected, struct model_sem *sem)
+void given(const ksem_id_t *id, int expected, struct model_sem *sem)
 {
 	if (expected) {
 		untouched(id, sizeof(*id));
@@ -208,7 +211,7 @@ void call_init(void)
 
 	memset(&id, UNTOUCHED, sizeof(id));
 	calling("ksem_init", "process %td, %u", pair - run.procs, value);
-	expected = model_init(pair->model, value, null ? NULL : &sem);
+	expected = model_init(pair->model, NULL, value, null ? NULL : &sem);
 	answered(ksem_init(pair->proc, value, null ? NULL : &id), expected);
 	given(&id, expected, sem);
 }
@@ -228,7 +231,7 @@ void call_open(void)
 	memset(&id, UNTOUCHED, sizeof(id));
 	calling("ksem_open", "process %td, '%s', %#x, %#o, %u", pair - run.procs, name ? name : "NULL", oflag, mode,
 		value);
-	expected = model_open(pair->model, name, oflag, mode, value, null ? NULL : &sem);
+	expected = model_open(pair->model, name, oflag, mode, NULL, value, null ? NULL : &sem);
 	answered(ksem_open(pair->proc, name, oflag, mode, value, null ? NULL : &id), expected);
 	given(&id, expected, sem);
 }

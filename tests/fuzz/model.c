@@ -13,7 +13,7 @@
 
 #define MAX_SEMS_DEFAULT 1048576
 
-static void *allocated(void *memory)
+void *model_allocated(void *memory)
 {
 	if (!memory)
 		abort();
@@ -28,7 +28,7 @@ static int no_output(void)
 }
 
 /* A handle that can be NULL, then an output that can be. */
-static int check_handle_and_output(const void *handle, const void *output)
+int model_check_handle_and_output(const void *handle, const void *output)
 {
 	if (!output && broken(RULE_NO_PROCESS_FIRST))
 		return no_output();
@@ -39,40 +39,6 @@ static int check_handle_and_output(const void *handle, const void *output)
 
 /* ---- Namespaces. ---- */
 
-static bool is_zero(const void *from, const void *to)
-{
-	for (const char *byte = from; byte < (const char *)to; byte++) {
-		if (*byte)
-			return false;
-	}
-	return true;
-}
-
-/* Takes out what isn't within their size. EINVAL. */
-static int read_options(const struct ksem_ns_options *theirs, struct ksem_ns_options *options)
-{
-	const size_t size = theirs->size;
-
-	*options = *theirs; /* fuzz/arguments.c has memory for all of it, whatever the size */
-	if ((size < sizeof(size_t) || size > 4096) && !broken(RULE_OPTIONS_SIZE))
-		return EINVAL;
-	if (size < sizeof(*options) && !broken(RULE_OPTIONS_SHORT))
-		options->max_name = 0;
-	if (size > sizeof(*options) && !is_zero(theirs + 1, (const char *)theirs + size) &&
-	    !broken(RULE_OPTIONS_BEYOND))
-		return EINVAL;
-	return 0;
-}
-
-static int check_options(const struct ksem_ns_options *options)
-{
-	if (options->max_name > KSEM_NAME_MAX && !broken(RULE_OPTIONS_NAME_LONG))
-		return EINVAL;
-	if (options->max_name == 1 && !broken(RULE_OPTIONS_NAME_SHORT))
-		return EINVAL;
-	return options->dir && !broken(RULE_OPTIONS_DIR) ? ENOTDIR : 0;
-}
-
 int model_ns_create(struct model *model, const struct ksem_ns_options *theirs, struct model_ns **ns)
 {
 	struct ksem_ns_options options = {0};
@@ -81,13 +47,12 @@ int model_ns_create(struct model *model, const struct ksem_ns_options *theirs, s
 
 	if (!ns)
 		return no_output();
-	error = theirs ? read_options(theirs, &options) : 0;
-	if (!error)
-		error = check_options(&options);
+	error = model_read_options(theirs, &options);
 	if (error)
 		return error;
-	new = allocated(calloc(1, sizeof(*new)));
+	new = model_allocated(calloc(1, sizeof(*new)));
 	new->there = true;
+	new->model = model;
 	new->max_sems = options.max_sems ? options.max_sems : MAX_SEMS_DEFAULT;
 	new->max_name = options.max_name ? options.max_name : KSEM_NAME_MAX;
 	new->next = model->namespaces;
@@ -101,6 +66,7 @@ void model_end(struct model *model)
 	struct model_ns *ns;
 	struct model_sem *sem;
 
+	model_end_queues(model);
 	while ((ns = model->namespaces)) {
 		model->namespaces = ns->next;
 		while ((sem = ns->sems)) {
@@ -123,10 +89,10 @@ static unsigned references(const struct model_sem *sem)
 }
 
 /* Ends it if nothing keeps it any more. */
-static void let_go(struct model_sem *sem)
+void model_let_go(struct model_sem *sem)
 {
 	bool by_name = sem->named && !broken(RULE_NAME_KEEPS);
-	bool by_pin = sem->pins > 0 && !broken(RULE_PIN_KEEPS);
+	bool by_pin = (sem->pins > 0 && !broken(RULE_PIN_KEEPS)) || model_is_queued_for(sem);
 
 	if (references(sem) == 0 && !by_name && !by_pin)
 		sem->ended = true;
@@ -157,7 +123,7 @@ int model_ns_destroy(struct model_ns *ns)
 	}
 	for (struct model_sem *sem = ns->sems; sem; sem = sem->next) {
 		sem->named = false;
-		let_go(sem);
+		model_let_go(sem);
 	}
 	ns->there = false;
 	return 0;
@@ -198,7 +164,7 @@ static struct model_proc *new_process(struct model_ns *ns, struct ksem_cred cred
 
 int model_proc_create(struct model_ns *ns, const struct ksem_cred *cred, struct model_proc **proc)
 {
-	int error = check_handle_and_output(ns, proc);
+	int error = model_check_handle_and_output(ns, proc);
 
 	if (error)
 		return error;
@@ -208,7 +174,7 @@ int model_proc_create(struct model_ns *ns, const struct ksem_cred *cred, struct 
 
 int model_proc_fork(struct model_proc *parent, struct model_proc **child)
 {
-	int error = check_handle_and_output(parent, child);
+	int error = model_check_handle_and_output(parent, child);
 	unsigned from, to;
 
 	if (error)
@@ -218,6 +184,7 @@ int model_proc_fork(struct model_proc *parent, struct model_proc **child)
 	to = number_of(*child);
 	for (struct model_sem *sem = parent->ns->sems; sem; sem = sem->next) {
 		sem->refs[to] = sem->refs[from];
+		sem->held[to] = broken(RULE_UNDO_CHILD_HOLDS_NONE) ? sem->held[from] : 0;
 		if (broken(RULE_FORK_EVERY_REFERENCE) && sem->refs[to] > 1)
 			sem->refs[to] = 1;
 	}
@@ -229,7 +196,8 @@ static void drop_all(struct model_proc *proc)
 	for (struct model_sem *sem = proc->ns->sems; sem; sem = sem->next) {
 		if (sem->refs[number_of(proc)] > 0) {
 			sem->refs[number_of(proc)] = 0;
-			let_go(sem);
+			model_drop_permits(sem, number_of(proc));
+			model_let_go(sem);
 		}
 	}
 }
@@ -238,6 +206,8 @@ int model_proc_exec(struct model_proc *proc)
 {
 	if (!proc)
 		return EINVAL;
+	if (model_has_queue(proc))
+		return EBUSY;
 	if (!broken(RULE_EXEC_DROPS))
 		drop_all(proc);
 	return 0;
@@ -247,6 +217,8 @@ int model_proc_exit(struct model_proc *proc)
 {
 	if (!proc)
 		return EINVAL;
+	if (model_has_queue(proc))
+		return EBUSY;
 	if (!broken(RULE_EXIT_DROPS))
 		drop_all(proc);
 	proc->there = false;
@@ -275,15 +247,20 @@ static bool is_full(const struct model_ns *ns)
 }
 
 /* With one reference of the process; ENFILE. */
-static int make(struct model_proc *proc, const char *name, mode_t mode, unsigned int value, struct model_sem **made)
+static int make(struct model_proc *proc, const char *name, mode_t mode, const struct ksem_attr *attr,
+		unsigned int value, struct model_sem **made)
 {
 	struct model_sem *sem;
 
 	if (is_full(proc->ns))
 		return ENFILE;
-	sem = allocated(calloc(1, sizeof(*sem)));
+	sem = model_allocated(calloc(1, sizeof(*sem)));
 	sem->ns = proc->ns;
-	sem->value = value;
+	sem->limited = attr->limit != 0;
+	sem->limit = sem->made = attr->limit ? attr->limit : model_highest(attr->order);
+	sem->order = attr->order;
+	sem->flags = attr->flags;
+	sem->taken = sem->limit - value;
 	sem->owner = proc->cred;
 	sem->mode = mode;
 	sem->refs[number_of(proc)] = 1;
@@ -307,11 +284,14 @@ bool model_learn_id(struct model_sem *sem, ksem_id_t id)
 	return id != 0;
 }
 
-int model_init(struct model_proc *proc, unsigned int value, struct model_sem **sem)
+int model_init(struct model_proc *proc, const struct ksem_attr *theirs, unsigned int value, struct model_sem **sem)
 {
-	int error = check_handle_and_output(proc, sem);
+	int error = model_check_handle_and_output(proc, sem);
+	struct ksem_attr attr;
 
-	return error ? error : make(proc, NULL, 0, value, sem);
+	if (!error)
+		error = model_read_attr(theirs, value, &attr);
+	return error ? error : make(proc, NULL, 0, &attr, value, sem);
 }
 
 int model_destroy(struct model_proc *proc, ksem_id_t id)
@@ -320,10 +300,13 @@ int model_destroy(struct model_proc *proc, ksem_id_t id)
 
 	if (!sem || (sem->opened && !broken(RULE_DESTROY_ANONYMOUS_ONLY)))
 		return EINVAL;
+	if (model_waiters(sem, NULL) > 0 && !broken(RULE_QUEUE_DESTROY_BUSY))
+		return EBUSY;
 	sem->refs[number_of(proc)] = 0;
+	model_drop_permits(sem, number_of(proc));
 	if (references(sem) == 0 || broken(RULE_DESTROY_LAST_FREES)) {
 		sem->destroyed = !broken(RULE_DESTROYED_REFUSES_PINS);
-		let_go(sem);
+		model_let_go(sem);
 	}
 	return 0;
 }
@@ -364,7 +347,8 @@ static bool may_write(const struct model_proc *proc, const struct model_sem *sem
 	return sem->mode & S_IWOTH && !broken(RULE_PERMIT_OTHERS);
 }
 
-static int open_existing(struct model_proc *proc, struct model_sem *found, int oflag, mode_t mode, unsigned int value)
+static int open_existing(struct model_proc *proc, struct model_sem *found, int oflag, mode_t mode,
+			 const struct ksem_attr *attr, unsigned int value)
 {
 	bool permitted = may_write(proc, found) || broken(RULE_OPEN_PERMISSION);
 
@@ -378,17 +362,20 @@ static int open_existing(struct model_proc *proc, struct model_sem *found, int o
 		return ENFILE;
 	if (broken(RULE_OPEN_KEEPS_MODE))
 		found->mode = mode;
-	if (broken(RULE_OPEN_KEEPS_VALUE))
-		found->value = value;
+	if (broken(RULE_OPEN_KEEPS_VALUE) && value <= found->limit)
+		found->taken = found->limit - value;
+	if (broken(RULE_ATTR_OF_MAKER_ONLY) && attr->limit > found->taken)
+		found->limit = attr->limit;
 	if (found->refs[number_of(proc)] == 0 || !broken(RULE_OPEN_ADDS_REFERENCE))
 		found->refs[number_of(proc)]++;
 	return 0;
 }
 
-int model_open(struct model_proc *proc, const char *name, int oflag, mode_t mode, unsigned int value,
-	       struct model_sem **sem)
+int model_open(struct model_proc *proc, const char *name, int oflag, mode_t mode, const struct ksem_attr *theirs,
+	       unsigned int value, struct model_sem **sem)
 {
 	struct model_sem *found;
+	struct ksem_attr attr;
 
 	if (!proc)
 		return EINVAL;
@@ -396,6 +383,8 @@ int model_open(struct model_proc *proc, const char *name, int oflag, mode_t mode
 		return broken(RULE_NO_NAME) ? EINVAL : EFAULT;
 	if (!sem)
 		return no_output();
+	if (model_read_attr(theirs, value, &attr) && !(broken(RULE_ATTR_ALWAYS_CHECKED) && !(oflag & O_CREAT)))
+		return EINVAL;
 	if (oflag & ~(O_CREAT | O_EXCL) && broken(RULE_OTHER_FLAGS))
 		return EINVAL;
 	if (!name_fits(proc->ns, name) && !(broken(RULE_NAME_LENGTH_FIRST) && !(oflag & O_CREAT)))
@@ -403,13 +392,13 @@ int model_open(struct model_proc *proc, const char *name, int oflag, mode_t mode
 	found = named(proc->ns, name);
 	if (found) {
 		*sem = found;
-		return open_existing(proc, found, oflag, mode, value);
+		return open_existing(proc, found, oflag, mode, &attr, value);
 	}
 	if (!name_is_valid(name) && broken(RULE_OPEN_ABSENT_FIRST))
 		return EINVAL;
 	if (!(oflag & O_CREAT))
 		return ENOENT;
-	return name_is_valid(name) ? make(proc, name, mode, value, sem) : EINVAL;
+	return name_is_valid(name) ? make(proc, name, mode, &attr, value, sem) : EINVAL;
 }
 
 int model_close(struct model_proc *proc, ksem_id_t id)
@@ -418,10 +407,14 @@ int model_close(struct model_proc *proc, ksem_id_t id)
 
 	if (!sem || (!sem->opened && !broken(RULE_CLOSE_NAMED_ONLY)))
 		return EINVAL;
+	if (sem->flags & KSEM_UNDO && sem->refs[number_of(proc)] == 1 && model_waiters(sem, proc) > 0 &&
+	    !broken(RULE_UNDO_CLOSE_BUSY))
+		return EBUSY;
 	if (broken(RULE_CLOSE_DROPS_ONE))
 		sem->refs[number_of(proc)] = 1;
-	sem->refs[number_of(proc)]--;
-	let_go(sem);
+	if (--sem->refs[number_of(proc)] == 0)
+		model_drop_permits(sem, number_of(proc));
+	model_let_go(sem);
 	return 0;
 }
 
@@ -442,7 +435,7 @@ int model_unlink(struct model_proc *proc, const char *name)
 		return EPERM;
 	sem->named = false;
 	sem->ended = broken(RULE_UNLINK_LEAVES_HOLDERS);
-	let_go(sem);
+	model_let_go(sem);
 	return 0;
 }
 
@@ -450,11 +443,13 @@ int model_unlink(struct model_proc *proc, const char *name)
 
 int model_pin(struct model_proc *proc, ksem_id_t id, struct model_sem **pin)
 {
-	int error = check_handle_and_output(proc, pin);
+	int error = model_check_handle_and_output(proc, pin);
 	struct model_sem *sem = error ? NULL : model_held(proc, id);
 
 	if (!sem)
 		return error ? error : EINVAL;
+	if (sem->flags & KSEM_UNDO && !broken(RULE_UNDO_NO_PIN))
+		return ENOTSUP;
 	sem->pins++;
 	*pin = sem;
 	return 0;
@@ -465,7 +460,7 @@ void model_unpin(struct model_sem *pin)
 	if (!pin)
 		return;
 	pin->pins--;
-	let_go(pin);
+	model_let_go(pin);
 }
 
 /* ---- What tools show. ---- */
@@ -476,16 +471,21 @@ void model_describe(const struct model_sem *sem, struct ksem_info *info)
 	info->id = sem->id;
 	if (sem->named || (sem->opened && broken(RULE_NAME_AFTER_UNLINK)))
 		memcpy(info->name, sem->name, strlen(sem->name));
-	info->value = sem->value;
+	info->value = model_value(sem);
+	info->waiters = broken(RULE_QUEUE_WAITERS) ? 0 : model_waiters(sem, NULL);
 	info->refs = references(sem) + (broken(RULE_PIN_NO_REFERENCE) ? sem->pins : 0);
 	info->uid = sem->owner.uid;
 	info->gid = sem->owner.gid;
 	info->mode = sem->mode;
+	info->limit = sem->limit;
+	info->order = sem->order;
+	info->flags = sem->flags | (sem->shut && !broken(RULE_SHUT_SHOWN) ? KSEM_SHUTDOWN : 0);
+	info->held = broken(RULE_UNDO_HELD_SHOWN) ? 0 : model_holds(sem, NULL);
 }
 
 int model_stat(struct model_proc *proc, ksem_id_t id, struct ksem_info *info)
 {
-	int error = check_handle_and_output(proc, info);
+	int error = model_check_handle_and_output(proc, info);
 	struct model_sem *sem = error ? NULL : model_held(proc, id);
 
 	if (!sem)

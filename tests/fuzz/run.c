@@ -73,13 +73,16 @@ void same_info(const struct ksem_info *shown, const struct model_sem *sem)
 	if (!sem->opened)
 		info.mode = shown->mode; /* the contract gives anonymous semaphores none */
 	if (shown->id != info.id || strcmp(shown->name, info.name) != 0 || shown->value != info.value ||
-	    shown->waiters != 0 || shown->refs != info.refs || shown->uid != info.uid || shown->gid != info.gid ||
-	    shown->mode != info.mode)
+	    shown->waiters != info.waiters || shown->refs != info.refs || shown->uid != info.uid ||
+	    shown->gid != info.gid || shown->mode != info.mode || shown->limit != info.limit ||
+	    shown->order != info.order || shown->flags != info.flags || shown->held != info.held)
 		differs("shows id %llx '%s' value %u waiters %u refs %u uid %u gid %u mode %o, not "
-			"id %llx '%s' value %u waiters 0 refs %u uid %u gid %u mode %o",
+			"id %llx '%s' value %u waiters %u refs %u uid %u gid %u mode %o; "
+			"and limit %u order %u flags %x held %u, not limit %u order %u flags %x held %u",
 			(unsigned long long)shown->id, shown->name, shown->value, shown->waiters, shown->refs,
 			shown->uid, shown->gid, shown->mode, (unsigned long long)info.id, info.name, info.value,
-			info.refs, info.uid, info.gid, info.mode);
+			info.waiters, info.refs, info.uid, info.gid, info.mode, shown->limit, shown->order,
+			shown->flags, shown->held, info.limit, info.order, info.flags, info.held);
 }
 
 struct proc_pair *any_proc(void)
@@ -99,6 +102,13 @@ struct ns_pair *any_namespace(void)
 struct pin_pair *any_pin(void)
 {
 	return &run.pins[byte() % PINS];
+}
+
+struct cq_pair *any_queue(void)
+{
+	unsigned drawn = byte();
+
+	return &run.queues[drawn == UINT8_MAX ? QUEUES : drawn % QUEUES];
 }
 
 ksem_id_t any_id(void)

@@ -13,6 +13,7 @@
 #define NAMESPACES 2
 #define PROCESSES  MODEL_PROCESSES /* in all */
 #define PINS       4
+#define QUEUES     2
 #define IDS_MAX    (SEQUENCE_BYTES_MAX + 1)
 #define UNTOUCHED  0xA5 /* each byte of an output before a call */
 
@@ -33,6 +34,10 @@ extern struct run {
 		struct ksem *pin;
 		struct model_sem *model;
 	} pins[PINS];
+	struct cq_pair {
+		struct ksem_cq *cq;
+		struct model_cq *model;
+	} queues[QUEUES + 1]; /* the last is NULL */
 	ksem_id_t ids[IDS_MAX];
 	unsigned id_count;
 } run;
@@ -54,6 +59,28 @@ void same_info(const struct ksem_info *shown, const struct model_sem *sem);
 struct proc_pair *any_proc(void);
 struct ns_pair *any_namespace(void);
 struct pin_pair *any_pin(void); /* empty: NULL */
+
+struct cq_pair *any_queue(void);
+
+/* What a call works on: a pin; or a process and an id. */
+struct target {
+	bool pinned;
+	struct ksem *pin;
+	struct ksem_proc *proc;
+	ksem_id_t id;
+	struct model_proc *by;   /* NULL: a pin */
+	struct model_sem *model; /* NULL: nothing, or nothing any more */
+};
+
+struct target any_target(void);
+
+/* Is there no process, or no pin, to call with? */
+bool is_null(const struct target *target);
+
+void calling_on(const char *name, const struct target *target, unsigned long long number);
+
+/* Would a wait for so many permits wait? */
+bool would_wait(const struct target *on, unsigned count);
 
 /* Of all that were ever given out, the last first, which short sequences have; or another. */
 ksem_id_t any_id(void);
@@ -84,6 +111,28 @@ void call_use_much(void);
 void call_pin(void);
 void call_unpin(void);
 
+/* ---- The same, of semaphores with attributes. ---- */
+
+void call_init_attr(void);
+void call_open_attr(void);
+void call_trywait_many(void);
+void call_trywait_upto(void);
+void call_wait_many(void); /* where it would wait, with a deadline that is past; and so the next one */
+void call_wait_any(void);
+void call_trywait_any(void);
+void call_shutdown(void);
+void call_set_limit(void);
+void call_metrics(void);
+void call_cq_create(void);
+void call_cq_destroy(void);
+void call_cq_submit(void); /* if the deadline is past, followed by a reap of none */
+void call_cq_cancel(void);
+void call_cq_reap(void);
+
+/* What an init or an open gave: an id, or an error. */
+void given(const ksem_id_t *id, int expected, struct model_sem *sem);
+
+void destroy_queue(struct cq_pair *pair);
 void create_namespace(struct ns_pair *place, const struct ksem_ns_options *options, bool null);
 void create_process(struct ns_pair *in, const struct ksem_cred *cred, bool null);
 void exit_process(struct proc_pair *pair);
