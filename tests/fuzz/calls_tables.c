@@ -9,7 +9,7 @@
 
 /* ---- Namespaces. ---- */
 
-void create_namespace(struct ns_pair *place, const struct ksem_ns_options *options, bool null)
+void add_namespace(struct ns_pair *place, const struct ksem_ns_options *options, bool null)
 {
 	struct ksem_ns *ns;
 	struct model_ns *model;
@@ -37,7 +37,7 @@ void call_ns_create(void)
 	if (place->ns)
 		return;
 	options = any_options(); /* before no_output, whatever order a compiler evaluates arguments in */
-	create_namespace(place, options, no_output());
+	add_namespace(place, options, no_output());
 }
 
 void call_ns_destroy(void)
@@ -102,7 +102,7 @@ static struct proc_pair *free_place(void)
 	return NULL;
 }
 
-void create_process(struct ns_pair *in, const struct ksem_cred *cred, bool null)
+void add_process(struct ns_pair *in, const struct ksem_cred *cred, bool null)
 {
 	struct proc_pair *place = free_place();
 	struct ksem_proc *proc;
@@ -129,7 +129,7 @@ void call_proc_create(void)
 	struct ns_pair *in = any_namespace();
 	const struct ksem_cred *cred = any_cred();
 
-	create_process(in, cred, no_output());
+	add_process(in, cred, no_output());
 }
 
 void call_proc_fork(void)

@@ -133,8 +133,8 @@ void call_cq_reap(void);
 void given(const ksem_id_t *id, int expected, struct model_sem *sem);
 
 void destroy_queue(struct cq_pair *pair);
-void create_namespace(struct ns_pair *place, const struct ksem_ns_options *options, bool null);
-void create_process(struct ns_pair *in, const struct ksem_cred *cred, bool null);
+void add_namespace(struct ns_pair *place, const struct ksem_ns_options *options, bool null);
+void add_process(struct ns_pair *in, const struct ksem_cred *cred, bool null);
 void exit_process(struct proc_pair *pair);
 void unpin(struct pin_pair *pair);
 

@@ -67,9 +67,9 @@ static void begin(void)
 						.max_name =
 							max_names[drawn / COUNT_OF(max_sems) % COUNT_OF(max_names)]};
 
-	create_namespace(&run.namespaces[0], &options, false);
-	create_process(&run.namespaces[0], &root, false);
-	create_process(&run.namespaces[0], &user, false);
+	add_namespace(&run.namespaces[0], &options, false);
+	add_process(&run.namespaces[0], &root, false);
+	add_process(&run.namespaces[0], &user, false);
 }
 
 /* Pins last in every second sequence: they may outlive their namespace. */
