@@ -42,6 +42,61 @@ struct book *book_add(const char *what, const char *name, unsigned value, unsign
 	return book;
 }
 
+struct book *book_add_with(const char *what, const struct ksem_attr *attr, unsigned value)
+{
+	struct book *book = &round_now.books[atomic_load(&round_now.n_books)];
+
+	*book = (struct book){.what = what, .initial = value, .most = KSEM_VALUE_MAX, .attr = attr};
+	atomic_store(&book->limit, attr->limit);
+	atomic_store(&book->highest, attr->limit);
+	atomic_store(&book->held, attr->limit - value);
+	CALL(ksem_init_attr(round_now.root, attr, value, &book->id), 0);
+	if (!(attr->flags & KSEM_UNDO))
+		CALL(ksem_pin(round_now.root, book->id, &book->pin), 0);
+	atomic_fetch_add(&round_now.n_books, 1);
+	return book;
+}
+
+/* A limit below what is taken leaves none, and a debt. */
+long long book_value(const struct book *book)
+{
+	long long value = book_balance(book);
+
+	if (book->attr)
+		value += (long long)atomic_load(&book->limit) - book->attr->limit;
+	return value < 0 ? 0 : value;
+}
+
+bool book_may_be_slept_on(const struct book *book, const struct ksem_info *info)
+{
+	bool fifo = book->attr && book->attr->order == KSEM_FIFO;
+	unsigned least = UINT32_MAX, most = 0;
+
+	if (!book->attr)
+		return info->waiters == 0 || info->value == 0;
+	for (unsigned w = 1; w <= round_now.conditions.threads; w++) {
+		unsigned wants = atomic_load(&workers[w].wants);
+
+		if (atomic_load(&workers[w].waiting) != 1 + (int)(book - round_now.books))
+			continue;
+		least = wants < least ? wants : least;
+		most = wants > most ? wants : most;
+	}
+	return info->waiters == 0 || info->value < (fifo ? most : least);
+}
+
+void books_undone(void)
+{
+	for (unsigned b = 0; b < atomic_load(&round_now.n_books); b++) {
+		const struct ksem_attr *attr = round_now.books[b].attr;
+
+		for (unsigned w = 0; attr && attr->flags & KSEM_UNDO && w <= round_now.conditions.threads; w++) {
+			atomic_fetch_add(&workers[w].in[b], workers[w].keeps[b]);
+			workers[w].keeps[b] = 0;
+		}
+	}
+}
+
 void books_end(void)
 {
 	unsigned n = atomic_exchange(&round_now.n_books, 0);
@@ -52,7 +107,7 @@ void books_end(void)
 			CALL(ksem_close(round_now.root, book->id), 0);
 		} else {
 			CALL(ksem_destroy(round_now.root, book->id), 0);
-			CALL(ksem_pinned_post(book->pin), EINVAL);
+			CALL(ksem_pinned_post(book->pin), EINVAL); /* also where there is no pin */
 		}
 		ksem_unpin(book->pin);
 	}

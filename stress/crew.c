@@ -207,6 +207,7 @@ static void prepare_worker(unsigned number)
 	CALL(ksem_proc_fork(round_now.root, &worker->own), 0);
 	worker->proc = number % 2 ? worker->own : round_now.shared;
 	atomic_store(&worker->acts, 0);
+	memset(worker->keeps, 0, sizeof(worker->keeps));
 	for (unsigned i = 0; i < BOOKS_MAX; i++) {
 		atomic_store(&worker->in[i], 0);
 		atomic_store(&worker->out[i], 0);

@@ -10,8 +10,8 @@
  * and initial + in - out is the value, for each semaphore. That such a point is reached at all is itself a check: a
  * lost wake leaves a waiter beside a permit, and the look is repeated until the watchdog complains of it.
  *
- * At the end the sleepers are woken, by as many permits posted at once, until all threads have left; then the namespace
- * must hold no semaphore but the round's.
+ * At the end the sleepers are woken, by as many permits posted at once, or by a shutdown, until all threads have left;
+ * then the namespace must hold no semaphore but the round's.
  */
 #include "torture.h"
 
@@ -55,10 +55,10 @@ static bool look_at_books(struct look *look, const unsigned *sleepers)
 		struct book *book = &round_now.books[i];
 
 		CALL(ksem_stat(round_now.root, book->id, &info), 0);
-		if (info.waiters != sleepers[i] || (info.waiters > 0 && info.value > 0))
+		if (info.waiters != sleepers[i] || !book_may_be_slept_on(book, &info))
 			return false; /* somebody is on the way in or out */
 		look->value[i] = info.value;
-		look->balance[i] = book_balance(book);
+		look->balance[i] = book_value(book);
 		look->there[i] = atomic_load(&book->there);
 	}
 	return true;
@@ -85,6 +85,8 @@ static void check_balances(const struct look *look)
 		if (look->balance[i] != look->value[i])
 			complain("permits", "%s: initial + posts - takes is %lld, but the value %u", book->what,
 				 look->balance[i], look->value[i]);
+		if (book->attr)
+			continue;
 		if (look->there[i] != look->value[i])
 			complain("permits", "%s: %lld permits are there, but the value is %u", book->what,
 				 look->there[i], look->value[i]);
@@ -105,6 +107,7 @@ static void quiesce_and_check(void)
 	if (round_now.variant->check)
 		round_now.variant->check();
 	round_now.quiescent++;
+	atomic_fetch_add(&round_now.generation, 1);
 	atomic_fetch_add(&round_now.steps, 1);
 }
 
@@ -118,6 +121,7 @@ static void begin(const struct variant *variant, uint64_t seed)
 	round_now.variant = variant;
 	round_now.seed = seed;
 	atomic_store(&round_now.stop, false);
+	atomic_store(&round_now.generation, 0);
 	if (settings.shared)
 		needs_root_to_share();
 	round_now.dir = settings.shared ? shared_directory_new() : NULL;
@@ -131,14 +135,19 @@ static void begin(const struct variant *variant, uint64_t seed)
 	crew_start();
 }
 
-/* Permits for all who sleep beside none; they take these as a sign to leave. */
+/*
+ * Permits for all who sleep beside none; they take these as a sign to leave. Semaphores with attributes are shut down
+ * instead.
+ */
 static void wake_sleepers(void)
 {
 	for (unsigned i = 0; i < atomic_load(&round_now.n_books); i++) {
 		struct book *book = &round_now.books[i];
 		struct ksem_info info = info_of(round_now.root, book->id);
 
-		if (info.waiters > 0 && info.value == 0)
+		if (book->attr && settings.plant != PLANT_SHUTDOWN)
+			CALL(ksem_shutdown(round_now.root, book->id), 0);
+		else if (!book->attr && info.waiters > 0 && info.value == 0)
 			book_post(&workers[0], book, (struct via){round_now.root}, info.waiters);
 	}
 }
@@ -162,6 +171,7 @@ static void end(void)
 		nanosleep(&(struct timespec){0, 200000}, NULL);
 	}
 	crew_join();
+	books_undone();
 	while (!look(&found)) /* at once: there are no threads */
 		;
 	check_balances(&found);

@@ -3,7 +3,7 @@
  * Torture: storms that only count. The command:
  *
  *   ksem-torture [--minutes N] [--seed S] [--variant NAME] [--threads N] [--processors N] [--patience SECONDS]
- *                [--plant BUG] [--shared]
+ *                [--plant BUG] [--shared] [--features]
  *
  * Rounds of a few seconds, of one variant after another, for N minutes (1; fractions are taken). Each begins afresh:
  * round.c says how it goes and what is checked. The first pass over the variants has 8 threads on all processors, the
@@ -15,7 +15,8 @@
  * reference that its user can't have (they age); nobody asleep beside a permit; no answer but those of the contract;
  * nothing left at the end of a round. The first failure is told with what everybody was doing, and ends the program
  * with 1; without one it ends with 0. --plant has the torture itself do something wrong, so that a check must fail
- * (stress/planted). With --shared the namespaces are in directories, as those that OS processes share.
+ * (stress/planted). With --shared the namespaces are in directories, as those that OS processes share. With --features
+ * the variants are others: semaphores with attributes, one for each order (features.c).
  *
  * The seed is printed; --seed, or KSEM_SEED in the environment, takes it back. It fixes what each thread draws, not how
  * threads meet.
@@ -30,23 +31,43 @@
 struct settings settings = {.patience = 20};
 
 static const struct variant *const variants[] = {
-	&variant_hot,      &variant_names, &variant_anonymous, &variant_processes,
-	&variant_overflow, &variant_pins,  &variant_batches,   &variant_hosts,
+	&variant_hot,     &variant_names, &variant_anonymous, &variant_processes, &variant_overflow, &variant_pins,
+	&variant_batches, &variant_hosts, &variant_barging,   &variant_first,     &variant_last,
 };
 
-/* Without the last where forks share semaphores: its children look at their own. */
+/* How many of them are for --features: the last. */
+#define FEATURES 3
+
+/* Those that take turns. Without hosts where forks share semaphores: its children look at their own. */
+static unsigned first_here(void)
+{
+	return settings.features ? sizeof(variants) / sizeof(*variants) - FEATURES : 0;
+}
+
 static unsigned variants_here(void)
 {
-	return sizeof(variants) / sizeof(*variants) - settings.shared;
+	return settings.features ? FEATURES : sizeof(variants) / sizeof(*variants) - FEATURES - settings.shared;
 }
 
 enum { VARIANTS = sizeof(variants) / sizeof(*variants) };
 
 static const char *const plants[] = {
-	[PLANT_LOST_PERMIT] = "lost-permit", [PLANT_OVERFLOW] = "overflow", [PLANT_VALUE] = "value",
-	[PLANT_HOLDER] = "holder",           [PLANT_PAYLOAD] = "payload",   [PLANT_AGE] = "age",
-	[PLANT_ASLEEP] = "asleep",           [PLANT_STUCK] = "stuck",       [PLANT_EARLY] = "early",
-	[PLANT_ANSWER] = "answer",           [PLANT_LEFT] = "left",         [PLANT_CHILD] = "child",
+	[PLANT_LOST_PERMIT] = "lost-permit",
+	[PLANT_OVERFLOW] = "overflow",
+	[PLANT_VALUE] = "value",
+	[PLANT_HOLDER] = "holder",
+	[PLANT_PAYLOAD] = "payload",
+	[PLANT_AGE] = "age",
+	[PLANT_ASLEEP] = "asleep",
+	[PLANT_STUCK] = "stuck",
+	[PLANT_EARLY] = "early",
+	[PLANT_ANSWER] = "answer",
+	[PLANT_LEFT] = "left",
+	[PLANT_CHILD] = "child",
+	[PLANT_LIMIT] = "limit",
+	[PLANT_ORDER] = "order",
+	[PLANT_COMPLETION] = "completion",
+	[PLANT_SHUTDOWN] = "shutdown",
 };
 
 bool planted(enum plant plant, struct random *random, unsigned one_in)
@@ -98,15 +119,12 @@ struct command {
 
 static struct command read_command_line(int argc, char **argv)
 {
-	static const struct option options[] = {{"minutes", required_argument, NULL, 'm'},
-						{"seed", required_argument, NULL, 's'},
-						{"variant", required_argument, NULL, 'v'},
-						{"threads", required_argument, NULL, 't'},
-						{"patience", required_argument, NULL, 'p'},
-						{"processors", required_argument, NULL, 'c'},
-						{"plant", required_argument, NULL, 'b'},
-						{"shared", no_argument, NULL, 'd'},
-						{NULL, 0, NULL, 0}};
+	static const struct option options[] = {
+		{"minutes", required_argument, NULL, 'm'},  {"seed", required_argument, NULL, 's'},
+		{"variant", required_argument, NULL, 'v'},  {"threads", required_argument, NULL, 't'},
+		{"patience", required_argument, NULL, 'p'}, {"processors", required_argument, NULL, 'c'},
+		{"plant", required_argument, NULL, 'b'},    {"shared", no_argument, NULL, 'd'},
+		{"features", no_argument, NULL, 'f'},       {NULL, 0, NULL, 0}};
 	struct command command = {1, -1};
 	int option;
 
@@ -127,6 +145,8 @@ static struct command read_command_line(int argc, char **argv)
 			settings.plant = plant_by_name(optarg);
 		else if (option == 'd')
 			settings.shared = true;
+		else if (option == 'f')
+			settings.features = true;
 		else
 			exit(2);
 	}
@@ -156,8 +176,10 @@ static void tell_progress(long elapsed)
 		sum += acts[i];
 	printf("%6ld s, %lu rounds, %lu quiescent, %lu signals, %lu replaced, %lu acts/s:", elapsed / 1000, rounds,
 	       round_now.quiescent, round_now.signalled, round_now.replaced, sum * 1000 / (unsigned long)elapsed);
-	for (int i = 0; i < VARIANTS; i++)
-		printf(" %s %lu", variants[i]->name, acts[i]);
+	for (int i = 0; i < VARIANTS; i++) {
+		if (acts[i])
+			printf(" %s %lu", variants[i]->name, acts[i]);
+	}
 	printf("\n");
 }
 
@@ -168,7 +190,7 @@ static void run(const struct command *command, struct random *random)
 	long each = total / n;
 
 	while ((left = begun + total - now_ms()) > 0) {
-		int variant = command->variant < 0 ? (int)(rounds % n) : command->variant;
+		int variant = command->variant < 0 ? (int)(first_here() + rounds % n) : command->variant;
 		long ms = each < ROUND_MS ? each : ROUND_MS;
 
 		acts[variant] += round_run(variants[variant], (unsigned)(rounds / n), random_next(random),
@@ -193,7 +215,8 @@ int main(int argc, char **argv)
 	watchdog_start();
 	run(&command, &random);
 	watchdog_stop();
-	objects_report();
+	if (!settings.features)
+		objects_report();
 	puts("torture: every permit accounted for, nobody asleep beside one, nothing used after its end, nothing left");
 	return 0;
 }

@@ -11,6 +11,8 @@
  *   pipeline.c    permits with payloads that age: the variants hot and batches
  *   objects.c     semaphores that end while others use them: the variants anonymous and pins
  *   names.c, processes.c, hosts.c, overflow.c      the other variants
+ *   features.c    the mode --features: a variant for each order, of semaphores with attributes
+ *   queues.c      its completion queues
  */
 #ifndef KSEM_STRESS_TORTURE_H
 #define KSEM_STRESS_TORTURE_H
@@ -39,6 +41,10 @@ enum plant {
 	PLANT_ANSWER,      /* an answer that the contract doesn't have */
 	PLANT_LEFT,        /* a semaphore that nobody ends */
 	PLANT_CHILD,       /* a host's child whose copy is wrong */
+	PLANT_LIMIT,       /* a limit that is noted and not set */
+	PLANT_ORDER,       /* a semaphore that is last in, first out, taken for one that is first in, first out */
+	PLANT_COMPLETION,  /* a completion that nobody looks at */
+	PLANT_SHUTDOWN,    /* no shutdown at the end */
 };
 
 struct worker;
@@ -52,7 +58,7 @@ struct variant {
 };
 
 extern const struct variant variant_hot, variant_batches, variant_names, variant_anonymous, variant_pins,
-	variant_processes, variant_hosts, variant_overflow;
+	variant_processes, variant_hosts, variant_overflow, variant_barging, variant_first, variant_last;
 
 /* Constant once the command line is read. */
 extern struct settings {
@@ -61,6 +67,7 @@ extern struct settings {
 	unsigned processors; /* to run on; 0: changes from pass to pass */
 	unsigned threads;    /* 0: changes from pass to pass */
 	bool shared;         /* in namespaces that OS processes share */
+	bool features;       /* the variants of semaphores with attributes, instead of the others */
 } settings;
 
 /* Once in `one_in` times, if that is what was planted. */
@@ -83,6 +90,13 @@ struct book {
 	unsigned initial;   /* permits at the start of the round */
 	unsigned most;      /* permits that there can ever be */
 	atomic_llong there; /* permits posted, or being posted, and not known to be taken; relaxed: orders nothing */
+
+	/* Of those with attributes (features.c); else NULL. All numbers are relaxed, but for what conductors read. */
+	const struct ksem_attr *attr;
+	atomic_uint limit;   /* the present one; written by one thread alone */
+	atomic_uint highest; /* the highest in force since the last quiescent point, or what was held then */
+	atomic_llong held;   /* permits known to be taken, and not being posted */
+	atomic_ulong newest; /* the latest generation (struct round) in which a take began that got permits */
 };
 
 extern struct round {
@@ -98,6 +112,7 @@ extern struct round {
 	int bell;            /* the book that handlers post to; -1: none */
 	struct random random;
 	atomic_bool stop;                             /* threads end; permits that come now only wake them */
+	atomic_ulong generation;                      /* how many quiescent points there were in this round */
 	atomic_ulong steps;                           /* of the conductor; never reset: the watchdog's pulse */
 	unsigned long quiescent, replaced, signalled; /* never reset; conductor only, as is random */
 } round_now;
@@ -124,6 +139,21 @@ bool book_take(struct worker *self, struct book *book, struct via via, bool pati
 
 /* Looks at the value: by chance, in one of the ways there are. */
 void book_look(struct worker *self, struct book *book, struct via via);
+
+/* With attributes; limits start at attr->limit. */
+struct book *book_add_with(const char *what, const struct ksem_attr *attr, unsigned value);
+
+/*
+ * At rest: may threads sleep beside that value? Each wants something that isn't there; or, if they are served first in,
+ * first out, one of them does, who may be the first.
+ */
+bool book_may_be_slept_on(const struct book *book, const struct ksem_info *info);
+
+/* The value that a book must have at a quiescent point. */
+long long book_value(const struct book *book);
+
+/* At the end, when all processes but the root are gone: permits of KSEM_UNDO that their threads had have come back. */
+void books_undone(void);
 
 long long book_balance(const struct book *book); /* initial + posts - takes; exact only while nobody posts or takes */
 
@@ -154,10 +184,13 @@ struct worker {
 	atomic_int state;              /* enum state */
 	atomic_int class;              /* SCHED_OTHER, SCHED_FIFO, SCHED_IDLE; by the conductor */
 	atomic_int waiting;            /* 1 + number of the book that it waits for without a deadline; 0: none */
+	atomic_uint wants;             /* and how many permits */
+	atomic_ulong wait;             /* how many such waits it has begun */
 	atomic_ulong acts, rests;
 	atomic_ullong in[BOOKS_MAX], out[BOOKS_MAX]; /* permits posted and taken */
 	atomic_ulong handlers_begun, handlers_ended;
-	struct carried { /* owner only */
+	unsigned keeps[BOOKS_MAX]; /* permits that it has between acts; owner, and the conductor at the end */
+	struct carried {           /* owner only */
 		struct object *object;
 		ksem_id_t id;
 		struct ksem *pin;
@@ -188,6 +221,16 @@ void pipeline_check(void);
 
 /* What was found of uses of objects by age, over all rounds (objects.c). */
 void objects_report(void);
+
+/* Counts permits that a call took which began in that generation; and those that are about to be posted. */
+void feature_took(struct worker *self, struct book *book, unsigned n, unsigned long generation); /* features.c */
+void feature_gives(struct worker *self, struct book *book, unsigned n);
+
+/* Waits of a completion queue of its own, until all have ended (queues.c). */
+void feature_queue(struct worker *self);
+
+/* ESHUTDOWN once the round ends, else 0, which is allowed anyway. */
+int feature_ended(void);
 
 /* ---- Complaints (watchdog.c). ---- */
 

@@ -6,8 +6,9 @@
  * permit, a handler, a step of the conductor. The conductor asks everybody to rest several times a second, and goes on
  * only when nobody is left in the middle of something; so whoever is stuck, or asleep beside a permit, soon stops all
  * others. After as many looks in a row as make up the settings' patience, each with nothing new, the watchdog
- * complains: of somebody asleep, where a semaphore that is waited for has both waiters and a value above 0; of somebody
- * stuck otherwise. It counts its looks, not the time, which may pass while the whole machine stands still.
+ * complains: of somebody asleep, where a semaphore that is waited for has both waiters and a value above 0, or enough
+ * for what they want; of somebody stuck otherwise. It counts its looks, not the time, which may pass while the whole
+ * machine stands still.
  *
  * What hangs may hold locks that the look itself needs: an alarm then ends the program.
  */
@@ -29,7 +30,7 @@ static void diagnose(void)
 		struct ksem_info info;
 
 		alarm(10);
-		if (ksem_stat(round_now.root, book->id, &info) == 0 && info.value > 0 && info.waiters > 0)
+		if (ksem_stat(round_now.root, book->id, &info) == 0 && !book_may_be_slept_on(book, &info))
 			complain("asleep", "%s: %u threads asleep beside %u permits", book->what, info.waiters,
 				 info.value);
 	}
