@@ -382,10 +382,8 @@ int ksem_cq_fd(struct ksem_cq *cq) KSEM_NOTHROW;
  * and has its place in the semaphore's order among threads and waits of other queues. Each call that returns 0 leads to
  * one completion, even if the permits are there already.
  *
- * A queue waits for every private semaphore, and for a shared one unless that has the default attributes. Its first
- * wait on a shared semaphore starts a thread of the library, which ends with the queue. EINVAL: as ksem_wait_many.
- * ENOMEM. ENOTSUP: the semaphore is shared and has the default attributes; or the processor isn't x86-64, arm64 or
- * s390x.
+ * A queue's first wait on a shared semaphore starts a thread of the library, which ends with the queue. EINVAL: as
+ * ksem_wait_many. ENOMEM. ENOTSUP: the processor isn't x86-64, arm64 or s390x.
  */
 int ksem_cq_submit(struct ksem_cq *cq, ksem_id_t id, uint32_t count, clockid_t clock, const struct timespec *deadline,
 		   uint64_t user_data) KSEM_NOTHROW KSEM_RESULT;

@@ -17,12 +17,44 @@
 #include "ksem/ksem.h"
 #include "object/ids.h"
 #include "object/making.h"
-#include "os/futex.h"
+#include "os/several.h"
 #include "wait/waiter.h"
 
 struct holders;
 struct line_by;
 struct line_view;
+
+/* What a completion queue sees of a semaphore that has no line. */
+struct direct_look {
+	struct futex_place place; /* it may sleep there while the semaphore is as it was seen */
+	uint32_t value;
+	bool ends;        /* shut down, or dead: all waits end */
+	uint32_t counted; /* where waits are counted that enter now */
+};
+
+/*
+ * How the waits of a queue wait there (queue/direct.h): each is registered, as a thread is. With a pin. All but `enter`
+ * take no lock, and may be called in a read section and in a signal handler.
+ */
+struct direct_ops {
+	/*
+	 * 0: took n permits; EAGAIN: registered, and *counted says where; ESHUTDOWN; EINVAL: dead; ENOMEM: too many
+	 * wait. Inside the fork gate, outside read sections.
+	 */
+	int (*enter)(struct ksem *ksem, uint32_t n, uint32_t *counted);
+
+	/* As a policy's `leave`, without giving up, and `renounce` (wait/waiter.h). */
+	int (*leave)(struct ksem *ksem, uint32_t n, uint32_t *counted);
+	void (*renounce)(struct ksem *ksem, uint32_t n, uint32_t *counted);
+
+	void (*look)(struct ksem *ksem, struct direct_look *look);
+
+	/* Counts a wait where waits are counted now. False: nowhere, since others take this OS process for dead. */
+	bool (*count_again)(struct ksem *ksem, uint32_t n, uint32_t *counted);
+
+	/* After a wake that no wait was for. */
+	void (*pass_on)(struct ksem *ksem);
+};
 
 /*
  * The operations of a semaphore. They are called in the read section that found it, or with a pin, unless they say
@@ -62,6 +94,9 @@ struct semaphore_ops {
 	 * it has none.
 	 */
 	int (*line)(struct ksem *ksem, struct line_view **view, uint32_t *holder);
+
+	/* The same for one that has no line; NULL: it has one, or gets one. */
+	const struct direct_ops *direct;
 
 	/*
 	 * For a thread that sleeps for a queue. Makes sure, if it can, that other OS processes don't take this one for

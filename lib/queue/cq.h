@@ -19,14 +19,20 @@ struct wait {
 	struct link link;   /* in the table by user_data; key is user_data for ever */
 	struct timed timed; /* due 0: no deadline */
 	struct source *source;
-	struct line_handle handle; /* while it is in line, or on the ready list there */
+	union {
+		struct line_handle handle; /* while it is in line, or on the ready list there */
+		struct wait **prev;        /* on its source's list of direct waits; NULL: it isn't there */
+	};
 	union {
 		int64_t begun;     /* while it is in line: when, if its semaphore's waits are measured; else 0 */
-		struct wait *next; /* later: on its source's list, or on that of free ones */
+		struct wait *next; /* else: on one of its source's lists, or on that of free ones */
 	};
 	uint32_t number; /* constant */
 	uint32_t count;
-	int error; /* once it is off the ready list */
+	union {
+		int error;        /* once it is decided, and off the ready list */
+		uint32_t counted; /* of a direct one, before (object/kind.h) */
+	};
 };
 
 struct waits_chunk;

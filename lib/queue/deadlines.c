@@ -8,7 +8,7 @@
 
 #include "base/rcu.h"
 #include "line/due.h"
-#include "queue/waits.h"
+#include "queue/direct.h"
 
 void deadlines_set_pass(struct source *source, bool more)
 {
@@ -16,6 +16,8 @@ void deadlines_set_pass(struct source *source, bool more)
 	struct deadline look;
 	uint64_t due = 0;
 
+	if (source_is_direct(source)) /* nobody stands behind another */
+		return;
 	rcu_enter();
 	if (source->in_line > 0 &&
 	    line_must_pass(source->view, source->head, source->newest, source->dues, more && source->pass.place, &look))
@@ -57,7 +59,7 @@ static void expire_of(struct ksem_cq *cq, unsigned clock)
 
 	while ((first = heap_first(&cq->heaps[clock])) && first->due <= now) {
 		heap_remove(&cq->heaps[clock], first);
-		wait_cancel(container_of(first, struct wait, timed), ETIMEDOUT);
+		direct_cancel(container_of(first, struct wait, timed), ETIMEDOUT);
 	}
 	while (clock == 0 && (first = heap_first(&cq->passes)) && first->due <= now) {
 		struct source *source = container_of(first, struct source, pass);

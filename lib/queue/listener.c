@@ -14,6 +14,7 @@
 #include "os/clock.h"
 #include "os/fork.h"
 #include "queue/cq.h"
+#include "queue/direct.h"
 #include "queue/ring.h"
 
 #define LOOK_NS     INT64_C(1000000000) /* the average time between looks */
@@ -38,11 +39,16 @@ struct ear {
 	bool looks;
 };
 
-/* Is something on its ready list that isn't known yet? Then it is from now on. `place`: where to sleep. */
+/*
+ * Is something on its ready list that isn't known yet? Then it is from now on. Or could direct waits go on? `place`:
+ * where to sleep, if it has waits.
+ */
 static bool has_news(struct source *source, struct futex_place *place)
 {
 	uint64_t first;
 
+	if (source_is_direct(source))
+		return direct_serve(source, place);
 	rcu_enter();
 	first = line_ready_bed(source->view, source->head, place);
 	rcu_leave();
@@ -62,6 +68,18 @@ static void swap(struct listener *listener, size_t a, size_t b)
 	listener->sources[b]->place = (uint32_t)b + 1;
 }
 
+/* Sleeps there. A direct source without waits needs nobody there. */
+static void sleep_at(struct listener *listener, struct source *source, const struct futex_place *place,
+		     struct sleep *sleep)
+{
+	if (source_is_direct(source) && !source->direct.first)
+		return;
+	if (source_is_direct(source))
+		direct_bed(source, place);
+	sleep->places[sleep->count++] = *place;
+	listener->heard[listener->heard_count++] = (struct heard){source->link.key, source->head};
+}
+
 /* Tells the queue of all news. The first sources are those on which the thread will sleep. False: there were none. */
 static bool hear_all(struct listener *listener, struct sleep *sleep)
 {
@@ -76,12 +94,10 @@ static bool hear_all(struct listener *listener, struct sleep *sleep)
 		if (news)
 			ring_tell(source);
 		any |= news;
-		if (i + 1 < SEVERAL_MAX) {
-			sleep->places[sleep->count++] = place;
-			listener->heard[listener->heard_count++] = (struct heard){source->link.key, source->head};
-		} else if (news) { /* from the next look on */
+		if (i + 1 < SEVERAL_MAX)
+			sleep_at(listener, source, &place, sleep);
+		else if (news) /* from the next look on */
 			swap(listener, i, i % (SEVERAL_MAX - 1));
-		}
 	}
 	return any;
 }
@@ -95,8 +111,24 @@ static void hear_moves(struct listener *listener)
 	for (size_t i = 0; i < listener->count; i++) {
 		struct source *source = listener->sources[i];
 
-		if (line_may_have_to_pass(source->view, source->dues))
+		if (!source_is_direct(source) && line_may_have_to_pass(source->view, source->dues))
 			ring_tell(source);
+	}
+}
+
+/* The thread is awake, and sleeps on no word of a direct source. Those that had to wait for that are closed now. */
+static void rise(struct ear *ear, struct reclaim *garbage)
+{
+	struct listener *listener = &ear->cq->listener;
+
+	for (size_t i = listener->count; i-- > 0;) { /* the last takes the place of one that is closed */
+		struct source *source = listener->sources[i];
+
+		if (!source->direct.heard)
+			continue;
+		if (direct_rise(source, ear->woke == 0))
+			ring_tell(source);
+		listener->close(source, garbage);
 	}
 }
 
@@ -174,8 +206,14 @@ static void look_for_dead(struct ksem_cq *cq)
 	for (size_t i = 0; i < listener->count; i++) {
 		struct source *source = listener->sources[i];
 		struct line_view *view = source->view;
+		struct futex_place place;
 
 		semaphore_ops(source->ksem)->stay(source->ksem);
+		if (source_is_direct(source)) {
+			if (has_news(source, &place)) /* its waits may have to be counted again */
+				ring_tell(source);
+			continue;
+		}
 		rcu_enter();
 		pthread_mutex_unlock(&cq->lock);
 		line_look(view);
@@ -187,14 +225,17 @@ static void look_for_dead(struct ksem_cq *cq)
 /* Inside the fork gate, so that a fork finds the lock free, and the line as the queue's other calls leave it. */
 static bool listen(struct ear *ear, struct sleep *sleep)
 {
+	struct reclaim garbage = RECLAIM_NONE;
 	bool goes_on;
 
 	fork_gate_enter();
 	pthread_mutex_lock(&ear->cq->lock);
+	rise(ear, &garbage);
 	goes_on = listen_once(ear, sleep);
 	if (goes_on && ear->looks)
 		look_for_dead(ear->cq);
 	pthread_mutex_unlock(&ear->cq->lock);
+	reclaim_free(garbage);
 	fork_gate_leave();
 	return goes_on;
 }
@@ -237,7 +278,7 @@ static bool start_listener(struct ksem_cq *cq)
 	return cq->listener.runs;
 }
 
-bool listener_has_room(struct ksem_cq *cq)
+bool listener_has_room(struct ksem_cq *cq, void (*close)(struct source *source, struct reclaim *garbage))
 {
 	struct listener *listener = &cq->listener;
 	struct source **sources =
@@ -246,10 +287,11 @@ bool listener_has_room(struct ksem_cq *cq)
 	if (!sources)
 		return false;
 	listener->sources = sources;
+	listener->close = close;
 	return start_listener(cq);
 }
 
-static void call(struct listener *listener)
+void listener_call(struct listener *listener)
 {
 	fetch_add_rlx(&listener->calls, 1); /* relaxed: changed under the lock */
 	futex_wake(&listener->calls, 1);
@@ -271,8 +313,8 @@ void listener_hear(struct source *source)
 	source->heard = 0;
 	listener->sources[listener->count++] = source;
 	source->place = (uint32_t)listener->count;
-	if (!is_heard(listener, source))
-		call(listener);
+	if (!source_is_direct(source) && !is_heard(listener, source))
+		listener_call(listener);
 }
 
 void listener_leave(struct source *source)
@@ -307,7 +349,7 @@ void listener_end(struct ksem_cq *cq)
 	pthread_mutex_lock(&cq->lock);
 	listener->stops = true;
 	if (listener->runs)
-		call(listener);
+		listener_call(listener);
 	pthread_mutex_unlock(&cq->lock);
 	fork_gate_leave();
 	if (!listener->runs)
@@ -315,4 +357,6 @@ void listener_end(struct ksem_cq *cq)
 	cancel = cancel_disable();
 	pthread_join(listener->thread, NULL);
 	cancel_restore(cancel);
+	for (size_t i = 0; i < listener->count; i++) /* no other thread uses the queue any more */
+		listener->sources[i]->direct.heard = false;
 }

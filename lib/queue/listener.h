@@ -17,6 +17,10 @@
  * Threads of this process that reap look at the ready lists themselves (listener_look), so they needn't wait for the
  * listener to run.
  *
+ * A source without a ready list, of a semaphore without a line, has direct waits (direct.h). Then the thread sleeps on
+ * the semaphore's word, and takes the permits for them. A wait that comes meanwhile calls it, if it would have to sleep
+ * with another value.
+ *
  * What protects its data: the queue's lock, but for `calls`. The thread sleeps without the lock, and a source may be
  * closed meanwhile, and its memory unmapped. So it never reads a word of a source without the lock; only the kernel
  * does, which doesn't mind. A word on which the thread sleeps is known by the semaphore's id and the entry: if a source
@@ -34,6 +38,7 @@
 #include "os/several.h"
 
 struct ksem_cq;
+struct reclaim;
 struct source;
 
 /* A ready list on which the thread sleeps, or is about to. */
@@ -51,16 +56,20 @@ struct listener {
 	size_t count, room;
 	struct heard heard[SEVERAL_MAX];
 	unsigned heard_count;
+	void (*close)(struct source *source, struct reclaim *garbage); /* closes a source if it has no waits */
 };
 
 /* Makes sure that one more source can be heard, and that the thread runs. False: no memory. Under the lock. */
-bool listener_has_room(struct ksem_cq *cq);
+bool listener_has_room(struct ksem_cq *cq, void (*close)(struct source *source, struct reclaim *garbage));
 
-/* Begins to listen to a source, whose ready list was opened; and ends that, if it has begun. Under the lock. */
+/* Begins to listen to a source that was opened; and ends that, if it has begun. Under the lock. */
 void listener_hear(struct source *source);
 void listener_leave(struct source *source);
 
-/* For a thread that reaps: calls `visit` for each source that has something on its ready list. Under the lock. */
+/* Wakes the thread, so it looks for where to sleep. Under the lock. */
+void listener_call(struct listener *listener);
+
+/* For a thread that reaps: calls `visit` for each source that has news. Under the lock. */
 void listener_look(struct ksem_cq *cq, void (*visit)(struct source *source));
 
 /* Ends the thread, before the queue's end. Outside the lock and the fork gate. */

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "base/rcu.h"
+#include "queue/direct.h"
 
 /* Its waits may be moved behind others when there is no memory any more, and only then it must call line_pass. */
 bool source_reserve(struct ksem_cq *cq)
@@ -56,8 +57,12 @@ void source_close_if_idle(struct source *source, struct reclaim *garbage)
 
 	if (source->pending > 0 || source->active)
 		return;
+	if (source->direct.heard) { /* the listener sleeps on its word, and closes it when it wakes */
+		listener_call(&cq->listener);
+		return;
+	}
+	listener_leave(source);
 	if (source->view) {
-		listener_leave(source);
 		rcu_enter();
 		line_close_ready(source->view, source->head);
 		rcu_leave();
@@ -68,6 +73,17 @@ void source_close_if_idle(struct source *source, struct reclaim *garbage)
 	namespace_drop(object_ns(ksem), ksem, life_keep(), garbage);
 }
 
+static int open_direct(struct source *source, const struct direct_ops *ops)
+{
+	if (!line_works())
+		return ENOTSUP;
+	if (!listener_has_room(source->cq, source_close_if_idle))
+		return ENOMEM;
+	direct_open(source, ops);
+	listener_hear(source);
+	return 0;
+}
+
 int source_open(struct source *source)
 {
 	const struct semaphore_ops *ops = semaphore_ops(source->ksem);
@@ -75,12 +91,14 @@ int source_open(struct source *source)
 	uint32_t holder;
 	int error;
 
-	if (source->view)
+	if (source->view || source_is_direct(source))
 		return 0;
+	if (ops->direct)
+		return open_direct(source, ops->direct);
 	if (!ops->line)
 		return ENOTSUP;
 	error = ops->line(source->ksem, &view, &holder);
-	if (!error && view->scope == FUTEX_SHARED && !listener_has_room(source->cq))
+	if (!error && view->scope == FUTEX_SHARED && !listener_has_room(source->cq, source_close_if_idle))
 		error = ENOMEM;
 	if (error)
 		return error;

@@ -8,7 +8,9 @@
 
 #include "base/memory.h"
 #include "base/rcu.h"
+#include "queue/direct.h"
 #include "queue/opening.h"
+#include "queue/ring.h"
 #include "queue/waits.h"
 
 static pthread_mutex_t queues_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -42,7 +44,7 @@ int queue_create(struct ksem_proc *proc, struct ksem_cq **created)
 static void cancel_for_good(struct link *link, void *arg)
 {
 	(void)arg;
-	wait_cancel(container_of(link, struct wait, link), ECANCELED);
+	direct_cancel(container_of(link, struct wait, link), ECANCELED);
 }
 
 /* All its waits are decided. */
@@ -108,6 +110,30 @@ void queue_destroy(struct ksem_cq *cq)
 	free_all(cq);
 }
 
+/* ---- For threads that post. ---- */
+
+static void serve(struct ksem_cq *cq, ksem_id_t id)
+{
+	struct source *source = sources_find_id(&cq->sources, id);
+	struct futex_place place;
+
+	if (source && source_is_direct(source) && direct_serve(source, &place))
+		ring_tell(source);
+}
+
+void queues_serve(ksem_id_t id)
+{
+	if (pthread_mutex_trylock(&queues_lock) != 0)
+		return;
+	for (struct ksem_cq *cq = queues; cq; cq = cq->next) {
+		if (queue_is_dead(cq) || pthread_mutex_trylock(&cq->lock) != 0)
+			continue;
+		serve(cq, id);
+		pthread_mutex_unlock(&cq->lock);
+	}
+	pthread_mutex_unlock(&queues_lock);
+}
+
 /* ---- After a fork. ---- */
 
 static void abandon_source(struct link *link, void *garbage)
@@ -121,10 +147,12 @@ static void abandon_source(struct link *link, void *garbage)
 void queues_child_after_fork(bool prepared)
 {
 	(void)prepared;
+	pthread_mutex_init(&queues_lock, NULL); /* a thread that posted may have had it, and those of queues */
 	for (struct ksem_cq *cq = queues; cq; cq = cq->next) {
 		if (queue_is_dead(cq))
 			continue;
 		store_rlx(&cq->dead, true); /* relaxed: the child has one thread */
+		pthread_mutex_init(&cq->lock, NULL);
 		notify_close(&cq->notify);
 	}
 }

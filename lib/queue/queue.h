@@ -9,7 +9,8 @@
  * queue_ring (ring.h). The queue has a source for each semaphore that it has waits on (sources.h): it keeps the
  * semaphore by a pin, and has the ready list. Reaping takes the sources that were marked, and their ready lists.
  *
- * What happens to waits on semaphores that OS processes share, a thread of the queue learns (listener.h).
+ * What happens to waits on semaphores that OS processes share, a thread of the queue learns (listener.h). It also takes
+ * the permits for waits on those of them that have no line (direct.h).
  *
  * Deadlines are in heaps, one for each clock. A timer makes the descriptor readable for the earliest, and the next call
  * that reaps ends the waits that are past theirs. Others that stand behind such a wait, or post, need not wait for that
@@ -17,9 +18,10 @@
  *
  * What protects its data: the queue's lock. Nobody takes it in a read section, since its owner may wait for an epoch.
  * A thread that decides a wait, perhaps in a signal handler, takes no lock: it calls sources_mark and notify_tell. It
- * does so in a read section; so a queue ends only after an epoch.
+ * does so in a read section; so a queue ends only after an epoch. Only queues_serve takes locks there, if they are
+ * free.
  *
- * All calls but those of ring.h are made inside the fork gate.
+ * All calls but those of ring.h and queues_serve are made inside the fork gate.
  */
 #ifndef KSEM_QUEUE_QUEUE_H
 #define KSEM_QUEUE_QUEUE_H
@@ -40,6 +42,13 @@ void queue_destroy(struct ksem_cq *cq);
 
 /* Begins a wait, under the queue's lock, outside read sections. EINVAL, ENOMEM, ENOTSUP. */
 int queue_submit(struct source *source, uint32_t count, uint64_t due, uint64_t user_data, struct reclaim *garbage);
+
+/*
+ * For a thread of this OS process that has posted to a shared semaphore without a line, or shut it down: lets the waits
+ * go on that can, as their queue's listener would. Leaves out a queue whose lock another thread has; the listener
+ * looks, too. Outside the fork gate, in a read section or not, and from signal handlers.
+ */
+void queues_serve(ksem_id_t id);
 
 /*
  * In a fork's child (os/fork.h): all queues are dead. And they keep no semaphores any more: when these are the child's

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "queue/deadlines.h"
+#include "queue/direct.h"
 #include "queue/opening.h"
 #include "queue/queue.h"
 #include "queue/waits.h"
@@ -23,7 +24,7 @@ int queue_cancel(struct ksem_cq *cq, uint64_t user_data)
 	bool any = false;
 
 	for (struct link *link = table_find(&cq->waits, user_data); link; link = table_find_next(link))
-		any |= wait_cancel(container_of(link, struct wait, link), ECANCELED);
+		any |= direct_cancel(container_of(link, struct wait, link), ECANCELED);
 	return any ? 0 : ENOENT;
 }
 

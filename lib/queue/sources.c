@@ -6,11 +6,16 @@
 
 #include "base/memory.h"
 
-struct source *sources_find(struct sources *sources, const struct ksem *ksem)
+struct source *sources_find_id(struct sources *sources, ksem_id_t id)
 {
-	struct link *link = table_find(&sources->by_id, object_id(ksem));
+	struct link *link = table_find(&sources->by_id, id);
 
 	return link ? container_of(link, struct source, link) : NULL;
+}
+
+struct source *sources_find(struct sources *sources, const struct ksem *ksem)
+{
+	return sources_find_id(sources, object_id(ksem));
 }
 
 static bool add_span(struct sources *sources)
@@ -71,6 +76,7 @@ void sources_remove(struct sources *sources, struct source *source)
 	table_remove(&sources->by_id, &source->link);
 	source->ksem = NULL;
 	source->view = NULL;
+	source->direct.ops = NULL;
 	source->next = sources->free;
 	sources->free = source;
 }

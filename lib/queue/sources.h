@@ -23,15 +23,26 @@
 #include "queue/table.h"
 
 struct ksem_cq;
+struct direct_ops;
 struct wait;
 struct group;
+
+/* Of a source whose semaphore has no line (queue/direct.h). */
+struct direct {
+	const struct direct_ops *ops; /* NULL: it has a line, or isn't open */
+	struct wait *first, **last;   /* the waits that pend, the oldest first; where the next one goes */
+	uint32_t least;               /* none of them wants fewer permits */
+	uint32_t counted;             /* where they are counted */
+	uint32_t expected;            /* the value with which the listener sleeps there, */
+	bool heard;                   /* if it sleeps there, or is about to */
+};
 
 struct source {
 	struct link link;   /* in the table by id */
 	struct ksem_cq *cq; /* constant, as is group */
 	struct group *group;
 	struct ksem *ksem;      /* pinned; NULL: the source is free */
-	struct line_view *view; /* NULL: not yet */
+	struct line_view *view; /* NULL: not yet, or it has no line: then `direct` isn't NULL */
 	uint32_t head;          /* of its ready list */
 	uint32_t place;         /* of one that the listener listens to (listener.h); 0: it doesn't */
 	uint64_t heard;         /* the same: the beginning of its ready list (line_ready_bed) that is known */
@@ -44,6 +55,7 @@ struct source {
 	bool active;
 	struct timed pass;         /* when to call line_pass (line/line.h) */
 	struct line_handle newest; /* of its waits */
+	struct direct direct;
 };
 
 #define GROUP_SOURCES 64
@@ -72,6 +84,7 @@ struct sources {
 
 /* The source of that semaphore; NULL: there is none. */
 struct source *sources_find(struct sources *sources, const struct ksem *ksem);
+struct source *sources_find_id(struct sources *sources, ksem_id_t id);
 
 /* Makes sure that one can be added. False: no memory. */
 bool sources_reserve(struct sources *sources, struct ksem_cq *cq);

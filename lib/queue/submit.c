@@ -7,6 +7,7 @@
 #include "base/rcu.h"
 #include "line/due.h"
 #include "queue/deadlines.h"
+#include "queue/direct.h"
 #include "queue/opening.h"
 #include "queue/queue.h"
 #include "queue/waits.h"
@@ -42,30 +43,47 @@ static void begin_waiting(struct wait *wait)
 	deadlines_arm(cq);
 }
 
+/* The same of a direct one. Where it ended at once, it isn't direct any more. */
+static void begin_waiting_directly(struct wait *wait)
+{
+	struct ksem_cq *cq = wait->source->cq;
+
+	direct_add(wait);
+	if (wait->timed.due != 0)
+		heap_add(&cq->heaps[wait->timed.due & LINE_DUE_REALTIME], &wait->timed);
+	deadlines_arm(cq);
+	if (direct_needs_call(wait))
+		listener_call(&cq->listener);
+}
+
 static int begin_wait(struct source *source, uint32_t count, uint64_t due, uint64_t user_data)
 {
 	struct ksem_cq *cq = source->cq;
 	struct wait *wait = wait_take(cq, due);
 	bool joined = false;
-	int error;
+	int error = 0;
 
 	if (!wait)
 		return ENOMEM;
 	wait->source = source;
 	wait->count = count;
-	error = count > 0 ? wait_begin(wait, &joined) : 0;
-	if (error && error != ESHUTDOWN) {
+	if (count > 0)
+		error = source_is_direct(source) ? direct_enter(wait) : wait_begin(wait, &joined);
+	if (error && error != ESHUTDOWN && error != EAGAIN) {
 		wait_give(cq, wait);
 		return error;
 	}
 	source->pending++;
 	wait->link.key = user_data;
-	if (joined && !error) {
+	joined = joined && !error;
+	if (joined || source_is_direct(source)) /* a direct one is in the table until it is reaped */
 		table_add(&cq->waits, &wait->link, user_data);
+	if (joined)
 		begin_waiting(wait);
-	} else {
+	else if (error == EAGAIN)
+		begin_waiting_directly(wait);
+	else
 		end_at_once(wait, error);
-	}
 	return 0;
 }
 
@@ -73,7 +91,7 @@ int queue_submit(struct source *source, uint32_t count, uint64_t due, uint64_t u
 {
 	int error = source_open(source);
 
-	if (!error && line_never(source->view, count))
+	if (!error && !source_is_direct(source) && line_never(source->view, count))
 		error = EINVAL;
 	if (!error)
 		error = begin_wait(source, count, due, user_data);

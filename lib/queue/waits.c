@@ -63,7 +63,8 @@ struct wait *wait_take(struct ksem_cq *cq, uint64_t due)
 	wait = cq->free;
 	cq->free = wait->next;
 	wait->begun = 0;
-	wait->handle.slot = 0;
+	wait->handle = (struct line_handle){0, 0};
+	wait->prev = NULL;
 	wait->timed.due = due;
 	return wait;
 }
@@ -227,6 +228,8 @@ struct wait *wait_take_done(struct source *source)
 	if (!wait)
 		return NULL;
 	source->done = wait->next;
+	if (source->direct.ops)
+		table_remove(&source->cq->waits, &wait->link);
 	source->pending--;
 	return wait;
 }

@@ -42,7 +42,7 @@ static struct holder *holder_of(const struct own_record *own)
 	return load_acq(&own->holder); /* KSEM_ORD_22 acquire */
 }
 
-static uint32_t generation(const struct own_record *own)
+uint32_t own_record_generation(const struct own_record *own)
 {
 	return load_acq(&own->generation); /* KSEM_ORD_22 acquire */
 }
@@ -112,7 +112,7 @@ uint32_t own_record_place(const struct own_record *own)
 uint32_t own_record_begin_wait(const struct own_record *own)
 {
 	struct holder *holder = holder_of(own);
-	uint32_t counted = generation(own);
+	uint32_t counted = own_record_generation(own);
 
 	if (!liveness_of(own, holder))
 		return 0;
@@ -130,5 +130,5 @@ void own_record_end_wait(const struct own_record *own, uint32_t counted)
 
 bool own_record_counts(const struct own_record *own, uint32_t counted)
 {
-	return counted == generation(own);
+	return counted == own_record_generation(own);
 }

@@ -63,4 +63,7 @@ uint32_t own_record_begin_wait(const struct own_record *own);
 void own_record_end_wait(const struct own_record *own, uint32_t counted);
 bool own_record_counts(const struct own_record *own, uint32_t counted);
 
+/* In which record a wait is counted that begins now. */
+uint32_t own_record_generation(const struct own_record *own);
+
 #endif

@@ -104,3 +104,12 @@ void place_need_record(struct ksem_ns *ns, struct ksem *ksem)
 	if (directory_is_present(shared_of(ksem)->directory) && !shared_is_present(ksem))
 		shared_come_back(ksem); /* there was no room for its record */
 }
+
+void place_stay(struct ksem *ksem)
+{
+	if (likely(shared_is_present(ksem)))
+		return;
+	pthread_mutex_lock(&object_ns(ksem)->lock);
+	place_need_record(object_ns(ksem), ksem);
+	pthread_mutex_unlock(&object_ns(ksem)->lock);
+}

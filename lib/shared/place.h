@@ -36,4 +36,7 @@ int place_refresh_locked(struct ksem_ns *ns);
  */
 void place_need_record(struct ksem_ns *ns, struct ksem *ksem);
 
+/* The same. Takes the lock, if something must be done. Inside the fork gate. */
+void place_stay(struct ksem *ksem);
+
 #endif

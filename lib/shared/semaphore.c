@@ -11,6 +11,7 @@
 #include "object/namespace.h"
 #include "object/holder.h"
 #include "object/own_wait.h"
+#include "queue/queue.h"
 #include "shared/census.h"
 #include "shared/deaths.h"
 #include "shared/liveness.h"
@@ -163,10 +164,18 @@ static void tidy(struct shared *shared)
 		records_count_off_dead(&shared->records, shared->directory);
 }
 
+/* The id of a semaphore that queues of this OS process wait for; 0: none does. */
+static ksem_id_t queued_id(struct ksem *ksem)
+{
+	/* relaxed: the listener looks, too */
+	return unlikely(load_rlx(&shared_of(ksem)->queued)) ? object_id(ksem) : 0;
+}
+
 int shared_post(struct ksem *ksem, uint32_t n, const struct ksem_proc *by)
 {
 	struct shared *shared = shared_of(ksem);
 	struct plain_after after = {.nobody = false};
+	ksem_id_t queued = queued_id(ksem);
 	int error = plain_post(shared->object.sem, n, WORD_VALUE_MAX, FUTEX_SHARED, &after);
 
 	(void)by;
@@ -178,6 +187,8 @@ int shared_post(struct ksem *ksem, uint32_t n, const struct ksem_proc *by)
 		plain_wake_wide(shared->object.sem);
 	if (unlikely(after.nobody))
 		tidy(shared);
+	if (unlikely(queued))
+		queues_serve(queued);
 	return error;
 }
 
@@ -211,7 +222,11 @@ int shared_take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t 
 
 int shared_shut_down(struct ksem *ksem)
 {
-	return plain_shut_down(shared_of(ksem)->object.sem);
+	int error = plain_shut_down(shared_of(ksem)->object.sem);
+
+	if (queued_id(ksem))
+		queues_serve(object_id(ksem));
+	return error;
 }
 
 static int look(struct ksem *ksem, word_t *word)
@@ -266,17 +281,17 @@ uint32_t shared_waiters(struct ksem *ksem)
 	return word_waiters(plain_word(shared->object.sem));
 }
 
-int shared_take_or_register(struct ksem *ksem, uint32_t n)
+int shared_take_or_register(struct ksem *ksem, uint32_t n, uint32_t *counted)
 {
 	struct shared *shared = shared_of(ksem);
 	int error;
 
-	own_wait.counted = own_record_begin_wait(&shared->record);
+	*counted = own_record_begin_wait(&shared->record);
 	error = plain_take_or_register(shared->object.sem, n);
 	if (error == ESHUTDOWN)
 		plain_end_waits(shared->object.sem);
 	if (error != EAGAIN)
-		own_record_end_wait(&shared->record, own_wait.counted);
+		own_record_end_wait(&shared->record, *counted);
 	return error;
 }
 
@@ -296,7 +311,7 @@ static int leave_unseen(struct plain *sem, uint32_t n, bool give_up)
 	return error == EAGAIN && give_up ? ECANCELED : error;
 }
 
-int shared_deregister(struct ksem *ksem, uint32_t n, bool give_up, bool seen)
+int shared_deregister(struct ksem *ksem, uint32_t n, bool give_up, bool seen, uint32_t counted)
 {
 	struct shared *shared = shared_of(ksem);
 	struct plain *sem = shared->object.sem;
@@ -306,17 +321,17 @@ int shared_deregister(struct ksem *ksem, uint32_t n, bool give_up, bool seen)
 	if (error == ESHUTDOWN)
 		plain_end_waits(sem);
 	if (error != EAGAIN)
-		own_record_end_wait(&shared->record, own_wait.counted);
+		own_record_end_wait(&shared->record, counted);
 	return error;
 }
 
-void shared_renounce(struct ksem *ksem, bool seen)
+void shared_renounce(struct ksem *ksem, bool seen, uint32_t counted)
 {
 	struct shared *shared = shared_of(ksem);
 
 	if (likely(seen))
 		plain_renounce(shared->object.sem, FUTEX_SHARED);
-	own_record_end_wait(&shared->record, own_wait.counted);
+	own_record_end_wait(&shared->record, counted);
 }
 
 int shared_take_back(struct ksem *ksem)
@@ -361,7 +376,8 @@ bool shared_is_present(struct ksem *ksem)
 void shared_come_back(struct ksem *ksem)
 {
 	struct shared *shared = shared_of(ksem);
-	uint32_t waiters = word_waiters(load_rlx(&ksem->sem.word)); /* relaxed: threads come and go */
+	uint32_t waiters = word_waiters(load_rlx(&ksem->sem.word)) + /* relaxed: threads come and go */
+			   load_rlx(&shared->queued);                /* relaxed: as do waits of queues */
 	bool moved;
 
 	if (!directory_liveness(shared->directory) || shared_is_lost(ksem))
@@ -377,15 +393,15 @@ void shared_come_back(struct ksem *ksem)
 	}
 }
 
-void shared_count_again(struct ksem *ksem)
+void shared_count_again(struct ksem *ksem, uint32_t want, uint32_t *counted)
 {
 	struct shared *shared = shared_of(ksem);
 
-	if (likely(own_record_counts(&shared->record, own_wait.counted)))
+	if (likely(own_record_counts(&shared->record, *counted)))
 		return;
 	rcu_enter(); /* a handler that forks finds it counted, or not (own_wait.h) */
-	own_wait.counted = own_record_begin_wait(&shared->record);
-	plain_add_waiter(shared->object.sem, own_wait.want);
+	*counted = own_record_begin_wait(&shared->record);
+	plain_add_waiter(shared->object.sem, want);
 	rcu_leave();
 	records_count_off_dead(&shared->records, shared->directory);
 }
@@ -452,6 +468,7 @@ bool shared_in_child(struct ksem *ksem, bool prepared, bool waiting, bool regist
 	struct shared *shared = shared_of(ksem);
 	word_t word = load_rlx(&ksem->sem.word); /* relaxed: the child has one thread */
 
+	store_rlx(&shared->queued, 0); /* relaxed: as above; the queues are the parent's */
 	if (!prepared)
 		shared->heir.holder = NULL; /* of another child, which another thread of the parent was about to fork */
 	come_into_record(shared);

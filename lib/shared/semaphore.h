@@ -38,6 +38,7 @@ struct shared {
 	bool forgotten;          /* under the namespace's lock: out of its tables */
 	bool counted;            /* the same: this process has a census lock for it (census.h) */
 	atomic(uint32_t) tidied; /* atomic: the second in which dead waiters were last looked for */
+	atomic(uint32_t) queued; /* atomic: how many waits of queues are registered in the page's word (queued.h) */
 };
 
 _Static_assert(offsetof(struct shared, object) == 0, "it is such an object");
@@ -105,18 +106,19 @@ uint32_t shared_waiters(struct ksem *ksem);
 
 /*
  * The wait itself, as plain_take_or_register, plain_arm_shared and plain_leave. This process's record counts the
- * thread while it is registered. It wants n permits. shared_deregister is EINVAL if the semaphore is dead nevertheless.
+ * thread while it is registered, where *counted says. It wants n permits. shared_deregister is EINVAL if the semaphore
+ * is dead nevertheless.
  *
  * `seen`: shared_is_present, and shared_count_again was called since. If not, other processes may count the thread off
  * at any time. Then the thread looks for permits by itself, and doesn't count itself off, since that could count off
  * another waiter.
  */
-int shared_take_or_register(struct ksem *ksem, uint32_t n);
+int shared_take_or_register(struct ksem *ksem, uint32_t n, uint32_t *counted);
 int shared_arm(struct ksem *ksem, struct waiter *waiter, bool seen);
-int shared_deregister(struct ksem *ksem, uint32_t n, bool give_up, bool seen);
+int shared_deregister(struct ksem *ksem, uint32_t n, bool give_up, bool seen, uint32_t counted);
 
 /* As plain_renounce. */
-void shared_renounce(struct ksem *ksem, bool seen);
+void shared_renounce(struct ksem *ksem, bool seen, uint32_t counted);
 
 /* Takes one reference to an orphan. EINVAL: it is being ended. Under the namespace's lock. */
 int shared_take_back(struct ksem *ksem);
@@ -131,8 +133,8 @@ bool shared_is_present(struct ksem *ksem);
  */
 void shared_come_back(struct ksem *ksem);
 
-/* The calling thread is registered. Counts it again if it isn't counted in the record that the process has by now. */
-void shared_count_again(struct ksem *ksem);
+/* Counts a waiter again that is registered, but isn't counted in the record that the process has by now. */
+void shared_count_again(struct ksem *ksem, uint32_t want, uint32_t *counted);
 
 /*
  * Before a fork: makes a record for the child, with as many references as this process has. The child has them from

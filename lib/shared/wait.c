@@ -21,6 +21,7 @@
 #include "shared/namespace.h"
 #include "shared/semaphore.h"
 #include "shared/place.h"
+#include "shared/queued.h"
 
 /* One fewer keeps the semaphore in this process. In a read section. */
 static void leave_object(struct waiter *waiter)
@@ -38,21 +39,11 @@ static int enter(struct waiter *waiter)
 		return error;
 	own_wait.ksem = waiter->sem;
 	own_wait.want = waiter->want;
-	error = shared_take_or_register(waiter->sem, waiter->want);
+	error = shared_take_or_register(waiter->sem, waiter->want, &own_wait.counted);
 	own_wait.registered = error == EAGAIN;
 	if (error != EAGAIN)
 		leave_object(waiter);
 	return error;
-}
-
-/* Inside the fork gate. */
-static void stay(struct ksem *ksem)
-{
-	if (likely(shared_is_present(ksem)))
-		return;
-	pthread_mutex_lock(&object_ns(ksem)->lock);
-	place_need_record(object_ns(ksem), ksem);
-	pthread_mutex_unlock(&object_ns(ksem)->lock);
 }
 
 /*
@@ -65,7 +56,7 @@ static bool be_present(struct ksem *ksem)
 	if (likely(shared_is_present(ksem)))
 		return true;
 	fork_gate_enter();
-	stay(ksem);
+	place_stay(ksem);
 	fork_gate_leave();
 	return shared_is_present(ksem);
 }
@@ -75,7 +66,7 @@ static bool be_counted(struct ksem *ksem)
 {
 	if (unlikely(!be_present(ksem)))
 		return false;
-	shared_count_again(ksem);
+	shared_count_again(ksem, own_wait.want, &own_wait.counted);
 	return true;
 }
 
@@ -92,7 +83,7 @@ static int leave(struct waiter *waiter, bool give_up)
 	fork_settle(); /* a handler may have called _Fork() */
 	seen = be_counted(waiter->sem);
 	rcu_enter();
-	left = shared_deregister(waiter->sem, waiter->want, give_up, seen);
+	left = shared_deregister(waiter->sem, waiter->want, give_up, seen, own_wait.counted);
 	own_wait.registered = left == EAGAIN;
 	if (left != EAGAIN)
 		leave_object(waiter);
@@ -107,7 +98,7 @@ static void renounce(struct waiter *waiter)
 	fork_settle(); /* as above */
 	seen = be_counted(waiter->sem);
 	rcu_enter();
-	shared_renounce(waiter->sem, seen);
+	shared_renounce(waiter->sem, seen, own_wait.counted);
 	own_wait.registered = false;
 	leave_object(waiter);
 	rcu_leave();
@@ -155,7 +146,7 @@ static void renounce_line(struct waiter *waiter)
 
 static int begin_submit(struct ksem *ksem, const struct ksem_proc *by, struct line_by *as)
 {
-	stay(ksem);
+	place_stay(ksem);
 	return lined_begin_submit(ksem, by, as);
 }
 
@@ -168,7 +159,7 @@ static void end_submit(struct ksem *ksem)
 
 static void stay_for_queue(struct ksem *ksem)
 {
-	stay(ksem);
+	place_stay(ksem);
 	deaths_before_sleep(shared_lined_of(ksem));
 }
 
@@ -208,4 +199,6 @@ const struct semaphore_ops shared_semaphore_ops = {
 	.waiters = shared_waiters,
 	.kill = kill_if_last,
 	.shut_down = shared_shut_down,
+	.direct = &shared_direct_ops,
+	.stay = place_stay,
 };

@@ -24,6 +24,7 @@ void plain_init(struct plain *sem, uint32_t value, enum futex_scope scope)
 	store_rlx(&sem->word, word_new(value)); /* relaxed: nobody sees the semaphore until it is published */
 	sem->shared = scope == FUTEX_SHARED ? PLAIN_SHARED : 0;
 	store_rlx(&sem->spin, SPIN_MAX / SPIN_UNIT); /* relaxed: as above */
+	store_rlx(&sem->heard, 0);                   /* relaxed: as above */
 }
 
 /*
@@ -187,9 +188,17 @@ int plain_arm_shared(struct plain *sem, struct waiter *waiter, bool alone)
 		return EAGAIN;
 	waiter->signal = plain_signal(sem, FUTEX_SHARED);
 	waiter->signal.expected = word_value(c);
-	if (alone || word_waiters(c) > 1 || c & (WORD_WARNED | WORD_CALLED))
+	if (alone || word_waiters(c) > 1 || c & (WORD_WARNED | WORD_CALLED) ||
+	    load_rlx(&sem->heard)) /* relaxed: the word publishes it */
 		arm_look(waiter);
 	return 0;
+}
+
+/* For permits that the calling thread was perhaps woken for, and doesn't take. */
+static void wake_others(struct plain *sem, word_t c, enum futex_scope scope)
+{
+	if (word_value(c) > 0 && word_waiters(c) > 0)
+		futex_wake_in(scope, value_half(sem), word_to_wake(c, 0));
 }
 
 void plain_renounce(struct plain *sem, enum futex_scope scope)
@@ -203,8 +212,18 @@ void plain_renounce(struct plain *sem, enum futex_scope scope)
 		next = word_deregister(word_from_memory(was, WORD_OPEN));
 		/* KSEM_ORD_3 release, KSEM_ORD_3 acquire */
 	} while (!cas_acq_rel(&sem->word, &was, word_to_memory(next, was, WORD_OPEN)));
-	if (word_value(next) > 0 && word_waiters(next) > 0)
-		futex_wake_in(scope, value_half(sem), word_to_wake(next, 0));
+	wake_others(sem, next, scope);
+}
+
+void plain_will_hear(struct plain *sem)
+{
+	if (!load_rlx(&sem->heard))         /* relaxed: once set, it stays */
+		store_rlx(&sem->heard, 1); /* relaxed: the change of the word that comes next publishes it */
+}
+
+void plain_pass_on(struct plain *sem)
+{
+	wake_others(sem, plain_word(sem), FUTEX_SHARED);
 }
 
 struct plain_seen plain_see(struct plain *sem)

@@ -30,7 +30,7 @@ struct plain {
 		struct {
 			uint32_t shared;      /* constant: 0, or PLAIN_SHARED; only lib/posix/ reads it */
 			atomic(uint8_t) spin; /* atomic: a hint (wait/spin.h) */
-			uint8_t unused;
+			atomic(uint8_t) heard; /* atomic: a thread sleeps here for others, or did (wait/direct.h) */
 			uint16_t trims; /* counts when waiters are counted off; changes together with the word */
 		};
 		atomic(uint64_t) rest; /* atomic: all of these, as plain_trim_waiters swaps them (wait/direct.h) */

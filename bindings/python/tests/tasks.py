@@ -368,17 +368,12 @@ class Shared(Tasks):
     arguments = {"order": "fifo", "name": "/tasks"}
 
 
-class Places(unittest.TestCase):
-    def test_no_queue_for_such_a_semaphore(self):
-        """Where the library has none, the task learns it, and nothing stays behind."""
-        semaphore = Semaphore(0, order="barging", name="/places")
-        semaphore.unlink()
-        try:
-            self.assertFalse(asyncio.run(semaphore.acquire(timeout=0.001)))
-        except OSError as error:
-            self.assertEqual(error.errno, errno.ENOTSUP)
-        self.assertEqual((semaphore.value, semaphore.info().waiters), (0, 0))
+@unittest.skipUnless(queue_works(name="/tasks-probe", order="barging"), "the library has no queues for shared semaphores")
+class SharedDefault(Tasks):
+    arguments = {"order": "barging", "name": "/tasks"}
 
+
+class Places(unittest.TestCase):
     def test_the_queue_of_another_place(self):
         private, shared = ksem.Semaphore(0, order="fifo"), ksem.Semaphore(0, name="/place")
         shared.unlink()

@@ -94,8 +94,7 @@ impl Queue {
         Queue::of(&Namespace::private()?)
     }
 
-    /// A queue for the semaphores of that namespace. Those that can't be waited for in a queue are `ENOTSUP`:
-    /// `man 3 ksem_cq_submit`.
+    /// A queue for the semaphores of that namespace.
     ///
     /// # Panics
     ///

@@ -285,6 +285,33 @@ static void one_who_wants_several_sleeps_on_the_value_that_it_saw(void **state)
 	FAILS(EAGAIN, plain_arm_shared(&sem, &waiter, false));
 }
 
+/* The thread of a queue may be woken instead, and killed. */
+static void where_a_queue_has_waited_even_one_alone_looks(void **state)
+{
+	struct waiter waiter = {.want = 1};
+
+	(void)state;
+	FAILS(EAGAIN, plain_take_or_register(&sem, 1));
+	OK(plain_arm_shared(&sem, &waiter, false));
+	assert_false(waiter.signal.looks);
+	plain_will_hear(&sem);
+	OK(plain_arm_shared(&sem, &waiter, false));
+	assert_true(waiter.signal.looks);
+}
+
+static void a_wake_is_passed_on_if_there_are_permits_and_waiters(void **state)
+{
+	(void)state;
+	plain_pass_on(&sem);
+	FAILS(EAGAIN, plain_take_or_register(&sem, 1));
+	plain_pass_on(&sem);
+	assert_int_equal(fake.wakes, 0);
+	OK(plain_post(&sem, 1, WORD_VALUE_MAX, FUTEX_SHARED, &(struct plain_after){.nobody = false}));
+	fake.wakes = 0;
+	plain_pass_on(&sem);
+	assert_int_equal(fake.wakes, 1);
+}
+
 /* Who wanted several has died. */
 static void the_last_of_the_dead_leaves_no_mark(void **state)
 {
@@ -597,6 +624,8 @@ int main(void)
 		test(a_post_wakes_all_where_one_wants_several),
 		test(a_poster_looks_again_for_one_who_wants_several),
 		test(one_who_wants_several_sleeps_on_the_value_that_it_saw),
+		test(where_a_queue_has_waited_even_one_alone_looks),
+		test(a_wake_is_passed_on_if_there_are_permits_and_waiters),
 		test(the_last_of_the_dead_leaves_no_mark),
 		test(those_who_are_counted_again_may_want_several),
 		test(shutdown_wakes_by_the_call_that_changes_the_word),

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A queue's waits on a semaphore that has no line: a shared one with the default attributes.
+ *
+ * Such waits are direct: each is registered in the semaphore's own word, as a waiting thread is (object/kind.h). The
+ * queue has a list of those that pend. Whoever has the queue's lock may try for them (direct_serve): the listener,
+ * which sleeps on the word for all of them; threads that reap or cancel; threads of this OS process that post. As with
+ * threads, whoever comes first takes a permit.
+ *
+ * Why doesn't the semaphore move to a line, as a private one does? While a thread waits, the kernel makes the posts
+ * (wait/direct.h), and adds to the value whatever the rest of the word says. A poster that stopped before its system
+ * call would add to a word that is no longer used. Whoever carried that permit to the line could be killed on the way,
+ * and the permit would be lost. Besides, threads of other processes go on as before, and the file's layout stays.
+ *
+ * No wake is lost. The listener looks under the lock, and sleeps only while the value is as it saw it. A wait that
+ * comes later, and for which that value would do, calls it (direct_needs_call). It may still sleep on the word when the
+ * last wait there is over. Then it is called, too, and the source isn't closed before the listener is awake. If a post
+ * woke it meanwhile, it passes the wake on. If the process is killed before that, other waiters look by themselves.
+ *
+ * A wait that is decided stays in the table by user_data until it is reaped, so whoever goes through that table may try
+ * for waits.
+ *
+ * What protects its data: the queue's lock.
+ */
+#ifndef KSEM_QUEUE_DIRECT_H
+#define KSEM_QUEUE_DIRECT_H
+
+#include "queue/cq.h"
+
+static inline bool source_is_direct(const struct source *source)
+{
+	return source->direct.ops != NULL;
+}
+
+/* Begins to have waits there. */
+void direct_open(struct source *source, const struct direct_ops *ops);
+
+/*
+ * Takes the permits, or registers the wait. 0: took; EAGAIN: registered, and direct_add must follow; ESHUTDOWN; EINVAL;
+ * ENOMEM.
+ */
+int direct_enter(struct wait *wait);
+void direct_add(struct wait *wait);
+
+/* Must the listener be called for a wait that was added? */
+bool direct_needs_call(const struct wait *wait);
+
+/*
+ * Ends the waits that can go on. True: there were some, and the caller tells the queue. *place: where to sleep until
+ * others can, if any is left.
+ */
+bool direct_serve(struct source *source, struct futex_place *place);
+
+/* The listener will sleep at that place; it is awake again, and `woken`: by a wake call. */
+void direct_bed(struct source *source, const struct futex_place *place);
+bool direct_rise(struct source *source, bool woken);
+
+/* A wait gives up, direct or not. False: it was decided before. */
+bool direct_cancel(struct wait *wait, int why);
+
+#endif
