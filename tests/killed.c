@@ -318,7 +318,8 @@ static void give_all(void)
 /* ---- Completion queues. ---- */
 
 static struct ksem_cq *cq; /* of this process */
-static ksem_id_t queue_id; /* of "/queue", which has no permits */
+static ksem_id_t queue_id;  /* of "/queue", which has no permits */
+static ksem_id_t direct_id; /* the same of "/direct", which has the default attributes */
 
 static bool reaps_one(void)
 {
@@ -346,6 +347,17 @@ static void open_for_queue(void)
 static void open_with_queue(void)
 {
 	open_for_queue();
+	make_queue();
+}
+
+static void open_direct(void)
+{
+	MUST(ksem_open(own.proc, "/direct", 0, 0, 0, &own_id) == 0);
+}
+
+static void open_direct_with_queue(void)
+{
+	open_direct();
 	make_queue();
 }
 
@@ -379,19 +391,39 @@ static void a_queue_died(void)
 	MUST(waitpid(dead, NULL, 0) == dead);
 }
 
-static void nobody_waits(void)
+static void nobody_waits_for(ksem_id_t which)
 {
-	struct ksem_info info = info_of(world.proc, queue_id);
+	struct ksem_info info = info_of(world.proc, which);
 
 	MUST(info.waiters == 0 && info.value == 0 && info.refs == 1);
-	OK(ksem_post(world.proc, queue_id));
-	OK(ksem_trywait(world.proc, queue_id));
+	OK(ksem_post(world.proc, which));
+	OK(ksem_trywait(world.proc, which));
+}
+
+static void nobody_waits(void)
+{
+	nobody_waits_for(queue_id);
+}
+
+static void nobody_waits_directly(void)
+{
+	nobody_waits_for(direct_id);
+}
+
+static void a_wait_for(ksem_id_t which)
+{
+	MUST(ksem_cq_create(world.proc, &cq) == 0);
+	MUST(ksem_cq_submit(cq, which, 1, CLOCK_MONOTONIC, NULL, 1) == 0);
 }
 
 static void a_wait_pends(void)
 {
-	MUST(ksem_cq_create(world.proc, &cq) == 0);
-	MUST(ksem_cq_submit(cq, queue_id, 1, CLOCK_MONOTONIC, NULL, 1) == 0);
+	a_wait_for(queue_id);
+}
+
+static void a_direct_wait_pends(void)
+{
+	a_wait_for(direct_id);
 }
 
 static bool is_readable(int ms)
@@ -402,20 +434,44 @@ static bool is_readable(int ms)
 }
 
 /* It gets the permit, if there is one, though nobody may have told it, and the next in any case. */
-static void the_wait_completes(void)
+static void the_wait_completes_for(ksem_id_t which)
 {
-	for (int ms = 0; !is_readable(1) && value_of(world.proc, queue_id) > 0; ms++)
+	for (int ms = 0; !is_readable(1) && value_of(world.proc, which) > 0; ms++)
 		MUST(ms < SLEEPER_MS);
 	if (!is_readable(20))
-		OK(ksem_post(world.proc, queue_id));
+		OK(ksem_post(world.proc, which));
 	do
 		MUST(is_readable(SLEEPER_MS));
 	while (!reaps_one());
 	MUST(!reaps_one());
 	OK(ksem_cq_destroy(cq));
-	while (ksem_trywait(world.proc, queue_id) == 0) /* one that came while the queue was told */
+	while (ksem_trywait(world.proc, which) == 0) /* one that came while the queue was told */
 		;
-	nobody_waits();
+	nobody_waits_for(which);
+}
+
+static void the_wait_completes(void)
+{
+	the_wait_completes_for(queue_id);
+}
+
+static void the_direct_wait_completes(void)
+{
+	the_wait_completes_for(direct_id);
+}
+
+/* The queue's thread sleeps by then. */
+static void open_direct_and_wait(void)
+{
+	open_direct_with_queue();
+	submit();
+	usleep(20000);
+}
+
+static void cancel_and_reap(void)
+{
+	MUST(ksem_cq_cancel(cq, 1) == 0);
+	MUST(reaps_one());
 }
 
 static const struct victim {
@@ -446,6 +502,11 @@ static const struct victim {
 	{"queue: submit, undo", 7, take_all, open_undo_with_queue, submit, give_all},
 	{"queue: give back for the dead", 23, a_queue_died, open_undo, take_and_give_two, undo_is_whole},
 	{"queue: post", 31, a_wait_pends, open_for_queue, post, the_wait_completes},
+	{"queue, direct: submit", 1, nothing_before, open_direct_with_queue, submit, nobody_waits_directly},
+	{"queue, direct: cancel", 3, nothing_before, open_direct_and_wait, cancel_and_reap, nobody_waits_directly},
+	{"queue, direct: post", 1, a_direct_wait_pends, open_direct, post, the_direct_wait_completes},
+	{"queue, direct: cancel beside another", 7, a_direct_wait_pends, open_direct_and_wait, cancel_and_reap,
+	 the_direct_wait_completes},
 };
 
 /* ---- One after another. ---- */
@@ -510,6 +571,7 @@ static void killed_at_each_instruction(void **state)
 	OK(ksem_open(world.proc, "/one", O_CREAT, 0600, ONE, &id));
 	OK(ksem_open_attr(world.proc, "/undo", O_CREAT, 0600, &undo, ONE, &undo_id));
 	OK(ksem_open_attr(world.proc, "/queue", O_CREAT, 0600, &fifo, 0, &queue_id));
+	OK(ksem_open(world.proc, "/direct", O_CREAT, 0600, 0, &direct_id));
 	for (size_t i = 0; i < sizeof(victims) / sizeof(*victims); i++) {
 		unsigned kills = 0, escaped = 0;
 
