@@ -39,11 +39,14 @@ int ledger_see(const struct line_view *view, struct line_word w, uint32_t slot, 
 	       struct account_seen *seen)
 {
 	const struct line_entry *entry = entry_at(view, slot);
-	uint64_t x = entry ? load_acq(&entry->state) : 0; /* KSEM_ORD_24 acquire */
+	uint64_t x;
 
-	if (state_of(x) != ENTRY_HELD || ((x ^ state) & ENTRY_ROUND_MASK) != 0)
+	if (!entry)
 		return EINVAL;
 	*seen = read_account(entry);
+	x = load_acq(&entry->state); /* KSEM_ORD_24 acquire: if what was read is another's, so is this */
+	if (state_of(x) != ENTRY_HELD || ((x ^ state) & ENTRY_ROUND_MASK) != 0)
+		return EINVAL;
 	if ((seen->low & seen->high & ACCOUNT_MARK) == 0 ||
 	    ((seen->low & ACCOUNT_CLOSED) != 0 && account_held(*seen) == 0))
 		return EINVAL;

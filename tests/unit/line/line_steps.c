@@ -957,6 +957,21 @@ static void close_own(void)
 	has[current] = 0;
 }
 
+/* By an account that the second thread closes meanwhile. What it takes before, goes back. */
+static void take_by_what_is_closed(void)
+{
+	struct account closed = accounts[1];
+	int error = closed.slot == 0 ? 0 : account_take(&view, closed, 1);
+
+	if (error != 0 && error != EINVAL && error != EAGAIN)
+		bad("a take failed");
+}
+
+static void open_own(void)
+{
+	open_one(current);
+}
+
 /* Thread 0, or 1, has the only permit. */
 static void first_has_it(void)
 {
@@ -1211,6 +1226,14 @@ static const struct scenario scenarios[] = {
 	 {close_own, wait_for_one},
 	 .changes = 3,
 	 .accounts = 3},
+	{"one takes by an account that another opens",
+	 LINE_BARGING,
+	 3,
+	 3,
+	 NULL,
+	 {open_own, close_own, take_by_what_is_closed},
+	 .changes = 2,
+	 .accounts = 2},
 	{"no more is given back than is held",
 	 LINE_BARGING,
 	 3,
