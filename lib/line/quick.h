@@ -12,6 +12,9 @@
 #include "line/account.h"
 #include "line/call.h"
 #include "line/ledger.h"
+#include "word/backoff.h"
+
+#define QUICK_TRIES 8
 
 /* May the account have that many more, by the word, whose low half was read first? */
 static ALWAYS_INLINE bool quick_may(const struct line_view *view, struct line_word w, struct account account,
@@ -44,12 +47,18 @@ static ALWAYS_INLINE bool quick_add(struct line_view *view, struct account accou
 		return false;
 	line_quick = view;
 	fence_signal();
-	w.low = load_acq(&view->line->word.low);   /* KSEM_ORD_23 acquire, KSEM_ORD_1 acquire */
-	w.high = load_acq(&view->line->word.high); /* KSEM_ORD_23 acquire */
-	/* The number in the low half tells another name after this, and a fork. */
-	if (likely(quick_may(view, w, account, &view->mapped[account.slot - LINE_LISTS], more))) {
+	for (unsigned tries = 0, pauses = 0; !done && tries < QUICK_TRIES; tries++) {
+		if (unlikely(tries > 0))
+			backoff(&pauses);
+		w.low = load_acq(&view->line->word.low);   /* KSEM_ORD_23 acquire, KSEM_ORD_1 acquire */
+		w.high = load_acq(&view->line->word.high); /* KSEM_ORD_23 acquire */
+		/* The number in the low half tells another name after this, and a fork. */
+		if (unlikely(!quick_may(view, w, account, &view->mapped[account.slot - LINE_LISTS], more)))
+			break;
 		fence_signal();
-		done = likely(fork_stays(generation)) && ledger_add(view, w, more);
+		if (unlikely(!fork_stays(generation)))
+			break;
+		done = ledger_add(view, w, more);
 	}
 	fence_signal();
 	line_quick = NULL;
