@@ -80,19 +80,23 @@ static inline bool lined_has_ledger(const struct lined *lined)
 static ALWAYS_INLINE bool lined_post_one(const struct ksem *ksem)
 {
 	const struct semaphore_cold *cold = semaphore_cold(&ksem->sem);
-	struct lined *lined = cold->instead;
+	struct lined *lined;
 
-	return load_rlx(&cold->owners_byte) & OBJECT_HAS_LINE && /* relaxed: constant */
-	       likely(!lined_has_ledger(lined)) && likely(line_post_now(&lined->view, 1));
+	if (unlikely(!(load_rlx(&cold->owners_byte) & OBJECT_HAS_LINE))) /* relaxed: constant */
+		return false; /* what is instead of a line, others change */
+	lined = cold->instead;
+	return likely(!lined_has_ledger(lined)) && likely(line_post_now(&lined->view, 1));
 }
 
 static ALWAYS_INLINE bool lined_take_one(const struct ksem *ksem)
 {
 	const struct semaphore_cold *cold = semaphore_cold(&ksem->sem);
-	struct lined *lined = cold->instead;
+	struct lined *lined;
 
-	return load_rlx(&cold->owners_byte) & OBJECT_HAS_LINE && /* relaxed: constant */
-	       likely(!lined_has_ledger(lined)) && likely(line_take_now(&lined->view, 1));
+	if (unlikely(!(load_rlx(&cold->owners_byte) & OBJECT_HAS_LINE))) /* relaxed: constant */
+		return false; /* as above */
+	lined = cold->instead;
+	return likely(!lined_has_ledger(lined)) && likely(line_take_now(&lined->view, 1));
 }
 
 /* Fills in value, waiters, limit, order and flags. EINVAL: it is dead. */
