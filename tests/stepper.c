@@ -121,8 +121,9 @@ void stepper_run(struct stepper *stepper)
 {
 	if (stepper->ended)
 		return;
-	if (!stepper->running)
-		MUST(ptrace(PTRACE_CONT, stepper->thread, NULL, NULL) == 0);
+	/* It may be about to die, of a breakpoint that another thread of it ran into. */
+	if (!stepper->running && ptrace(PTRACE_CONT, stepper->thread, NULL, NULL) != 0)
+		MUST(errno == ESRCH);
 	stepper->running = false;
 	until_stopped(stepper);
 	if (!stepper->ended && stepper_is_set(stepper, stepper->ip - 1)) {

@@ -29,27 +29,6 @@ int source_for(struct ksem_cq *cq, struct ksem *ksem, struct source **source)
 	return error;
 }
 
-void source_activate(struct source *source)
-{
-	struct ksem_cq *cq = source->cq;
-
-	if (source->active || !source->ksem)
-		return;
-	source->active = true;
-	source->next = NULL;
-	if (cq->active)
-		cq->last_active->next = source;
-	else
-		cq->active = source;
-	cq->last_active = source;
-}
-
-void source_tell(struct source *source)
-{
-	source_activate(source);
-	notify_tell(&source->cq->notify);
-}
-
 void source_close_if_idle(struct source *source, struct reclaim *garbage)
 {
 	struct ksem_cq *cq = source->cq;

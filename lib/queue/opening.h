@@ -20,12 +20,6 @@ int source_for(struct ksem_cq *cq, struct ksem *ksem, struct source **source);
 /* Opens the source, if it isn't open. 0; ENOTSUP: the processor can't; ENOMEM. */
 int source_open(struct source *source);
 
-/* Puts it on the list of active sources, at which the reader looks. */
-void source_activate(struct source *source);
-
-/* The same, for a thread that isn't the reader: there is a completion, and the queue is told. */
-void source_tell(struct source *source);
-
 /* Closes the source if it has no waits; at once, or when the listener is awake. */
 void source_close_if_idle(struct source *source, struct reclaim *garbage);
 

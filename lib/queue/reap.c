@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 
+#include "queue/active.h"
 #include "queue/deadlines.h"
 #include "queue/direct.h"
 #include "queue/opening.h"

@@ -3,7 +3,7 @@
  * A queue's sources: one for each semaphore that it has waits on, with the ready list in that semaphore's line
  * (line/line.h). Marks say which sources may have something on that list.
  *
- * A thread that has the queue's lock needs no mark: it puts the source on the queue's list of active ones (opening.h).
+ * A thread that has the queue's lock needs no mark: it puts the source on the queue's list of active ones (active.h).
  *
  * A thread that decides a wait marks its source, by one atomic operation each for the source and for the group that it
  * is in. So a thread that is stopped in between hides nothing that others mark. The reader takes all marks of a span,

@@ -6,6 +6,7 @@
 
 #include "base/rcu.h"
 #include "line/due.h"
+#include "queue/active.h"
 #include "queue/deadlines.h"
 #include "queue/direct.h"
 #include "queue/opening.h"

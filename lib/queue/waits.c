@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "base/rcu.h"
 #include "line/due.h"
-#include "queue/opening.h"
+#include "queue/active.h"
 
 /* ---- Their memory. ---- */
 
