@@ -256,8 +256,7 @@ bool line_announce(const struct line_view *view, struct line_word w, enum line_k
 	struct line_word next = word_next(w, kind, slot);
 
 	*op = word_op(next);
-	if (!ledger_complete(view, &w))
-		return false;
+	ledger_complete(view, w);
 	if (unlikely(ledger_collides(view, op))) {
 		next = word_next(w, LINE_NONE, 0);
 		pair_cas(&view->line->word, w.low, w.high, next.low, next.high);
@@ -337,8 +336,8 @@ static void clear_sweep(const struct line_view *view, struct line_word w)
 {
 	struct line_word next = word_next(w, LINE_NONE, 0);
 
-	if (ledger_complete(view, &w))
-		pair_cas(&view->line->word, w.low, w.high, next.low & ~LINE_SWEEP, next.high);
+	ledger_complete(view, w);
+	pair_cas(&view->line->word, w.low, w.high, next.low & ~LINE_SWEEP, next.high);
 }
 
 /* After a wake call that found no sleeper: the wish to give the entry's permits back, if its owner is dead. */
@@ -389,6 +388,7 @@ uint32_t line_settle_with(const struct line_view *view, struct line_wish wish)
 			line_help(view, &op);
 			continue;
 		}
+		ledger_complete(view, w);
 		whose = &dead;
 		act = wished(view, w, whose);
 		if (act.kind == LINE_NONE) {
