@@ -121,7 +121,7 @@ def pages_are_served():
                                       ("Came back", "0", "workers that died")):
             got = row(page, word)
             check(got[0] == number and meaning in got[1], f"{path} {word}: {got}")
-        check(all(f"<tr><td>{pid}<td" in page for pid in server.pids()), "workers")
+        until(lambda path=path: all(f"<tr><td>{pid}<td" in server.get(path)[1] for pid in server.pids()), "workers")
     check("<main>" not in page and "<h1>" not in page, "/now has more than what changes")
     for path, want in (("/what", 404), ("/work?ms=", 400), ("/work?ms=-1", 400), ("/work?ms=10001", 400)):
         check(server.get(path)[0] == want, path)
