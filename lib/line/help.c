@@ -372,10 +372,21 @@ static bool is_settled(const struct line_view *view, struct line_word w)
 	return true;
 }
 
+/*
+ * Does an operation that takes an entry off a list come again at once? Then it had no effect: others have written
+ * nonsense to a shared line. A GRANT may come again: the entry's owner can have returned with another wait.
+ */
+static bool repeats(struct line_act act, struct line_act before)
+{
+	return act.kind == before.kind && act.slot == before.slot &&
+	       (act.kind == LINE_TURN || act.kind == LINE_AWAY || act.kind == LINE_BACK || act.kind == LINE_POP);
+}
+
 uint32_t line_settle_with(const struct line_view *view, struct line_wish wish)
 {
 	struct line_wish dead = {LINE_NONE, 0, 0};
 	struct line_place place = LINE_NO_PLACE;
+	struct line_act before = {LINE_NONE, 0};
 
 	for (;;) {
 		struct line_word w = line_word(view->line);
@@ -407,7 +418,10 @@ uint32_t line_settle_with(const struct line_view *view, struct line_wish wish)
 			clear_sweep(view, w);
 		} else if (act.kind == LINE_CLOSED) {
 			ledger_try_close(view, w, act.slot, whose->state);
+		} else if (unlikely(repeats(act, before))) {
+			return 0;
 		} else if (line_announce(view, w, act.kind, act.slot, &op)) {
+			before = act;
 			if (!wanted)
 				place.number = op.number;
 			if (line_help(view, &op))

@@ -77,22 +77,15 @@ static inline uint32_t list_first(const struct line_view *view, uint32_t list)
 	return slot == list ? 0 : slot;
 }
 
-/*
- * After a shutdown: turns away the first entry of a list for which the value doesn't suffice. Where others have written
- * nonsense to a shared line, an operation may leave an entry where it is: one that doesn't wait any more is left alone.
- */
+/* After a shutdown: turns away the first entry of a list for which the value doesn't suffice. */
 static inline struct line_act turn_first(const struct line_view *view, uint32_t list)
 {
 	uint32_t slot = list_first(view, list);
 	struct line_entry *entry = slot ? entry_at(view, slot) : NULL;
-	struct line_act act = {LINE_NONE, slot};
 
 	if (!entry)
-		return act;
-	act.kind = entry_act(entry, -1, false);
-	if (act.kind == LINE_NONE && state_of(load_acq(&entry->state)) == ENTRY_WAIT) /* KSEM_ORD_24 acquire */
-		act.kind = LINE_TURN;
-	return act;
+		return (struct line_act){LINE_NONE, 0};
+	return (struct line_act){entry_act(entry, -1, false) == LINE_DROP ? LINE_DROP : LINE_TURN, slot};
 }
 
 #endif

@@ -1024,18 +1024,26 @@ static void wait_for_the_door(struct line_view *view)
 		sched_yield();
 }
 
-/* Others wrote its links: it can't be taken out of the list. */
-static void a_shut_line_comes_to_an_end_with_nonsense_in_its_list(void **state)
+/* Others wrote its links: it can't be taken out of its list. */
+static void link_to_itself(struct line_view *view, uint32_t slot)
+{
+	struct line_entry *entry = entry_at(view, slot);
+
+	store_rlx(&entry->node.next, link_make(slot, 0)); /* relaxed: the test has one thread, as is the next */
+	store_rlx(&entry->node.prev, link_make(slot, 0)); /* relaxed: as above */
+}
+
+static void nonsense_in_a_list_keeps_nobody(void **state)
 {
 	(void)state;
 	for (uint32_t order = LINE_BARGING; order <= LINE_LIFO; order++) {
 		struct fixture f;
 		struct line_view *view = line_of(&f, 0, 9, order);
-		uint32_t slot = enter(view, 1);
-		struct line_entry *entry = entry_at(view, slot);
 
-		store_rlx(&entry->node.next, link_make(slot, 0)); /* relaxed: the test has one thread, as is the next */
-		store_rlx(&entry->node.prev, link_make(slot, 0)); /* relaxed: as above */
+		link_to_itself(view, enter(view, 5));
+		line_set_limit(view, 2); /* first in, first out: to the list of those who want more */
+		line_set_limit(view, 9); /* and back */
+		OK(line_post(view, 0));
 		line_shutdown(view);
 		OK(line_post(view, 0));
 		assert_true(line_is_shut(view));
@@ -1119,7 +1127,7 @@ int main(void)
 		cmocka_unit_test(sleepers_are_woken_in_order),
 		cmocka_unit_test(a_sleeper_times_out_or_is_turned_away),
 		cmocka_unit_test(a_sleeper_at_the_door_is_woken),
-		cmocka_unit_test(a_shut_line_comes_to_an_end_with_nonsense_in_its_list),
+		cmocka_unit_test(nonsense_in_a_list_keeps_nobody),
 	};
 
 	if (!line_works()) {
