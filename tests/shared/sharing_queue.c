@@ -3,266 +3,19 @@
  * Completion queues in a namespace that OS processes share: who decides a wait is another process, which may be killed
  * anywhere, as may the queue's own.
  */
-#include "sharing.h"
+#define ATTRIBUTES ATTR(.order = KSEM_FIFO, .limit = LIMIT)
+#define LIMIT      1000000
 
-#include <poll.h>
-#include <sys/epoll.h>
+#include "queueing.h"
 
 #include "line/line.h"
-
-/* ThreadSanitizer ends a child that begins a thread, if its parent had one at the fork. Here queues and watchers do. */
-const char *__tsan_default_options(void);
-
-const char *__tsan_default_options(void)
-{
-	return "die_after_fork=0";
-}
-
-#define LIMIT 1000000
-
-struct board {
-	atomic(unsigned) ready, go, begun, done;
-};
-
-#define board ((struct board *)board_page)
-
-static struct world world;
-static ksem_id_t id;
-static struct ksem_cq *cq;
 
 static void make_with(uint32_t order, uint32_t flags, uint32_t value)
 {
 	world = enter();
-	OK(ksem_open_attr(world.proc, "/queue", O_CREAT | O_EXCL, 0600,
+	OK(ksem_open_attr(world.proc, NAME, O_CREAT | O_EXCL, 0600,
 			  ATTR(.order = order, .flags = flags, .limit = flags ? value : LIMIT), value, &id));
 	OK(ksem_cq_create(world.proc, &cq));
-}
-
-static void end(void)
-{
-	OK(ksem_cq_destroy(cq));
-	OK(ksem_unlink(world.proc, "/queue"));
-	world_end(&world);
-}
-
-/* In a child: another namespace object, and another process. */
-static void come_in(void)
-{
-	world = enter();
-	MUST(ksem_open(world.proc, "/queue", 0, 0, 0, &id) == 0);
-}
-
-static void come_in_with_queue(void)
-{
-	come_in();
-	MUST(ksem_cq_create(world.proc, &cq) == 0);
-}
-
-static void say_ready_and_stay(void)
-{
-	fetch_add_seq(&board->ready, 1);
-	for (;;)
-		pause();
-}
-
-static void until_ready(unsigned n)
-{
-	while (load_seq(&board->ready) < n)
-		usleep(500);
-}
-
-static int submit(uint32_t count, uint64_t user_data)
-{
-	return ksem_cq_submit(cq, id, count, CLOCK_MONOTONIC, NULL, user_data);
-}
-
-static bool readable(int ms)
-{
-	struct pollfd fd = {.fd = ksem_cq_fd(cq), .events = POLLIN};
-
-	return poll(&fd, 1, ms) == 1 && fd.revents & POLLIN;
-}
-
-static unsigned reap(struct ksem_completion *out, unsigned room)
-{
-	unsigned n;
-
-	MUST(ksem_cq_reap(cq, out, room, &n) == 0);
-	return n;
-}
-
-/* Sleeps until the descriptor says so, as a loop does. */
-static struct ksem_completion next(void)
-{
-	struct ksem_completion c;
-
-	do
-		MUST(readable(PATIENCE));
-	while (reap(&c, 1) == 0);
-	return c;
-}
-
-static void comes(uint64_t user_data, int error)
-{
-	struct ksem_completion c = next();
-
-	MUST(c.user_data == user_data);
-	MUST(c.error == error);
-	MUST(c.id == id);
-}
-
-static unsigned waiting(void)
-{
-	return info_of(world.proc, id).waiters;
-}
-
-static unsigned value(void)
-{
-	return value_of(world.proc, id);
-}
-
-static int64_t ms_since(struct timespec then)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)(now.tv_sec - then.tv_sec) * 1000 + (now.tv_nsec - then.tv_nsec) / 1000000;
-}
-
-/* ---- News of other processes. ---- */
-
-#define TURNS 100
-
-static void post_when_asked(void)
-{
-	come_in();
-	for (unsigned i = 1; i <= TURNS; i++) {
-		while (load_seq(&board->go) < i)
-			usleep(200);
-		MUST(ksem_post(world.proc, id) == 0);
-	}
-}
-
-/* The thread sleeps by then. If nobody woke it, it would look by itself once a second, and this take too long. */
-static void a_post_of_another_process_wakes_the_loop(void **state)
-{
-	struct timespec begun;
-	pid_t child;
-
-	(void)state;
-	make_with(KSEM_FIFO, 0, 0);
-	child = start_process(post_when_asked);
-	clock_gettime(CLOCK_MONOTONIC, &begun);
-	for (unsigned i = 1; i <= TURNS; i++) {
-		OK(submit(1, i));
-		assert_false(readable(2));
-		store_seq(&board->go, i);
-		comes(i, 0);
-	}
-	must_end_well(child);
-	assert_true(ms_since(begun) < TURNS * 1000 / 4);
-	end();
-}
-
-#define MANY 100000
-
-static void post_many_in_pieces(void)
-{
-	struct random random = random_new();
-
-	come_in();
-	for (unsigned left = (unsigned)ROUNDS(MANY), n; left > 0; left -= n) {
-		n = 1 + random_below(&random, left < 50 ? left : 50);
-		MUST(ksem_post_many(world.proc, id, n) == 0);
-	}
-}
-
-/* By edges: a loop that has reaped all sleeps until the next one. */
-static void many_that_pend_are_all_posted_by_another_process(void **state)
-{
-	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
-	static struct ksem_completion c[64];
-	int epoll = epoll_create1(EPOLL_CLOEXEC);
-	unsigned got = 0, n;
-	pid_t child;
-
-	(void)state;
-	make_with(KSEM_FIFO, 0, 0);
-	OK(epoll_ctl(epoll, EPOLL_CTL_ADD, ksem_cq_fd(cq), &event));
-	for (unsigned i = 0; i < (unsigned)ROUNDS(MANY); i++)
-		MUST(submit(1, i) == 0);
-	assert_int_equal(waiting(), ROUNDS(MANY));
-	child = start_process(post_many_in_pieces);
-	while (got < (unsigned)ROUNDS(MANY)) {
-		MUST(epoll_wait(epoll, &event, 1, PATIENCE) == 1);
-		while ((n = reap(c, 64)) > 0) {
-			for (unsigned i = 0; i < n; i++)
-				MUST(c[i].error == 0 && c[i].user_data == got++);
-		}
-	}
-	must_end_well(child);
-	close(epoll);
-	assert_int_equal(waiting(), 0);
-	assert_int_equal(value(), 0);
-	end();
-}
-
-/* More than the kernel lets a thread sleep on. */
-#define SEMAPHORES 300
-
-static ksem_id_t ids[SEMAPHORES];
-
-static void open_all(int oflag)
-{
-	for (unsigned i = 0; i < SEMAPHORES; i++) {
-		char name[16];
-
-		snprintf(name, sizeof(name), "/of%u", i);
-		MUST(ksem_open_attr(world.proc, name, oflag, 0600, ATTR(.order = KSEM_FIFO), 0, &ids[i]) == 0);
-	}
-}
-
-static void post_to_each(void)
-{
-	world = enter();
-	open_all(0);
-	for (unsigned i = 1; i <= SEMAPHORES; i++) {
-		while (load_seq(&board->go) < i)
-			usleep(200);
-		MUST(ksem_post(world.proc, ids[(i * 7) % SEMAPHORES]) == 0);
-	}
-}
-
-static void news_of_hundreds_of_semaphores_arrive(void **state)
-{
-	struct timespec begun;
-	pid_t child;
-
-	(void)state;
-	make_with(KSEM_FIFO, 0, 0);
-	open_all(O_CREAT | O_EXCL);
-	for (unsigned i = 0; i < SEMAPHORES; i++)
-		OK(ksem_cq_submit(cq, ids[i], 1, 0, NULL, i));
-	child = start_process(post_to_each);
-	clock_gettime(CLOCK_MONOTONIC, &begun);
-	for (unsigned i = 1; i <= SEMAPHORES; i++) {
-		struct ksem_completion c;
-
-		store_seq(&board->go, i);
-		c = next();
-		assert_true(c.user_data == (i * 7) % SEMAPHORES && c.id == ids[c.user_data] && c.error == 0);
-	}
-	must_end_well(child);
-	assert_true(ms_since(begun) < SEMAPHORES * 1000 / 10);
-	for (unsigned i = 0; i < SEMAPHORES; i++)
-		OK(ksem_close(world.proc, ids[i]));
-	for (unsigned i = 0; i < SEMAPHORES; i++) {
-		char name[16];
-
-		snprintf(name, sizeof(name), "/of%u", i);
-		OK(ksem_unlink(world.proc, name));
-	}
-	end();
 }
 
 /* ---- The thread. ---- */
@@ -282,7 +35,7 @@ static void its_thread_takes_no_signals(void **state)
 	sigset_t usr1, pending;
 
 	(void)state;
-	make_with(KSEM_FIFO, 0, 0);
+	make(0);
 	OK(submit(1, 1));
 	sigemptyset(&usr1);
 	sigaddset(&usr1, SIGUSR1);
@@ -302,8 +55,6 @@ static void its_thread_takes_no_signals(void **state)
 
 /* ---- Deaths. ---- */
 
-#define WAITS 32
-
 static void post_until_killed(void)
 {
 	come_in();
@@ -316,17 +67,6 @@ static void post_until_killed(void)
 	}
 }
 
-/* Reaps what there is, at most WAITS, and waits as often again. */
-static unsigned reap_and_wait_again(void)
-{
-	struct ksem_completion c[WAITS];
-	unsigned n = reap(c, WAITS);
-
-	for (unsigned i = 0; i < n; i++)
-		OK(submit(1, c[i].user_data));
-	return n;
-}
-
 /* No permit is lost that was posted, and no completion, whatever the poster was about to do. */
 static void posters_may_be_killed(void **state)
 {
@@ -334,14 +74,14 @@ static void posters_may_be_killed(void **state)
 	unsigned got = 0, n;
 
 	(void)state;
-	make_with(KSEM_FIFO, 0, 0);
+	make(0);
 	for (unsigned i = 0; i < WAITS; i++)
 		OK(submit(1, i));
 	for (unsigned round = 0; round < (unsigned)ROUNDS(100); round++) {
 		struct timespec begun;
 		pid_t child = start_process(post_until_killed);
 
-		until_ready(round + 1);
+		until(&board->ready, round + 1);
 		clock_gettime(CLOCK_MONOTONIC, &begun);
 		for (int64_t ms = random_below(&random, 10); ms_since(begun) < ms;)
 			got += readable(1) ? reap_and_wait_again() : 0;
@@ -383,9 +123,9 @@ static void behind_a_killed_queue_others_go_on(void **state)
 	pid_t child;
 
 	(void)state;
-	make_with(KSEM_FIFO, 0, 0);
+	make(0);
 	child = start_process(wait_in_front);
-	until_ready(1);
+	until(&board->ready, 1);
 	OK(submit(1, 1000));
 	assert_int_equal(waiting(), 101);
 	kill_and_reap(child);
@@ -414,7 +154,7 @@ static void what_a_killed_queue_has_not_reaped_goes_on(void **state)
 		store_seq(&board->ready, 0);
 		make_with(order, 0, 0);
 		child = start_process(wait_and_be_granted);
-		until_ready(1);
+		until(&board->ready, 1);
 		OK(ksem_post_many(world.proc, id, 4));
 		assert_int_equal(waiting(), 6);
 		assert_int_equal(value(), 0);
@@ -436,12 +176,12 @@ static void what_a_killed_queue_has_not_reaped_goes_on(void **state)
 static void killed_queues_leave_no_entries(void **state)
 {
 	(void)state;
-	make_with(KSEM_FIFO, 0, 0);
+	make(0);
 	for (unsigned round = 0; round < 3; round++) {
 		unsigned waits = 0;
 		pid_t child = start_process(wait_in_front);
 
-		until_ready(round + 1);
+		until(&board->ready, round + 1);
 		kill_and_reap(child);
 		assert_int_equal(waiting(), 0);
 		while (submit(1, 7) == 0)
@@ -459,9 +199,9 @@ static void a_stopped_queue_holds_only_what_it_was_granted(void **state)
 	pid_t child;
 
 	(void)state;
-	make_with(KSEM_FIFO, 0, 0);
+	make(0);
 	child = start_process(wait_and_be_granted);
-	until_ready(1);
+	until(&board->ready, 1);
 	OK(kill(child, SIGSTOP));
 	OK(ksem_post_many(world.proc, id, 10));
 	for (unsigned i = 0; i < 20; i++) {
@@ -498,7 +238,7 @@ static void a_killed_queues_permits_come_back(void **state)
 		store_seq(&board->ready, 0);
 		make_with(order, KSEM_UNDO, 3);
 		child = start_process(take_three_and_reap_one);
-		until_ready(1);
+		until(&board->ready, 1);
 		assert_int_equal(info_of(world.proc, id).held, 3);
 		assert_int_equal(waiting(), 2);
 		OK(submit(3, 77));
@@ -532,7 +272,7 @@ static void a_queue_notices_the_death_of_a_holder(void **state)
 		struct timespec begun;
 		pid_t child = start_process(hold_all);
 
-		until_ready(i + 1);
+		until(&board->ready, i + 1);
 		OK(submit(3, i));
 		kill_and_reap(child);
 		clock_gettime(CLOCK_MONOTONIC, &begun);
@@ -552,7 +292,7 @@ static void with_undo_its_process_holds_what_it_was_granted(void **state)
 	(void)state;
 	make_with(KSEM_FIFO, KSEM_UNDO, 3);
 	OK(ksem_proc_create(world.ns, NULL, &other));
-	OK(ksem_open(other, "/queue", 0, 0, 0, &same));
+	OK(ksem_open(other, NAME, 0, 0, 0, &same));
 	OK(ksem_trywait_many(other, same, 3));
 	OK(submit(2, 1));
 	OK(submit(1, 2));
@@ -580,7 +320,7 @@ static void with_undo_the_last_reference_takes_what_was_granted(void **state)
 	(void)state;
 	make_with(KSEM_FIFO, KSEM_UNDO, 3);
 	OK(ksem_proc_create(world.ns, NULL, &other));
-	OK(ksem_open(other, "/queue", 0, 0, 0, &same));
+	OK(ksem_open(other, NAME, 0, 0, 0, &same));
 	OK(ksem_trywait_many(other, same, 3));
 	OK(submit(2, 1));
 	FAILS(EBUSY, ksem_close(world.proc, id));
@@ -588,7 +328,7 @@ static void with_undo_the_last_reference_takes_what_was_granted(void **state)
 	OK(ksem_close(world.proc, id));
 	assert_int_equal(value_of(other, same), 2);
 	FAILS(EINVAL, submit(1, 2));
-	OK(ksem_open(world.proc, "/queue", 0, 0, 0, &again));
+	OK(ksem_open(world.proc, NAME, 0, 0, 0, &again));
 	assert_true(again == id);
 	OK(submit(1, 2)); /* of another account */
 	comes(1, 0);
@@ -602,7 +342,7 @@ static void with_undo_the_last_reference_takes_what_was_granted(void **state)
 	end();
 }
 
-/* ---- Destroy, forks. ---- */
+/* ---- Destroy. ---- */
 
 static void post_three(void)
 {
@@ -613,7 +353,7 @@ static void post_three(void)
 static void destroy_posts_what_was_granted_by_another_process(void **state)
 {
 	(void)state;
-	make_with(KSEM_FIFO, 0, 0);
+	make(0);
 	OK(submit(2, 1));
 	OK(submit(1, 2));
 	OK(submit(5, 3));
@@ -625,66 +365,12 @@ static void destroy_posts_what_was_granted_by_another_process(void **state)
 	end();
 }
 
-/* The child's copy is dead, and neither its end nor its own queue touches the parent's. */
-static void a_forks_child_leaves_the_queue_alone(void **state)
-{
-	pid_t child;
-
-	(void)state;
-	if (THREAD_SANITIZED)
-		SKIP("the child may start no threads");
-	make_with(KSEM_FIFO, 0, 0);
-	OK(submit(1, 1));
-	child = fork();
-	if (child == 0) {
-		MUST(ksem_cq_fd(cq) == -1);
-		MUST(submit(1, 2) == EINVAL);
-		MUST(ksem_cq_destroy(cq) == 0);
-		MUST(ksem_cq_create(world.proc, &cq) == 0);
-		MUST(submit(1, 3) == 0);
-		MUST(waiting() == 2);
-		MUST(ksem_post_many(world.proc, id, 2) == 0);
-		comes(3, 0);
-		MUST(ksem_cq_destroy(cq) == 0);
-		_exit(0);
-	}
-	must_end_well(child);
-	comes(1, 0);
-	assert_int_equal(waiting(), 0);
-	assert_int_equal(value(), 0);
-	end();
-}
-
-/* The child has dropped what the parent's queue kept, and not the parent's record with it. */
-static void a_forks_child_of_a_queue_that_keeps_a_closed_semaphore(void **state)
-{
-	ksem_id_t closed;
-	pid_t child;
-
-	(void)state;
-	make_with(KSEM_FIFO, 0, 0);
-	OK(ksem_open_attr(world.proc, "/closed", O_CREAT | O_EXCL, 0600, ATTR(.order = KSEM_FIFO), 0, &closed));
-	OK(ksem_cq_submit(cq, closed, 1, 0, NULL, 9));
-	OK(ksem_close(world.proc, closed));
-	child = fork();
-	if (child == 0)
-		_exit(ksem_cq_destroy(cq) != 0 || ksem_proc_exec(world.proc) != 0);
-	must_end_well(child);
-	OK(ksem_open(world.proc, "/closed", 0, 0, 0, &closed));
-	assert_int_equal(info_of(world.proc, closed).waiters, 1);
-	OK(ksem_post(world.proc, closed));
-	assert_int_equal(next().user_data, 9);
-	OK(ksem_close(world.proc, closed));
-	OK(ksem_unlink(world.proc, "/closed"));
-	end();
-}
-
 /* ---- Nonsense, and closed descriptors. ---- */
 
 static void scribble(void)
 {
 	struct page_line *line;
-	int fd = open(path_of("/queue"), O_RDWR);
+	int fd = open(path_of(NAME), O_RDWR);
 
 	line = mmap(NULL, FILE_BYTES - PAGE_LINE_AT, PROT_READ | PROT_WRITE, MAP_SHARED, fd, PAGE_LINE_AT);
 	MUST(fd >= 0 && line != MAP_FAILED);
@@ -702,7 +388,7 @@ static void nonsense_for_a_waits_name_harms_nobody(void **state)
 	struct ksem_completion c[8];
 
 	(void)state;
-	make_with(KSEM_FIFO, 0, 0);
+	make(0);
 	for (unsigned i = 0; i < 5; i++)
 		OK(submit(1, i));
 	scribble();
@@ -711,17 +397,6 @@ static void nonsense_for_a_waits_name_harms_nobody(void **state)
 		usleep(1000);
 	assert_true(reap(c, 8) <= 1);
 	end();
-}
-
-static bool is_in_directory(int fd)
-{
-	char link[64], path[200];
-	ssize_t length;
-
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	length = readlink(link, path, sizeof(path) - 1);
-	path[length > 0 ? length : 0] = '\0';
-	return length > 0 && strstr(path, dir);
 }
 
 static void close_directory(void)
@@ -755,9 +430,9 @@ static void a_process_that_was_taken_for_dead_keeps_its_waits(void **state)
 	(void)state;
 	if (THREAD_SANITIZED)
 		SKIP("the sanitizer reports who closes what another thread uses");
-	make_with(KSEM_FIFO, 0, 0);
+	make(0);
 	child = start_process(wait_without_descriptors);
-	until_ready(1);
+	until(&board->ready, 1);
 	for (unsigned ms = 0; waiting() > 0; ms++) { /* until they are taken out */
 		assert_true(ms < PATIENCE);
 		usleep(1000);
