@@ -38,8 +38,8 @@ bool way_see(struct way *way, void (*before)(void), void (*act)(void));
 
 /*
  * Is step n worth a stop? Each is, but those in the midst of a loop: of its rounds these are the first and the last
- * few, and one of sixteen. Of a way of over a thousand steps it is every other one, the even or the odd by chance; with
- * KSEM_TEST_WIDE=1 all.
+ * few, and one of sixteen. Unless KSEM_TEST_WIDE is set, of a way of over a thousand steps it is only every other one,
+ * the even or the odd by chance.
  */
 bool way_is_worth(const struct way *way, unsigned n);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Signals: keeps handlers of the program away from the calling thread for a while, and from threads that it makes
- * meanwhile, which inherit its mask.
+ * Blocks all signals in the calling thread for a while, so that no handler of the program runs there. Threads that it
+ * makes meanwhile inherit the mask, and keep it.
  */
 #ifndef KSEM_BASE_SIGNALS_H
 #define KSEM_BASE_SIGNALS_H

@@ -400,7 +400,7 @@ uint32_t line_settle_with(const struct line_view *view, struct line_wish wish)
 			continue;
 		}
 		ledger_complete(view, w);
-		whose = &dead;
+		whose = &dead; /* first: its permits may suffice for those who wait */
 		act = wished(view, w, whose);
 		if (act.kind == LINE_NONE) {
 			whose = &wish;

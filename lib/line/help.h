@@ -16,7 +16,7 @@
  *   AWAY   moves an entry from the line to the list of those that want more than the limit
  *   BACK   moves an entry from that list to the end of the line
  *   POP    takes a decided entry off its queue's ready list
- *   GIVE   gives the permits back that an entry was granted whose owner is dead. It changes no list
+ *   GIVE   gives back the permits of an entry that was granted, and whose owner is dead. It changes no list
  *
  * If the entry belongs to a completion queue, GRANT, TURN and DROP also put it at the end of the queue's ready list.
  * The owner of an entry is woken before the operation ends, and so is the thread of its queue, if that sleeps on the
@@ -36,7 +36,7 @@
  */
 bool line_help(const struct line_view *view, const struct line_op *op);
 
-/* The state of an entry, which no operation may still change that is under way. */
+/* The state of an entry that no operation under way can change any more. */
 uint64_t line_outcome(const struct line_view *view, uint32_t slot);
 
 /* Begins an operation, if the word is still w. */
@@ -59,7 +59,8 @@ struct line_wish {
 
 /*
  * Finishes the operation that is under way, does what is wished, and then makes further operations until the line needs
- * none. Returns the entry that was popped; 0: none.
+ * none. With LINE_POP it returns after the pop. On nonsense in a shared line it stops early. Returns the entry that was
+ * popped; 0: none.
  */
 uint32_t line_settle_with(const struct line_view *view, struct line_wish wish);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The active sources of a queue: those at which its reader looks next. Under the queue's lock. Who hasn't got the lock
- * marks a source instead (ring.h).
+ * The active sources of a queue: those at which its reader looks next. Under the queue's lock. A thread without the
+ * lock marks a source instead (ring.h).
  */
 #ifndef KSEM_QUEUE_ACTIVE_H
 #define KSEM_QUEUE_ACTIVE_H

@@ -12,10 +12,10 @@
  * call would add to a word that is no longer used. Whoever carried that permit to the line could be killed on the way,
  * and the permit would be lost. Besides, threads of other processes go on as before, and the file's layout stays.
  *
- * No wake is lost. The listener looks under the lock, and sleeps only while the value is as it saw it. A wait that
- * comes later, and for which that value would do, calls it (direct_needs_call). It may still sleep on the word when the
- * last wait there is over. Then it is called, too, and the source isn't closed before the listener is awake. If a post
- * woke it meanwhile, it passes the wake on. If the process is killed before that, other waiters look by themselves.
+ * No wake is lost. The listener looks under the lock, and sleeps only while the value is as it saw it. A new wait for
+ * which that value would do wakes it (direct_needs_call). The listener may still sleep on the word when the last wait
+ * there is over. Then it is woken, too, and the source is closed only after that. If a post woke the listener
+ * meanwhile, it passes the wake on. If the process is killed before that, other waiters look by themselves.
  *
  * A wait that is decided stays in the table by user_data until it is reaped, so whoever goes through that table may try
  * for waits.
