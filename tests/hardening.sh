@@ -4,7 +4,9 @@
 # program runs; no stack and no text can be both written and executed; functions with arrays guard their stack; programs
 # lie anywhere in memory. With FORTIFIED=true: calls of libc check the sizes that the compiler knows. With CET=true: the
 # processor may check each return and each indirect jump; the linker marks what it links so if libc's start files are
-# marked, which Debian 12's aren't, and so this looks at libksem.a, which has none.
+# marked, which Debian 12's aren't, and so this looks at libksem.a, which has none. And may a thread be cancelled at
+# each instruction of a sleep in libksem_posix? It may not in entries of a procedure linkage table: on arm64, say, the
+# unwinder can't leave these, and then glibc ends the thread without its cleanup handlers.
 #   tests/hardening.sh FORTIFIED CET ARCHIVE FILE...
 set -u
 fortified=$1 cet=$2 archive=$3
@@ -32,6 +34,10 @@ guards_stacks() { readelf -sW "$1" | grep -q __stack_chk_fail; }
 calls_checked() { readelf --dyn-syms -W "$1" | grep -E 'UND +__[a-z]+_chk' | grep -vq __stack_chk_fail; }
 marks() { readelf -nW "$1" 2>/dev/null | grep 'x86 feature: ' | grep "$2"; }
 lies_anywhere() { readelf -hW "$1" | grep -q 'Type: *DYN'; }
+sleeps_without_plt() {
+	readelf -rW "$1" | sed -n '/rela.dyn/,/rela.plt/p' | grep -E ' syscall(@|$)' &&
+		! readelf -rW "$1" | sed -n '/rela.plt/,$p' | grep -E ' (syscall|pthread_setcanceltype)(@|$)'
+}
 has_soname() { readelf -dW "$1" | grep -q 'SONAME.*\[libksem.*\.so\.[0-9]*\]'; }
 
 if [ "$cet" = true ]; then
@@ -46,6 +52,9 @@ for file; do
 	must 'no text relocations' "$file" has_no_text_relocations "$file"
 	must 'functions guard their stack' "$file" guards_stacks "$file"
 	must 'it lies anywhere in memory' "$file" lies_anywhere "$file"
+	case $file in
+	*ksem_posix.so*) must 'a sleep needs no procedure linkage table' "$file" sleeps_without_plt "$file" ;;
+	esac
 	case $file in
 	*.so*) must 'it has its soname' "$file" has_soname "$file" ;;
 	*) [ "$fortified" = false ] || must 'calls of libc check sizes' "$file" calls_checked "$file" ;;
