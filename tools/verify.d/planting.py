@@ -57,16 +57,18 @@ class Relaxation:
         operations = atomics.operations(tree)
         missing = set()
         for name, source in tree.sources("lib/**/*.[ch]").items():
+            if self.label not in source.text:
+                continue
             edits = [token for statement in atomics.statements(source, operations)
                      if (self.label, self.end) in [label[:2] for label in statement.labels]
                      for token in statement.tokens
                      if self.end in operations.get(token.text, []) and token.text not in atomics.TOLD]
-            text = source.text.encode()
+            text = source.text
             for token in reversed(edits):
                 missing.add(self.weaker(token.text))
-                text = text[:token.begin] + self.weaker(token.text).encode() + text[token.end:]
+                text = text[:token.begin] + self.weaker(token.text) + text[token.end:]
             if edits:
-                rewrite(f"{root}/{name}", text.decode(), were)
+                rewrite(f"{root}/{name}", text, were)
         if not were:
             raise Misfit(f"no operation is a {self.end} end of {self.label}")
         for header, forms in WEAKER.items():
@@ -136,6 +138,11 @@ def macros(text, name):
     return [found.span() for found in re.finditer(rf"^[ \t]*#[ \t]*define {name}\b(?:.*\\\n)*.*\n", text, re.M)]
 
 
+def functions(text, name):
+    """Where the functions of that name begin and end. Coccinelle gets no more of the file: that would take longer."""
+    return [found.span() for found in re.finditer(rf"^\w[^;\n]*\b{name}\(.*?^}}\n", text, re.M | re.S)]
+
+
 def is_blank(token):
     return token.isspace() or token == "\\\n" or token.startswith("/*")
 
@@ -168,8 +175,8 @@ def edit_macro(text, span, hunk):
     return text[:span[0]] + "".join(tokens) + text[span[1]:], places
 
 
-def edit_macros(path, hunk):
-    text, places = text_of(path), 0
+def edit_macros(text, hunk):
+    places = 0
     for span in reversed(macros(text, hunk.where)):
         text, here = edit_macro(text, span, hunk)
         places += here
@@ -185,22 +192,29 @@ def semantic_patch(hunk):
     return f"@@\n{head}@@\n {hunk.where}(...)\n {{\n <+...\n" + "\n".join(hunk.lines) + "\n ...+>\n }\n"
 
 
-def edit_function(path, hunk):
+def edit_functions(text, hunk):
+    places = 0
+    for span in reversed(functions(text, hunk.where)):
+        old = text[span[0]:span[1]]
+        new = edit_function(old, hunk)
+        places += changes(old, new)
+        text = text[:span[0]] + new + text[span[1]:]
+    return text, places
+
+
+def edit_function(text, hunk):
     with tempfile.TemporaryDirectory() as work:
-        patch, known, copy = f"{work}/hunk.cocci", f"{work}/macros", f"{work}/{os.path.basename(path)}"
-        for name, content in (patch, semantic_patch(hunk)), (known, MACROS):
+        patch, known, copy = f"{work}/hunk.cocci", f"{work}/macros", f"{work}/function.c"
+        for name, content in (patch, semantic_patch(hunk)), (known, MACROS), (copy, ATTRIBUTE.sub(r"/*\g<0>*/", text)):
             with open(name, "w", encoding="utf-8") as file:
                 file.write(content)
-        with open(copy, "w", encoding="utf-8") as file:
-            file.write(ATTRIBUTE.sub(r"/*\g<0>*/", text_of(path)))
         run = subprocess.run(["spatch", "--very-quiet", "--no-includes", "--macro-file", known, "--in-place", "--sp-file", patch,
                               copy],
                              capture_output=True, text=True, check=False)
         if run.returncode != 0:
             raise Misfit(f"spatch: {(run.stderr or run.stdout).strip()[-1000:]}\n{semantic_patch(hunk)}")
         with open(copy, encoding="utf-8") as file:
-            text = re.sub(rf"/\*({ATTRIBUTE.pattern})\*/", r"\1", file.read())
-    return text, changes(text_of(path), text)
+            return re.sub(rf"/\*({ATTRIBUTE.pattern})\*/", r"\1", file.read())
 
 
 def changes(old, new):
@@ -228,15 +242,11 @@ def plant_hunk(root, hunk, were):
     found = []
     for path in sources(root):
         text = text_of(path)
-        edit = None
-        if macros(text, hunk.where):
-            edit = edit_macros
-        elif re.search(rf"^\w[^;\n]*\b{hunk.where}\(", text, re.M):
-            edit = edit_function
-        if edit:
-            text, places = edit(path, hunk)
-            if places:
-                found.append((path, text, places))
+        if hunk.where not in text:
+            continue
+        text, places = (edit_macros if macros(text, hunk.where) else edit_functions)(text, hunk)
+        if places:
+            found.append((path, text, places))
     if not found:
         raise Misfit(f"fits nothing in {hunk.where}:\n" + "\n".join(hunk.lines))
     if len(found) > 1 or found[0][2] != hunk.places:
