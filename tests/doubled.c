@@ -175,12 +175,28 @@ static void child_holds_nothing(void)
 	MUST(ksem_post(own.proc, own_id) == EPERM);
 }
 
+static int add_waiting(const struct ksem_holder *holder, void *arg)
+{
+	*(unsigned *)arg += holder->waiting;
+	return 0;
+}
+
+/* An entry may stay, but isn't one that waits. */
+static void nobody_seems_to_wait(void)
+{
+	unsigned waiting = 0;
+
+	MUST(ksem_holders(own.proc, own_id, add_waiting, &waiting) == 0);
+	MUST(waiting == 0);
+}
+
 static void parent_has_what_it_took(void)
 {
 	unsigned has = (unsigned)((int)scene->holds + scene->gains);
 
 	MUST(result == scene->error);
 	MUST(scene->act != take_up_to_three || got == 2);
+	nobody_seems_to_wait();
 	if (!(scene->flags & KSEM_UNDO))
 		return;
 	MUST(info_of(own.proc, own_id).held == has + scene->others);

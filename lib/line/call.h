@@ -11,12 +11,13 @@
  * asks whether it is still in the process in which it began (call_is_left), and then makes its compare-and-swap. If the
  * handler forked before the question, the child leaves. If it forked after it, the fork itself has changed what the
  * compare-and-swap expects, before there was a child: it takes up a number of the line's word, and a round of the
- * call's entry (call_before_fork). So both processes fail, and look again.
+ * call's entry (calls_before_fork). So both processes fail, and look again.
  *
  * What a call stores into its own entry before the word names it has no such protection: the child may make the stores
- * late. So the parent doesn't use the entry any more after a fork (call_was_doubled). It stays taken until the process
- * ends, when others free it as they do all entries of the dead. That costs an entry for each fork that comes in that
- * short time.
+ * late. So after a fork the parent uses another entry. It leaves the old one HELD, in another round, so that it doesn't
+ * seem to wait, and the child can't change its state (leave_behind, in wait.c). There it stays until the process ends,
+ * when others free it as they do all entries of the dead. That costs an entry for each fork that comes in that short
+ * time; two if the fork comes while an entry is claimed, since the child may then claim one, too.
  *
  * _Fork(), and the bare system call, run no fork handlers. There is the question alone, so a child that comes between
  * question and compare-and-swap can do harm.

@@ -60,6 +60,7 @@ void line_close_ready(struct line_view *view, uint32_t head)
 /* Gets in line if the word allows it. EAGAIN: look again. */
 static int join_queue(struct line_view *view, uint32_t n, uint32_t slot)
 {
+	uint64_t state = load_rlx(&entry_at(view, slot)->state); /* relaxed: the caller's own */
 	struct line_word w = line_word(view->line);
 	struct line_op op = word_op(w);
 
@@ -73,8 +74,7 @@ static int join_queue(struct line_view *view, uint32_t n, uint32_t slot)
 		line_settle(view); /* nobody is told of a shutdown while others sleep */
 		return ESHUTDOWN;
 	}
-	line_prepare(view, slot, w, n);
-	if (!line_announce(view, w, LINE_JOIN, slot, &op))
+	if (!line_prepare(view, slot, w, n, &state) || !line_announce(view, w, LINE_JOIN, slot, &op))
 		return EAGAIN;
 	line_help(view, &op);
 	line_settle(view);

@@ -38,7 +38,7 @@
  * The round is the entry's generation: it counts the uses, so that a late thread finds another state than it expects.
  *
  *   FREE     any waiter may claim it
- *   HELD     its owner prepares it, or a queue has it as the head of its ready list
+ *   HELD     its owner prepares it, or uses it no more (call.h), or a queue has it as the head of its ready list
  *   WAIT     in line, or prepared for that
  *   GRANTED  it has its permits, or gets them with the end of the operation that is under way
  *   TURNED   turned away: the line is shut

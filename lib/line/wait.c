@@ -37,18 +37,21 @@
 #define LOOK            INT64_C(1000000000) /* ns, the average time between looks of a sleeper */
 #define LOOK_FOR_MEMORY INT64_C(5000000)    /* the same of one that has no place to wait: nobody wakes it */
 
-bool line_prepare(const struct line_view *view, uint32_t slot, struct line_word w, uint32_t n)
+bool line_prepare(const struct line_view *view, uint32_t slot, struct line_word w, uint32_t n, uint64_t *state)
 {
 	struct line_entry *entry = entry_at(view, slot);
 	uint64_t tag = ((word_number(w) + 1) & LINE_NUMBER_MASK) << 1;
 	uint32_t list = line_order(view->line)->list(w, n);
-	uint64_t x = load_rlx(&entry->state); /* relaxed: the caller's own */
+	uint64_t next = (uint64_t)n << 32 | ((uint32_t)*state & ENTRY_ROUND_MASK) | ENTRY_WAIT;
 
 	store_rlx(&entry->node.next, link_make(list, tag)); /* relaxed: the word publishes it */
 	store_rlx(&entry->node.prev, link_make(link_read(&view->line->lists[list].prev), tag)); /* relaxed: as above */
 	store_rlx(&entry->ticket, load_rlx(&view->line->tally.high) + 1); /* relaxed: as above, both */
-	store_rel(&entry->state,
-		  (uint64_t)n << 32 | ((uint32_t)x & ENTRY_ROUND_MASK) | ENTRY_WAIT); /* KSEM_ORD_24 release */
+	for (uint64_t x = *state; !cas_rel(&entry->state, &x, next);) {   /* KSEM_ORD_24 release */
+		if (x != *state)
+			return false;
+	}
+	*state = next;
 	return true;
 }
 
@@ -81,40 +84,63 @@ static enum next next_of(const struct line_view *view, struct line_word w, uint3
 
 /* The entry with which a thread gets in line. */
 struct own_entry {
-	uint32_t slot;  /* 0: none yet */
+	uint32_t slot;  /* 0: none */
 	uint32_t forks; /* of the call, when it was claimed */
+	uint64_t state; /* that the call gave it */
 };
+
+/*
+ * Uses it no more, since a child may write late to it (call.h). It may seem to wait, so it is HELD from then on. The
+ * child can't change that: it knows the round before.
+ */
+static void leave_behind(struct line_view *view, struct line_by by, struct own_entry *own)
+{
+	struct line_entry *entry = entry_at(view, own->slot);
+	uint32_t round = ((uint32_t)own->state & ENTRY_ROUND_MASK) + ENTRY_ROUND;
+	uint64_t held = (uint64_t)by.holder << 32 | (round & ENTRY_ROUND_MASK) | ENTRY_HELD;
+	uint64_t x = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
+
+	while (((x ^ own->state) & ENTRY_ROUND_MASK) == 0) {
+		if (cas_acq_rel(&entry->state, &x, held)) /* KSEM_ORD_24 acquire, KSEM_ORD_24 release */
+			break;
+	}
+	own->slot = 0;
+}
+
+/* The call needs no entry any more, or another one. */
+static void let_go(struct line_view *view, struct line_by by, const struct line_call *call, struct own_entry *own)
+{
+	if (own->slot == 0 || call_is_left(call))
+		return;
+	if (own->forks == call_forks(call))
+		entry_free(view, own->slot, own->state);
+	else
+		leave_behind(view, by, own);
+}
 
 /* Claims an entry for the caller, if it has none yet that is its own alone. */
 static bool have_entry(struct line_view *view, struct line_by by, const struct line_call *call, struct own_entry *own,
 		       bool *full)
 {
-	uint32_t *slot = &own->slot;
+	struct line_entry *entry;
 	bool no_memory = false;
 
-	if (*slot == 0 || own->forks != call_forks(call)) {
-		own->forks = call_forks(call);
-		*slot = entry_claim(view, by.holder, &no_memory);
-		if (*slot == 0) {
-			*full = !no_memory;
-			return false;
-		}
-		store_rlx(&entry_at(view, *slot)->user,
-			  view->who); /* relaxed: published with the state, as is the rest */
-		store_rlx(&entry_at(view, *slot)->holder, by.holder); /* relaxed: as above */
-		store_rlx(&entry_at(view, *slot)->ready,
-			  by.account.slot ? by.account.slot | ENTRY_ACCOUNT : 0); /* relaxed: as above */
-		store_rlx(&entry_at(view, *slot)->due, 0);                        /* relaxed: as above */
+	if (own->slot != 0 && own->forks == call_forks(call))
+		return true;
+	let_go(view, by, call, own);
+	own->forks = call_forks(call);
+	own->slot = entry_claim(view, by.holder, &no_memory);
+	if (own->slot == 0) {
+		*full = !no_memory;
+		return false;
 	}
+	entry = entry_at(view, own->slot);
+	own->state = load_rlx(&entry->state); /* relaxed: the caller's own */
+	store_rlx(&entry->user, view->who);   /* relaxed: published with the state, as is the rest */
+	store_rlx(&entry->holder, by.holder); /* relaxed: as above */
+	store_rlx(&entry->ready, by.account.slot ? by.account.slot | ENTRY_ACCOUNT : 0); /* relaxed: as above */
+	store_rlx(&entry->due, 0);                                                       /* relaxed: as above */
 	return true;
-}
-
-static void let_go(struct line_view *view, const struct line_call *call, const struct own_entry *own)
-{
-	uint64_t x = own->slot != 0 ? load_rlx(&entry_at(view, own->slot)->state) : 0; /* relaxed: the caller's own */
-
-	if (own->slot != 0 && own->forks == call_forks(call) && !call_is_left(call))
-		entry_free(view, own->slot, x);
 }
 
 /* False: the word has changed. Then, or if there is no room for the change, the caller looks again, or gets in line. */
@@ -129,13 +155,33 @@ static bool take_now(struct line_view *view, struct line_call *call, struct line
 	return *error != EAGAIN;
 }
 
-/* Takes, or gets in line with its own entry (EAGAIN), or neither. -1: look again. */
+/* Gets in line with its own entry, if the word is still w. As try_enter. */
+static int get_in_line(struct line_view *view, struct line_call *call, struct line_word w, uint32_t n,
+		       struct line_by by, struct own_entry *own, bool *full)
+{
+	struct line_op op;
+
+	if (!have_entry(view, by, call, own, full))
+		return ENOMEM;
+	if (call_is_left(call)) /* it may have claimed one for itself, as its parent: that mustn't seem to wait */
+		return ECHILD;
+	if (!line_prepare(view, own->slot, w, n, &own->state)) {
+		leave_behind(view, by, own);
+		return -1;
+	}
+	if (!line_announce(view, w, LINE_JOIN, own->slot, &op))
+		return -1;
+	line_help(view, &op);
+	line_settle(view);
+	return EAGAIN;
+}
+
+/* Takes, or gets in line (EAGAIN), or neither. -1: look again. */
 static int try_enter(struct line_view *view, struct line_call *call, uint32_t n, struct line_by by,
 		     struct own_entry *own, bool *full)
 {
 	struct line_word w = line_word(view->line);
 	enum next next = w.low & LINE_DEAD ? REFUSE : next_of(view, w, n);
-	struct line_op op;
 	int error;
 
 	if (call_is_left(call)) /* the number of the word tells a fork after this */
@@ -144,20 +190,12 @@ static int try_enter(struct line_view *view, struct line_call *call, uint32_t n,
 		return w.low & LINE_DEAD ? EINVAL : ESHUTDOWN;
 	if (next == TAKE)
 		return take_now(view, call, w, n, by, &error) ? error : -1;
-	if (next != JOIN)
-		return -1;
-	if (!have_entry(view, by, call, own, full))
-		return ENOMEM;
-	if (!line_prepare(view, own->slot, w, n) || !line_announce(view, w, LINE_JOIN, own->slot, &op))
-		return -1;
-	line_help(view, &op);
-	line_settle(view);
-	return EAGAIN;
+	return next == JOIN ? get_in_line(view, call, w, n, by, own, full) : -1;
 }
 
 int line_enter(struct line_view *view, uint32_t n, struct line_by by, uint32_t *slot, bool *full)
 {
-	struct own_entry own = {0, 0};
+	struct own_entry own = {0, 0, 0};
 	struct line_call call;
 	int error;
 
@@ -168,7 +206,7 @@ int line_enter(struct line_view *view, uint32_t n, struct line_by by, uint32_t *
 	if (error == EAGAIN)
 		*slot = own.slot;
 	else
-		let_go(view, &call, &own);
+		let_go(view, by, &call, &own);
 	call_end(&call);
 	return error;
 }

@@ -92,6 +92,15 @@ static uint32_t enter(struct line_view *view, uint32_t n)
 	return enter_as(view, n, 1);
 }
 
+/* For one that is the caller's own, and that the next operation after w would put in line. */
+static void prepare(struct line_view *view, uint32_t slot, struct line_word w)
+{
+	uint64_t x = load_rlx(&entry_at(view, slot)->state); /* relaxed: one thread */
+
+	assert_true(line_prepare(view, slot, w, 1, &x));
+	assert_true(x == load_rlx(&entry_at(view, slot)->state)); /* relaxed: as above */
+}
+
 static void waits(struct line_view *view, uint32_t slot)
 {
 	FAILS(EAGAIN, line_leave(view, slot, false));
@@ -726,7 +735,7 @@ static void one_that_died_before_it_was_in_line_is_let_go(void **state)
 	(void)state;
 	slot = entry_claim(view, 7, &no_memory);
 	store_rlx(&entry_at(view, slot)->holder, 7); /* relaxed: one thread */
-	line_prepare(view, slot, line_word(view->line), 1);
+	prepare(view, slot, line_word(view->line));
 	again = entry_claim(view, 7, &no_memory); /* and one that it had but claimed */
 	assert_true(again != slot);
 	dead[7] = true;
@@ -753,7 +762,7 @@ static void what_an_account_has_is_no_link(void **state)
 	FAILS(EAGAIN, line_enter(view, 1, (struct line_by){1, all}, &before, &full));
 	prepared = entry_claim(view, 9, &full);
 	store_rlx(&entry_at(view, prepared)->holder, 9); /* relaxed: one thread */
-	line_prepare(view, prepared, line_word(view->line), 1);
+	prepare(view, prepared, line_word(view->line));
 	gives_up(view, before);
 	OK(account_give(view, all, prepared));
 	assert_true(account_open(view, 1, &other));
@@ -865,7 +874,7 @@ static void whoever_comes_finishes_an_operation(void **state)
 
 		slot = entry_claim(view, 1, &no_memory);
 		w = line_word(view->line);
-		line_prepare(view, slot, w, 1);
+		prepare(view, slot, w);
 		assert_true(line_announce(view, w, LINE_JOIN, slot, &op));
 		if (way == 0)
 			OK(line_post(view, 1));
@@ -899,7 +908,7 @@ static void a_late_step_changes_no_link(void **state)
 	OK(line_open_ready(view, 1, 0, &head));
 	slot = entry_claim(view, 1, &no_memory);
 	w = line_word(view->line);
-	line_prepare(view, slot, w, 1);
+	prepare(view, slot, w);
 	assert_true(line_announce(view, w, LINE_JOIN, slot, &op));
 	line_help(view, &op);
 	assert_false(relink(view, &op, &entry_at(view, head)->node.next, slot, op_first(&op)));
