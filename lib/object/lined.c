@@ -192,7 +192,7 @@ static int enter_line(struct lined *lined, struct own_wait *own)
 	uint32_t slot;
 	bool full;
 	int error = line_enter(&lined->view, own->want, (struct line_by){holder, holder_account(own->holder)}, &slot,
-				  &full);
+			       &full);
 
 	if (unlikely(error == ECHILD))
 		return EAGAIN;
@@ -253,7 +253,7 @@ int lined_arm(struct waiter *waiter)
 	rcu_enter();
 	error = go_to_bed(waiter);
 	rcu_leave();
-	return error;
+	return unlikely(fork_is_new_child()) ? EAGAIN : error; /* as above: the bed is the parent's */
 }
 
 /* Nobody but the thread itself serves it there. */

@@ -240,7 +240,7 @@ void deaths_before_sleep(struct shared_lined *lined)
 	struct deaths *deaths = lined->deaths;
 	uint32_t looks;
 
-	if (!deaths)
+	if (!deaths || unlikely(fork_is_new_child())) /* this thread has to settle the child, since it may wait */
 		return;
 	need_watcher(deaths);
 	fence_seq();                                      /* KSEM_ORD_30 acquire, KSEM_ORD_30 release */
