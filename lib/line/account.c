@@ -2,8 +2,8 @@
 /*
  * Accounts: see account.h.
  *
- * A change of one permit is named in the word by the account itself. A change of several needs a place that says how
- * many: an entry that the caller claims for the time of the call. Where no entry is free, several are given back one by
+ * A change of a few permits is named in the word by the account itself. A change of more needs a place that says how
+ * many: an entry that the caller claims for the time of the call. Where no entry is free, these are given back one by
  * one.
  *
  * A fork's child that goes on in such a call holds nothing: its posts are EPERM, and its takes EAGAIN (call.h).
@@ -35,6 +35,7 @@ static bool open_at(struct line_view *view, uint32_t holder, struct account *acc
 	entry = entry_at(view, slot);
 	store_rlx(&entry->user, load_rlx(&view->who)); /* relaxed: published with `ready`, as is the rest */
 	store_rlx(&entry->due, view->image);           /* relaxed: as above */
+	store_rlx(&entry->ticket, 0);                  /* relaxed: as above */
 	store_rlx(&entry->account.low, ACCOUNT_MARK);  /* relaxed: as above */
 	store_rlx(&entry->account.high, ACCOUNT_MARK | word_number(line_word(view->line))); /* relaxed: as above */
 	store_rel(&entry->ready, slot | ENTRY_ACCOUNT);                                     /* KSEM_ORD_29 release */
@@ -108,11 +109,11 @@ struct change {
 };
 
 /* How many the change moves, for that word. 0: none, and *error says why. */
-static uint32_t amount(const struct line_view *view, struct line_word w, struct account_seen seen,
-		       const struct change *change, int *error)
+static uint32_t amount(const struct line_view *view, struct line_word w, int64_t held, const struct change *change,
+		       int *error)
 {
 	bool waited = line_order(view->line)->fair && (w.low & LINE_WAITED);
-	int64_t there = change->gives ? account_held(seen) : waited ? 0 : word_left(w);
+	int64_t there = change->gives ? held : waited ? 0 : word_left(w);
 
 	*error = change->gives ? EPERM : EAGAIN;
 	if (there < change->least || (change->gives && word_taken(w) < change->least))
@@ -141,7 +142,7 @@ static uint32_t name_of(struct line_view *view, struct account account, uint32_t
 {
 	struct line_entry *entry;
 
-	if (n == 1)
+	if (n <= LINE_SUM_MOST)
 		return account.slot;
 	if (!have_request(view, account, change))
 		return 0;
@@ -154,19 +155,61 @@ static uint32_t name_of(struct line_view *view, struct account account, uint32_t
 
 static enum line_kind kind_of(const struct change *change, uint32_t n)
 {
-	if (n == 1)
-		return change->gives ? LINE_GAVE : LINE_TOOK;
+	if (n <= LINE_SUM_MOST)
+		return LINE_SUMS;
 	return change->gives ? LINE_GAVE_MANY : LINE_TOOK_MANY;
+}
+
+/* Names the change of n permits, and writes it if it is fixed. -1: look again. */
+static int name_change(struct line_view *view, struct account account, struct line_word w, struct account_seen seen,
+		       struct change *change, uint32_t n)
+{
+	uint32_t name = name_of(view, account, n, change);
+	struct line_word named;
+
+	if (name == 0)
+		return ENOMEM;
+	if (!ledger_name(view, w, seen, kind_of(change, n), name, change->gives ? -(int64_t)n : (int64_t)n, &named))
+		return -1;
+	if (named.low & LINE_FIXED)
+		ledger_write_named(view, named);
+	return 0;
+}
+
+/* The word is as try_change wants it. `sums`: it has the account's sum. As that. */
+static int change_account(struct line_view *view, struct account account, struct line_word w, bool sums,
+			  struct change *change, uint32_t *moved)
+{
+	struct account_seen seen;
+	int error = ledger_see(view, w, account.slot, state_in(account), &seen);
+	int64_t held, more;
+
+	if (error)
+		return error == EAGAIN ? -1 : error;
+	if (seen.low & ACCOUNT_CLOSED)
+		return EINVAL;
+	held = (int64_t)account_held(seen) + (sums ? word_sum(w) : 0);
+	*moved = amount(view, w, held, change, &error);
+	if (*moved == 0)
+		return error;
+	more = change->gives ? -(int64_t)*moved : (int64_t)*moved;
+	if (more > 0 && held == 0 && !ledger_note_time(view, w, entry_at(view, account.slot)))
+		return -1;
+	if (sums && ledger_sums(w, seen, more))
+		return ledger_add(view, w, more) ? 0 : -1;
+	if (sums && word_sum(w) != 0) {
+		ledger_complete(view, &w); /* and then the account has something else */
+		return -1;
+	}
+	return name_change(view, account, w, seen, change, *moved);
 }
 
 /* Tries once. -1: look again. */
 static int try_change(struct line_view *view, struct account account, struct change *change, uint32_t *moved)
 {
-	struct line_word w = line_word(view->line), named;
+	struct line_word w = line_word(view->line);
 	struct line_op op = word_op(w);
-	struct account_seen seen;
-	uint32_t n, name;
-	int error;
+	bool sums = word_sums(w, account.slot);
 
 	if (call_is_left(change->call)) /* the number of the word tells a fork after this */
 		return change->gives ? EPERM : EAGAIN;
@@ -176,23 +219,9 @@ static int try_change(struct line_view *view, struct account account, struct cha
 	}
 	if (w.low & LINE_DEAD)
 		return EINVAL;
-	ledger_complete(view, w);
-	error = ledger_see(view, w, account.slot, state_in(account), &seen);
-	if (error)
-		return error == EAGAIN ? -1 : error;
-	if (seen.low & ACCOUNT_CLOSED)
-		return EINVAL;
-	n = amount(view, w, seen, change, &error);
-	if (n == 0)
-		return error;
-	name = name_of(view, account, n, change);
-	if (name == 0)
-		return ENOMEM;
-	if (!ledger_name(view, w, seen, kind_of(change, n), name, change->gives ? -(int64_t)n : (int64_t)n, &named))
+	if (!sums && !ledger_complete(view, &w))
 		return -1;
-	ledger_write_named(view, named);
-	*moved = n;
-	return 0;
+	return change_account(view, account, w, sums, change, moved);
 }
 
 /* The entry may be freed by both processes, if the child comes when it is only to be freed. */
@@ -297,11 +326,11 @@ int account_give(struct line_view *view, struct account account, uint32_t n)
 
 uint32_t account_has(const struct line_view *view, struct account account)
 {
-	struct line_word w = line_word(view->line);
 	struct account_seen seen;
 
-	ledger_complete(view, w);
-	return ledger_see(view, w, account.slot, state_in(account), &seen) != EINVAL ? account_held(seen) : 0;
+	if (ledger_see(view, line_word(view->line), account.slot, state_in(account), &seen) == EINVAL)
+		return 0;
+	return (uint32_t)ledger_low(view, account.slot, entry_at(view, account.slot));
 }
 
 /* Adds up what accounts have, in one look. */
@@ -317,7 +346,7 @@ static uint32_t add_up(const struct line_view *view, uint32_t holder)
 			continue;
 		x = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
 		if (holder == UINT32_MAX || (uint32_t)(x >> 32) == holder)
-			sum += (uint32_t)load_acq(&entry->account.low); /* KSEM_ORD_29 acquire */
+			sum += (uint32_t)ledger_low(view, slot, entry);
 	}
 	return sum;
 }
@@ -338,7 +367,6 @@ uint32_t account_sum(const struct line_view *view, uint32_t holder, uint32_t *va
 			line_help(view, &op);
 			continue;
 		}
-		ledger_complete(view, w);
 		sum = add_up(view, holder);
 		*value = word_left(w) > 0 ? (uint32_t)word_left(w) : 0;
 		if (line_is(view->line, w))
@@ -357,7 +385,7 @@ static bool read_stake(const struct line_view *view, uint32_t slot, struct accou
 	if (stake->waits) {
 		stake->holder = load_rlx(&entry->holder); /* relaxed: constant while the state is */
 	} else if (entry && ledger_is_account(view, slot)) {
-		uint64_t low = load_acq(&entry->account.low); /* KSEM_ORD_29 acquire */
+		uint64_t low = ledger_low(view, slot, entry);
 
 		stake->holder = (uint32_t)(x >> 32);
 		stake->held = (uint32_t)low;
@@ -372,7 +400,6 @@ void account_for_all(const struct line_view *view, void (*visit)(const struct ac
 	uint32_t used = entries_used(view);
 	struct account_stake stake;
 
-	ledger_complete(view, line_word(view->line));
 	for (uint32_t slot = LINE_LISTS; slot < used + LINE_LISTS; slot++) {
 		if (read_stake(view, slot, &stake))
 			visit(&stake, arg);

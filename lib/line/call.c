@@ -7,6 +7,7 @@
 #include "line/ledger.h"
 
 _Thread_local struct line_call *line_calls;
+_Thread_local const struct line_view *line_quick;
 
 uint64_t call_look(struct line_call *call, struct line_entry *entry)
 {
@@ -33,8 +34,7 @@ static void use_up_number(const struct line_view *view)
 
 		if ((w.low & LINE_BUSY) || word_number(w) != number)
 			return;
-		ledger_complete(view, w);
-		if (pair_cas(&view->line->word, w.low, w.high, next.low, next.high))
+		if (ledger_complete(view, &w) && pair_cas(&view->line->word, w.low, w.high, next.low, next.high))
 			return;
 	}
 }
@@ -57,6 +57,8 @@ static void use_up_round(struct line_call *call)
 
 void calls_before_fork(void)
 {
+	if (line_quick)
+		use_up_number(line_quick);
 	for (struct line_call *call = line_calls; call; call = call->outer) {
 		call->forks++;
 		fence_signal();

@@ -40,7 +40,8 @@ struct line_call {
 	uint32_t generation; /* of the process in which it began */
 };
 
-extern _Thread_local struct line_call *line_calls; /* owner only, and its signal handlers; NULL: none */
+extern _Thread_local struct line_call *line_calls;       /* owner only, and its signal handlers; NULL: none */
+extern _Thread_local const struct line_view *line_quick; /* the same: of a call that isn't in the list (quick.h) */
 
 static inline void call_begin(struct line_call *call, const struct line_view *view)
 {

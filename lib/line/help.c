@@ -256,7 +256,8 @@ bool line_announce(const struct line_view *view, struct line_word w, enum line_k
 	struct line_word next = word_next(w, kind, slot);
 
 	*op = word_op(next);
-	ledger_complete(view, w);
+	if (!ledger_complete(view, &w))
+		return false;
 	if (unlikely(ledger_collides(view, op))) {
 		next = word_next(w, LINE_NONE, 0);
 		pair_cas(&view->line->word, w.low, w.high, next.low, next.high);
@@ -336,8 +337,8 @@ static void clear_sweep(const struct line_view *view, struct line_word w)
 {
 	struct line_word next = word_next(w, LINE_NONE, 0);
 
-	ledger_complete(view, w);
-	pair_cas(&view->line->word, w.low, w.high, next.low & ~LINE_SWEEP, next.high);
+	if (ledger_complete(view, &w))
+		pair_cas(&view->line->word, w.low, w.high, next.low & ~LINE_SWEEP, next.high);
 }
 
 /* After a wake call that found no sleeper: the wish to give the entry's permits back, if its owner is dead. */
@@ -399,7 +400,6 @@ uint32_t line_settle_with(const struct line_view *view, struct line_wish wish)
 			line_help(view, &op);
 			continue;
 		}
-		ledger_complete(view, w);
 		whose = &dead; /* first: its permits may suffice for those who wait */
 		act = wished(view, w, whose);
 		if (act.kind == LINE_NONE) {

@@ -53,79 +53,137 @@ int ledger_see(const struct line_view *view, struct line_word w, uint32_t slot, 
 	return line_is(view->line, w) ? 0 : EAGAIN;
 }
 
-/* Does the word still name the change that it named in w? Posts of permits and flags may have come meanwhile. */
+/* Does the word still name the change that it named, fixed, in w? Flags may have come meanwhile. */
 static bool still_names(const struct line_view *view, struct line_word w)
 {
 	uint64_t low = load_acq(&view->line->word.low);   /* KSEM_ORD_23 acquire */
 	uint64_t high = load_acq(&view->line->word.high); /* KSEM_ORD_23 acquire */
 
-	return ((low ^ w.low) >> LINE_NUMBER_SHIFT) == 0 && !(low & LINE_BUSY) && high == w.high;
+	return ((low ^ w.low) >> LINE_NUMBER_SHIFT) == 0 && high == w.high;
 }
 
-/* What an account that has nothing has from now on, but for its permits. */
-static uint64_t low_since_now(uint64_t low)
+static uint64_t seconds_now(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return (low & ~ACCOUNT_SINCE) | ((uint64_t)now.tv_sec << 32 & ACCOUNT_SINCE);
+	return (uint64_t)now.tv_sec;
 }
 
-/* What an account has after a change; `n` permits. */
-static uint64_t low_after(uint64_t low, enum line_kind kind, uint32_t n)
+/* What an account has when it has so many permits more, or fewer. If it had none, it has them since then. */
+static uint64_t low_after(uint64_t low, int64_t more, uint64_t since)
 {
-	uint32_t held = (uint32_t)low;
+	int64_t held = (uint32_t)low;
 
-	switch (kind) {
-	case LINE_CLOSED:
-		return ACCOUNT_MARK | ACCOUNT_CLOSED;
-	case LINE_TOOK:
-	case LINE_TOOK_MANY:
-	case LINE_GRANT:
-		if (held == 0)
-			low = low_since_now(low);
-		held += n;
-		break;
-	default: /* others may have written nonsense to a shared account */
-		held -= n < held ? n : held;
-		break;
-	}
-	return (low & ~(uint64_t)UINT32_MAX) | held;
+	if (held == 0 && more > 0)
+		low = (low & ~ACCOUNT_SINCE) | (since << 32 & ACCOUNT_SINCE);
+	held = held + more > 0 ? held + more : 0; /* others may have written nonsense to a shared account */
+	return (low & ~(uint64_t)UINT32_MAX) | (uint32_t)held;
+}
+
+/*
+ * Another thread of the holder may note a time later than the caller read the clock. Then it took meanwhile, or the
+ * caller's compare-and-swap comes later still. So the clock is read before the word is looked at again: the holder had
+ * nothing then. What is there from the same second needn't be written.
+ */
+bool ledger_note_time(const struct line_view *view, struct line_word w, struct line_entry *entry)
+{
+	uint64_t noted = load_acq(&entry->ticket); /* KSEM_ORD_29 acquire */
+	uint64_t now = seconds_now();
+
+	if (likely(noted == now))
+		return true;
+	return line_is(view->line, w) &&
+	       cas_acq_rel(&entry->ticket, &noted, now); /* KSEM_ORD_29 acquire, KSEM_ORD_29 release */
+}
+
+/* By how many permits the account changes that the word names, and which it is. */
+static int64_t named_change(const struct line_view *view, struct line_word w, struct line_entry **account)
+{
+	struct line_op op = word_op(w);
+	int64_t n;
+
+	*account = entry_at(view, op.slot);
+	if (w.low & LINE_SUM)
+		return word_sum(w);
+	if (!*account || (op.kind != LINE_TOOK_MANY && op.kind != LINE_GAVE_MANY))
+		return 0;
+	n = (uint32_t)load_acq(&(*account)->due);                               /* KSEM_ORD_29 acquire */
+	*account = entry_at(view, entry_account(load_acq(&(*account)->ready))); /* KSEM_ORD_29 acquire */
+	return op.kind == LINE_TOOK_MANY ? n : -n;
 }
 
 void ledger_write_named(const struct line_view *view, struct line_word w)
 {
-	struct line_op op = word_op(w);
-	struct line_entry *entry = entry_at(view, op.slot);
-	uint32_t n = 1;
+	bool closes = !(w.low & LINE_SUM) && word_op(w).kind == LINE_CLOSED;
+	struct line_entry *entry;
+	int64_t more = named_change(view, w, &entry);
 
-	if (!entry)
-		return;
-	if (op.kind == LINE_TOOK_MANY || op.kind == LINE_GAVE_MANY) {
-		n = (uint32_t)load_acq(&entry->due);                            /* KSEM_ORD_29 acquire */
-		entry = entry_at(view, entry_account(load_acq(&entry->ready))); /* KSEM_ORD_29 acquire */
-	}
 	while (entry) {
 		struct account_seen seen = read_account(entry);
+		uint64_t since = load_acq(&entry->ticket); /* KSEM_ORD_29 acquire */
+		uint64_t low = closes ? ACCOUNT_MARK | ACCOUNT_CLOSED : low_after(seen.low, more, since);
 
 		if (seen.high == number_of(w) || !(seen.low & seen.high & ACCOUNT_MARK) || !still_names(view, w) ||
-		    pair_cas(&entry->account, seen.low, seen.high, low_after(seen.low, op.kind, n), number_of(w)))
+		    pair_cas(&entry->account, seen.low, seen.high, low, number_of(w)))
 			return;
 	}
+}
+
+bool ledger_complete_named(const struct line_view *view, struct line_word *w)
+{
+	if (!(w->low & LINE_FIXED)) {
+		if (word_sum(*w) == 0)
+			return true;
+		if (!pair_cas(&view->line->word, w->low, w->high, w->low | LINE_FIXED, w->high))
+			return false;
+		w->low |= LINE_FIXED;
+	}
+	ledger_write_named(view, *w);
+	return true;
+}
+
+#define LOOKS 100 /* while others change the word; then what was read last is shown */
+
+uint64_t ledger_low(const struct line_view *view, uint32_t slot, const struct line_entry *entry)
+{
+	uint64_t low = 0;
+
+	for (unsigned i = 0; i < LOOKS; i++) {
+		struct line_word w = line_word(view->line);
+
+		if (w.low & LINE_FIXED)
+			ledger_write_named(view, w);
+		low = load_acq(&entry->account.low); /* KSEM_ORD_29 acquire */
+		if (word_sums(w, slot))
+			low = low_after(low, word_sum(w), load_acq(&entry->ticket)); /* KSEM_ORD_29 acquire */
+		if (line_is(view->line, w))
+			break;
+	}
+	return low;
+}
+
+/* Does another account stand there, which has been written, so that accounts take turns? */
+static bool takes_turns(struct line_word w, uint32_t slot)
+{
+	return (w.low & LINE_FIXED) && !((w.low & LINE_SUM) && word_slot(w) == slot);
 }
 
 bool ledger_name(const struct line_view *view, struct line_word w, struct account_seen seen, enum line_kind kind,
 		 uint32_t slot, int64_t more, struct line_word *named)
 {
-	*named = word_next(w, kind, slot);
-	if (unlikely(number_of(*named) == seen.high)) {
-		struct line_word passed = word_next(w, LINE_NONE, 0);
+	uint64_t base = kind == LINE_SUMS ? word_taken(w) & 15 : kind;
 
-		pair_cas(&view->line->word, w.low, w.high, passed.low, passed.high);
+	*named = word_next(w, LINE_NONE, 0);
+	if (unlikely(number_of(*named) == seen.high)) {
+		pair_cas(&view->line->word, w.low, w.high, named->low, named->high);
 		return false;
 	}
-	named->low &= ~LINE_BUSY;
 	named->low = (named->low & ~(uint64_t)UINT32_MAX) | (uint32_t)(word_taken(w) + more);
+	named->low |= kind == LINE_SUMS ? LINE_SUM : LINE_FIXED;
+	if (kind == LINE_SUMS && takes_turns(w, slot))
+		named->low |= LINE_FIXED;
+	named->high |= (uint64_t)slot << 32 | base << LINE_KIND_SHIFT;
 	return pair_cas(&view->line->word, w.low, w.high, named->low, named->high);
 }
 
@@ -142,13 +200,11 @@ bool ledger_collides(const struct line_view *view, const struct line_op *op)
 void ledger_forget(const struct line_view *view, uint32_t slot)
 {
 	for (;;) {
-		struct line_word w = line_word(view->line);
-		uint64_t name = ((UINT64_C(1) << LINE_HIGH_SHIFT) - 1) & ~(uint64_t)UINT32_MAX;
+		struct line_word w = line_word(view->line), next = word_next(w, LINE_NONE, 0);
 
-		if (!word_names_account(w) || word_op(w).slot != slot)
+		if (!word_names_account(w) || word_slot(w) != slot)
 			return;
-		ledger_write_named(view, w);
-		if (pair_cas(&view->line->word, w.low, w.high, w.low, w.high & ~name))
+		if (ledger_complete(view, &w) && pair_cas(&view->line->word, w.low, w.high, next.low, next.high))
 			return;
 	}
 }
@@ -162,7 +218,9 @@ bool ledger_write(const struct line_view *view, const struct line_op *op, const 
 
 	while (account) {
 		struct account_seen seen = read_account(account);
-		uint64_t next = low_after(seen.low, op->kind, state_need(x));
+		bool first = op->kind == LINE_GRANT && account_held(seen) == 0;
+		int64_t more = op->kind == LINE_GRANT ? (int64_t)state_need(x) : -(int64_t)state_need(x);
+		uint64_t next = low_after(seen.low, more, first ? seconds_now() : 0);
 
 		if (seen.high == (ACCOUNT_MARK | op->number) || !(seen.low & seen.high & ACCOUNT_MARK))
 			break;
@@ -180,7 +238,7 @@ bool ledger_try_close(const struct line_view *view, struct line_word w, uint32_t
 	struct line_word named;
 	uint32_t held;
 
-	if (ledger_see(view, w, slot, state, &seen) != 0)
+	if (!ledger_complete(view, &w) || ledger_see(view, w, slot, state, &seen) != 0)
 		return false;
 	held = account_held(seen) < word_taken(w) ? account_held(seen) : word_taken(w);
 	if (!ledger_name(view, w, seen, LINE_CLOSED, slot, -(int64_t)held, &named))

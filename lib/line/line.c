@@ -203,8 +203,7 @@ void line_set_limit(struct line_view *view, uint32_t limit)
 		next.high = (next.high & ~(uint64_t)UINT32_MAX) | limit;
 		if (line_order(view->line)->fair)
 			next.low |= LINE_SWEEP;
-		ledger_complete(view, w);
-		if (pair_cas(&view->line->word, w.low, w.high, next.low, next.high))
+		if (ledger_complete(view, &w) && pair_cas(&view->line->word, w.low, w.high, next.low, next.high))
 			break;
 	}
 	line_settle(view);
@@ -231,8 +230,8 @@ int line_kill(struct line_view *view)
 			continue;
 		}
 		next = word_next(w, LINE_NONE, 0);
-		ledger_complete(view, w);
-		if (pair_cas(&view->line->word, w.low, w.high, next.low | LINE_DEAD, next.high))
+		if (ledger_complete(view, &w) &&
+		    pair_cas(&view->line->word, w.low, w.high, next.low | LINE_DEAD, next.high))
 			return 0;
 	}
 }

@@ -11,10 +11,12 @@
  *          35     SWEEP    the limit has changed, and no thread has looked yet for entries in the wrong list
  *          36     DEAD     nothing can be posted or taken any more
  *          37     DOOR     threads sleep at the door, or did: they found no free entry
+ *          38     FIXED    high names a change, which may be written to its account (ledger.h)
+ *          39     SUM      high names an account: what that lacks is how far `taken` is from the base
  *          40-63  the low bits of the number of the last operation
  *   high   0-31   limit    the value never passes it
  *          32-49  slot     of the operation under way: which entry it is about; else 0
- *          50-53  kind     what it does (enum line_kind); else 0
+ *          50-53  kind     what it does (enum line_kind); if SUM the base, the low bits of `taken`; else 0
  *          54-63  the high bits of its number
  *
  * So a post and a take change the low half alone, by one compare-and-swap of 8 bytes. It fails if the limit changes at
@@ -24,7 +26,8 @@
  * of 2^24 operations, and then succeed by the old limit. Each operation takes at least 50 ns, so that is a second or
  * more. Of stops as long as that, one in 2^24 meets the number. Besides, as many permits must be taken as before, and
  * the limit must have fallen. What it takes too much, the line owes, as after any new limit. All other changes compare
- * both halves, which have 34 bits.
+ * both halves, which have 34 bits. Those of an account that SUM names are as a take: if one is stopped for so long, and
+ * another account has been named under the same low bits, its permit goes to that one's sum.
  *
  * Nodes have numbers. Those below LINE_LISTS are the heads of lists, the others are entries. Lists are circular, and
  * pass through their heads. A link has the number of the node to which it leads, and that of the operation that wrote
@@ -46,8 +49,8 @@
  *   OUT      gave up, and is out
  *   GIVEN    its owner died after the grant, and its permits went back
  *
- * With a ledger (ledger.h) some entries are accounts, and stay HELD. While no operation is under way, the slot and kind
- * of high then say which account was changed last.
+ * With a ledger (ledger.h) some entries are accounts, and stay HELD. While no operation is under way, FIXED or SUM say
+ * that high names the account that was changed last, or the entry that says how.
  *
  * Only its owner makes an entry FREE, GONE, or HELD, or a thread that reaps it if its owner is dead. Only an operation
  * makes it GRANTED, TURNED, OUT or GIVEN; its owner waits until that operation is over, or helps, before it leaves.
@@ -68,6 +71,8 @@
 #define LINE_SWEEP  (UINT64_C(1) << 35)
 #define LINE_DEAD   (UINT64_C(1) << 36)
 #define LINE_DOOR   (UINT64_C(1) << 37)
+#define LINE_FIXED  (UINT64_C(1) << 38)
+#define LINE_SUM    (UINT64_C(1) << 39)
 #define LINE_FLAGS  (UINT64_C(0xFF) << 32)
 
 #define LINE_NUMBER_SHIFT 40 /* in low */
@@ -76,6 +81,8 @@
 #define LINE_SLOT_BITS    18
 #define LINE_KIND_SHIFT   50
 #define LINE_HIGH_SHIFT   54
+
+#define LINE_SUM_MOST 7 /* an account lacks at most so many permits, or has as many too many */
 
 enum line_kind {
 	LINE_NONE,
@@ -89,12 +96,11 @@ enum line_kind {
 	LINE_GIVE,
 	LINE_SWEPT, /* no operation of its own: SWEEP goes */
 
-	/* Changes of an account (ledger.h), which are no operations: BUSY isn't set. */
-	LINE_TOOK,
-	LINE_GAVE,
+	/* Changes of an account (ledger.h), which are no operations: BUSY isn't set, but FIXED. */
 	LINE_TOOK_MANY,
 	LINE_GAVE_MANY,
 	LINE_CLOSED,
+	LINE_SUMS, /* not in the word: SUM is set, and the base is there */
 };
 
 enum entry_state {
@@ -141,7 +147,8 @@ struct line_entry {
 		struct pair account; /* of an account: what it has (ledger.h) */
 	};
 	atomic(uint64_t) state;
-	atomic(uint64_t) ticket; /* atomic, as are the rest, for late helpers; owner's until WAIT: which JOIN */
+	/* Atomic, as are the rest, for late helpers; owner's until WAIT: which JOIN. An account's: a time. */
+	atomic(uint64_t) ticket;
 	/* Owner's until WAIT: what its queue calls it; `who` (struct line_view) of a thread's, and of a head. */
 	atomic(uint64_t) user;
 	atomic(uint32_t) holder; /* owner's until WAIT */
@@ -238,7 +245,26 @@ static inline uint32_t word_limit(struct line_word w)
 /* Does it name a change of an account, which may not be written there yet? */
 static inline bool word_names_account(struct line_word w)
 {
-	return !(w.low & LINE_BUSY) && (w.high >> LINE_KIND_SHIFT & 15) != LINE_NONE;
+	return (w.low & (LINE_FIXED | LINE_SUM)) != 0;
+}
+
+static inline uint32_t word_slot(struct line_word w)
+{
+	return (uint32_t)(w.high >> 32) & ((1u << LINE_SLOT_BITS) - 1);
+}
+
+/* If SUM: how many permits the account lacks, from -8 to 7. */
+static inline int32_t word_sum(struct line_word w)
+{
+	uint32_t sum = (word_taken(w) - (uint32_t)(w.high >> LINE_KIND_SHIFT)) & 15;
+
+	return (int32_t)(sum ^ 8) - 8;
+}
+
+/* Does the account of that entry lack the sum, and may its holder change that? */
+static inline bool word_sums(struct line_word w, uint32_t slot)
+{
+	return (w.low & (LINE_FIXED | LINE_SUM)) == LINE_SUM && word_slot(w) == slot;
 }
 
 static inline int64_t word_left(struct line_word w)
@@ -256,7 +282,7 @@ static inline struct line_op word_op(struct line_word w)
 	return (struct line_op){
 		.high = w.high,
 		.number = word_number(w),
-		.slot = (uint32_t)(w.high >> 32) & ((1u << LINE_SLOT_BITS) - 1),
+		.slot = word_slot(w),
 		.kind = (enum line_kind)(w.high >> LINE_KIND_SHIFT & 15),
 	};
 }
@@ -267,8 +293,8 @@ static inline struct line_word word_next(struct line_word w, enum line_kind kind
 	uint64_t number = (word_number(w) + 1) & LINE_NUMBER_MASK;
 
 	return (struct line_word){
-		.low = (w.low & ~(UINT64_MAX << LINE_NUMBER_SHIFT)) | number << LINE_NUMBER_SHIFT |
-		       (kind == LINE_NONE ? 0 : LINE_BUSY),
+		.low = (w.low & ~(UINT64_MAX << LINE_NUMBER_SHIFT | LINE_FIXED | LINE_SUM)) |
+		       number << LINE_NUMBER_SHIFT | (kind == LINE_NONE ? 0 : LINE_BUSY),
 		.high = word_limit(w) | (uint64_t)slot << 32 | (uint64_t)kind << LINE_KIND_SHIFT |
 			number >> LINE_NUMBER_LOW << LINE_HIGH_SHIFT,
 	};

@@ -10,23 +10,6 @@
 #include "object/namespace.h"
 #include "object/own_wait.h"
 
-struct account holder_account(const struct lined_holder *holder)
-{
-	uint64_t account = holder ? load_acq(&holder->account) : 0; /* KSEM_ORD_2 acquire */
-
-	return (struct account){(uint32_t)account, (uint32_t)(account >> 32)};
-}
-
-/* NULL: that process has no reference. In a read section, or under the namespace's lock. */
-static struct lined_holder *holder_of(const struct lined *lined, const struct ksem_proc *by)
-{
-	struct lined_holder *holder = load_acq(&lined->holders); /* KSEM_ORD_2 acquire */
-
-	while (holder && holder->by != by)
-		holder = load_acq(&holder->next); /* KSEM_ORD_2 acquire */
-	return holder;
-}
-
 static bool open_account(struct lined *lined, struct lined_holder *holder)
 {
 	struct account account;

@@ -14,6 +14,7 @@
 #ifndef KSEM_OBJECT_HOLDER_H
 #define KSEM_OBJECT_HOLDER_H
 
+#include "line/quick.h"
 #include "object/lined.h"
 
 /* A process that has a semaphore with KSEM_UNDO. */
@@ -46,7 +47,31 @@ void lined_entrust_accounts(struct lined *lined);
 void lined_retire_holders(struct lined *lined, struct reclaim *garbage);
 
 /* Slot 0: it has none. */
-struct account holder_account(const struct lined_holder *holder);
+static inline struct account holder_account(const struct lined_holder *holder)
+{
+	uint64_t account = holder ? load_acq(&holder->account) : 0; /* KSEM_ORD_2 acquire */
+
+	return (struct account){(uint32_t)account, (uint32_t)(account >> 32)};
+}
+
+/* NULL: that process has no reference. In a read section, or under the namespace's lock. */
+static inline struct lined_holder *holder_of(const struct lined *lined, const struct ksem_proc *by)
+{
+	struct lined_holder *holder = load_acq(&lined->holders); /* KSEM_ORD_2 acquire */
+
+	while (holder && holder->by != by)
+		holder = load_acq(&holder->next); /* KSEM_ORD_2 acquire */
+	return holder;
+}
+
+/* As quick_add (line/quick.h), for a process. In a read section. */
+static ALWAYS_INLINE bool holder_add_one(struct lined *lined, const struct ksem_proc *by, int64_t more)
+{
+	uint32_t generation = load_rlx(&fork_state.generation); /* relaxed: as fork_stays */
+	struct account account = holder_account(holder_of(lined, by));
+
+	return quick_add(&lined->view, account, more, generation);
+}
 
 /* As line_post, line_try and line_try_upto. EPERM: it holds fewer; EINVAL also: no reference. In a read section. */
 int holder_post(struct lined *lined, uint32_t n, const struct ksem_proc *by);

@@ -62,9 +62,9 @@ struct direct_ops {
  */
 struct semaphore_ops {
 	/*
-	 * As the public calls. `by` is the process that posts or takes; NULL: through a pin. Takes of one permit by id
-	 * are semaphore_take_by (object/namespace.h): there `take_by` is for a semaphore with a line, and only for one,
-	 * so that others needn't be told.
+	 * As the public calls. `by` is the process that posts or takes, in a read section; NULL: through a pin. Takes
+	 * of one permit by id are semaphore_take_by (object/namespace.h): there `take_by` is for a semaphore with a
+	 * line, and only for one, so that others needn't be told.
 	 */
 	int (*post)(struct ksem *ksem, uint32_t n, const struct ksem_proc *by);
 	int (*take)(struct ksem *ksem);
@@ -142,6 +142,9 @@ struct semaphore_ops {
  */
 struct namespace_ops {
 	const struct semaphore_ops *semaphores[OBJECT_ORDERS];
+
+	/* The same of one with a ledger (KSEM_UNDO), in place of that with a line. NULL: that one. */
+	const struct semaphore_ops *with_ledger;
 
 	/* Does an id mean the same semaphore in every namespace object of this kind? */
 	bool has_common_ids;

@@ -39,17 +39,6 @@ void lined_give(struct lined *lined, struct ksem *ksem)
 		result_;                                        \
 	})
 
-/* The same of a call on a semaphore with a ledger. */
-#define WITH_LEDGER(ksem, call)   \
-	__extension__({           \
-		int result_;      \
-                                  \
-		rcu_enter();      \
-		result_ = (call); \
-		rcu_leave();      \
-		result_;          \
-	})
-
 /*
  * ---- Calls that don't wait. ----
  *
@@ -59,8 +48,8 @@ void lined_give(struct lined *lined, struct ksem *ksem)
 
 static __attribute__((noinline)) int post_left(struct ksem *ksem, uint32_t n, const struct ksem_proc *by)
 {
-	if (lined_has_ledger(lined_of(ksem)))
-		return WITH_LEDGER(ksem, holder_post(lined_of(ksem), n, by));
+	if (lined_has_ledger(lined_of(ksem))) /* it isn't pinned: in a read section */
+		return holder_post(lined_of(ksem), n, by);
 	return WITH_LINE(ksem, line_post(view, n));
 }
 
@@ -77,8 +66,8 @@ static __attribute__((noinline)) int take_left(struct ksem *ksem, const struct k
 {
 	uint32_t took;
 
-	if (lined_has_ledger(lined_of(ksem)))
-		return WITH_LEDGER(ksem, holder_take(lined_of(ksem), 1, 1, &took, by));
+	if (lined_has_ledger(lined_of(ksem))) /* as above */
+		return holder_take(lined_of(ksem), 1, 1, &took, by);
 	return WITH_LINE(ksem, line_try(view, 1));
 }
 
@@ -103,7 +92,7 @@ static __attribute__((noinline)) int take_some_left(struct ksem *ksem, uint32_t 
 		return EINVAL;
 	*took = most;
 	if (lined_has_ledger(lined_of(ksem)))
-		return WITH_LEDGER(ksem, holder_take(lined_of(ksem), least, most, took, by));
+		return holder_take(lined_of(ksem), least, most, took, by);
 	return least == most ? WITH_LINE(ksem, line_try(view, most)) : WITH_LINE(ksem, line_try_upto(view, most, took));
 }
 

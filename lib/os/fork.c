@@ -33,8 +33,6 @@
 
 static atomic(uint32_t) gate; /* atomic */
 
-static atomic(uint32_t) generation; /* atomic: how many forks are between the first process and this one */
-
 static sigset_t signals_before_fork; /* of the thread that has shut the gate for its fork */
 
 static const struct fork_step *steps; /* constant once main runs, as is count */
@@ -50,25 +48,28 @@ static _Thread_local struct {
 	struct cancel before_fork; /* what the end of the fork restores */
 } thread;
 
-enum { NEW, SETTLING, SETTLED }; /* the lowest two bits of *settled; above them the process's number, if it is needed */
+enum {
+	NEW,
+	SETTLING,
+	SETTLED = FORK_SETTLED
+}; /* the lowest two bits of *settled; above them the process's number, if it is needed */
 
 static atomic(uint32_t) in_memory = SETTLED;
-static atomic(uint32_t) *settled = &in_memory; /* constant once main runs */
-static bool number_tells;                      /* constant once main runs */
+struct fork_state fork_state = {.settled = &in_memory};
 
 static uint32_t own_state(uint32_t state)
 {
-	return number_tells ? (uint32_t)getpid() << 2 | state : state;
+	return fork_state.number_tells ? (uint32_t)getpid() << 2 | state : state;
 }
 
 bool fork_is_new_child(void)
 {
-	return load_acq(settled) != own_state(SETTLED); /* KSEM_ORD_9 acquire */
+	return load_acq(fork_state.settled) != own_state(SETTLED); /* KSEM_ORD_9 acquire */
 }
 
 uint32_t fork_generation(void)
 {
-	return load_rlx(&generation); /* relaxed: it changes while the process has one thread */
+	return load_rlx(&fork_state.generation); /* relaxed: it changes while the process has one thread */
 }
 
 bool fork_has_left(uint32_t since)
@@ -119,7 +120,8 @@ static void become_child(void)
 {
 	bool prepared = thread.forking;
 
-	store_rlx(&generation, load_rlx(&generation) + 1); /* relaxed: one thread runs the steps, both */
+	store_rlx(&fork_state.generation,
+		  load_rlx(&fork_state.generation) + 1); /* relaxed: one thread runs the steps, both */
 	thread.settling = true;
 	for (size_t i = count; i-- > 0;) {
 		if (steps[i].child)
@@ -138,17 +140,17 @@ static void become_child(void)
 static void settle_child(void)
 {
 	sigset_t signals = signals_block();
-	uint32_t state = load_acq(settled); /* KSEM_ORD_9 acquire */
+	uint32_t state = load_acq(fork_state.settled); /* KSEM_ORD_9 acquire */
 
 	while (state != own_state(SETTLED)) {
 		if (state == own_state(SETTLING)) {
-			futex_wait(settled, state, NULL);
-			state = load_acq(settled);                          /* KSEM_ORD_9 acquire */
-		} else if (cas_acq(settled, &state, own_state(SETTLING))) { /* KSEM_ORD_9 acquire */
+			futex_wait(fork_state.settled, state, NULL);
+			state = load_acq(fork_state.settled);                          /* KSEM_ORD_9 acquire */
+		} else if (cas_acq(fork_state.settled, &state, own_state(SETTLING))) { /* KSEM_ORD_9 acquire */
 			become_child();
 			state = own_state(SETTLED);
-			store_rel(settled, state); /* KSEM_ORD_9 release */
-			futex_wake(settled, INT_MAX);
+			store_rel(fork_state.settled, state); /* KSEM_ORD_9 release */
+			futex_wake(fork_state.settled, INT_MAX);
 		}
 	}
 	signals_restore(signals);
@@ -263,7 +265,8 @@ static void after_fork_child(void)
 	}
 	if (thread.forking) { /* else a call of a handler has done it */
 		watch_enter();
-		store_rlx(settled, NEW); /* relaxed: there is one thread. The kernel may have done the same */
+		store_rlx(fork_state.settled,
+			  NEW); /* relaxed: there is one thread. The kernel may have done the same */
 		settle_child();
 		watch_leave();
 	}
@@ -277,13 +280,13 @@ static void watch_children(void)
 	void *page = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (page != MAP_FAILED && madvise(page, bytes, MADV_WIPEONFORK) == 0) {
-		settled = page;
+		fork_state.settled = page;
 	} else {
-		number_tells = true;
+		fork_state.number_tells = true;
 		if (page != MAP_FAILED)
 			munmap(page, bytes);
 	}
-	store_rlx(settled, own_state(SETTLED)); /* relaxed: there is one thread */
+	store_rlx(fork_state.settled, own_state(SETTLED)); /* relaxed: there is one thread */
 }
 
 /*

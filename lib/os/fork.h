@@ -34,6 +34,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/atomic.h"
+
 /* What a module does around a fork, with the gate shut; NULL: nothing. It may wait for grace periods. */
 struct fork_step {
 	/*
@@ -71,6 +73,24 @@ bool fork_is_new_child(void);
  */
 uint32_t fork_generation(void);
 bool fork_has_left(uint32_t generation);
+
+/* What both depend on, for the next function. */
+struct fork_state {
+	atomic(uint32_t) generation; /* atomic: how many forks are between the first process and this one */
+	atomic(uint32_t) *settled;   /* constant once main runs, as is number_tells */
+	bool number_tells;
+};
+
+extern struct fork_state fork_state;
+
+#define FORK_SETTLED 2 /* of *settled, unless a number tells: the steps have run here */
+
+/* As !fork_has_left, inline. False: it may have left nevertheless, where a number tells. */
+static inline bool fork_stays(uint32_t generation)
+{
+	return load_rlx(&fork_state.generation) == generation && /* relaxed: changed while the process has one thread */
+	       !fork_state.number_tells && load_acq(fork_state.settled) == FORK_SETTLED; /* KSEM_ORD_9 acquire */
+}
 
 /* If so, runs them. For calls that sleep without entering the gate. Outside read sections. */
 void fork_settle(void);

@@ -78,6 +78,7 @@ static void free_all(struct ksem_ns *ns)
 
 static const struct namespace_ops shared_namespace_ops = {
 	.semaphores = {[OBJECT_BARGING] = &shared_semaphore_ops, [OBJECT_LINE] = &shared_lined_ops},
+	.with_ledger = &shared_ledger_ops,
 	.has_common_ids = true,
 	.make = shared_ns_make,
 	.find = shared_ns_find,

@@ -34,9 +34,12 @@ static int init_line(struct shared *shared, const struct file *file)
 	if (attributes_are_default(&file->attributes))
 		return 0;
 	error = shared_lined_init(lined, &shared->records, shared->directory, &file->attributes);
-	if (!error)
-		lined_give(&lined->lined, &shared->object.ksem);
-	return error;
+	if (error)
+		return error;
+	lined_give(&lined->lined, &shared->object.ksem);
+	if (lined_has_ledger(&lined->lined))
+		shared->object.unit[0].home.semaphores[OBJECT_LINE] = object_ns(&shared->object.ksem)->ops->with_ledger;
+	return 0;
 }
 
 static size_t bytes_of(const struct attributes *attributes)

@@ -165,28 +165,42 @@ static void stay_for_queue(struct ksem *ksem)
 
 static const struct wait_policy policy_in_line = {lined_enter, arm_in_line, signal_sleep, leave_line, renounce_line};
 
+/* What all with a line do alike. */
+#define LINED_OPS                                                                                             \
+	.take = shared_lined_take, .take_some = shared_lined_take_some, .value = shared_lined_value,          \
+	.take_soon = shared_lined_take, .policy = &policy_in_line, .waiters = shared_lined_waiters,           \
+	.kill = kill_if_last, .shut_down = lined_shut_down, .set_limit = lined_set_limit, .come = lined_come, \
+	.has_holders = lined_has_holders, .go = lined_go, .metrics = lined_tell_metrics, .line = lined_view,  \
+	.stay = stay_for_queue, .begin_submit = begin_submit, .end_submit = end_submit,                       \
+	.begin_queued = lined_begin_queued, .end_queued = lined_end_queued
+
 const struct semaphore_ops shared_lined_ops = {
+	LINED_OPS,
 	.post = shared_lined_post,
-	.take = shared_lined_take,
 	.take_by = shared_lined_take_by,
-	.take_some = shared_lined_take_some,
-	.value = shared_lined_value,
-	.take_soon = shared_lined_take,
-	.policy = &policy_in_line,
-	.waiters = shared_lined_waiters,
-	.kill = kill_if_last,
-	.shut_down = lined_shut_down,
-	.set_limit = lined_set_limit,
-	.come = lined_come,
-	.has_holders = lined_has_holders,
-	.go = lined_go,
-	.metrics = lined_tell_metrics,
-	.line = lined_view,
-	.stay = stay_for_queue,
-	.begin_submit = begin_submit,
-	.end_submit = end_submit,
-	.begin_queued = lined_begin_queued,
-	.end_queued = lined_end_queued,
+};
+
+/* With a ledger, whose common case is first. Nobody waits there, so nobody looks for the dead. */
+
+static struct lined *lined_here(struct ksem *ksem)
+{
+	return &((struct shared_with_line *)shared_of(ksem))->lined.lined;
+}
+
+static int post_with_ledger(struct ksem *ksem, uint32_t n, const struct ksem_proc *by)
+{
+	return likely(n == 1) && likely(holder_add_one(lined_here(ksem), by, -1)) ? 0 : shared_lined_post(ksem, n, by);
+}
+
+static int take_with_ledger(struct ksem *ksem, const struct ksem_proc *by)
+{
+	return likely(holder_add_one(lined_here(ksem), by, 1)) ? 0 : shared_lined_take_by(ksem, by);
+}
+
+const struct semaphore_ops shared_ledger_ops = {
+	LINED_OPS,
+	.post = post_with_ledger,
+	.take_by = take_with_ledger,
 };
 
 const struct semaphore_ops shared_semaphore_ops = {

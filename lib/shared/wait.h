@@ -7,6 +7,6 @@
 
 #include "object/kind.h"
 
-extern const struct semaphore_ops shared_semaphore_ops, shared_lined_ops;
+extern const struct semaphore_ops shared_semaphore_ops, shared_lined_ops, shared_ledger_ops;
 
 #endif

@@ -417,6 +417,9 @@ bool fork_has_left(uint32_t generation)
 	return generation != 0;
 }
 
+static uint32_t settled = FORK_SETTLED;
+struct fork_state fork_state = {.settled = &settled};
+
 void rcu_meet_thread(void)
 {
 }

@@ -3,24 +3,37 @@
  * Permits that come back when their holder is killed: the ledger of a line.
  *
  * HOLDERS processes take and give back, OPS times each as they like; each has an account. The first is killed at any
- * step, or lives. REAPERS other processes each look once for the dead, and give back what their accounts say; with
+ * step, or lives. With TWIN, its process has a second thread, which is killed with it. REAPERS other processes each look once for the dead, and give back what their accounts say; with
  * KILL2, one of the reapers is killed, too. NEWCOMER: a process that comes late may get the account of the dead. FORKS
  * times a signal handler interrupts a change of a holder, at any step, and forks; the child goes on in the change, too.
  *
- * The word names the last change: of which account, of what kind, and its number. The account is written after the
- * word, by whoever comes: before anybody changes the word again, the account has the number of the change that it
- * names. One step is one atomic operation; a compare-and-swap of the word, or of an account, is one. Orders: as if
- * sequentially consistent.
+ * The word names an account, under a number, in one of two ways. PENDING: the account lacks a sum, which is how far the
+ * value is from the base that the word has. Only the holder of that account changes the value then, by the word alone,
+ * as long as the sum is at most SUMS: the number stays. FIXED: the sum may be written to the account, by whoever comes,
+ * once. Before anybody changes the word otherwise, it is fixed and written; a sum of 0 needs neither. A change that
+ * finds the name of another account, fixed, is fixed itself from the start. One step is one atomic operation; a
+ * compare-and-swap of the word, of its low half, or of an account, is one. Orders: as if sequentially consistent.
  *
  * What is shown: at any instant the value, and what accounts and the word say that the living hold, make up the limit,
  * and for each process that is what it holds; the dead one's permits go back once; every run ends, whoever is killed.
  */
 #define ALL      (HOLDERS + NEWCOMER)
 #define NOBODY   255
-#define WORD_IS  (word_number == q && word_value == v)
+#ifndef SUMS
+#define SUMS 1
+#endif
+#ifndef TWIN
+#define TWIN 0
+#endif
 
-byte word_value = LIMIT, word_kind, word_slot, word_number; /* the word: one compare-and-swap changes all of it */
-mtype = { NOTHING, TOOK, GAVE, UNDONE };
+mtype = { NOTHING, SUM, TOOK, GAVE, UNDONE };
+
+/* The word: one compare-and-swap changes all of it. Its low half: the value, the number, whether there is a sum. */
+byte word_value = LIMIT, word_kind = NOTHING, word_slot, word_number, word_base;
+bool word_fixed;
+
+#define LOW_IS  (word_number == q && word_value == v && word_fixed == f && (word_kind == SUM) == (k == SUM))
+#define WORD_IS (LOW_IS && word_kind == k && word_slot == s && word_base == b)
 
 byte held[HOLDERS], number[HOLDERS]; /* the accounts, each changed by one compare-and-swap */
 bool closed[HOLDERS];                /* in it */
@@ -41,22 +54,37 @@ byte through;
 
 /* What an account holds: its own number, or the word says that it is to be changed. */
 #define NAMED(s) (word_kind != NOTHING && word_slot == s && number[s] != word_number)
-#define HOLDS(s) (!NAMED(s) -> held[s] : \
-	(word_kind == TOOK -> held[s] + 1 : (word_kind == GAVE -> held[s] - 1 : 0)))
+#define HOLDS(s) (!NAMED(s) -> held[s] : (word_kind == SUM -> held[s] + word_base - word_value : 0))
 
-#define READ_WORD atomic { v = word_value; k = word_kind; s = word_slot; q = word_number }
+#define READ_WORD atomic { v = word_value; k = word_kind; s = word_slot; q = word_number; b = word_base; f = word_fixed }
+#define FORGET    v = 0; k = 0; s = 0; q = 0; b = 0; f = false
 
-/* Writes the account that the word names, of which v, k, s, q were read. [code: ledger_write_named] */
+/* Is it there that an account lacks something? */
+#define LACKS (k != NOTHING && (f || v != b))
+
+/* What an account has after the change that the word names. */
+#define AFTER(h) (k == SUM -> h + b - v : 0)
+
+/* Fixes the word, and writes the account that it names. [code: ledger_complete_named, ledger_write_named] */
 inline complete()
 {
 #ifndef COMPLETES_NOTHING
+	atomic {
+		if
+#ifndef WRITES_UNFIXED
+		:: LACKS && !f && WORD_IS -> word_fixed = true; f = true
+		:: LACKS && !f && !WORD_IS -> again = true
+#endif
+		:: else
+		fi
+	}
 	do
 	:: atomic { /* The account. */
 			h = held[s]; n = number[s];
 #ifdef NUMBER_IGNORED
-			over = k == NOTHING
+			over = !LACKS || again
 #else
-			over = k == NOTHING || n == q
+			over = !LACKS || again || n == q
 #endif
 		}
 		atomic { /* Does the word still name it? [code: still_names] */
@@ -70,7 +98,7 @@ inline complete()
 			if
 			:: over -> over = false; break
 			:: !over && held[s] == h && number[s] == n ->
-				held[s] = (k == TOOK -> h + 1 : (k == GAVE -> h - 1 : 0));
+				held[s] = AFTER(h);
 				closed[s] = closed[s] || k == UNDONE;
 				number[s] = q;
 				break
@@ -93,7 +121,7 @@ inline take_up_number()
 		number[word_slot] = word_number
 	:: else
 	fi;
-	word_kind = NOTHING; word_number++
+	word_kind = NOTHING; word_fixed = false; word_number++
 #else
 	skip
 #endif
@@ -108,7 +136,7 @@ inline may_fork(what, place)
 			forks > 0 -> forks--;
 			take_up_number();
 			children++;
-			run child(account, round, what, place, v, k, s, q)
+			run child(account, round, what, place, v, k, s, q, b, f)
 		}
 	:: skip
 	fi
@@ -117,23 +145,49 @@ inline may_fork(what, place)
 #endif
 }
 
-/* One change of the caller's own account. [code: try_change, ledger_see, ledger_name] */
+#define STEP(what) (what == TOOK -> 1 : -1)
+
+/* Can the change be added to the pending sum of the own account, in the low half alone? [code: ledger_sums, quick_may] */
+#ifdef COALESCES_FIXED
+#define COALESCES(what) (k == SUM && s == account && b - v + STEP(what) <= SUMS && b - v + STEP(what) >= -SUMS)
+#else
+#define COALESCES(what) \
+	(k == SUM && s == account && !f && b - v + STEP(what) <= SUMS && b - v + STEP(what) >= -SUMS)
+#endif
+
+/* Otherwise: the word names the account anew. It is written at once if another one stands there, written. */
+#define NAME(what) \
+	word_base = v; word_kind = SUM; word_slot = account; word_number++; \
+	word_fixed = LACKS && s != account
+
+/* What is there to be given back: a sum that isn't complete counts. */
+#define TOTAL (h + (k == SUM && s == account && !f -> b - v : 0))
+
+/* One change of the caller's own account. [code: try_change, change_account, quick_add, ledger_add, ledger_see, ledger_name] */
 inline change(what)
 {
 	do
 	:: READ_WORD;
 		may_fork(what, 1); /* the child has asked, and goes on: before, it would have left */
-		complete();
+		if
+		:: !COALESCES(what) -> complete()
+		:: else
+		fi;
 		atomic { h = held[account]; assert(uses[account] == round && !closed[account]) } /* it lives */
 		may_fork(what, 2);
 		atomic {
 			if
-			:: WORD_IS && what == TOOK && v == 0 -> break /* EAGAIN */
-			:: WORD_IS && what == GAVE && h == 0 -> assert(has[me] == 0); break /* EPERM */
-			:: WORD_IS && (what == TOOK && v > 0 || what == GAVE && h > 0) ->
-				word_value = (what == TOOK -> v - 1 : v + 1);
-				word_kind = what; word_slot = account; word_number++;
-				has[me] = (what == TOOK -> has[me] + 1 : has[me] - 1);
+			:: again -> again = false
+			:: !again && WORD_IS && what == TOOK && v == 0 -> break /* EAGAIN */
+			:: !again && WORD_IS && what == GAVE && TOTAL == 0 -> assert(has[me] == 0); break /* EPERM */
+			:: !again && COALESCES(what) && LOW_IS && (what == TOOK && v > 0 || what == GAVE && TOTAL > 0) ->
+				word_value = v - STEP(what);
+				has[me] = has[me] + STEP(what);
+				break
+			:: !again && !COALESCES(what) && WORD_IS && (what == TOOK && v > 0 || what == GAVE && TOTAL > 0) ->
+				NAME(what);
+				word_value = v - STEP(what);
+				has[me] = has[me] + STEP(what);
 				break
 			:: else
 			fi
@@ -141,8 +195,11 @@ inline change(what)
 	od;
 	READ_WORD;
 	may_fork(what, 3);
-	complete();
-	atomic { v = 0; k = 0; s = 0; q = 0 }
+	if
+	:: f -> complete()
+	:: else
+	fi;
+	atomic { FORGET; again = false; h = 0 }
 }
 
 #if FORKS
@@ -150,16 +207,21 @@ inline change(what)
  * A fork's child that goes on in its parent's change, from that place on, with what the parent had read. What it does to
  * the word, the parent doesn't know. [code: try_change, call_is_left]
  */
-proctype child(byte account, round, what, place, v, k, s, q)
+proctype child(byte account, round, what, place, v, k, s, q, b; bool f)
 {
 	byte h, n;
-	bool over;
+	bool over, again;
 
 	do
-	:: place == 3 -> complete(); break
+	:: place == 3 ->
+		if
+		:: f -> complete()
+		:: else
+		fi;
+		break
 	:: place < 3 ->
 		if
-		:: place == 1 -> complete()
+		:: place == 1 && !COALESCES(what) -> complete()
 		:: else
 		fi;
 		atomic {
@@ -171,14 +233,19 @@ proctype child(byte account, round, what, place, v, k, s, q)
 		}
 		atomic {
 			if
-			:: WORD_IS && (what == TOOK && v > 0 || what == GAVE && h > 0) ->
-				word_value = (what == TOOK -> v - 1 : v + 1);
-				word_kind = what; word_slot = account; word_number++;
+			:: !again && (COALESCES(what) -> LOW_IS : WORD_IS) &&
+				(what == TOOK && v > 0 || what == GAVE && TOTAL > 0) ->
+				if
+				:: COALESCES(what)
+				:: else -> NAME(what)
+				fi;
+				word_value = v - STEP(what);
 				place = 3
-			:: WORD_IS && (what == TOOK && v == 0 || what == GAVE && h == 0) -> break
+			:: !again && WORD_IS && (what == TOOK && v == 0 || what == GAVE && TOTAL == 0) -> break
 			:: else -> place = 0
 			fi
 		}
+		again = false;
 		READ_WORD;
 		if
 #ifdef CHILD_STAYS
@@ -189,14 +256,15 @@ proctype child(byte account, round, what, place, v, k, s, q)
 		:: else
 		fi
 	od;
-	atomic { place = 0; v = 0; k = 0; s = 0; q = 0; h = 0; n = 0; children-- }
+	atomic { place = 0; FORGET; h = 0; n = 0; again = false; children-- }
 }
 #endif
 
+/* A thread of the holder. */
 proctype holder(byte me) RUNS
 {
-	byte account = me, round, ops = OPS, v, k, s, q, h, n;
-	bool over;
+	byte account = me, round, ops = OPS, v, k, s, q, b, h, n;
+	bool f, over, again;
 
 	do
 	:: ops > 0 -> ops--; change(TOOK)
@@ -209,9 +277,9 @@ proctype holder(byte me) RUNS
 /* [code: reap_account, ledger_try_close, line_settle_with] */
 proctype reaper() RUNS
 {
-	byte round, v, k, s, q, h, n;
+	byte round, v, k, s, q, b, h, n;
 	byte account; /* of the dead: the first */
-	bool over;
+	bool f, over, again;
 
 	atomic { /* [code: ledger_has_ended] */
 		if
@@ -230,21 +298,24 @@ proctype reaper() RUNS
 	do
 	:: READ_WORD;
 #ifndef READ_BEFORE
+#ifndef CLOSES_PENDING
 		complete();
+#endif
 		h = held[account];
 #endif
 		atomic {
 			if
+			:: again -> again = false
 #ifndef ROUND_IGNORED
-			:: uses[account] != round -> break /* another did it all */
-			:: uses[account] == round && closed[account] -> break
-			:: uses[account] == round && !closed[account] && WORD_IS ->
+			:: !again && uses[account] != round -> break /* another did it all */
+			:: !again && uses[account] == round && closed[account] -> break
+			:: !again && uses[account] == round && !closed[account] && WORD_IS ->
 #else
-			:: closed[account] -> break
-			:: !closed[account] && WORD_IS ->
+			:: !again && closed[account] -> break
+			:: !again && !closed[account] && WORD_IS ->
 #endif
 				word_value = v + h;
-				word_kind = UNDONE; word_slot = account; word_number++;
+				word_kind = UNDONE; word_slot = account; word_number++; word_fixed = true;
 				has[0] = 0;
 				break
 			:: else
@@ -258,14 +329,14 @@ proctype reaper() RUNS
 	atomic { if :: uses[account] == round -> owner[account] = NOBODY; uses[account]++ :: else fi };
 #endif
 nothing:
-	atomic { v = 0; k = 0; s = 0; q = 0; h = 0; through++ }
+	atomic { FORGET; h = 0; again = false; through++ }
 }
 
 /* Takes a permit by the account that the dead one had, if that is free. [code: account_open] */
 proctype newcomer(byte me) RUNS
 {
-	byte account, round, v, k, s, q, h, n;
-	bool over;
+	byte account, round, v, k, s, q, b, h, n;
+	bool f, over, again;
 
 	atomic {
 		if
@@ -300,7 +371,7 @@ proctype watcher()
 
 proctype killer()
 {
-	atomic { killed = killed | 2 }
+	atomic { killed = killed | 2 | (TWIN -> 1 << (ALL + REAPERS + 1) : 0) }
 #ifdef KILL2
 	atomic { killed = killed | (1 << (HOLDERS + 1)) }
 #endif
@@ -313,11 +384,11 @@ proctype judge()
 
 	timeout;
 	d_step {
-		deaths = (killed & 2 -> 1 : 0);
+		deaths = (killed & 2 -> 1 + TWIN : 0);
 #ifdef KILL2
 		deaths = deaths + 1;
 #endif
-		assert(through + deaths >= HOLDERS + REAPERS + NEWCOMER);
+		assert(through + deaths >= HOLDERS + REAPERS + NEWCOMER + TWIN);
 		assert(children == 0);
 	}
 	run watcher()
@@ -335,6 +406,9 @@ init
 		od;
 #if NEWCOMER
 		run newcomer(HOLDERS);
+#endif
+#if TWIN
+		run holder(0);
 #endif
 		run watcher();
 		run killer();

@@ -11,6 +11,7 @@
 #include "line/account.h"
 #include "line/entries.h"
 #include "line/help.h"
+#include "line/ledger.h"
 #include "line/line.h"
 #include "line/order.h"
 #include "line/prepare.h"
@@ -777,6 +778,62 @@ static void what_an_account_has_is_no_link(void **state)
 	ended(view);
 }
 
+/* The account is written when another one is named, whoever was to be named under that number before. */
+static void a_number_that_an_account_has_from_long_ago_passes(void **state)
+{
+	struct fixture f;
+	struct line_view *view = line_of(&f, 9, 9, LINE_BARGING);
+	struct account one, other;
+	uint64_t next;
+
+	(void)state;
+	assert_true(account_open(view, 1, &one));
+	assert_true(account_open(view, 2, &other));
+	next = word_number(line_word(view->line)) + 1;
+	store_rlx(&entry_at(view, one.slot)->account.high, ACCOUNT_MARK | next); /* relaxed: one thread */
+	OK(account_take(view, one, 2));
+	OK(account_take(view, other, 3));
+	assert_int_equal(account_has(view, one), 2);
+	assert_int_equal(account_has(view, other), 3);
+	account_close(view, one);
+	account_close(view, other);
+	assert_int_equal(value_now(view), 9);
+	ended(view);
+}
+
+/* Up to seven permits go by the word, more by an entry; what is too much is refused in both ways. */
+static void accounts_take_and_give_any_number(void **state)
+{
+	struct fixture f;
+	struct line_view *view = line_of(&f, 40, 40, LINE_FIFO);
+	struct account one, other;
+	uint32_t value, got;
+
+	(void)state;
+	assert_true(account_open(view, 1, &one));
+	assert_true(account_open(view, 2, &other));
+	for (uint32_t n = 1; n < 20; n++) {
+		OK(account_take(view, one, n));
+		FAILS(EPERM, account_give(view, other, 1));
+		FAILS(EPERM, account_give(view, one, n + 1));
+		OK(account_take(view, other, 20 - n));
+		FAILS(EAGAIN, account_take(view, one, 21));
+		assert_int_equal(account_sum(view, UINT32_MAX, &value), 20);
+		assert_int_equal(value, 20);
+		assert_int_equal(account_sum(view, 1, &value), n);
+		OK(account_give(view, one, n));
+		OK(account_give(view, other, 20 - n));
+	}
+	OK(account_take_upto(view, one, 50, &got));
+	assert_int_equal(got, 40);
+	assert_int_equal(account_has(view, one), 40);
+	account_close(view, one);
+	FAILS(EINVAL, account_give(view, one, 1));
+	account_close(view, other);
+	assert_int_equal(value_now(view), 40);
+	ended(view);
+}
+
 static void a_queue_that_died_leaves_nothing(void **state)
 {
 	struct fixture f;
@@ -1125,6 +1182,8 @@ int main(void)
 		cmocka_unit_test(permits_that_came_back_already_are_not_made),
 		cmocka_unit_test(one_that_died_before_it_was_in_line_is_let_go),
 		cmocka_unit_test(what_an_account_has_is_no_link),
+		cmocka_unit_test(a_number_that_an_account_has_from_long_ago_passes),
+		cmocka_unit_test(accounts_take_and_give_any_number),
 		cmocka_unit_test(a_queue_that_died_leaves_nothing),
 		cmocka_unit_test(a_post_goes_on_to_the_next_if_the_first_is_dead),
 		cmocka_unit_test(a_fork_s_child_has_only_its_own_waiter),

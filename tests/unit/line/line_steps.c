@@ -27,6 +27,7 @@
 #include "line/ledger.h"
 #include "line/line.h"
 #include "line/order.h"
+#include "line/quick.h"
 #include "os/fork.h"
 
 #define THREADS 4
@@ -237,6 +238,24 @@ bool fork_has_left(uint32_t generation)
 	return generation != 0;
 }
 
+static uint32_t settled = FORK_SETTLED;
+struct fork_state fork_state = {.settled = &settled};
+
+/* In the run's own time: some steps are a second. */
+#define STEPS_A_SECOND 2
+
+static uint32_t seconds(void)
+{
+	return steps / STEPS_A_SECOND;
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+	(void)clock;
+	*now = (struct timespec){.tv_sec = seconds()};
+	return 0;
+}
+
 struct futex_ops futex_ops = {sleep_on, wake, sleep_on, wake, NULL, NULL};
 
 /* ---- The line, and what its users know ---- */
@@ -353,7 +372,28 @@ static void set_limit(uint32_t limit)
 
 static struct account accounts[THREADS];
 static uint32_t has[THREADS];
-static bool ledger;
+static struct {
+	bool known;
+	uint32_t least, most; /* since when it has the oldest permit */
+} since[THREADS];
+static bool ledger, twins; /* the second and the third thread have one account */
+
+/* Whose account the thread takes by. */
+static unsigned own(void)
+{
+	return twins && current == 2 ? 1 : current;
+}
+
+/* It has n more, and began to take them then. */
+static void gets(uint32_t n, uint32_t begun)
+{
+	if (n > 0 && has[own()] == 0) {
+		since[own()].known = true;
+		since[own()].least = twins ? 0 : begun; /* the other may have taken before, and not say so yet */
+		since[own()].most = seconds();
+	}
+	has[own()] += n;
+}
 
 /* Of the thread's process. */
 static struct line_view *view_of(unsigned thread)
@@ -369,29 +409,33 @@ static void open_one(unsigned thread)
 
 static bool take_as(uint32_t n)
 {
-	int error = account_take(&view, accounts[current], n);
+	uint32_t begun = seconds();
+	bool one = n == 1 && quick_add(&view, accounts[own()], 1, 0);
+	int error = one ? 0 : account_take(&view, accounts[own()], n);
 
 	if (error != 0 && error != EAGAIN && error != ENOMEM)
 		bad("a take failed");
-	has[current] += error == 0 ? n : 0;
+	gets(error == 0 ? n : 0, begun);
 	return error == 0;
 }
 
 static void give_as(uint32_t n)
 {
-	int error = account_give(&view, accounts[current], n);
+	bool one = n == 1 && quick_add(&view, accounts[own()], -1, 0);
+	int error = one ? 0 : account_give(&view, accounts[own()], n);
 
-	if (error != (has[current] < n ? EPERM : 0))
+	if (error != (has[own()] < n ? EPERM : 0))
 		bad("more was given back than is held, or less");
-	has[current] -= error == 0 ? n : 0;
+	has[own()] -= error == 0 ? n : 0;
+	if (twins) /* the other may have taken meanwhile */
+		since[own()].known = false;
 }
 
 static void wait_as(uint32_t n, bool give_up, bool renounce)
 {
-	uint32_t slot;
+	uint32_t slot, begun = seconds();
 	bool full;
-	int error =
-		line_enter(&view, n, (struct line_by){current == 0 ? HOLDER : 1, accounts[current]}, &slot, &full);
+	int error = line_enter(&view, n, (struct line_by){current == 0 ? HOLDER : 1, accounts[current]}, &slot, &full);
 
 	if (error == EAGAIN && renounce) {
 		line_renounce(&view, slot);
@@ -401,7 +445,17 @@ static void wait_as(uint32_t n, bool give_up, bool renounce)
 		while ((error = line_leave(&view, slot, give_up)) == EAGAIN)
 			sleep_in_line(&view, slot, NULL);
 	}
-	has[current] += error == 0 ? n : 0;
+	gets(error == 0 ? n : 0, begun);
+}
+
+static void judge_time(const struct account_stake *stake, void *arg)
+{
+	(void)arg;
+	for (unsigned thread = 0; thread < THREADS; thread++) {
+		if (accounts[thread].slot == stake->slot && since[thread].known &&
+		    (stake->since < since[thread].least || stake->since > since[thread].most))
+			bad("a permit isn't held since it was taken");
+	}
 }
 
 /* Value and accounts make up the limit; and when the dead have been reaped, each account has what its thread knows. */
@@ -428,6 +482,7 @@ static void judge_ledger(void)
 		if (account_has(&view, accounts[thread]) != has[thread])
 			bad("an account has something else");
 	}
+	account_for_all(&view, judge_time, NULL);
 	account_sum(&view, UINT32_MAX, &value);
 	if (value + held != line_limit(&view))
 		bad(value + held > line_limit(&view) ? "a permit was made at last" : "a permit was lost at last");
@@ -515,6 +570,7 @@ struct scenario {
 	bool kills; /* the first thread is killed, at any point */
 	unsigned whole;
 	unsigned through;
+	bool twins;
 	unsigned accounts; /* bit mask: threads that have one; the line has a ledger then */
 	unsigned entries;  /* that the line must have; 0: 4 */
 };
@@ -531,6 +587,7 @@ static void begin(const struct scenario *now)
 	view.who = 1;
 	mortals_view.who = HOLDER;
 	view.chunks[0] = mortals_view.chunks[0] = (struct line_entry *)memory;
+	view.mapped = mortals_view.mapped = now->accounts ? (struct line_entry *)memory : NULL;
 	store_rlx(&line.spin, 0);
 	due.all = now->value;
 	made = 0;
@@ -554,7 +611,9 @@ static void begin(const struct scenario *now)
 	}
 	memset(accounts, 0, sizeof(accounts));
 	memset(has, 0, sizeof(has));
+	memset(since, 0, sizeof(since));
 	ledger = now->accounts != 0;
+	twins = now->twins;
 	has_corpse = false;
 	for (unsigned thread = 0; thread < THREADS; thread++) {
 		if (now->accounts >> thread & 1)
@@ -927,6 +986,39 @@ static void take_and_give_two(void)
 		give_as(2);
 }
 
+static void take_eight(void)
+{
+	take_as(8);
+}
+
+static void take_and_give_eight(void)
+{
+	if (take_as(8))
+		give_as(8);
+}
+
+static void take_and_give_twice(void)
+{
+	take_and_give();
+	take_and_give();
+}
+
+/* The sum goes below 0. */
+static void give_and_take(void)
+{
+	give_as(1);
+	take_as(1);
+}
+
+/* More than a sum can be. */
+static void take_and_give_many(void)
+{
+	for (unsigned i = 0; i < LINE_SUM_MOST + 1; i++)
+		take_as(1);
+	for (unsigned i = 0; i < LINE_SUM_MOST + 1; i++)
+		give_as(1);
+}
+
 static void wait_for_one(void)
 {
 	wait_as(1, false, false);
@@ -961,7 +1053,7 @@ static void close_own(void)
 static void take_by_what_is_closed(void)
 {
 	struct account closed = accounts[1];
-	int error = closed.slot == 0 ? 0 : account_take(&view, closed, 1);
+	int error = closed.slot == 0 || quick_add(&view, closed, 1, 0) ? 0 : account_take(&view, closed, 1);
 
 	if (error != 0 && error != EINVAL && error != EAGAIN)
 		bad("a take failed");
@@ -970,6 +1062,15 @@ static void take_by_what_is_closed(void)
 static void open_own(void)
 {
 	open_one(current);
+}
+
+static void open_and_take_twice(void)
+{
+	open_one(current);
+	if (accounts[current].slot == 0)
+		return;
+	take_as(1);
+	take_as(1);
 }
 
 /* Thread 0, or 1, has the only permit. */
@@ -1043,6 +1144,7 @@ static void end_queue(void)
 	line_cancel(own, own_waits[current], ECANCELED);
 	while (line_reap_ready(own, own_heads[current], &result) == 0)
 		has[current] += result.need;
+	since[current].known = false;
 	line_close_ready(own, own_heads[current]);
 	if (has[current] > 0)
 		give_as(1);
@@ -1182,6 +1284,69 @@ static const struct scenario scenarios[] = {
 	 .changes = 1,
 	 .kills = true,
 	 .accounts = 3},
+	{"one is killed that takes eight",
+	 LINE_BARGING,
+	 9,
+	 9,
+	 NULL,
+	 {take_and_give_eight, take_one, reap_the_dead},
+	 .changes = 1,
+	 .kills = true,
+	 .accounts = 3},
+	{"two take eight", LINE_LIFO, 17, 17, NULL, {take_and_give_eight, take_eight}, .changes = 3, .accounts = 3},
+	{"one is killed that takes and gives back twice",
+	 LINE_BARGING,
+	 2,
+	 2,
+	 NULL,
+	 {take_and_give_twice, take_and_give, reap_the_dead},
+	 .changes = 1,
+	 .kills = true,
+	 .accounts = 3},
+	{"two threads have one account, another is killed",
+	 LINE_BARGING,
+	 3,
+	 3,
+	 NULL,
+	 {take_and_give, take_and_give, take_and_give, reap_the_dead},
+	 .changes = 1,
+	 .kills = true,
+	 .twins = true,
+	 .accounts = 3},
+	{"two threads have one account, another takes",
+	 LINE_BARGING,
+	 3,
+	 3,
+	 NULL,
+	 {take_and_give, take_and_give, take_and_give},
+	 .changes = 3,
+	 .twins = true,
+	 .accounts = 3},
+	{"two threads take by one account",
+	 LINE_BARGING,
+	 2,
+	 2,
+	 NULL,
+	 {NULL, take_one, take_one},
+	 .changes = 4,
+	 .twins = true,
+	 .accounts = 2},
+	{"one gives back and takes again, another takes",
+	 LINE_BARGING,
+	 2,
+	 2,
+	 first_has_it,
+	 {give_and_take, take_and_give_twice},
+	 .changes = 3,
+	 .accounts = 3},
+	{"one takes more than a sum can be, another takes",
+	 LINE_BARGING,
+	 9,
+	 9,
+	 NULL,
+	 {take_and_give_many, take_and_give},
+	 .changes = 2,
+	 .accounts = 3},
 	{"two take two", LINE_LIFO, 3, 3, NULL, {take_and_give_two, take_two}, .changes = 3, .accounts = 3},
 	{"one is killed that waits for a permit of its own",
 	 LINE_FIFO,
@@ -1233,6 +1398,15 @@ static const struct scenario scenarios[] = {
 	 NULL,
 	 {open_own, close_own, take_by_what_is_closed},
 	 .changes = 2,
+	 .accounts = 2},
+	{"one takes by an account that is another's by now",
+	 LINE_BARGING,
+	 3,
+	 3,
+	 NULL,
+	 {open_and_take_twice, close_own, take_by_what_is_closed},
+	 .changes = 3,
+	 .whole = 1 << 0,
 	 .accounts = 2},
 	{"no more is given back than is held",
 	 LINE_BARGING,
