@@ -131,7 +131,7 @@ struct line_by {
 /*
  * Takes n, or gets in line. 0: took; EAGAIN: in line, and *slot names the entry, which line_leave must end;
  * ESHUTDOWN; EINVAL: dead; ENOMEM: there is no memory for an entry, or *full, no entry is free
- * (line_bed_at_door). ECHILD: a fork's child has gone on in its parent's call (call.h), and neither took nor waits.
+ * (line_arm_at_door). ECHILD: a fork's child has gone on in its parent's call (call.h), and neither took nor waits.
  */
 int line_enter(struct line_view *view, uint32_t n, struct line_by by, uint32_t *slot, bool *full);
 
@@ -139,13 +139,18 @@ int line_enter(struct line_view *view, uint32_t n, struct line_by by, uint32_t *
 bool line_spin(struct line_view *view, uint32_t slot);
 
 /*
- * Before a thread sleeps, perhaps on several words: says that it sleeps, and on which word of this line. In line, or at
- * the door, while no entry is free. False: don't sleep, but leave, or enter again. True of line_next_look: it must look
- * (line_look) at that time, slot 0 being the door. Sleepers of shared lines do that now and then, to finish what killed
- * processes left undone.
+ * Before each sleep of a thread in line: notes in its entry that it sleeps, and sets *place to the futex word. False:
+ * the entry is decided, so the thread must leave. The thread may sleep on other words besides.
  */
-bool line_bed(struct line_view *view, uint32_t slot, struct futex_place *place);
-bool line_bed_at_door(struct line_view *view, uint32_t n, struct futex_place *place);
+bool line_arm(struct line_view *view, uint32_t slot, struct futex_place *place);
+
+/* The same for a thread at the door, since no entry was free. False: it must enter again. */
+bool line_arm_at_door(struct line_view *view, uint32_t n, struct futex_place *place);
+
+/*
+ * Must the thread wake by itself at *look, and call line_look? Sleepers of shared lines do, now and then, to finish
+ * what killed processes left undone. Slot 0: the thread is at the door.
+ */
 bool line_next_look(struct line_view *view, uint32_t slot, struct deadline *look);
 
 /*
@@ -208,11 +213,12 @@ bool line_pends(const struct line_view *view, struct line_handle handle);
 bool line_has_ready(const struct line_view *view, uint32_t head);
 
 /*
- * For a thread of the queue that isn't called by a hook: on which word it sleeps until something is on the ready list,
- * or a wait was moved behind others. It sleeps there again although something is left. 0: the list is empty. Else a
- * number that differs each time that the list is no longer empty. A thread that hasn't slept yet misses a move.
+ * For a queue's thread, where no hook calls the queue: sets *place to the futex word of the ready list, which changes
+ * when a wait comes to the empty list. A wait that is moved behind others only makes the wake call, which a thread that
+ * doesn't sleep yet misses. The thread may sleep there while the list isn't empty. Returns 0 if the list is empty; else
+ * a number, another one each time that the list ceases to be empty.
  */
-uint64_t line_ready_bed(const struct line_view *view, uint32_t head, struct futex_place *place);
+uint64_t line_ready_futex(const struct line_view *view, uint32_t head, struct futex_place *place);
 
 /*
  * The queue must call line_cancel with ETIMEDOUT at the wait's deadline. If it is late, whoever posts, or waits behind

@@ -173,7 +173,7 @@ bool line_has_ready(const struct line_view *view, uint32_t head)
 	return link_read(&entry_at(view, head)->node.next) != head;
 }
 
-uint64_t line_ready_bed(const struct line_view *view, uint32_t head, struct futex_place *place)
+uint64_t line_ready_futex(const struct line_view *view, uint32_t head, struct futex_place *place)
 {
 	struct line_entry *entry = entry_at(view, head);
 	uint64_t first = load_acq(&entry->node.next); /* KSEM_ORD_23 acquire */

@@ -194,7 +194,7 @@ struct line_hooks {
 	/*
 	 * Called when the ready list of that holder's queue isn't empty, and when one of its waits was moved behind
 	 * others (due.h); perhaps more than once, and late. NULL: the holder can't be called, and a thread of its queue
-	 * sleeps instead (line_ready_bed).
+	 * sleeps instead (line_ready_futex).
 	 */
 	void (*ring)(void *context, uint32_t holder, uint64_t user);
 

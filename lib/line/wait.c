@@ -259,7 +259,7 @@ static int64_t looks_at_door(const struct line_view *view)
 	return no_memory ? LOOK_FOR_MEMORY : looks(view);
 }
 
-bool line_bed(struct line_view *view, uint32_t slot, struct futex_place *place)
+bool line_arm(struct line_view *view, uint32_t slot, struct futex_place *place)
 {
 	struct line_entry *entry = entry_at(view, slot);
 	uint64_t x = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
@@ -383,7 +383,7 @@ void line_renounce(struct line_view *view, uint32_t slot)
 	call_end(&call);
 }
 
-bool line_bed_at_door(struct line_view *view, uint32_t n, struct futex_place *place)
+bool line_arm_at_door(struct line_view *view, uint32_t n, struct futex_place *place)
 {
 	struct line *line = view->line;
 	uint32_t door = load_seq(&line->door); /* KSEM_ORD_25 acquire, KSEM_ORD_25 release: before the word */

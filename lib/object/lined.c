@@ -213,7 +213,7 @@ int lined_enter(struct waiter *waiter)
 }
 
 /* Sets the signal. EAGAIN: there is no reason to sleep. In a read section: it may finish what tells a queue. */
-static int go_to_bed(struct waiter *waiter)
+static int set_signal(struct waiter *waiter)
 {
 	struct line_view *view = &lined_of(waiter->sem)->view;
 	uint32_t slot = own_wait.slot;
@@ -222,7 +222,7 @@ static int go_to_bed(struct waiter *waiter)
 
 	if (waiter->why == EAGAIN)
 		line_look(view);
-	if (slot ? !line_bed(view, slot, &place) : !line_bed_at_door(view, waiter->want, &place))
+	if (slot ? !line_arm(view, slot, &place) : !line_arm_at_door(view, waiter->want, &place))
 		return EAGAIN;
 	waiter->signal = (struct signal){.word = place.word, .expected = place.expected, .scope = place.scope};
 	if (line_next_look(view, slot, &look) && deadline_sooner(waiter->deadline, &look) == &look) {
@@ -240,7 +240,7 @@ int lined_arm(struct waiter *waiter)
 	if (!waiter->several && own_wait.slot && line_spin(&lined_of(waiter->sem)->view, own_wait.slot))
 		return EAGAIN;
 	rcu_enter();
-	error = go_to_bed(waiter);
+	error = set_signal(waiter);
 	rcu_leave();
 	return unlikely(fork_is_new_child()) ? EAGAIN : error; /* as above: the bed is the parent's */
 }

@@ -146,14 +146,13 @@ bool direct_serve(struct source *source, struct futex_place *place)
 	return any;
 }
 
-void direct_bed(struct source *source, const struct futex_place *place)
+void direct_arm(struct source *source, const struct futex_place *place)
 {
 	source->direct.expected = place->expected;
 	source->direct.heard = true;
 }
 
-/* True: it has served some. */
-bool direct_rise(struct source *source, bool woken)
+bool direct_woke(struct source *source, bool woken)
 {
 	struct futex_place place;
 	bool any;

@@ -51,9 +51,14 @@ bool direct_needs_call(const struct wait *wait);
  */
 bool direct_serve(struct source *source, struct futex_place *place);
 
-/* The listener will sleep at that place; it is awake again, and `woken`: by a wake call. */
-void direct_bed(struct source *source, const struct futex_place *place);
-bool direct_rise(struct source *source, bool woken);
+/* Before the listener sleeps on the semaphore's word. */
+void direct_arm(struct source *source, const struct futex_place *place);
+
+/*
+ * After that sleep: as direct_serve. `woken`: a wake call ended the sleep; if no wait could go on, the wake is passed
+ * on to another waiter.
+ */
+bool direct_woke(struct source *source, bool woken);
 
 /* A wait gives up, direct or not. False: it was decided before. */
 bool direct_cancel(struct wait *wait, int why);

@@ -30,13 +30,13 @@ struct sleep {
 	bool ends;
 };
 
-/* What the thread keeps from one look to the next. */
-struct ear {
+/* What the thread keeps from one sleep to the next. */
+struct loop {
 	struct ksem_cq *cq;
-	uint64_t words; /* as they were at the last look, all in one number */
-	int woke;       /* what the sleep answered */
-	struct timespec look;
-	bool looks;
+	uint64_t words;       /* all futex words on which it slept, as they were before the sleep, in one number */
+	int woke;             /* why it woke: what futex_any_of returned */
+	struct timespec look; /* when it looks for the dead next */
+	bool looks;           /* it is time for that */
 };
 
 /*
@@ -50,7 +50,7 @@ static bool has_news(struct source *source, struct futex_place *place)
 	if (source_is_direct(source))
 		return direct_serve(source, place);
 	rcu_enter();
-	first = line_ready_bed(source->view, source->head, place);
+	first = line_ready_futex(source->view, source->head, place);
 	rcu_leave();
 	if (first == 0 || first == source->heard)
 		return false;
@@ -68,14 +68,14 @@ static void swap(struct listener *listener, size_t a, size_t b)
 	listener->sources[b]->place = (uint32_t)b + 1;
 }
 
-/* Sleeps there. A direct source without waits needs nobody there. */
+/* Adds a futex word to those on which the thread will sleep. A direct source without waits has none. */
 static void sleep_at(struct listener *listener, struct source *source, const struct futex_place *place,
 		     struct sleep *sleep)
 {
 	if (source_is_direct(source) && !source->direct.first)
 		return;
 	if (source_is_direct(source))
-		direct_bed(source, place);
+		direct_arm(source, place);
 	sleep->places[sleep->count++] = *place;
 	listener->heard[listener->heard_count++] = (struct heard){source->link.key, source->head};
 }
@@ -116,17 +116,17 @@ static void hear_moves(struct listener *listener)
 	}
 }
 
-/* The thread is awake, and sleeps on no word of a direct source. Those that had to wait for that are closed now. */
-static void rise(struct ear *ear, struct reclaim *garbage)
+/* The thread is awake, and sleeps on no word of a direct source. Now sources can be closed that it slept on before. */
+static void after_sleep(struct loop *loop, struct reclaim *garbage)
 {
-	struct listener *listener = &ear->cq->listener;
+	struct listener *listener = &loop->cq->listener;
 
 	for (size_t i = listener->count; i-- > 0;) { /* the last takes the place of one that is closed */
 		struct source *source = listener->sources[i];
 
 		if (!source->direct.heard)
 			continue;
-		if (direct_rise(source, ear->woke == 0))
+		if (direct_woke(source, loop->woke == 0))
 			ring_tell(source);
 		listener->close(source, garbage);
 	}
@@ -138,27 +138,27 @@ static void sleep_until(struct sleep *sleep, struct timespec time)
 	sleep->until = (struct deadline){CLOCK_MONOTONIC, time};
 }
 
-/* When it looks next, if it isn't woken before. `ear->looks`: it looks now. */
-static void set_time(struct ear *ear, struct sleep *sleep, bool refused)
+/* When it looks next, if it isn't woken before. `loop->looks`: it looks now. */
+static void set_time(struct loop *loop, struct sleep *sleep, bool refused)
 {
-	struct listener *listener = &ear->cq->listener;
+	struct listener *listener = &loop->cq->listener;
 	struct timespec now;
 
-	ear->looks = false;
+	loop->looks = false;
 	if (listener->count == 0) {
 		sleep->ends = false;
 		return;
 	}
 	now = clock_now(CLOCK_MONOTONIC);
-	if (clock_between(&now, &ear->look, 1) == 0) {
-		ear->looks = true;
+	if (clock_between(&now, &loop->look, 1) == 0) {
+		loop->looks = true;
 		hear_moves(listener);
-		ear->look = clock_after(&now, clock_about(LOOK_NS, (uint64_t)now.tv_nsec + (uintptr_t)ear->cq));
+		loop->look = clock_after(&now, clock_about(LOOK_NS, (uint64_t)now.tv_nsec + (uintptr_t)loop->cq));
 	}
-	sleep_until(sleep, ear->look);
+	sleep_until(sleep, loop->look);
 	if (refused)
 		sleep_until(sleep, clock_after(&now, REFUSED_NS));
-	else if (listener->count + 1 > SEVERAL_MAX && clock_between(&now, &ear->look, POLL_NS) == POLL_NS)
+	else if (listener->count + 1 > SEVERAL_MAX && clock_between(&now, &loop->look, POLL_NS) == POLL_NS)
 		sleep_until(sleep, clock_after(&now, POLL_NS));
 }
 
@@ -173,24 +173,24 @@ static uint64_t words_of(const struct sleep *sleep)
 }
 
 /* False: the queue ends. If the kernel doesn't let it sleep although no word has changed, it refuses. */
-static bool listen_once(struct ear *ear, struct sleep *sleep)
+static bool listen_once(struct loop *loop, struct sleep *sleep)
 {
-	struct listener *listener = &ear->cq->listener;
+	struct listener *listener = &loop->cq->listener;
 	uint32_t calls = load_rlx(&listener->calls); /* relaxed: changed under the lock */
-	uint64_t words = ear->words;
+	uint64_t words = loop->words;
 	bool refused;
 
 	if (listener->stops)
 		return false;
 	sleep->places[0] = (struct futex_place){&listener->calls, calls, FUTEX_PRIVATE};
 	sleep->count = 1;
-	if (!hear_all(listener, sleep) && ear->woke == 0)
+	if (!hear_all(listener, sleep) && loop->woke == 0)
 		hear_moves(listener);
-	ear->words = words_of(sleep);
-	refused = ear->woke != 0 && ear->woke != ETIMEDOUT && ear->words == words;
+	loop->words = words_of(sleep);
+	refused = loop->woke != 0 && loop->woke != ETIMEDOUT && loop->words == words;
 	if (refused)
 		sleep->count = 1;
-	set_time(ear, sleep, refused);
+	set_time(loop, sleep, refused);
 	return true;
 }
 
@@ -223,18 +223,18 @@ static void look_for_dead(struct ksem_cq *cq)
 }
 
 /* Inside the fork gate, so that a fork finds the lock free, and the line as the queue's other calls leave it. */
-static bool listen(struct ear *ear, struct sleep *sleep)
+static bool listen(struct loop *loop, struct sleep *sleep)
 {
 	struct reclaim garbage = RECLAIM_NONE;
 	bool goes_on;
 
 	fork_gate_enter();
-	pthread_mutex_lock(&ear->cq->lock);
-	rise(ear, &garbage);
-	goes_on = listen_once(ear, sleep);
-	if (goes_on && ear->looks)
-		look_for_dead(ear->cq);
-	pthread_mutex_unlock(&ear->cq->lock);
+	pthread_mutex_lock(&loop->cq->lock);
+	after_sleep(loop, &garbage);
+	goes_on = listen_once(loop, sleep);
+	if (goes_on && loop->looks)
+		look_for_dead(loop->cq);
+	pthread_mutex_unlock(&loop->cq->lock);
 	reclaim_free(garbage);
 	fork_gate_leave();
 	return goes_on;
@@ -242,11 +242,11 @@ static bool listen(struct ear *ear, struct sleep *sleep)
 
 static void *run(void *cq)
 {
-	struct ear ear = {.cq = cq, .woke = ETIMEDOUT};
+	struct loop loop = {.cq = cq, .woke = ETIMEDOUT};
 	struct sleep sleep;
 
-	while (listen(&ear, &sleep))
-		ear.woke = futex_any_of(sleep.places, sleep.count, sleep.ends ? &sleep.until : NULL);
+	while (listen(&loop, &sleep))
+		loop.woke = futex_any_of(sleep.places, sleep.count, sleep.ends ? &sleep.until : NULL);
 	return NULL;
 }
 

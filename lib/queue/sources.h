@@ -45,7 +45,7 @@ struct source {
 	struct line_view *view; /* NULL: not yet, or it has no line: then `direct` isn't NULL */
 	uint32_t head;          /* of its ready list */
 	uint32_t place;         /* of one that the listener listens to (listener.h); 0: it doesn't */
-	uint64_t heard;         /* the same: the beginning of its ready list (line_ready_bed) that is known */
+	uint64_t heard;         /* the same: the beginning of its ready list (line_ready_futex) that is known */
 	uint32_t pending;       /* its waits that aren't reaped */
 	uint32_t in_line;       /* of these, those that are in line, or on the ready list there */
 	uint32_t dues;          /* of those in line, the ones with a deadline */

@@ -307,8 +307,8 @@ proctype user() LIVES
 	atomic { seen = 0; any = false }
 }
 
-/* [code: rise, direct_rise, queued_pass_on, plain_pass_on] */
-inline rise()
+/* [code: after_sleep, direct_woke, queued_pass_on, plain_pass_on] */
+inline after_sleep()
 {
 	if
 	:: heard ->
@@ -332,7 +332,7 @@ inline rise()
 	fi
 }
 
-/* [code: listen_once, hear_all, has_news, sleep_at, direct_bed, futex_any_of] */
+/* [code: listen_once, hear_all, has_news, sleep_at, direct_arm, futex_any_of] */
 proctype listener() LIVES
 {
 	byte seen, saw_calls, who, left;
@@ -341,7 +341,7 @@ proctype listener() LIVES
 	do
 	:: true ->
 		take_lock();
-		rise();
+		after_sleep();
 		saw_calls = calls;
 		serve();
 		close_if_idle();                     /* the reader that it tells does so */

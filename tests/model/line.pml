@@ -695,7 +695,7 @@ settling:
 over:	skip
 }
 
-/* [code: line_enter, try_enter, next_of, line_prepare, line_bed, line_leave, try_leave] */
+/* [code: line_enter, try_enter, next_of, line_prepare, line_arm, line_leave, try_leave] */
 proctype waiter(byte timed, back, again) RUNS
 {
 	LOCALS;

@@ -176,7 +176,7 @@ inline sleep_on(j)
 #define any_marked marked[0]
 #endif
 
-/* [code: listen_once, listen, line_ready_bed, listener_hear] */
+/* [code: listen_once, listen, line_ready_futex, listener_hear] */
 proctype listener()
 {
 	byte under_way;

@@ -34,7 +34,7 @@ static inline int sleep_in_line(struct line_view *view, uint32_t slot, const str
 {
 	struct futex_place place;
 
-	return line_bed(view, slot, &place) ? sleep_on_line(view, place, slot, deadline) : 0;
+	return line_arm(view, slot, &place) ? sleep_on_line(view, place, slot, deadline) : 0;
 }
 
 /*
@@ -45,7 +45,7 @@ static inline int sleep_at_door(struct line_view *view, uint32_t n, const struct
 	struct futex_place place;
 	int error;
 
-	if (!line_bed_at_door(view, n, &place))
+	if (!line_arm_at_door(view, n, &place))
 		return 0;
 	error = sleep_on_line(view, place, 0, deadline);
 	return error == EAGAIN ? 0 : error;

@@ -241,7 +241,7 @@ static void the_listener_is_called_unless_it_sleeps_while_too_few_are_there(void
 	value = 2;
 	wait = wait_for(0, 4);
 	assert_true(direct_needs_call(wait));
-	direct_bed(source, &(struct futex_place){.expected = 2});
+	direct_arm(source, &(struct futex_place){.expected = 2});
 	assert_false(direct_needs_call(wait_for(1, 3)));
 	value = 1;
 	assert_true(direct_needs_call(wait_for(2, 2))); /* two would suffice, and it sleeps while there are two */
@@ -251,20 +251,20 @@ static void a_wake_that_is_for_no_wait_is_passed_on(void **state)
 {
 	(void)state;
 	wait_for(0, 1);
-	direct_bed(source, &(struct futex_place){.expected = 0});
-	assert_false(direct_rise(source, true));
+	direct_arm(source, &(struct futex_place){.expected = 0});
+	assert_false(direct_woke(source, true));
 	assert_int_equal(passed_on, 1);
-	assert_false(direct_rise(source, true)); /* it didn't sleep there */
+	assert_false(direct_woke(source, true)); /* it didn't sleep there */
 	assert_int_equal(passed_on, 1);
-	direct_bed(source, &(struct futex_place){.expected = 0});
-	assert_false(direct_rise(source, false)); /* nobody woke it */
+	direct_arm(source, &(struct futex_place){.expected = 0});
+	assert_false(direct_woke(source, false)); /* nobody woke it */
 	assert_int_equal(passed_on, 1);
-	direct_bed(source, &(struct futex_place){.expected = 0});
+	direct_arm(source, &(struct futex_place){.expected = 0});
 	value = 1;
-	assert_true(direct_rise(source, true)); /* that was for it */
+	assert_true(direct_woke(source, true)); /* that was for it */
 	assert_int_equal(passed_on, 1);
-	direct_bed(source, &(struct futex_place){.expected = 0});
-	assert_false(direct_rise(source, true)); /* it has no waits any more */
+	direct_arm(source, &(struct futex_place){.expected = 0});
+	assert_false(direct_woke(source, true)); /* it has no waits any more */
 	assert_int_equal(passed_on, 2);
 }
 
