@@ -158,9 +158,12 @@ static bool wake_queue(const struct line_view *view, const struct line_op *op, s
 	return futex_wake_in(view->scope, futex_half(&head->node.next), 1) == 0;
 }
 
-/* False: the operation is over; then another helper has told it. What is read here may be of the entry's next use. */
-static bool tell_queue(const struct line_view *view, const struct line_op *op, const struct line_entry *entry,
-		       bool *missed)
+/*
+ * Notifies the queue. False: the operation is over; then another helper has done so. What is read here may be of the
+ * entry's next use.
+ */
+static bool notify_queue(const struct line_view *view, const struct line_op *op, const struct line_entry *entry,
+			 bool *missed)
 {
 	uint32_t ready = entry_list(load_rlx(&entry->ready)); /* relaxed: as above */
 	struct line_entry *head = ready ? entry_at(view, ready) : NULL;
@@ -171,19 +174,19 @@ static bool tell_queue(const struct line_view *view, const struct line_op *op, c
 		return true;
 	if (!op_is_under_way(view, op))
 		return false;
-	if (!view->hooks || !view->hooks->ring)
+	if (!view->hooks || !view->hooks->notify)
 		*missed = wake_queue(view, op, head) && op->kind == LINE_GRANT;
 	else
-		view->hooks->ring(view->context, holder, user);
+		view->hooks->notify(view->context, holder, user);
 	return true;
 }
 
 /*
  * An entry stands behind others now. If a queue's wait with a deadline is among these, the entry's owner must look
- * when that has passed (due.h), so it is told. A thread that has looked, and isn't asleep yet, misses that; so it looks
- * again by itself (line_next_look). False: as above.
+ * when that has passed (due.h), so it is woken or notified. A thread that has looked, and isn't asleep yet, misses
+ * that; so it looks again by itself (line_next_look). False: as above.
  */
-static bool tell_of_place(const struct line_view *view, const struct line_op *op, struct line_entry *entry, uint64_t x)
+static bool notify_of_move(const struct line_view *view, const struct line_op *op, struct line_entry *entry, uint64_t x)
 {
 	bool missed;
 
@@ -191,7 +194,7 @@ static bool tell_of_place(const struct line_view *view, const struct line_op *op
 		return true;
 	if (state_of(x) == ENTRY_WAIT)
 		futex_wake_in(view->scope, futex_half(&entry->state), 1);
-	return tell_queue(view, op, entry, &missed);
+	return notify_queue(view, op, entry, &missed);
 }
 
 /* Does the steps of the operation. As line_help. */
@@ -215,10 +218,10 @@ static bool help(const struct line_view *view, const struct line_op *op)
 	missed = wake_owner(view, entry, x) && op->kind == LINE_GRANT;
 	if (op->kind != LINE_GIVE && (!take_out(view, op) || !append_to(view, op, entry)))
 		return missed;
-	if (op->kind == LINE_BACK && !tell_of_place(view, op, entry, x))
+	if (op->kind == LINE_BACK && !notify_of_move(view, op, entry, x))
 		return missed;
 	if (op->kind == LINE_GRANT || op->kind == LINE_TURN || op->kind == LINE_DROP) {
-		if (!tell_queue(view, op, entry, &missed) || !tally(view, op))
+		if (!notify_queue(view, op, entry, &missed) || !tally(view, op))
 			return missed;
 	}
 	finish_op(view, op, x);

@@ -182,8 +182,8 @@ struct line_result {
 };
 
 /*
- * A ready list for a queue of that holder. *head names it; `user` is what the ring hook is told, if there is one. 0,
- * ENOMEM: no entry is free. Ends by line_close_ready, once all its waits are reaped.
+ * Makes a ready list for a queue of that holder. *head names it; the notify hook, if there is one, is called with
+ * `user`. 0; ENOMEM: no entry is free. The queue calls line_close_ready once all waits of the list are reaped.
  */
 int line_open_ready(struct line_view *view, uint32_t holder, uint64_t user, uint32_t *head);
 void line_close_ready(struct line_view *view, uint32_t head);

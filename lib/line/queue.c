@@ -6,7 +6,7 @@
  * the queue's decided waits, in the order in which they were decided. The operation that decides a wait moves it there.
  * So nothing depends on the thread that posted, and if the queue's process ends, others find everything that it left.
  *
- * The head says whose the list is (owner.h), or, in a line with a ring hook, what that is told.
+ * The head says whose the list is (owner.h), or, in a line with a notify hook, the `user` with which to call it.
  *
  * Where the poster can't call the queue, a thread of the queue sleeps on the link from the head to the first wait. The
  * operation that puts a wait on the empty list changes that link, and then, before it ends, makes the wake call. So the
@@ -42,7 +42,7 @@ int line_open_ready(struct line_view *view, uint32_t holder, uint64_t user, uint
 	store_rlx(&entry->node.next,
 		  link_make(slot, tag)); /* relaxed: published with the first wait, as are the rest */
 	store_rlx(&entry->node.prev, link_make(slot, tag)); /* relaxed: as above */
-	if (!view->hooks || !view->hooks->ring)
+	if (!view->hooks || !view->hooks->notify)
 		user = load_rlx(&view->who); /* relaxed: as above */
 	store_rlx(&entry->user, user);       /* relaxed: as above */
 	store_rlx(&entry->due, view->image); /* relaxed: as above */

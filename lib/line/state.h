@@ -192,11 +192,11 @@ struct line_hooks {
 	bool (*gone)(void *context, uint32_t holder);
 
 	/*
-	 * Called when the ready list of that holder's queue isn't empty, and when one of its waits was moved behind
-	 * others (due.h); perhaps more than once, and late. NULL: the holder can't be called, and a thread of its queue
-	 * sleeps instead (line_ready_futex).
+	 * Notifies that holder's queue: its ready list isn't empty, or one of its waits was moved behind others
+	 * (due.h). It may be called more than once, and late. NULL: no function can reach the queue, and a thread of
+	 * the queue sleeps on the ready list instead (line_ready_futex).
 	 */
-	void (*ring)(void *context, uint32_t holder, uint64_t user);
+	void (*notify)(void *context, uint32_t holder, uint64_t user);
 
 	/*
 	 * Has the process that set `who` in its view certainly ended? NULL: as `gone`. `image` is what the view had

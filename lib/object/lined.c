@@ -212,7 +212,10 @@ int lined_enter(struct waiter *waiter)
 	return error;
 }
 
-/* Sets the signal. EAGAIN: there is no reason to sleep. In a read section: it may finish what tells a queue. */
+/*
+ * Sets the signal. EAGAIN: there is no reason to sleep. In a read section, since it may finish an operation that
+ * notifies a queue.
+ */
 static int set_signal(struct waiter *waiter)
 {
 	struct line_view *view = &lined_of(waiter->sem)->view;

@@ -10,10 +10,10 @@
 #include "object/holder.h"
 #include "object/namespace.h"
 #include "object/own_wait.h"
-#include "queue/ring.h"
+#include "queue/source_notify.h"
 
 /* An OS process that ends takes its private lines along, so nobody looks for the dead. */
-static const struct line_hooks hooks = {.ring = queue_ring, .undone = lined_undone};
+static const struct line_hooks hooks = {.notify = queue_notify, .undone = lined_undone};
 
 static struct private_lined *new (const struct attributes *attributes)
 {

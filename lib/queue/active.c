@@ -19,8 +19,8 @@ void source_activate(struct source *source)
 	cq->last_active = source;
 }
 
-void source_tell(struct source *source)
+void source_notify_locked(struct source *source)
 {
 	source_activate(source);
-	notify_tell(&source->cq->notify);
+	notify_set(&source->cq->notify);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The active sources of a queue: those at which its reader looks next. Under the queue's lock. A thread without the
- * lock marks a source instead (ring.h).
+ * lock marks a source instead (source_notify.h).
  */
 #ifndef KSEM_QUEUE_ACTIVE_H
 #define KSEM_QUEUE_ACTIVE_H
@@ -11,7 +11,10 @@
 /* Adds a source, at the end. */
 void source_activate(struct source *source);
 
-/* The same, for a thread that isn't the reader: there is a completion, and the queue is told. */
-void source_tell(struct source *source);
+/*
+ * As source_notify, for a thread that has the queue's lock, outside read sections: puts the source on the list of
+ * active ones at once, instead of marking it.
+ */
+void source_notify_locked(struct source *source);
 
 #endif

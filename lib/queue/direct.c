@@ -8,7 +8,7 @@
 
 #include "line/due.h"
 #include "os/fork.h"
-#include "queue/ring.h"
+#include "queue/source_notify.h"
 #include "queue/waits.h"
 
 void direct_open(struct source *source, const struct direct_ops *ops)
@@ -174,10 +174,10 @@ bool direct_cancel(struct wait *wait, int why)
 	if (!source_is_direct(source))
 		return wait_cancel(wait, why);
 	if (direct_serve(source, &place))
-		ring_tell(source);
+		source_notify(source);
 	if (!wait->prev || !is_ours(source))
 		return false;
 	end_direct(wait, give_up(wait, why));
-	ring_tell(source);
+	source_notify(source);
 	return true;
 }

@@ -46,8 +46,8 @@ void direct_add(struct wait *wait);
 bool direct_needs_call(const struct wait *wait);
 
 /*
- * Ends the waits that can go on. True: there were some, and the caller tells the queue. *place: where to sleep until
- * others can, if any is left.
+ * Ends the waits that can go on. True: there were some, and the caller must notify the queue. If others are left, sets
+ * *place to the futex word on which to sleep for them.
  */
 bool direct_serve(struct source *source, struct futex_place *place);
 

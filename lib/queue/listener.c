@@ -15,7 +15,7 @@
 #include "os/fork.h"
 #include "queue/cq.h"
 #include "queue/direct.h"
-#include "queue/ring.h"
+#include "queue/source_notify.h"
 
 #define LOOK_NS     INT64_C(1000000000) /* the average time between looks */
 #define POLL_NS     INT64_C(5000000)    /* between looks at all sources, if the thread can't sleep on all */
@@ -92,7 +92,7 @@ static bool hear_all(struct listener *listener, struct sleep *sleep)
 		bool news = has_news(source, &place);
 
 		if (news)
-			ring_tell(source);
+			source_notify(source);
 		any |= news;
 		if (i + 1 < SEVERAL_MAX)
 			sleep_at(listener, source, &place, sleep);
@@ -106,13 +106,13 @@ static bool hear_all(struct listener *listener, struct sleep *sleep)
  * For a wake call that brought no news. One of its waits may have been moved behind others that have deadlines, so the
  * reader must find out when to pass these (line.h).
  */
-static void hear_moves(struct listener *listener)
+static void notify_of_moves(struct listener *listener)
 {
 	for (size_t i = 0; i < listener->count; i++) {
 		struct source *source = listener->sources[i];
 
 		if (!source_is_direct(source) && line_may_have_to_pass(source->view, source->dues))
-			ring_tell(source);
+			source_notify(source);
 	}
 }
 
@@ -127,7 +127,7 @@ static void after_sleep(struct loop *loop, struct reclaim *garbage)
 		if (!source->direct.heard)
 			continue;
 		if (direct_woke(source, loop->woke == 0))
-			ring_tell(source);
+			source_notify(source);
 		listener->close(source, garbage);
 	}
 }
@@ -152,7 +152,7 @@ static void set_time(struct loop *loop, struct sleep *sleep, bool refused)
 	now = clock_now(CLOCK_MONOTONIC);
 	if (clock_between(&now, &loop->look, 1) == 0) {
 		loop->looks = true;
-		hear_moves(listener);
+		notify_of_moves(listener);
 		loop->look = clock_after(&now, clock_about(LOOK_NS, (uint64_t)now.tv_nsec + (uintptr_t)loop->cq));
 	}
 	sleep_until(sleep, loop->look);
@@ -185,7 +185,7 @@ static bool listen_once(struct loop *loop, struct sleep *sleep)
 	sleep->places[0] = (struct futex_place){&listener->calls, calls, FUTEX_PRIVATE};
 	sleep->count = 1;
 	if (!hear_all(listener, sleep) && loop->woke == 0)
-		hear_moves(listener);
+		notify_of_moves(listener);
 	loop->words = words_of(sleep);
 	refused = loop->woke != 0 && loop->woke != ETIMEDOUT && loop->words == words;
 	if (refused)
@@ -211,7 +211,7 @@ static void look_for_dead(struct ksem_cq *cq)
 		semaphore_ops(source->ksem)->stay(source->ksem);
 		if (source_is_direct(source)) {
 			if (has_news(source, &place)) /* its waits may have to be counted again */
-				ring_tell(source);
+				source_notify(source);
 			continue;
 		}
 		rcu_enter();

@@ -4,8 +4,8 @@
  *
  * A process that decides a wait of another process's queue can't mark its source, nor write to its descriptor. It puts
  * the wait on the queue's ready list, in the memory that they share, and makes a wake call there (line/queue.c). The
- * listener sleeps on the ready lists of all sources that are shared. When it wakes, it marks those with news, and tells
- * the queue. So readers learn of waits of shared and of private semaphores in the same way.
+ * listener sleeps on the ready lists of all sources that are shared. When it wakes, it notifies the queue of those with
+ * news (source_notify.h). So readers learn of waits of shared and of private semaphores in the same way.
  *
  * A queue gets its listener with its first source that is shared, and keeps it to its end. The thread blocks all
  * signals. Like any sleeper of a shared line, it looks about once a second for what killed processes left undone.

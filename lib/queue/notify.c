@@ -15,7 +15,7 @@
 #include "os/clock.h"
 #include "os/descriptor.h"
 
-#define TOLD UINT64_C(1)
+#define NOTIFY_IS_SET UINT64_C(1)
 
 static const clockid_t clocks[NOTIFY_CLOCKS] = {CLOCK_MONOTONIC, CLOCK_REALTIME}; /* by bit 0 of a deadline */
 
@@ -82,18 +82,18 @@ void notify_close(struct notify *notify)
 }
 
 /* Not write(2), which is a cancellation point. */
-void notify_tell(struct notify *notify)
+void notify_set(struct notify *notify)
 {
 	uint64_t state = load_seq(&notify->state), one = 1; /* KSEM_ORD_28 acquire, KSEM_ORD_28 release */
 	int saved;
 
-	if (state & TOLD)
+	if (state & NOTIFY_IS_SET)
 		return;
 	saved = errno;
 	syscall(SYS_write, notify->event, &one, sizeof(one));
 	errno = saved;
-	/* If it fails, the next teller writes again. */
-	cas_seq(&notify->state, &state, state | TOLD); /* KSEM_ORD_28 acquire, KSEM_ORD_28 release */
+	/* If it fails, the next thread writes again. */
+	cas_seq(&notify->state, &state, state | NOTIFY_IS_SET); /* KSEM_ORD_28 acquire, KSEM_ORD_28 release */
 }
 
 void notify_clear(struct notify *notify, bool surely)
@@ -101,11 +101,11 @@ void notify_clear(struct notify *notify, bool surely)
 	uint64_t state = load_seq(&notify->state), count; /* KSEM_ORD_28 acquire, KSEM_ORD_28 release */
 	int saved = errno;
 
-	if ((state & TOLD) || surely) {
+	if ((state & NOTIFY_IS_SET) || surely) {
 		syscall(SYS_read, notify->event, &count, sizeof(count));
 		errno = saved;
 	}
-	store_seq(&notify->state, (state | TOLD) + 1); /* KSEM_ORD_28 acquire, KSEM_ORD_28 release */
+	store_seq(&notify->state, (state | NOTIFY_IS_SET) + 1); /* KSEM_ORD_28 acquire, KSEM_ORD_28 release */
 }
 
 void notify_rearm(struct notify *notify, unsigned clock, uint64_t due)

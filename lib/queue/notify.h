@@ -3,9 +3,10 @@
  * A queue's descriptor: an epoll instance that watches an eventfd and two timers, one for each clock. So it is readable
  * if one of these is.
  *
- * Whoever puts something into the queue's lists calls notify_tell afterwards. It writes to the eventfd, unless another
- * thread has done so since the queue was last found empty. A reader that has left nothing calls notify_clear, and then
- * looks at the lists again. What comes later is written to the eventfd, which also is an edge for readers with EPOLLET.
+ * A thread that puts something into the queue's lists calls notify_set afterwards. It writes to the eventfd, unless
+ * another thread has done so since the queue was last found empty. A reader that has emptied the lists calls
+ * notify_clear, and then looks at them again. If something comes later, the eventfd is written to again, which also is
+ * an edge for readers with EPOLLET.
  *
  * What protects its data: `state` says in bit 0 that the eventfd was written to, and above that how often the queue was
  * cleared. A late thread that sets the bit for an earlier time fails. The bit is set after the write, never
@@ -13,8 +14,8 @@
  * write before the bit is set; notify_clear counts then, too, or the next completion would be no edge. It reads the
  * eventfd before it clears the bit, so nothing that is written for the bit's next time is read.
  *
- * KSEM_ORD_28: a thread that tells changes the lists and then looks at `state`; a reader changes `state` and then looks
- * at the lists.
+ * KSEM_ORD_28: a thread that notifies changes the lists and then looks at `state`; a reader changes `state` and then
+ * looks at the lists.
  */
 #ifndef KSEM_QUEUE_NOTIFY_H
 #define KSEM_QUEUE_NOTIFY_H
@@ -44,10 +45,10 @@ int notify_open(struct notify *notify);
  */
 void notify_close(struct notify *notify);
 
-/* From any thread, and from signal handlers. Leaves errno alone, as do all of these. */
-void notify_tell(struct notify *notify);
+/* Makes the descriptor readable. From any thread, and from signal handlers. Leaves errno alone, as do all of these. */
+void notify_set(struct notify *notify);
 
-/* For the reader. `surely`: the descriptor was readable, though no thread may have told. */
+/* For the reader. `surely`: the descriptor was readable, even if `state` doesn't say so yet. */
 void notify_clear(struct notify *notify, bool surely);
 
 /* The timer of that clock is to go off then, or earlier. */

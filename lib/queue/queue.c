@@ -10,7 +10,7 @@
 #include "base/rcu.h"
 #include "queue/direct.h"
 #include "queue/opening.h"
-#include "queue/ring.h"
+#include "queue/source_notify.h"
 #include "queue/waits.h"
 
 static pthread_mutex_t queues_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -106,7 +106,7 @@ void queue_destroy(struct ksem_cq *cq)
 	if (cq->next)
 		cq->next->prev = cq->prev;
 	pthread_mutex_unlock(&queues_lock);
-	rcu_wait_epoch(); /* a thread that decided a wait may not have told yet */
+	rcu_wait_epoch(); /* a thread that decided a wait may not have notified yet */
 	if (!dead)
 		notify_close(&cq->notify);
 	free_all(cq);
@@ -120,7 +120,7 @@ static void serve(struct ksem_cq *cq, ksem_id_t id)
 	struct futex_place place;
 
 	if (source && source_is_direct(source) && direct_serve(source, &place))
-		ring_tell(source);
+		source_notify(source);
 }
 
 void queues_serve(ksem_id_t id)
@@ -145,7 +145,7 @@ static void abandon_source(struct link *link, void *garbage)
 	namespace_drop(object_ns(source->ksem), source->ksem, life_keep(), garbage);
 }
 
-/* The child's private lines lose all entries (private/lined.c); what is told of that is of no use. */
+/* The child's private lines lose all entries (private/lined.c), and call queue_notify, which does nothing here. */
 void queues_child_after_fork(bool prepared)
 {
 	(void)prepared;

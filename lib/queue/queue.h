@@ -6,22 +6,21 @@
  * completion can be reaped, and the queue's descriptor is readable.
  *
  * How it works: the line moves a wait that is decided to the queue's ready list there (line/line.h), and calls
- * queue_ring (ring.h). The queue has a source for each semaphore that it has waits on (sources.h): it keeps the
- * semaphore by a pin, and has the ready list. Reaping takes the sources that were marked, and their ready lists.
+ * queue_notify (source_notify.h). The queue has a source for each semaphore that it has waits on (sources.h): it keeps
+ * the semaphore by a pin, and has the ready list. Reaping takes the sources that were marked, and their ready lists.
  *
- * What happens to waits on semaphores that OS processes share, a thread of the queue learns (listener.h). It also takes
- * the permits for waits on those of them that have no line (direct.h).
+ * For semaphores that OS processes share, the queue has a thread, the listener (listener.h). It learns which waits
+ * other processes have decided, and takes the permits for waits on those semaphores that have no line (direct.h).
  *
  * Deadlines are in heaps, one for each clock. A timer makes the descriptor readable for the earliest, and the next call
  * that reaps ends the waits that are past theirs. Others that stand behind such a wait, or post, need not wait for that
  * (line/due.h).
  *
  * What protects its data: the queue's lock. Nobody takes it in a read section, since its owner may wait for an epoch.
- * A thread that decides a wait, perhaps in a signal handler, takes no lock: it calls sources_mark and notify_tell. It
- * does so in a read section; so a queue ends only after an epoch. Only queues_serve takes locks there, if they are
- * free.
+ * A thread that decides a wait, perhaps in a signal handler, takes no lock: it calls source_notify. It does so in a
+ * read section; so a queue ends only after an epoch. Only queues_serve takes locks in read sections, if they are free.
  *
- * All calls but those of ring.h and queues_serve are made inside the fork gate.
+ * All calls but those of source_notify.h and queues_serve are made inside the fork gate.
  */
 #ifndef KSEM_QUEUE_QUEUE_H
 #define KSEM_QUEUE_QUEUE_H
@@ -50,11 +49,10 @@ int queue_submit(struct source *source, uint32_t count, uint64_t due, uint64_t u
  */
 void queues_serve(ksem_id_t id);
 
-/*
- * In a fork's child (os/fork.h): all queues are dead. And they keep no semaphores any more: when these are the child's
- * own.
- */
+/* Steps of a fork, in the child (os/fork.h). All queues are dead from now on. */
 void queues_child_after_fork(bool prepared);
+
+/* They keep no semaphores any more. After the step in which the semaphores become the child's own. */
 void queues_abandon_after_fork(bool prepared);
 
 #endif

@@ -88,7 +88,7 @@ int queue_reap(struct ksem_cq *cq, struct ksem_completion *out, unsigned int roo
 		notify_clear(&cq->notify, count == 0);
 	} while (sources_are_marked(&cq->sources) && count < room);
 	if (cq->active || sources_are_marked(&cq->sources))
-		notify_tell(&cq->notify);
+		notify_set(&cq->notify);
 	if (count == 0)
 		deadlines_rearm(cq);
 	deadlines_arm(cq);

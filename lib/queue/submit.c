@@ -18,7 +18,7 @@ static void end_at_once(struct wait *wait, int error)
 {
 	wait_take_all_ready(wait->source);
 	wait_end(wait, error);
-	source_tell(wait->source);
+	source_notify_locked(wait->source);
 }
 
 /* It is in line. If it wasn't granted at once, it is measured, and its deadline matters. */
@@ -32,7 +32,7 @@ static void begin_waiting(struct wait *wait)
 	pends = line_pends(source->view, wait->handle);
 	rcu_leave();
 	if (!pends) {
-		source_tell(source); /* the line's ring may be late (listener.h) */
+		source_notify_locked(source); /* the line's notify hook may come late */
 		return;
 	}
 	if (semaphore_ops(source->ksem)->begin_queued)

@@ -242,6 +242,6 @@ bool wait_cancel(struct wait *wait, int why)
 	canceled = line_cancel(wait->source->view, wait->handle, why);
 	rcu_leave();
 	if (canceled)
-		source_tell(wait->source); /* the line's ring may be late (listener.h) */
+		source_notify_locked(wait->source); /* the line's notify hook may come late */
 	return canceled;
 }

@@ -344,7 +344,7 @@ proctype listener() LIVES
 		after_sleep();
 		saw_calls = calls;
 		serve();
-		close_if_idle();                     /* the reader that it tells does so */
+		close_if_idle();                     /* the reader that it notifies does so */
 		sleeps_there = pending > 0;
 		if
 		:: sleeps_there ->

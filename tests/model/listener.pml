@@ -40,8 +40,8 @@ inline wake(j)
 	atomic { asleep[j] = false }
 }
 
-/* [code: wake_queue, tell_queue] */
-inline ring(j, which)
+/* [code: wake_queue, notify_queue] */
+inline wake_listener(j, which)
 {
 	if
 	:: op[j] == which ->
@@ -76,22 +76,22 @@ inline finish(j, which)
 /* [code: help] */
 inline help_with(j, which)
 {
-#ifdef NO_RING
+#ifdef NO_WAKE
 	append_it(j, which);
 	finish(j, which)
 #else
-#ifdef RING_FIRST
+#ifdef WAKE_FIRST
 	wake(j);
 	append_it(j, which);
 	finish(j, which)
 #else
-#ifdef RING_LAST
+#ifdef WAKE_LAST
 	append_it(j, which);
 	finish(j, which);
 	wake(j)
 #else
 	append_it(j, which);
-	ring(j, which);
+	wake_listener(j, which);
 	finish(j, which)
 #endif
 #endif

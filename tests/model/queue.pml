@@ -2,9 +2,9 @@
 /*
  * How the reader of a completion queue learns that there is something to reap.
  *
- * TELLERS threads decide a wait each, of one of SOURCES sources in turn, and tell the queue. One reader reaps, up to ROOM
- * completions at a time, and sleeps on the descriptor: while it isn't readable, or, with EDGE, until the next edge. STOP:
- * one thread, any, stops for ever, anywhere.
+ * NOTIFIERS threads decide a wait each, of one of SOURCES sources in turn, and notify the queue. One reader reaps, up to
+ * ROOM completions at a time, and sleeps on the descriptor: while it isn't readable, or, with EDGE, until the next edge.
+ * STOP: one thread, any, stops for ever, anywhere.
  *
  * SUBMITTERS threads submit a wait each that takes its permits at once. They and the reader have the queue's lock.
  * Nobody stops who has it, so no submitter does.
@@ -16,8 +16,8 @@
  */
 #include "common.pml"
 
-#ifndef TELLERS
-#define TELLERS 2
+#ifndef NOTIFIERS
+#define NOTIFIERS 2
 #endif
 #ifndef SOURCES
 #define SOURCES 1
@@ -28,38 +28,38 @@
 #ifndef SUBMITTERS
 #define SUBMITTERS 0
 #endif
-#define READER (TELLERS + 1)
-#define ALL    (TELLERS + SUBMITTERS)
+#define READER (NOTIFIERS + 1)
+#define ALL    (NOTIFIERS + SUBMITTERS)
 
 byte ready[SOURCES];                /* what is on the ready list */
 bool locked;                        /* the queue's lock, under which are the next two */
 byte done[SOURCES];                 /* what is on the source's own list */
 bool live0, live1;                  /* is the source on the list of active ones? */
 bool mark[SOURCES], group;
-byte cleared;                       /* the state: how often, and told */
-bool told;
+byte cleared;                       /* the state: how often it was cleared, */
+bool is_set;                        /* and whether the eventfd was written to since */
 bool readable, edge;                /* the eventfd */
 byte reaped, returned;
 
-/* [code: notify_tell] */
-inline tell()
+/* [code: notify_set] */
+inline notify()
 {
-	atomic { saw = cleared; saw_told = told };
-tell_again:
+	atomic { saw = cleared; saw_set = is_set };
+notify_again:
 	if
-	:: saw_told
+	:: saw_set
 	:: else ->
-#ifdef TOLD_FIRST
-		atomic { told = told || cleared == saw };
+#ifdef SET_FIRST
+		atomic { is_set = is_set || cleared == saw };
 #endif
 		atomic { readable = true; edge = true };
 #ifdef GENERATION_IGNORED
-		told = true
+		is_set = true
 #else
-		atomic { told = told || cleared == saw }
+		atomic { is_set = is_set || cleared == saw }
 #endif
 	fi;
-	atomic { saw = 0; saw_told = false }
+	atomic { saw = 0; saw_set = false }
 }
 
 /* [code: sources_mark] */
@@ -78,22 +78,22 @@ inline mark_source(s)
 	fi
 }
 
-/* [code: ring_tell] */
-proctype teller(byte s) RUNS
+/* [code: source_notify] */
+proctype notifier(byte s) RUNS
 {
 	byte saw;
-	bool saw_told;
+	bool saw_set;
 
 #ifdef STATE_FIRST
-	atomic { saw = cleared; saw_told = told };
+	atomic { saw = cleared; saw_set = is_set };
 #endif
 	ready[s]++;
 	mark_source(s);
 marked:
 #ifdef STATE_FIRST
-	goto tell_again;
+	goto notify_again;
 #endif
-	tell();
+	notify();
 	returned++
 }
 
@@ -111,11 +111,11 @@ inline activate(s)
 	fi
 }
 
-/* [code: begin_wait, end_at_once, may_take, source_tell] */
+/* [code: begin_wait, end_at_once, may_take, source_notify_locked] */
 proctype submitter(byte s)
 {
 	byte saw;
-	bool saw_told;
+	bool saw_set;
 
 	lock();
 	atomic { done[s] = done[s] + ready[s]; ready[s] = 0 };
@@ -125,8 +125,8 @@ proctype submitter(byte s)
 #else
 	activate(s);
 #endif
-#ifndef TAKEN_UNTOLD
-	tell();
+#ifndef TAKEN_UNNOTIFIED
+	notify();
 #endif
 	locked = false
 }
@@ -168,23 +168,23 @@ inline take_ready(s, live)
 inline clear()
 {
 	if
-#ifdef TOLD_ONLY
-	:: told ->
+#ifdef SET_ONLY
+	:: is_set ->
 #else
-	:: told || n == 0 ->
+	:: is_set || n == 0 ->
 #endif
 #ifdef CLEARED_BEFORE
-		atomic { cleared++; told = false };
+		atomic { cleared++; is_set = false };
 		readable = false
 #else
 		readable = false;
-		atomic { cleared++; told = false }
+		atomic { cleared++; is_set = false }
 #endif
 	:: else ->
 #ifdef LATE_ALLOWED
 		skip
 #else
-		atomic { cleared++; told = false }
+		atomic { cleared++; is_set = false }
 #endif
 	fi
 }
@@ -226,11 +226,11 @@ inline reap()
 		fi
 #endif
 	od;
-#ifndef LEFT_UNTOLD
+#ifndef LEFT_UNNOTIFIED
 	if
-	:: live0 || live1 -> tell()
+	:: live0 || live1 -> notify()
 #ifndef LOOKED_BEFORE
-	:: group -> tell()
+	:: group -> notify()
 #endif
 	:: else
 	fi;
@@ -241,7 +241,7 @@ inline reap()
 proctype reader() RUNS
 {
 	byte n, saw;
-	bool was, saw_told;
+	bool was, saw_set;
 
 	do
 	:: reaped == ALL -> break
@@ -266,7 +266,7 @@ init
 
 	atomic {
 		do
-		:: i < TELLERS -> run teller(i % SOURCES); i++
+		:: i < NOTIFIERS -> run notifier(i % SOURCES); i++
 		:: else -> break
 		od;
 		run reader();
@@ -281,5 +281,5 @@ init
 	};
 	timeout;
 	assert(reaped == ALL || stopped == READER ||
-		(stopped != 0 && returned < TELLERS && reaped + 1 == ALL))
+		(stopped != 0 && returned < NOTIFIERS && reaped + 1 == ALL))
 }

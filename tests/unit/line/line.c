@@ -22,9 +22,9 @@ struct fixture {
 	struct line_view view;
 };
 
-static bool dead[256]; /* holders */
-static unsigned rings; /* calls of the hook */
-static uint64_t rung_for;
+static bool dead[256];    /* holders */
+static unsigned notified; /* calls of the hook */
+static uint64_t notified_of;
 
 static bool gone(void *context, uint32_t holder)
 {
@@ -32,21 +32,21 @@ static bool gone(void *context, uint32_t holder)
 	return holder < 256 && dead[holder];
 }
 
-static void ring(void *context, uint32_t holder, uint64_t user)
+static void notify(void *context, uint32_t holder, uint64_t user)
 {
 	(void)context;
 	(void)holder;
-	rings++;
-	rung_for = user;
+	notified++;
+	notified_of = user;
 }
 
-static const struct line_hooks hooks = {gone, ring};
+static const struct line_hooks hooks = {gone, notify};
 
 static struct line_view *line_of(struct fixture *f, uint32_t value, uint32_t limit, uint32_t order)
 {
 	memset((void *)f, 0, sizeof(*f));
 	memset(dead, 0, sizeof(dead));
-	rings = 0;
+	notified = 0;
 	line_init(&f->line, value, limit, order);
 	line_view_init(&f->view, &f->line, FUTEX_PRIVATE, &hooks, NULL);
 	return &f->view;
@@ -618,8 +618,8 @@ static void what_a_queue_waited_for_stands_ready_in_order(void **state)
 	OK(line_open_ready(view, 1, 4711, &head));
 	FAILS(EAGAIN, line_reap_ready(view, head, &result));
 	OK(line_submit(view, 1, head, (struct line_by){.holder = 1}, 10, 0, &handles[0])); /* is there */
-	assert_int_equal(rings, 1);
-	assert_int_equal(rung_for, 4711);
+	assert_int_equal(notified, 1);
+	assert_int_equal(notified_of, 4711);
 	OK(line_submit(view, 2, head, (struct line_by){.holder = 1}, 11, 0, &handles[1]));
 	OK(line_submit(view, 1, head, (struct line_by){.holder = 1}, 12, 0, &handles[2]));
 	OK(line_submit(view, 1, head, (struct line_by){.holder = 1}, 13, 0, &handles[3]));

@@ -285,14 +285,14 @@ static bool gone(void *context, uint32_t holder)
 	return holder == HOLDER && (mortal == DRIVER || threads[mortal].state == DEAD);
 }
 
-static void ring(void *context, uint32_t holder, uint64_t user)
+static void notify(void *context, uint32_t holder, uint64_t user)
 {
 	(void)context;
 	if (user != QUEUE || (holder != 1 && holder != HOLDER))
-		bad("another is rung for");
+		bad("another is notified");
 }
 
-static const struct line_hooks hooks = {gone, ring};
+static const struct line_hooks hooks = {gone, notify};
 
 static bool all_ended;
 

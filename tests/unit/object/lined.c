@@ -10,15 +10,15 @@
 #include "object/namespace.h"
 
 static const struct line_hooks *real;
-static atomic_uint told;    /* how often a queue was told */
-static atomic_uint outside; /* and of these by a thread that stood in no read section */
+static atomic_uint notified; /* how often a queue was notified */
+static atomic_uint outside;  /* and of these by a thread that stood in no read section */
 
-static void ring(void *context, uint32_t holder, uint64_t user)
+static void notify(void *context, uint32_t holder, uint64_t user)
 {
 	if (!rcu_reading())
 		atomic_fetch_add(&outside, 1);
-	real->ring(context, holder, user);
-	atomic_fetch_add(&told, 1);
+	real->notify(context, holder, user);
+	atomic_fetch_add(&notified, 1);
 }
 
 static void watch_line(struct ksem_proc *proc, ksem_id_t id)
@@ -32,7 +32,7 @@ static void watch_line(struct ksem_proc *proc, ksem_id_t id)
 	OK(semaphore_ops(pin)->line(pin, &view, &holder));
 	real = view->hooks;
 	watched = *real;
-	watched.ring = ring;
+	watched.notify = notify;
 	view->hooks = &watched;
 	ksem_unpin(pin);
 }
@@ -65,7 +65,7 @@ static void a_sleeper_tells_a_queue_in_a_read_section(void **state)
 	unsigned n = 0;
 
 	sleeper.proc = world->proc;
-	atomic_store(&told, 0);
+	atomic_store(&notified, 0);
 	atomic_store(&outside, 0);
 	OK(ksem_init_attr(world->proc, &attr, 1, &sleeper.id));
 	OK(ksem_cq_create(world->proc, &cq));
@@ -73,7 +73,7 @@ static void a_sleeper_tells_a_queue_in_a_read_section(void **state)
 	OK(ksem_cq_submit(cq, sleeper.id, 2, CLOCK_MONOTONIC, &soon, 7));
 	thread = start(sleep_in_line, NULL);
 	finish(thread);
-	assert_true(atomic_load(&told) > 0);
+	assert_true(atomic_load(&notified) > 0);
 	OK(ksem_cq_reap(cq, &c, 1, &n));
 	assert_int_equal(n, 1);
 	assert_int_equal(c.error, ETIMEDOUT);

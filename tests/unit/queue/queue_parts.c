@@ -37,14 +37,14 @@ static void it_is_written_once_until_it_is_cleared(void **state)
 	(void)state;
 	OK(notify_open(&notify));
 	assert_false(is_readable(&notify));
-	notify_tell(&notify);
-	notify_tell(&notify);
+	notify_set(&notify);
+	notify_set(&notify);
 	assert_true(is_readable(&notify));
 	assert_int_equal(writes(&notify), 1);
-	notify_tell(&notify);
+	notify_set(&notify);
 	assert_int_equal(writes(&notify), 0);
 	notify_clear(&notify, false);
-	notify_tell(&notify);
+	notify_set(&notify);
 	assert_int_equal(writes(&notify), 1);
 	notify_close(&notify);
 }
@@ -56,7 +56,7 @@ static void it_is_read_as_it_is_cleared(void **state)
 
 	(void)state;
 	OK(notify_open(&notify));
-	notify_tell(&notify);
+	notify_set(&notify);
 	notify_clear(&notify, false);
 	assert_false(is_readable(&notify));
 	/* As a thread leaves it that was late: written, and not told. */
@@ -80,7 +80,7 @@ static void what_a_late_thread_notes_is_of_an_earlier_time(void **state)
 	assert_int_equal(write(notify.event, &one, sizeof(one)), sizeof(one));
 	notify_clear(&notify, false);
 	assert_false(cas_rlx(&notify.state, &seen, seen | 1));
-	notify_tell(&notify);
+	notify_set(&notify);
 	assert_int_equal(writes(&notify), 2); /* so that there is an edge */
 	notify_close(&notify);
 }
