@@ -60,7 +60,7 @@ bool direct_needs_call(const struct wait *wait)
 {
 	const struct direct *direct = &wait->source->direct;
 
-	return !direct->heard || wait->count <= direct->expected;
+	return !direct->armed || wait->count <= direct->expected;
 }
 
 /* It is no longer registered. EINVAL: somebody wrote to the word, or a fork's child has lost it. */
@@ -149,7 +149,7 @@ bool direct_serve(struct source *source, struct futex_place *place)
 void direct_arm(struct source *source, const struct futex_place *place)
 {
 	source->direct.expected = place->expected;
-	source->direct.heard = true;
+	source->direct.armed = true;
 }
 
 bool direct_woke(struct source *source, bool woken)
@@ -157,9 +157,9 @@ bool direct_woke(struct source *source, bool woken)
 	struct futex_place place;
 	bool any;
 
-	if (!source->direct.heard)
+	if (!source->direct.armed)
 		return false;
-	source->direct.heard = false;
+	source->direct.armed = false;
 	any = direct_serve(source, &place);
 	if (woken && !any)
 		source->direct.ops->pass_on(source->ksem);

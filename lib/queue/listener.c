@@ -52,9 +52,9 @@ static bool has_news(struct source *source, struct futex_place *place)
 	rcu_enter();
 	first = line_ready_futex(source->view, source->head, place);
 	rcu_leave();
-	if (first == 0 || first == source->heard)
+	if (first == 0 || first == source->ready_seen)
 		return false;
-	source->heard = first;
+	source->ready_seen = first;
 	return true;
 }
 
@@ -77,15 +77,15 @@ static void sleep_at(struct listener *listener, struct source *source, const str
 	if (source_is_direct(source))
 		direct_arm(source, place);
 	sleep->places[sleep->count++] = *place;
-	listener->heard[listener->heard_count++] = (struct heard){source->link.key, source->head};
+	listener->armed[listener->armed_count++] = (struct armed){source->link.key, source->head};
 }
 
-/* Tells the queue of all news. The first sources are those on which the thread will sleep. False: there were none. */
-static bool hear_all(struct listener *listener, struct sleep *sleep)
+/* Notifies the queue of all news, and collects the words on which the thread will sleep. False: there was no news. */
+static bool scan_sources(struct listener *listener, struct sleep *sleep)
 {
 	bool any = false;
 
-	listener->heard_count = 0;
+	listener->armed_count = 0;
 	for (size_t i = 0; i < listener->count; i++) {
 		struct source *source = listener->sources[i];
 		struct futex_place place;
@@ -124,7 +124,7 @@ static void after_sleep(struct loop *loop, struct reclaim *garbage)
 	for (size_t i = listener->count; i-- > 0;) { /* the last takes the place of one that is closed */
 		struct source *source = listener->sources[i];
 
-		if (!source->direct.heard)
+		if (!source->direct.armed)
 			continue;
 		if (direct_woke(source, loop->woke == 0))
 			source_notify(source);
@@ -184,7 +184,7 @@ static bool listen_once(struct loop *loop, struct sleep *sleep)
 		return false;
 	sleep->places[0] = (struct futex_place){&listener->calls, calls, FUTEX_PRIVATE};
 	sleep->count = 1;
-	if (!hear_all(listener, sleep) && loop->woke == 0)
+	if (!scan_sources(listener, sleep) && loop->woke == 0)
 		notify_of_moves(listener);
 	loop->words = words_of(sleep);
 	refused = loop->woke != 0 && loop->woke != ETIMEDOUT && loop->words == words;
@@ -278,7 +278,7 @@ static bool start_listener(struct ksem_cq *cq)
 	return cq->listener.runs;
 }
 
-bool listener_has_room(struct ksem_cq *cq, void (*close)(struct source *source, struct reclaim *garbage))
+bool listener_reserve(struct ksem_cq *cq, void (*close)(struct source *source, struct reclaim *garbage))
 {
 	struct listener *listener = &cq->listener;
 	struct source **sources =
@@ -297,27 +297,27 @@ void listener_call(struct listener *listener)
 	futex_wake(&listener->calls, 1);
 }
 
-static bool is_heard(const struct listener *listener, const struct source *source)
+static bool is_armed(const struct listener *listener, const struct source *source)
 {
-	for (unsigned i = 0; i < listener->heard_count; i++) {
-		if (listener->heard[i].id == source->link.key && listener->heard[i].head == source->head)
+	for (unsigned i = 0; i < listener->armed_count; i++) {
+		if (listener->armed[i].id == source->link.key && listener->armed[i].head == source->head)
 			return true;
 	}
 	return false;
 }
 
-void listener_hear(struct source *source)
+void listener_add(struct source *source)
 {
 	struct listener *listener = &source->cq->listener;
 
-	source->heard = 0;
+	source->ready_seen = 0;
 	listener->sources[listener->count++] = source;
 	source->place = (uint32_t)listener->count;
-	if (!source_is_direct(source) && !is_heard(listener, source))
+	if (!source_is_direct(source) && !is_armed(listener, source))
 		listener_call(listener);
 }
 
-void listener_leave(struct source *source)
+void listener_remove(struct source *source)
 {
 	struct listener *listener = &source->cq->listener;
 
@@ -358,5 +358,5 @@ void listener_end(struct ksem_cq *cq)
 	pthread_join(listener->thread, NULL);
 	cancel_restore(cancel);
 	for (size_t i = 0; i < listener->count; i++) /* no other thread uses the queue any more */
-		listener->sources[i]->direct.heard = false;
+		listener->sources[i]->direct.armed = false;
 }

@@ -18,13 +18,14 @@
  * listener to run.
  *
  * A source without a ready list, of a semaphore without a line, has direct waits (direct.h). Then the thread sleeps on
- * the semaphore's word, and takes the permits for them. A wait that comes meanwhile calls it, if it would have to sleep
- * with another value.
+ * the semaphore's word, and takes the permits for them. A thread that submits such a wait meanwhile wakes the listener
+ * if the value on which it sleeps would do for that wait.
  *
  * What protects its data: the queue's lock, but for `calls`. The thread sleeps without the lock, and a source may be
- * closed meanwhile, and its memory unmapped. So it never reads a word of a source without the lock; only the kernel
- * does, which doesn't mind. A word on which the thread sleeps is known by the semaphore's id and the entry: if a source
- * of the same list is opened again, the thread sleeps there already.
+ * closed meanwhile, and its memory unmapped. So the thread never reads a word of a source without the lock; only the
+ * kernel does, which accepts any address. `armed` names the words on which the thread sleeps by the semaphore's id and
+ * the head of the ready list. So if a source is closed, and one of the same list is opened, the thread isn't woken: it
+ * sleeps there already.
  */
 #ifndef KSEM_QUEUE_LISTENER_H
 #define KSEM_QUEUE_LISTENER_H
@@ -41,8 +42,8 @@ struct ksem_cq;
 struct reclaim;
 struct source;
 
-/* A ready list on which the thread sleeps, or is about to. */
-struct heard {
+/* A source on whose futex word the thread sleeps, or is about to; head 0: on the word of a semaphore without a line. */
+struct armed {
 	ksem_id_t id;
 	uint32_t head;
 };
@@ -52,21 +53,21 @@ struct listener {
 	atomic(uint32_t) calls; /* atomic: changes when the thread must look again; it sleeps there, too */
 	bool runs, stops;
 	pthread_t thread;
-	struct source **sources; /* all that are shared */
+	struct source **sources; /* all of shared semaphores; the thread sleeps on the first of them */
 	size_t count, room;
-	struct heard heard[SEVERAL_MAX];
-	unsigned heard_count;
+	struct armed armed[SEVERAL_MAX];
+	unsigned armed_count;
 	void (*close)(struct source *source, struct reclaim *garbage); /* closes a source if it has no waits */
 };
 
-/* Makes sure that one more source can be heard, and that the thread runs. False: no memory. Under the lock. */
-bool listener_has_room(struct ksem_cq *cq, void (*close)(struct source *source, struct reclaim *garbage));
+/* Makes sure that one more source can be added, and that the thread runs. False: no memory. Under the lock. */
+bool listener_reserve(struct ksem_cq *cq, void (*close)(struct source *source, struct reclaim *garbage));
 
-/* Begins to listen to a source that was opened; and ends that, if it has begun. Under the lock. */
-void listener_hear(struct source *source);
-void listener_leave(struct source *source);
+/* Adds a source that was opened; removes it, if it was added. Under the lock. */
+void listener_add(struct source *source);
+void listener_remove(struct source *source);
 
-/* Wakes the thread, so it looks for where to sleep. Under the lock. */
+/* Wakes the thread: it must look at the sources again, and at which words to sleep on. Under the lock. */
 void listener_call(struct listener *listener);
 
 /* For a thread that reaps: calls `visit` for each source that has news. Under the lock. */

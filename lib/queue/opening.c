@@ -36,11 +36,11 @@ void source_close_if_idle(struct source *source, struct reclaim *garbage)
 
 	if (source->pending > 0 || source->active)
 		return;
-	if (source->direct.heard) { /* the listener sleeps on its word, and closes it when it wakes */
+	if (source->direct.armed) { /* the listener sleeps on its word, and closes it when it wakes */
 		listener_call(&cq->listener);
 		return;
 	}
-	listener_leave(source);
+	listener_remove(source);
 	if (source->view) {
 		rcu_enter();
 		line_close_ready(source->view, source->head);
@@ -56,10 +56,10 @@ static int open_direct(struct source *source, const struct direct_ops *ops)
 {
 	if (!line_works())
 		return ENOTSUP;
-	if (!listener_has_room(source->cq, source_close_if_idle))
+	if (!listener_reserve(source->cq, source_close_if_idle))
 		return ENOMEM;
 	direct_open(source, ops);
-	listener_hear(source);
+	listener_add(source);
 	return 0;
 }
 
@@ -77,7 +77,7 @@ int source_open(struct source *source)
 	if (!ops->line)
 		return ENOTSUP;
 	error = ops->line(source->ksem, &view, &holder);
-	if (!error && view->scope == FUTEX_SHARED && !listener_has_room(source->cq, source_close_if_idle))
+	if (!error && view->scope == FUTEX_SHARED && !listener_reserve(source->cq, source_close_if_idle))
 		error = ENOMEM;
 	if (error)
 		return error;
@@ -88,6 +88,6 @@ int source_open(struct source *source)
 		return error;
 	source->view = view;
 	if (view->scope == FUTEX_SHARED)
-		listener_hear(source);
+		listener_add(source);
 	return 0;
 }

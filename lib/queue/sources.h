@@ -33,8 +33,8 @@ struct direct {
 	struct wait *first, **last;   /* the waits that pend, the oldest first; where the next one goes */
 	uint32_t least;               /* none of them wants fewer permits */
 	uint32_t counted;             /* where they are counted */
-	uint32_t expected;            /* the value with which the listener sleeps there, */
-	bool heard;                   /* if it sleeps there, or is about to */
+	uint32_t expected;            /* if armed: the listener sleeps there while the value is this */
+	bool armed;                   /* the listener sleeps on the semaphore's word, or is about to */
 };
 
 struct source {
@@ -42,10 +42,10 @@ struct source {
 	struct ksem_cq *cq; /* constant, as is group */
 	struct group *group;
 	struct ksem *ksem;      /* pinned; NULL: the source is free */
-	struct line_view *view; /* NULL: not yet, or it has no line: then `direct` isn't NULL */
+	struct line_view *view; /* NULL: not open, or it has no line: then direct.ops isn't NULL */
 	uint32_t head;          /* of its ready list */
-	uint32_t place;         /* of one that the listener listens to (listener.h); 0: it doesn't */
-	uint64_t heard;         /* the same: the beginning of its ready list (line_ready_futex) that is known */
+	uint32_t place;         /* in the listener's list of sources (listener.h), from 1; 0: it isn't there */
+	uint64_t ready_seen;    /* what line_ready_futex returned when there last was news; 0: there was none */
 	uint32_t pending;       /* its waits that aren't reaped */
 	uint32_t in_line;       /* of these, those that are in line, or on the ready list there */
 	uint32_t dues;          /* of those in line, the ones with a deadline */

@@ -24,7 +24,7 @@ void plain_init(struct plain *sem, uint32_t value, enum futex_scope scope)
 	store_rlx(&sem->word, word_new(value)); /* relaxed: nobody sees the semaphore until it is published */
 	sem->shared = scope == FUTEX_SHARED ? PLAIN_SHARED : 0;
 	store_rlx(&sem->spin, SPIN_MAX / SPIN_UNIT); /* relaxed: as above */
-	store_rlx(&sem->heard, 0);                   /* relaxed: as above */
+	store_rlx(&sem->has_listener, 0);            /* relaxed: as above */
 }
 
 /*
@@ -189,7 +189,7 @@ int plain_arm_shared(struct plain *sem, struct waiter *waiter, bool alone)
 	waiter->signal = plain_signal(sem, FUTEX_SHARED);
 	waiter->signal.expected = word_value(c);
 	if (alone || word_waiters(c) > 1 || c & (WORD_WARNED | WORD_CALLED) ||
-	    load_rlx(&sem->heard)) /* relaxed: the word publishes it */
+	    load_rlx(&sem->has_listener)) /* relaxed: the word publishes it */
 		arm_look(waiter);
 	return 0;
 }
@@ -215,10 +215,10 @@ void plain_renounce(struct plain *sem, enum futex_scope scope)
 	wake_others(sem, next, scope);
 }
 
-void plain_will_hear(struct plain *sem)
+void plain_expect_listener(struct plain *sem)
 {
-	if (!load_rlx(&sem->heard))         /* relaxed: once set, it stays */
-		store_rlx(&sem->heard, 1); /* relaxed: the change of the word that comes next publishes it */
+	if (!load_rlx(&sem->has_listener))        /* relaxed: once set, it stays */
+		store_rlx(&sem->has_listener, 1); /* relaxed: the change of the word that comes next publishes it */
 }
 
 void plain_pass_on(struct plain *sem)

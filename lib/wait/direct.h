@@ -26,10 +26,10 @@
  * a thread sleeps with such a time only where it must. These times are on CLOCK_MONOTONIC, whatever the deadline's
  * clock is; if that clock is set, the waiter notices at its next look.
  *
- * The thread of a completion queue sleeps here once for all waits of the queue (queue/direct.h). It may still sleep
+ * The listener of a completion queue sleeps here once for all waits of the queue (queue/direct.h). It may still sleep
  * when the last of these is over: then a post may wake it instead of a waiter. It passes that wake on
- * (plain_pass_on). As it may be killed before that, waiters look by themselves from the queue's first wait on
- * (`heard`).
+ * (plain_pass_on). As it may be killed before that, waiters look by themselves from the first wait of any queue on
+ * (`has_listener`).
  */
 #ifndef KSEM_WAIT_DIRECT_H
 #define KSEM_WAIT_DIRECT_H
@@ -78,10 +78,10 @@ int plain_arm_shared(struct plain *sem, struct waiter *waiter, bool alone);
 void plain_renounce(struct plain *sem, enum futex_scope scope);
 
 /*
- * For a thread that sleeps here for waiters that it has registered. plain_will_hear before the first of them registers;
- * plain_pass_on after each wake that none of them was for: wakes others instead, if there are permits.
+ * For the listener of a completion queue. plain_expect_listener: before the first wait of a queue registers.
+ * plain_pass_on: after each wake that was for none of the queue's waits; wakes others instead, if there are permits.
  */
-void plain_will_hear(struct plain *sem);
+void plain_expect_listener(struct plain *sem);
 void plain_pass_on(struct plain *sem);
 
 /*

@@ -6,9 +6,9 @@
  * POSTERS processes post one permit each. WAITERS threads of other processes wait for one permit each. The queue's
  * process has a listener, and a user, who submits WAITS waits, for NEED0 and NEED1 permits, and then cancels those of
  * CANCELS (bits). A wait that is decided counts as reaped. STOP: a poster stops for ever, anywhere. KILL: the queue's
- * process is killed, anywhere. That is for semaphores that queues have waited for before (HEARD): a thread that is about
- * to sleep when the first queue comes doesn't know that it must look by itself. Nor does it know of a thread that comes
- * then (wait/direct.h).
+ * process is killed, anywhere. That is for semaphores that queues have waited for before (LISTENED): a thread that is
+ * about to sleep when the first queue comes doesn't know that it must look by itself. Nor does it know of a thread that
+ * comes then (wait/direct.h).
  *
  * Each compare-and-swap loop on the word is one step, as is each call of the kernel, but for the listener's sleep: the
  * kernel looks at one of its words after another. The kernel wakes those first that have slept longest. Threads that look
@@ -41,14 +41,14 @@
 #ifndef INITIAL
 #define INITIAL 0
 #endif
-#ifndef HEARD
-#define HEARD 0
+#ifndef LISTENED
+#define LISTENED 0
 #endif
 #define LISTENER WAITERS             /* among the sleepers */
 #define SLEEPERS (WAITERS + 1)
 
 byte value = INITIAL, waiters;       /* the word */
-bool wide, will_hear = HEARD;        /* the same; and `heard` beside it */
+bool wide, has_listener = LISTENED;  /* the same; and what is beside it */
 chan queue = [SLEEPERS] of { byte }; /* the kernel's, of the value */
 bool asleep[SLEEPERS];
 bool at_calls;                       /* the listener, on its own word */
@@ -59,7 +59,7 @@ bool lock;
 bool pends[2];
 byte pending;
 byte registered;                     /* of the queue's waits, in the word */
-bool open, heard;                    /* the source; the listener may sleep on its word */
+bool open, armed;                    /* the source; the listener may sleep on its word */
 byte calls, expected;
 
 byte posted, taken;                  /* what the judge goes by */
@@ -140,10 +140,10 @@ proctype waiter(byte self)
 		atomic {
 			if
 			:: value > 0 -> value--; taken++; count_off(); goto through
-#ifdef NOT_HEARD
+#ifdef NOT_LISTENED
 			:: else -> looks[self] = waiters > 1
 #else
-			:: else -> looks[self] = waiters > 1 || will_hear
+			:: else -> looks[self] = waiters > 1 || has_listener
 #endif
 			fi
 		}
@@ -228,11 +228,11 @@ inline close_if_idle()
 #else
 		if
 #ifdef NEVER_CALLED
-		:: heard
+		:: armed
 #else
-		:: heard -> call()
+		:: armed -> call()
 #endif
-		:: !heard -> open = false
+		:: !armed -> open = false
 		fi
 #endif
 	:: else
@@ -244,7 +244,7 @@ inline submit(i)
 {
 	take_lock();
 	open = true;
-	will_hear = true;
+	has_listener = true;
 	atomic {
 		if
 		:: value >= need(i) -> value = value - need(i); taken = taken + need(i)
@@ -257,10 +257,10 @@ inline submit(i)
 		fi
 	}
 	if
-#ifdef CALLED_UNHEARD
-	:: pends[i] && !heard -> call()
+#ifdef CALLED_UNARMED
+	:: pends[i] && !armed -> call()
 #else
-	:: pends[i] && (!heard || need(i) <= expected) -> call()
+	:: pends[i] && (!armed || need(i) <= expected) -> call()
 #endif
 	:: else
 	fi;
@@ -311,8 +311,8 @@ proctype user() LIVES
 inline after_sleep()
 {
 	if
-	:: heard ->
-		heard = false;
+	:: armed ->
+		armed = false;
 		any = false;
 		assert(open);
 		serve();
@@ -332,7 +332,7 @@ inline after_sleep()
 	fi
 }
 
-/* [code: listen_once, hear_all, has_news, sleep_at, direct_arm, futex_any_of] */
+/* [code: listen_once, scan_sources, has_news, sleep_at, direct_arm, futex_any_of] */
 proctype listener() LIVES
 {
 	byte seen, saw_calls, who, left;
@@ -351,7 +351,7 @@ proctype listener() LIVES
 #ifdef READ_AGAIN
 			seen = value;
 #endif
-			atomic { heard = true; expected = seen }
+			atomic { armed = true; expected = seen }
 		:: else
 		fi;
 		lock = false;

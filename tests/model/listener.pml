@@ -29,11 +29,11 @@ bool asleep[LISTS];                 /* the listener, in the kernel's queue of th
 
 bool lock;                          /* the queue's */
 bool marked[LISTS];
-byte heard[LISTS], expected[LISTS];
+byte ready_seen[LISTS], expected[LISTS];
 
 #define EMPTY 100                   /* an empty list's link differs after each wait that was taken off */
 #define link(j) (popped[j] == listed[j] -> EMPTY + popped[j] : popped[j] + 1)
-#define is_new(j) (popped[j] < listed[j] && heard[j] != link(j))
+#define is_new(j) (popped[j] < listed[j] && ready_seen[j] != link(j))
 
 inline wake(j)
 {
@@ -132,20 +132,20 @@ inline take_lock()
 	atomic { !lock -> lock = true }
 }
 
-/* [code: has_news, hear_all] */
-inline hear(j)
+/* [code: has_news, scan_sources] */
+inline scan(j)
 {
 	atomic {
 		expected[j] = link(j);
 #ifdef KNOWN_BY_EMPTINESS
 		if
-		:: popped[j] < listed[j] && heard[j] == 0 -> heard[j] = 1; marked[j] = true
-		:: popped[j] == listed[j] -> heard[j] = 0
+		:: popped[j] < listed[j] && ready_seen[j] == 0 -> ready_seen[j] = 1; marked[j] = true
+		:: popped[j] == listed[j] -> ready_seen[j] = 0
 		:: else
 		fi
 #else
 		if
-		:: is_new(j) -> heard[j] = link(j); marked[j] = true
+		:: is_new(j) -> ready_seen[j] = link(j); marked[j] = true
 		:: else
 		fi
 #endif
@@ -176,7 +176,7 @@ inline sleep_on(j)
 #define any_marked marked[0]
 #endif
 
-/* [code: listen_once, listen, line_ready_futex, listener_hear] */
+/* [code: listen_once, listen, line_ready_futex, listener_add] */
 proctype listener()
 {
 	byte under_way;
@@ -184,9 +184,9 @@ proctype listener()
 	do
 	:: true ->
 		take_lock();
-		hear(0);
+		scan(0);
 #if LISTS > 1
-		hear(1);
+		scan(1);
 #endif
 		lock = false;
 		sleep_on(0);
@@ -229,7 +229,7 @@ inline drain(j)
 		marked[j] = false;
 #ifndef KNOWN_BY_EMPTINESS
 		if
-		:: is_new(j) -> heard[j] = link(j)
+		:: is_new(j) -> ready_seen[j] = link(j)
 		:: else
 		fi
 #endif

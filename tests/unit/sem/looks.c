@@ -294,7 +294,7 @@ static void where_a_queue_has_waited_even_one_alone_looks(void **state)
 	FAILS(EAGAIN, plain_take_or_register(&sem, 1));
 	OK(plain_arm_shared(&sem, &waiter, false));
 	assert_false(waiter.signal.looks);
-	plain_will_hear(&sem);
+	plain_expect_listener(&sem);
 	OK(plain_arm_shared(&sem, &waiter, false));
 	assert_true(waiter.signal.looks);
 }
