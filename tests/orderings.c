@@ -20,7 +20,7 @@
 #include "shared/place.h"
 #include "shared/records.h"
 #include "shared/semaphore.h"
-#include "wait/direct.h"
+#include "wait/plain.h"
 #include "word/plain.h"
 
 #if !THREAD_SANITIZED

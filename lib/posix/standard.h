@@ -11,7 +11,7 @@
 #include <semaphore.h>
 
 #include "base/compiler.h"
-#include "wait/direct.h"
+#include "wait/plain.h"
 
 _Static_assert(sizeof(struct plain) <= sizeof(sem_t), "it is all in the sem_t");
 _Static_assert(_Alignof(struct plain) <= _Alignof(sem_t), "wherever the sem_t is");

@@ -8,7 +8,7 @@
  * threads, whoever comes first takes a permit.
  *
  * Why doesn't the semaphore move to a line, as a private one does? While a thread waits, the kernel makes the posts
- * (wait/direct.h), and adds to the value whatever the rest of the word says. A poster that stopped before its system
+ * (wait/plain.h), and adds to the value whatever the rest of the word says. A poster that stopped before its system
  * call would add to a word that is no longer used. Whoever carried that permit to the line could be killed on the way,
  * and the permit would be lost. Besides, threads of other processes go on as before, and the file's layout stays.
  *

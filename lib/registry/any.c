@@ -9,7 +9,7 @@
  *
  * No wake is lost. A post that woke this thread, or granted it a permit, relies on it to take the permit. If the thread
  * has one of another semaphore, it renounces: it leaves without a permit, and what it was woken for or granted goes to
- * others. Each kind does that in a way of its own (sem/semaphore.h, wait/direct.h, line/line.h). A private semaphore
+ * others. Each kind does that in a way of its own (sem/semaphore.h, wait/plain.h, line/line.h). A private semaphore
  * counts the sleepers that it woke, and must not count this one: see wait/eventcount.h.
  *
  * A semaphore that is listed twice is waited for once, where it is listed first.

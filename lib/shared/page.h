@@ -19,7 +19,7 @@
 #include "line/state.h"
 #include "object/making.h"
 #include "object/metrics.h"
-#include "wait/direct.h"
+#include "wait/plain.h"
 
 #define PAGE_VERSION 7 /* of this layout */
 #define PAGE_BYTES   4096

@@ -6,7 +6,7 @@
  * whether it must. After each sleep it tries to leave. A policy is a table with a function for each of these steps. It
  * decides who is served first, and how a post finds the waiters to wake. With some policies any thread may take a
  * permit (barging): it sleeps on an eventcount (eventcount.h), in memory that the library keeps while a thread waits;
- * or on the value itself (direct.h), in memory that may vanish, or that other processes have mapped. With the others
+ * or on the value itself (plain.h), in memory that may vanish, or that other processes have mapped. With the others
  * the thread stands in a line, and sleeps on its entry there (line/line.h).
  *
  * The waiter is on its thread's stack. A thread that wakes it touches only the word of its signal.

@@ -2,7 +2,7 @@
 /*
  * A plain semaphore: one word (word.h), in memory that isn't the library's own. Other OS processes may have it mapped,
  * or the thread that takes the last permit may free it. It has neither slots nor an eventcount: waiters sleep on the
- * word itself (wait/direct.h).
+ * word itself (wait/plain.h).
  *
  * Others may write anything to that memory. So the library ignores the mode bits, which would lead to slots, and never
  * lowers a count of waiters below 0.
@@ -33,7 +33,7 @@ struct plain {
 			atomic(uint8_t) has_listener; /* atomic: 1: a queue's listener sleeps here, or did */
 			uint16_t trims; /* counts when waiters are counted off; changes together with the word */
 		};
-		atomic(uint64_t) rest; /* atomic: all of these, as plain_trim_waiters swaps them (wait/direct.h) */
+		atomic(uint64_t) rest; /* atomic: all of these, as plain_trim_waiters swaps them (wait/plain.h) */
 	};
 };
 

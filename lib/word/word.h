@@ -6,7 +6,7 @@
  *   0-31   value     permits that can be taken
  *   32-53  waiters   threads that have registered, asleep or about to be; each keeps the semaphore alive.
  *          place     in the modes percpu and revoking, in which nobody waits: which slots it has (percpu/slots.h)
- *   54     warned    waiters look by themselves (wait/direct.h); 0 where nobody waits
+ *   54     warned    waiters look by themselves (wait/plain.h); 0 where nobody waits
  *          several   where only this process writes, instead: a waiter waits for one of several semaphores, so it may
  *                    sleep where no wake is counted (wait/eventcount.h); 0 where nobody waits
  *   55     wide      a waiter wants more than one permit; 0 where nobody waits

@@ -81,7 +81,7 @@ void kernel_wakes_any(void)
 	wakes_any = true;
 }
 
-/* Deadlines are 1 s (words.c, scenario.c); a look by itself (wait/direct.h) never comes: nobody dies here. */
+/* Deadlines are 1 s (words.c, scenario.c); a look by itself (wait/plain.h) never comes: nobody dies here. */
 static int model_wait(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline)
 {
 	static const int errors[] = {[WOKEN] = 0, [TIMED_OUT] = ETIMEDOUT, [INTERRUPTED] = EINTR};

@@ -12,7 +12,7 @@
 #include "history.h"
 #include "object/reclaim.h"
 #include "object/ids.h"
-#include "wait/direct.h"
+#include "wait/plain.h"
 #include "shared/semaphore.h"
 
 static const struct semaphore_ops *const no_ops[OBJECT_ORDERS];

@@ -8,7 +8,7 @@
  * CANCELS (bits). A wait that is decided counts as reaped. STOP: a poster stops for ever, anywhere. KILL: the queue's
  * process is killed, anywhere. That is for semaphores that queues have waited for before (LISTENED): a thread that is
  * about to sleep when the first queue comes doesn't know that it must look by itself. Nor does it know of a thread that
- * comes then (wait/direct.h).
+ * comes then (wait/plain.h).
  *
  * Each compare-and-swap loop on the word is one step, as is each call of the kernel, but for the listener's sleep: the
  * kernel looks at one of its words after another. The kernel wakes those first that have slept longest. Threads that look

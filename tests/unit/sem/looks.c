@@ -10,7 +10,7 @@
 
 #include "base/pair.h"
 #include "os/futex.h"
-#include "wait/direct.h"
+#include "wait/plain.h"
 
 static struct futex_ops kernel; /* the real one */
 

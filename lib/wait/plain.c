@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Waiting on plain semaphores: see direct.h.
+ * Waiting on plain semaphores: see plain.h.
  */
-#include "wait/direct.h"
+#include "wait/plain.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -16,7 +16,7 @@
  * kernel adds without looking for that. So a poster that saw no such waiter before it looks again afterwards, and then
  * wakes the rest (plain_wake_wide). A poster that is killed in between leaves that to the looks.
  *
- * Shutdown wakes all sleepers by the system call that changes the value's half: see plain.h.
+ * Shutdown wakes all sleepers by the system call that changes the value's half: see word/plain.h.
  *
  * A sleeper may be killed, or stopped, after a post woke it. Then others would stay asleep while a permit is available.
  * plain_arm_shared prevents that: if there are other waiters, or a warning, a thread sleeps for about PLAIN_LOOK, looks
@@ -31,8 +31,8 @@
  * (plain_pass_on). As it may be killed before that, waiters look by themselves from the first wait of any queue on
  * (`has_listener`).
  */
-#ifndef KSEM_WAIT_DIRECT_H
-#define KSEM_WAIT_DIRECT_H
+#ifndef KSEM_WAIT_PLAIN_H
+#define KSEM_WAIT_PLAIN_H
 
 #include "os/futex.h"
 #include "wait/spin.h"
