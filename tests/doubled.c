@@ -11,7 +11,7 @@
 #include <sys/prctl.h>
 
 #include "base/atomic.h"
-#include "way.h"
+#include "code_path.h"
 
 #define LIMIT 4
 #define TRIES 200000 /* of 100 microseconds */
@@ -242,15 +242,15 @@ static void all_is_well(void)
 	MUST(ksem_post_many(world.proc, id, all) == 0);
 }
 
-static void interrupted_at(const struct way *way, unsigned n)
+static void interrupted_at(const struct code_path *path, unsigned n)
 {
 	struct stepper stepper;
 
 	store_seq(&board->forked, 0);
 	store_seq(&board->parent_is_through, 0);
 	store_seq(&board->child_is_through, 0);
-	MUST(way_start(&stepper, begin, act));
-	if (way_run_to(way, &stepper, n))
+	MUST(code_path_start(&stepper, begin, act));
+	if (code_path_run_to(path, &stepper, n))
 		stepper_signal(&stepper, SIGUSR1);
 	if (!stepper.ended || !WIFSIGNALED(stepper.status) || WTERMSIG(stepper.status) != SIGKILL)
 		fail_msg("%s: at instruction %u, order %d: status %x", scene->name, n, order, (unsigned)stepper.status);
@@ -259,22 +259,22 @@ static void interrupted_at(const struct way *way, unsigned n)
 
 static void play(void)
 {
-	static struct way way;
+	static struct code_path path;
 	struct ksem_attr attr = {.size = sizeof(attr), .limit = LIMIT, .order = KSEM_FIFO, .flags = scene->flags};
 
 	OK(ksem_open_attr(world.proc, "/doubled", O_CREAT, 0600, &attr, LIMIT, &id));
 	OK(ksem_trywait_many(world.proc, id, scene->others));
 	for (int times = 0; times < 2; times++) { /* the allocators of those to come are as after the first */
-		if (!way_see(&way, begin, act))
+		if (!code_path_record(&path, begin, act))
 			SKIP("ptrace is forbidden here");
 	}
-	for (unsigned n = 0; n < way.steps; n += scene->stride) {
-		if (!way_is_worth(&way, n))
+	for (unsigned n = 0; n < path.steps; n += scene->stride) {
+		if (!code_path_stops_at(&path, n))
 			continue;
 		for (order = CHILD_FIRST; order <= (scene->sleeps ? PARENT_SLEEPS : PARENT_FIRST); order++)
-			interrupted_at(&way, n);
+			interrupted_at(&path, n);
 	}
-	printf("%s: %u instructions\n", scene->name, way.steps);
+	printf("%s: %u instructions\n", scene->name, path.steps);
 	fflush(stdout);
 	if (scene->others > 0)
 		OK(ksem_post_many(world.proc, id, scene->others));
@@ -304,6 +304,6 @@ int main(int argc, char **argv)
 	};
 
 	(void)argc;
-	way_begin(argv);
+	code_path_begin(argv);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

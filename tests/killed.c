@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * An OS process is killed at each instruction of a call in a shared namespace, one after another: those who are left
- * find everything in order, and go on. One process is led through the call in steps, to see which way it goes; the
+ * find everything in order, and go on. One process runs the call in single steps, to record the path that it takes; the
  * others run to a breakpoint, inside of restartable sequences too, and die there.
  */
 #include "support.h"
@@ -9,7 +9,7 @@
 #include <poll.h>
 #include <sys/prctl.h>
 
-#include "way.h"
+#include "code_path.h"
 
 #define SLEEPER_MS 10000 /* in which a sleeper has looked, some times */
 
@@ -365,7 +365,7 @@ static void open_direct_with_queue(void)
 static void open_undo_with_queue(void)
 {
 	open_with_queue();
-	way_allow_no_more_threads();
+	code_path_allow_no_more_threads();
 	open_undo();
 }
 
@@ -512,7 +512,7 @@ static const struct victim {
 /* ---- One after another. ---- */
 
 static const struct victim *now;
-static struct way way;
+static struct code_path path;
 
 static void begin(void)
 {
@@ -527,22 +527,22 @@ static void act(void)
 }
 
 /* False: ptrace is forbidden here. */
-static bool see_the_way(const struct victim *victim)
+static bool record_the_path(const struct victim *victim)
 {
 	now = victim;
 	victim->prepare();
-	return way_see(&way, begin, act);
+	return code_path_record(&path, begin, act);
 }
 
-/* False: it went another way, and wasn't. */
+/* False: it took another path, and wasn't. */
 static bool kill_at(const struct victim *victim, unsigned n)
 {
 	struct stepper stepper;
 	bool killed;
 
 	victim->prepare();
-	MUST(way_start(&stepper, begin, act));
-	killed = way_run_to(&way, &stepper, n);
+	MUST(code_path_start(&stepper, begin, act));
+	killed = code_path_run_to(&path, &stepper, n);
 	if (killed) {
 		MUST(kill(stepper.process, SIGKILL) == 0);
 		MUST(waitpid(stepper.process, NULL, 0) == stepper.process);
@@ -576,13 +576,13 @@ static void killed_at_each_instruction(void **state)
 		unsigned kills = 0, escaped = 0;
 
 		for (int times = 0; times < 2; times++) { /* the allocators of those to come are as after the first */
-			if (!see_the_way(&victims[i]))
+			if (!record_the_path(&victims[i]))
 				SKIP("ptrace is forbidden here");
 			victims[i].check();
 			restore();
 		}
-		for (unsigned n = 0; n < way.steps; n += victims[i].stride) {
-			if (!way_is_worth(&way, n))
+		for (unsigned n = 0; n < path.steps; n += victims[i].stride) {
+			if (!code_path_stops_at(&path, n))
 				continue;
 			if (kill_at(&victims[i], n))
 				kills++;
@@ -590,7 +590,7 @@ static void killed_at_each_instruction(void **state)
 				escaped++;
 			restore();
 		}
-		printf("%s: %u instructions, killed at %u of them, %u went another way\n", victims[i].name, way.steps,
+		printf("%s: %u instructions, killed at %u of them, %u took another path\n", victims[i].name, path.steps,
 		       kills, escaped);
 		fflush(stdout); /* or children print it again, where tools/verify coverage lets them end by exit */
 		assert_true(kills > 20 && escaped < kills / 5);
@@ -605,6 +605,6 @@ int main(int argc, char **argv)
 	};
 
 	(void)argc;
-	way_begin(argv);
+	code_path_begin(argv);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

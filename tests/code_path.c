@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * See way.h.
+ * See code_path.h.
  */
-#include "way.h"
+#include "code_path.h"
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -12,7 +12,7 @@
 
 #include "support.h"
 
-enum { LONG_WAY = 1000, STRIDE = 2 };
+enum { LONG_PATH = 1000, STRIDE = 2 };
 enum { FIRST_ROUNDS = 8, LAST_ROUNDS = 4, ROUNDS_APART = 16 }; /* of a loop, that are worth a stop */
 
 static void stay_on_one_processor(void)
@@ -24,7 +24,7 @@ static void stay_on_one_processor(void)
 	MUST(sched_setaffinity(0, sizeof(set), &set) == 0);
 }
 
-void way_begin(char **argv)
+void code_path_begin(char **argv)
 {
 	if (!getenv("LD_BIND_NOW")) {
 		setenv("LD_BIND_NOW", "1", 1);
@@ -34,7 +34,7 @@ void way_begin(char **argv)
 }
 
 /* fork makes another call. */
-void way_allow_no_more_threads(void)
+void code_path_allow_no_more_threads(void)
 {
 	struct sock_filter filter[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -48,7 +48,7 @@ void way_allow_no_more_threads(void)
 	MUST(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
 }
 
-bool way_start(struct stepper *stepper, void (*before)(void), void (*act)(void))
+bool code_path_start(struct stepper *stepper, void (*before)(void), void (*act)(void))
 {
 	int attached[2];
 	char byte = 0;
@@ -61,7 +61,7 @@ bool way_start(struct stepper *stepper, void (*before)(void), void (*act)(void))
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(attached[1]);
 		before();
-		way_allow_no_more_threads();
+		code_path_allow_no_more_threads();
 		MUST(read(attached[0], &byte, 1) == 1);
 		stepper_mark();
 		act();
@@ -87,65 +87,65 @@ static int compare_steps(const void *a, const void *b, void *trace)
 	return of_x != of_y ? (of_x > of_y) - (of_x < of_y) : (x > y) - (x < y);
 }
 
-static void count_rounds(struct way *way)
+static void count_rounds(struct code_path *path)
 {
-	static unsigned steps[WAY_MAX];
+	static unsigned steps[CODE_PATH_MAX];
 	unsigned first = 0;
 
-	for (unsigned i = 0; i < way->steps; i++)
+	for (unsigned i = 0; i < path->steps; i++)
 		steps[i] = i;
-	qsort_r(steps, way->steps, sizeof(*steps), compare_steps, way->trace);
-	for (unsigned end = 1; end <= way->steps; end++) {
-		if (end < way->steps && way->trace[steps[end]] == way->trace[steps[first]])
+	qsort_r(steps, path->steps, sizeof(*steps), compare_steps, path->trace);
+	for (unsigned end = 1; end <= path->steps; end++) {
+		if (end < path->steps && path->trace[steps[end]] == path->trace[steps[first]])
 			continue;
 		for (unsigned i = first; i < end; i++) {
-			way->rounds_before[steps[i]] = i - first;
-			way->rounds_after[steps[i]] = end - 1 - i;
+			path->rounds_before[steps[i]] = i - first;
+			path->rounds_after[steps[i]] = end - 1 - i;
 		}
 		first = end;
 	}
 }
 
-bool way_see(struct way *way, void (*before)(void), void (*act)(void))
+bool code_path_record(struct code_path *path, void (*before)(void), void (*act)(void))
 {
 	struct stepper stepper;
 
-	if (!way_start(&stepper, before, act))
+	if (!code_path_start(&stepper, before, act))
 		return false;
-	for (way->steps = 0; !stepper.ended && way->steps < WAY_MAX; way->steps++) {
-		way->trace[way->steps] = stepper.ip;
+	for (path->steps = 0; !stepper.ended && path->steps < CODE_PATH_MAX; path->steps++) {
+		path->trace[path->steps] = stepper.ip;
 		stepper_forget_sequence(&stepper);
 		stepper_step(&stepper);
 	}
 	MUST(stepper.ended && WIFSIGNALED(stepper.status) && WTERMSIG(stepper.status) == SIGKILL); /* by itself */
-	count_rounds(way);
-	way->phase = STRIDE;
-	if (way->steps > LONG_WAY && !getenv("KSEM_TEST_WIDE")) {
+	count_rounds(path);
+	path->phase = STRIDE;
+	if (path->steps > LONG_PATH && !getenv("KSEM_TEST_WIDE")) {
 		struct random random = random_new();
 
-		way->phase = random_below(&random, STRIDE);
+		path->phase = random_below(&random, STRIDE);
 	}
 	return true;
 }
 
-bool way_is_worth(const struct way *way, unsigned n)
+bool code_path_stops_at(const struct code_path *path, unsigned n)
 {
-	if (way->phase < STRIDE && n % STRIDE != way->phase)
+	if (path->phase < STRIDE && n % STRIDE != path->phase)
 		return false;
-	return way->rounds_before[n] < FIRST_ROUNDS || way->rounds_after[n] < LAST_ROUNDS ||
-	       way->rounds_before[n] % ROUNDS_APART == 0;
+	return path->rounds_before[n] < FIRST_ROUNDS || path->rounds_after[n] < LAST_ROUNDS ||
+	       path->rounds_before[n] % ROUNDS_APART == 0;
 }
 
-bool way_run_to(const struct way *way, struct stepper *stepper, unsigned n)
+bool code_path_run_to(const struct code_path *path, struct stepper *stepper, unsigned n)
 {
-	unsigned times = way->rounds_before[n];
+	unsigned times = path->rounds_before[n];
 
-	stepper_set(stepper, way->trace[n]);
-	if (stepper->ip != way->trace[n])
+	stepper_set(stepper, path->trace[n]);
+	if (stepper->ip != path->trace[n])
 		stepper_run(stepper);
 	for (; times > 0 && !stepper->ended; times--) {
 		stepper_step_over(stepper);
-		if (!stepper->ended && stepper->ip != way->trace[n])
+		if (!stepper->ended && stepper->ip != path->trace[n])
 			stepper_run(stepper);
 	}
 	return !stepper->ended;
