@@ -211,7 +211,7 @@ static int try_change(struct line_view *view, struct account account, struct cha
 	struct line_op op = word_op(w);
 	bool sums = word_sums(w, account.slot);
 
-	if (call_is_left(change->call)) /* the number of the word tells a fork after this */
+	if (call_is_left(change->call)) /* a fork after this uses up the word's number */
 		return change->gives ? EPERM : EAGAIN;
 	if (w.low & LINE_BUSY) {
 		line_help(view, &op);

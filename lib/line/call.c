@@ -24,7 +24,10 @@ uint64_t call_look(struct line_call *call, struct line_entry *entry)
 	return ((uint32_t)x & ENTRY_ROUND_MASK) == call->round ? x : ENTRY_FREE;
 }
 
-/* Takes up a number, so that nobody's compare-and-swap of this word succeeds any more. An operation has done that. */
+/*
+ * Uses up a number of the word, so that nobody's compare-and-swap of it succeeds any more. An operation that is
+ * under way, or that began meanwhile, has done so already.
+ */
 static void use_up_number(const struct line_view *view)
 {
 	uint64_t number = word_number(line_word(view->line));

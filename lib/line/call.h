@@ -10,7 +10,7 @@
  * How it works: each change is a compare-and-swap, which expects what the call has read before. The call reads, then
  * asks whether it is still in the process in which it began (call_is_left), and then makes its compare-and-swap. If the
  * handler forked before the question, the child leaves. If it forked after it, the fork itself has changed what the
- * compare-and-swap expects, before there was a child: it takes up a number of the line's word, and a round of the
+ * compare-and-swap expects, before there was a child: it uses up a number of the line's word, and a round of the
  * call's entry (calls_before_fork). So both processes fail, and look again.
  *
  * What a call stores into its own entry before the word names it has no such protection: the child may make the stores

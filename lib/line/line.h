@@ -192,7 +192,7 @@ void line_close_ready(struct line_view *view, uint32_t head);
  * Gets in line for a queue, until that deadline (due.h; 0: none). The result goes to the queue's ready list, even if
  * there are enough permits already. 0; ENOMEM; EINVAL: dead; ESHUTDOWN: shut down, and too few permits. The queue calls
  * line_reap_ready for this list only when this call has returned. With a ledger the account pays for all waits of the
- * list; it may be another one than before when none of them is undecided.
+ * list. The queue may name another account than before only while all waits of the list are decided.
  */
 int line_submit(struct line_view *view, uint32_t n, uint32_t head, struct line_by by, uint64_t user, uint64_t due,
 		struct line_handle *handle);
@@ -203,7 +203,7 @@ int line_submit(struct line_view *view, uint32_t n, uint32_t head, struct line_b
  */
 int line_take_as(struct line_view *view, uint32_t n, struct line_by by);
 
-/* Is a queue's wait undecided for which that account pays? */
+/* Does that account pay for a queue's wait that is still undecided? */
 bool line_account_pends(const struct line_view *view, struct account account);
 
 /* Is it undecided? */
@@ -253,12 +253,12 @@ int line_kill(struct line_view *view);
 /* Ends the waits of holders that have ended (hooks), and posts the permits that they were granted. */
 void line_reap(struct line_view *view);
 
-/* The same, unless it was done within the last second. For sleepers. */
+/* Settles the line (help.h), and reaps if nobody has in this second. For sleepers. */
 void line_look(struct line_view *view);
 
 /*
- * The same, unless it began to in the last `microseconds`: for one of many that look for the same reason, and look
- * again later. Any of them may be stopped while it looks.
+ * As line_reap, unless a call of this function began to reap in the last `microseconds`. For threads of many processes
+ * that reap for the same reason, and reap again later: any of them may be stopped while it does.
  */
 void line_look_unless(struct line_view *view, uint32_t microseconds);
 

@@ -149,12 +149,16 @@ struct line_entry {
 	atomic(uint64_t) state;
 	/* Atomic, as are the rest, for late helpers; owner's until WAIT: which JOIN. An account's: a time. */
 	atomic(uint64_t) ticket;
-	/* Owner's until WAIT: what its queue calls it; `who` (struct line_view) of a thread's, and of a head. */
+	/*
+	 * Owner's until WAIT. Of a queue's wait: its number in the queue. Of a thread's: `who` (struct line_view). Of
+	 * the head of a ready list: what the notify hook is called with; without that hook, `who`.
+	 */
 	atomic(uint64_t) user;
 	atomic(uint32_t) holder; /* owner's until WAIT */
 	/*
-	 * Owner's until WAIT: its queue's ready list; 0 or, with ENTRY_ACCOUNT, the account that pays: a thread's. Of a
-	 * ready list, as of a thread: the account that pays for its waits.
+	 * Owner's until WAIT. Of a queue's wait: the head of its queue's ready list. Of a thread's: the account that
+	 * pays, with ENTRY_ACCOUNT; 0: none. Of the head of a ready list: the account that pays for the waits of the
+	 * list, as of a thread.
 	 */
 	atomic(uint32_t) ready;
 	atomic(uint32_t) free_next; /* 0: it isn't on the stack of free ones; else ENTRY_STACKED, and the next there */

@@ -184,7 +184,7 @@ static int try_enter(struct line_view *view, struct line_call *call, uint32_t n,
 	enum next next = w.low & LINE_DEAD ? REFUSE : next_of(view, w, n);
 	int error;
 
-	if (call_is_left(call)) /* the number of the word tells a fork after this */
+	if (call_is_left(call)) /* a fork after this uses up the word's number */
 		return ECHILD;
 	if (next == REFUSE)
 		return w.low & LINE_DEAD ? EINVAL : ESHUTDOWN;
@@ -316,7 +316,7 @@ static uint64_t decided(struct line_view *view, struct line_call *call, uint32_t
 	for (;;) {
 		uint64_t x = call_look(call, entry);
 
-		if (call_is_left(call)) /* the entry's round tells a fork after this */
+		if (call_is_left(call)) /* a fork after this uses up the entry's round */
 			return ENTRY_HELD;
 		if (state_of(x) == ENTRY_WAIT && give_up) {
 			uint64_t gone = state_gone(x, ECANCELED);

@@ -99,19 +99,19 @@ struct semaphore_ops {
 	const struct direct_ops *direct;
 
 	/*
-	 * For a thread that sleeps for a queue. Makes sure, if it can, that other OS processes don't take this one for
-	 * dead, and that it learns of their deaths. NULL: there are none.
+	 * For the listener of a queue. Makes sure, if it can, that other OS processes don't take this one for dead, and
+	 * that it learns of their deaths. NULL: there are no other OS processes.
 	 */
 	void (*stay)(struct ksem *ksem);
 
 	/*
-	 * Whose a wait is that the process submits, and keeps it that. EINVAL: it has no reference. Until end_submit,
-	 * by the same thread.
+	 * Sets *as: to whom a wait belongs that the process submits. That stays so until the same thread calls
+	 * end_submit. EINVAL: the process has no reference.
 	 */
 	int (*begin_submit)(struct ksem *ksem, const struct ksem_proc *by, struct line_by *as);
 	void (*end_submit)(struct ksem *ksem);
 
-	/* A queue's wait begins, and ends so. Returns when; 0: waits aren't measured. NULL: as 0. */
+	/* Measure a queue's wait. begin_queued returns when it began; 0, or NULL instead: waits aren't measured. */
 	int64_t (*begin_queued)(struct ksem *ksem);
 	void (*end_queued)(struct ksem *ksem, int64_t begun, int error);
 

@@ -14,7 +14,7 @@
 #include "queue/sources.h"
 #include "queue/table.h"
 
-/* A wait that wasn't reaped yet. Lines call it by its number, which others may have changed in a shared one. */
+/* A wait that wasn't reaped yet. Lines know it by its number, but other processes may write to a shared line. */
 struct wait {
 	struct link link;   /* in the table by user_data; key is user_data for ever */
 	struct timed timed; /* due 0: no deadline */
@@ -24,14 +24,14 @@ struct wait {
 		struct wait **prev;        /* on its source's list of direct waits; NULL: it isn't there */
 	};
 	union {
-		int64_t begun;     /* while it is in line: when, if its semaphore's waits are measured; else 0 */
-		struct wait *next; /* else: on one of its source's lists, or on that of free ones */
+		int64_t begun;     /* while it is in line: since when, if its semaphore has metrics; else 0 */
+		struct wait *next; /* otherwise: on one of its source's lists, or on that of free ones */
 	};
 	uint32_t number; /* constant */
 	uint32_t count;
 	union {
 		int error;        /* once it is decided, and off the ready list */
-		uint32_t counted; /* of a direct one, before (object/kind.h) */
+		uint32_t counted; /* of a direct wait, before it is decided: where it is counted (object/kind.h) */
 	};
 };
 
@@ -48,7 +48,7 @@ struct ksem_cq {
 	struct listener listener;
 	struct heap heaps[NOTIFY_CLOCKS];    /* of waits with deadlines */
 	struct heap passes;                  /* of sources */
-	struct source *active, *last_active; /* those that may have something to reap */
+	struct source *active, *last_active; /* a list: those that may have something to reap */
 	struct ksem_proc *proc;              /* constant; its maker's */
 	atomic(bool) dead;                   /* atomic: it is a fork's copy */
 	struct ksem_cq *next, **prev;        /* under queues_lock: the list of all */

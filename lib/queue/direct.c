@@ -55,7 +55,7 @@ static void unlist(struct wait *wait)
 	wait->begun = 0; /* it isn't measured */
 }
 
-/* The listener sleeps while the value is `expected`: is that too few for this one, too? */
+/* Not if the listener sleeps there, and only while the value is one that is too low for this wait. */
 bool direct_needs_call(const struct wait *wait)
 {
 	const struct direct *direct = &wait->source->direct;
@@ -77,8 +77,8 @@ static int give_up(struct wait *wait, int why)
 }
 
 /*
- * Permits suffice, or the semaphore ends all waits. 0; EAGAIN: others were faster; or how it ended without permits. One
- * that is past its deadline takes none from those behind it, as in a line.
+ * Tries to end a wait, as there seem to be enough permits, or all waits end. 0; EAGAIN: others were faster; or how it
+ * ended without permits. A wait that is past its deadline takes no permits from those behind it, as in a line.
  */
 static int try_for(struct wait *wait, bool ends)
 {

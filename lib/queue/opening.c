@@ -9,7 +9,7 @@
 #include "base/rcu.h"
 #include "queue/direct.h"
 
-/* Its waits may be moved behind others when there is no memory any more, and only then it must call line_pass. */
+/* Room in the heap of passes, too: a source may need it later, when its waits are moved behind others. */
 bool source_reserve(struct ksem_cq *cq)
 {
 	return heap_reserve(&cq->passes, cq->sources.by_id.count) && sources_reserve(&cq->sources, cq);

@@ -2,9 +2,10 @@
 /*
  * Watching for deaths: see deaths.h.
  *
- * `state` is one word, so that a thread that is about to sleep either finds the watcher, and says that it is still
- * needed (USED), or starts another one. A watcher that has heard nothing for IDLE takes USED away; the next time it
- * finds it missing, it ends. A sleeper says it again whenever it has looked, about once a second.
+ * `state` is one word, so that a thread that is about to sleep either finds the watcher, and notes that it is still
+ * needed (RUNS_USED), or starts another one. A watcher that had no news for IDLE takes that note away (RUNS); if it is
+ * still missing after another IDLE, the watcher ends. A sleeper makes the note again whenever it has looked, about once
+ * a second.
  *
  * The watcher works on the semaphores of the list under the lock, inside the fork gate. A semaphore leaves the list
  * before its memory goes. The directory's descriptor means nothing in the watcher's table of descriptors. So it looks
@@ -46,7 +47,7 @@ struct deaths {
 	struct shared_lined *all;          /* under the lock: a list */
 	atomic(uint32_t) state;            /* atomic */
 	atomic(uint32_t) looks;            /* atomic: how often a watcher began to look */
-	atomic(uint32_t) users;            /* atomic: the directory, and threads */
+	atomic(uint32_t) users;            /* atomic: a count of references: of the directory, and of watchers */
 };
 
 static void let_go(struct deaths *deaths)
@@ -65,7 +66,7 @@ static uint32_t refused_now(void)
 /* ---- The watcher. ---- */
 
 /*
- * Looks at all semaphores that have waiters. All watchers of the directory hear the same news, and do the same: so each
+ * Looks at all semaphores that have waiters. All watchers of the directory get the same news, and do the same: so each
  * leaves out a semaphore at which another has begun to look in the second half of the pause before. False: the
  * directory is closed.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The OS processes that have a shared semaphore: see holders.h. They are told by their records, and by its line if it
- * has one.
+ * The OS processes that have a shared semaphore: see holders.h. They are found by their records in its file and, if it
+ * has a line, by their entries there.
  *
  * A process has a record for each namespace object in which it has the semaphore. Those of one process have the same
  * pid. Where nobody knows the pid, since it is of another pid namespace, they stay apart.
@@ -25,7 +25,7 @@ static uint32_t place_of(uint32_t number)
 	return number & ((1u << RECORD_PLACE_BITS) - 1);
 }
 
-/* Numbers of waits say something only of a semaphore without a line. */
+/* A record's count of waits is shown if there is no line; else the entries in line are counted (holders_read_line). */
 static void add(const struct record *record, void *arg)
 {
 	struct collecting *collecting = arg;
@@ -43,7 +43,7 @@ static void add(const struct record *record, void *arg)
 		process->shown.waiting = holder_waiting(holder);
 }
 
-/* They are in the order of their places. NULL: the number is of a process that was left out. */
+/* The processes are sorted by the places of their records. NULL: the number is of a process that was left out. */
 static struct holders_process *find(struct holders *holders, uint32_t number)
 {
 	size_t from = 0, to = holders->count;

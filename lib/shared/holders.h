@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The OS processes that have a shared semaphore (object/holders.h), told from a copy of its file.
+ * The OS processes that have a shared semaphore (object/holders.h), as a copy of its file shows them.
  */
 #ifndef KSEM_SHARED_HOLDERS_H
 #define KSEM_SHARED_HOLDERS_H
