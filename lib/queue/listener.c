@@ -10,9 +10,9 @@
 #include "base/cancel.h"
 #include "base/memory.h"
 #include "base/rcu.h"
-#include "base/signals.h"
 #include "os/clock.h"
 #include "os/fork.h"
+#include "os/thread.h"
 #include "queue/cq.h"
 #include "queue/direct.h"
 #include "queue/source_notify.h"
@@ -20,7 +20,6 @@
 #define LOOK_NS     INT64_C(1000000000) /* the average time between looks */
 #define POLL_NS     INT64_C(5000000)    /* between looks at all sources, if the thread can't sleep on all */
 #define REFUSED_NS  INT64_C(1000000)    /* the same, if the kernel lets it sleep on none */
-#define STACK_BYTES (256 * 1024)
 
 /* What the thread does next. */
 struct sleep {
@@ -250,31 +249,10 @@ static void *run(void *cq)
 	return NULL;
 }
 
-/* With a small stack, unless the program has so much thread-local memory that it doesn't fit there. */
-static int create(struct ksem_cq *cq)
-{
-	pthread_attr_t small;
-	int error;
-
-	if (pthread_attr_init(&small) != 0)
-		return ENOMEM;
-	pthread_attr_setstacksize(&small, STACK_BYTES);
-	error = pthread_create(&cq->listener.thread, &small, run, cq);
-	if (error == EINVAL)
-		error = pthread_create(&cq->listener.thread, NULL, run, cq);
-	pthread_attr_destroy(&small);
-	return error;
-}
-
 static bool start_listener(struct ksem_cq *cq)
 {
-	sigset_t before;
-
-	if (cq->listener.runs)
-		return true;
-	before = signals_block();
-	cq->listener.runs = create(cq) == 0;
-	signals_restore(before);
+	if (!cq->listener.runs)
+		cq->listener.runs = thread_start(&cq->listener.thread, run, cq) == 0;
 	return cq->listener.runs;
 }
 

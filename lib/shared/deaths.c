@@ -20,11 +20,11 @@
 #include <time.h>
 
 #include "base/memory.h"
-#include "base/signals.h"
 #include "base/watch.h"
 #include "os/clock.h"
 #include "os/closes.h"
 #include "os/fork.h"
+#include "os/thread.h"
 #include "shared/lined.h"
 
 #define PAUSE_FIRST INT64_C(100000)      /* ns, between the first look after news and the second */
@@ -34,7 +34,6 @@
 #define REST_MOST   INT64_C(20000000)    /* ns, but no longer */
 #define IDLE        INT64_C(10000000000) /* without news */
 #define REFUSED_FOR 10                   /* seconds, before another watcher is tried */
-#define STACK       (256 * 1024)
 
 /* In a fork's child ThreadSanitizer ends the process that starts a thread, if its parent had several. */
 static bool may_not_start; /* constant once a thread of the process sleeps */
@@ -185,26 +184,19 @@ static void *watcher(void *arg)
 	return NULL;
 }
 
-/* Starts a thread in which no signal is handled. */
 static bool start(struct deaths *deaths)
 {
-	sigset_t before;
-	pthread_attr_t attributes;
 	pthread_t thread;
-	int error;
 
-	if (may_not_start || pthread_attr_init(&attributes) != 0)
+	if (may_not_start)
 		return false;
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attributes, STACK);
-	before = signals_block();
 	fetch_add_rlx(&deaths->users, 1); /* relaxed: the caller's semaphore keeps the directory open */
-	error = pthread_create(&thread, &attributes, watcher, deaths);
-	signals_restore(before);
-	pthread_attr_destroy(&attributes);
-	if (error)
+	if (thread_start(&thread, watcher, deaths) != 0) {
 		let_go(deaths);
-	return !error;
+		return false;
+	}
+	pthread_detach(thread);
+	return true;
 }
 
 /* ---- Sleepers. ---- */
