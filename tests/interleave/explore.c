@@ -11,7 +11,7 @@
  *
  * An execution is the list of its choices. All executions: all lists that the bounds of a scenario allow, depth first,
  * each begun anew; --long allows one preemption more, --max=N ends each scenario after N. Without either, a scenario
- * ends after MOST, unless KSEM_TEST_WIDE is set, or --first. Random ones: execution i of a scenario is drawn from seed
+ * ends after MOST, unless KSEM_TEST_WIDE is set. Random ones: execution i of a scenario is drawn from seed
  * S + i, so the seed of one that fails is enough to repeat it; --minutes=N goes round all scenarios for so long. One
  * that fails is run once more with its trace.
  *
@@ -419,7 +419,7 @@ int main(int argc, char **argv)
 		puts(scenarios[i].name);
 	if (options.list)
 		return 0;
-	if (!options.further && !options.first && options.most == 0 && !getenv("KSEM_TEST_WIDE"))
+	if (!options.further && options.most == 0 && !getenv("KSEM_TEST_WIDE"))
 		options.most = MOST;
 	if (!options.has_seed)
 		options.seed = seed_of_now();
