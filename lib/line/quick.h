@@ -3,8 +3,8 @@
  * The common case of a take and a give-back by an account: one permit, which goes to the sum that the word has for the
  * account already (ledger.h), while nobody waits. Inline, without what the other cases need.
  *
- * A fork from a signal handler in between is told as in call.h, but by a pointer alone: it takes up a number of the
- * word.
+ * A signal handler may fork in between. Then what call.h says is done here with a pointer alone (line_quick): the fork
+ * uses up a number of the line's word.
  */
 #ifndef KSEM_LINE_QUICK_H
 #define KSEM_LINE_QUICK_H
@@ -52,7 +52,7 @@ static ALWAYS_INLINE bool quick_add(struct line_view *view, struct account accou
 			backoff(&pauses);
 		w.low = load_acq(&view->line->word.low);   /* KSEM_ORD_23 acquire, KSEM_ORD_1 acquire */
 		w.high = load_acq(&view->line->word.high); /* KSEM_ORD_23 acquire */
-		/* The number in the low half tells another name after this, and a fork. */
+		/* Another name after this, and a fork, change the number in the low half. */
 		if (unlikely(!quick_may(view, w, account, &view->mapped[account.slot - LINE_LISTS], more)))
 			break;
 		fence_signal();

@@ -245,7 +245,7 @@ int lined_arm(struct waiter *waiter)
 	rcu_enter();
 	error = set_signal(waiter);
 	rcu_leave();
-	return unlikely(fork_is_new_child()) ? EAGAIN : error; /* as above: the bed is the parent's */
+	return unlikely(fork_is_new_child()) ? EAGAIN : error; /* as above: the place in line is the parent's */
 }
 
 /* Nobody but the thread itself serves it there. */

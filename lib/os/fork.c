@@ -48,11 +48,8 @@ static _Thread_local struct {
 	struct cancel before_fork; /* what the end of the fork restores */
 } thread;
 
-enum {
-	NEW,
-	SETTLING,
-	SETTLED = FORK_SETTLED
-}; /* the lowest two bits of *settled; above them the process's number, if it is needed */
+/* The lowest two bits of *fork_state.settled; above them the process's number, if that is needed. */
+enum { NEW, SETTLING, SETTLED = FORK_SETTLED };
 
 static atomic(uint32_t) in_memory = SETTLED;
 struct fork_state fork_state = {.settled = &in_memory};
@@ -120,8 +117,8 @@ static void become_child(void)
 {
 	bool prepared = thread.forking;
 
-	store_rlx(&fork_state.generation,
-		  load_rlx(&fork_state.generation) + 1); /* relaxed: one thread runs the steps, both */
+	/* relaxed: one thread runs the steps, both */
+	store_rlx(&fork_state.generation, load_rlx(&fork_state.generation) + 1);
 	thread.settling = true;
 	for (size_t i = count; i-- > 0;) {
 		if (steps[i].child)
@@ -265,8 +262,8 @@ static void after_fork_child(void)
 	}
 	if (thread.forking) { /* else a call of a handler has done it */
 		watch_enter();
-		store_rlx(fork_state.settled,
-			  NEW); /* relaxed: there is one thread. The kernel may have done the same */
+		/* relaxed: there is one thread. The kernel may have done the same */
+		store_rlx(fork_state.settled, NEW);
 		settle_child();
 		watch_leave();
 	}
