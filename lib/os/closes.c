@@ -79,7 +79,7 @@ static enum closes_news read_events(int fd)
 	return bytes < 0 && (errno == EAGAIN || errno == EINTR) ? news : CLOSES_LOST;
 }
 
-enum closes_news closes_wait(const struct closes *closes, int64_t nanoseconds)
+static enum closes_news wait_once(const struct closes *closes, int64_t nanoseconds)
 {
 	struct timespec time = {(time_t)(nanoseconds / CLOCK_NS), (long)(nanoseconds % CLOCK_NS)};
 	struct pollfd events = {.fd = closes->events, .events = POLLIN};
@@ -90,4 +90,20 @@ enum closes_news closes_wait(const struct closes *closes, int64_t nanoseconds)
 	if (ready == 0)
 		return CLOSES_NONE;
 	return events.revents & POLLIN ? read_events(closes->events) : CLOSES_LOST;
+}
+
+enum closes_news closes_wait(const struct closes *closes, int64_t nanoseconds)
+{
+	const struct timespec begun = clock_now(CLOCK_MONOTONIC), end = clock_after(&begun, nanoseconds);
+	int64_t left = nanoseconds;
+	enum closes_news news;
+
+	do { /* an event of a file ends a wait, too */
+		struct timespec now;
+
+		news = wait_once(closes, left);
+		now = clock_now(CLOCK_MONOTONIC);
+		left = clock_between(&now, &end, nanoseconds);
+	} while (news == CLOSES_NONE && left > 0);
+	return news;
 }

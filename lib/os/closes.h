@@ -29,7 +29,7 @@ struct closes {
 bool closes_begin(int fd, dev_t device, ino_t number, struct closes *closes);
 
 enum closes_news {
-	CLOSES_NONE, /* in that time, or a handler of libc's ran */
+	CLOSES_NONE, /* in that time */
 	CLOSES_SOME,
 	CLOSES_LOST, /* the kernel serves it no more */
 };

@@ -3,9 +3,9 @@
  * Watching for deaths: see deaths.h.
  *
  * `state` is one word, so that a thread that is about to sleep either finds the watcher, and notes that it is still
- * needed (RUNS_USED), or starts another one. A watcher that had no news for IDLE takes that note away (RUNS); if it is
- * still missing after another IDLE, the watcher ends. A sleeper makes the note again whenever it has looked, about once
- * a second.
+ * needed (RUNS_USED), or starts another one. After each IDLE the watcher takes that note away (RUNS); if it is still
+ * missing after another IDLE, the watcher ends. A sleeper makes the note again whenever it has looked, about once a
+ * second.
  *
  * The watcher works on the semaphores of the list under the lock, inside the fork gate. A semaphore leaves the list
  * before its memory goes. The directory's descriptor means nothing in the watcher's table of descriptors. So it looks
@@ -32,7 +32,7 @@
 #define LONGER      3                    /* times as long as the one before is each */
 #define REST        3                    /* times as long as a look took, before the next one */
 #define REST_MOST   INT64_C(20000000)    /* ns, but no longer */
-#define IDLE        INT64_C(10000000000) /* without news */
+#define IDLE        INT64_C(10000000000) /* ns, between questions whether a watcher is needed */
 #define REFUSED_FOR 10                   /* seconds, before another watcher is tried */
 
 /* In a fork's child ThreadSanitizer ends the process that starts a thread, if its parent had several. */
@@ -108,12 +108,16 @@ static bool look_and_rest(struct deaths *deaths, struct directory *own, int64_t 
 	return open;
 }
 
-/* After IDLE. Does the watcher end? */
-static bool may_end(struct deaths *deaths)
+/* Once in IDLE: takes the note away that the watcher is needed. True: it was missing, so the watcher ends. */
+static bool may_end(struct deaths *deaths, struct timespec *asked)
 {
+	struct timespec now = clock_now(CLOCK_MONOTONIC);
 	uint32_t state = load_rlx(&deaths->state); /* relaxed: the compare-and-swap checks it */
 	uint32_t next;
 
+	if (clock_between(asked, &now, IDLE) < IDLE)
+		return false;
+	*asked = now;
 	do {
 		if (state != RUNS && state != RUNS_USED)
 			return true;
@@ -122,32 +126,25 @@ static bool may_end(struct deaths *deaths)
 	return next == NONE;
 }
 
-/* Sleeps until there is news, or no need for a watcher: CLOSES_NONE. */
-static enum closes_news wait_for_news(struct deaths *deaths, const struct closes *closes)
-{
-	enum closes_news news;
-
-	do {
-		news = closes_wait(closes, IDLE);
-	} while (news == CLOSES_NONE && !may_end(deaths));
-	return news;
-}
-
 /* Until there is no need for it. False: the kernel serves it no more. */
 static bool watch(struct deaths *deaths, const struct closes *closes, struct directory *own)
 {
 	int64_t before = PAUSE_FIRST, pause = PAUSE_FIRST; /* as after news, since it may have missed some */
+	struct timespec asked = clock_now(CLOCK_MONOTONIC);
 
 	while (look_and_rest(deaths, own, before)) {
 		bool is_over = pause > PAUSE_LAST;
-		enum closes_news news = is_over ? wait_for_news(deaths, closes) : closes_wait(closes, pause);
+		enum closes_news news = closes_wait(closes, is_over ? IDLE : pause);
 
 		if (news == CLOSES_LOST)
 			return false;
-		if (news == CLOSES_NONE && is_over)
+		if (may_end(deaths, &asked))
 			break;
 		before = news == CLOSES_SOME ? PAUSE_FIRST : pause;
-		pause = news == CLOSES_SOME ? PAUSE_FIRST : LONGER * pause;
+		if (news == CLOSES_SOME)
+			pause = PAUSE_FIRST;
+		else if (!is_over)
+			pause *= LONGER;
 	}
 	return true;
 }

@@ -646,6 +646,83 @@ static void a_watcher_ends_with_the_namespace(void **state)
 	end();
 }
 
+/* Somebody opens and closes the directory, or a file in it, as who lists the semaphores does. */
+static void open_and_close(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	MUST(fd >= 0);
+	close(fd);
+}
+
+/* Nobody waits, but the directory is closed all the time. */
+static void wait_and_stay(void)
+{
+	unsigned before = threads_of_this_process();
+
+	come_in();
+	MUST(wait_patiently(world.proc, id) == 0);
+	until_threads(before + 1);
+	for (unsigned ms = 0; ms < 3 * PATIENCE && threads_of_this_process() > before; ms += 100) {
+		open_and_close(path_of(""));
+		sleep_ms(100);
+	}
+	MUST(threads_of_this_process() == before);
+}
+
+static void a_watcher_that_nobody_needs_ends(void **state)
+{
+	pid_t holder, child;
+
+	(void)state;
+	if (THREAD_SANITIZED)
+		SKIP("the sanitizer has threads of its own");
+	make_of(KSEM_FIFO, 1);
+	holder = start_process(hold_one);
+	until_ready(1);
+	child = start_process(wait_and_stay);
+	until_waiting(world.proc, id, 1);
+	kill_and_reap(holder);
+	must_end_well(child);
+	end();
+}
+
+/* Before and after, the watcher is the same thread. */
+static void wait_while_files_are_closed(void)
+{
+	unsigned before = threads_of_this_process();
+	pthread_t thread;
+
+	come_in();
+	thread = start(wait_in_thread, NULL);
+	until_threads(before + 2);
+	sleep_ms(300); /* it has looked for the last time after its start */
+	for (int i = 0; i < 100; i++) {
+		open_and_close(path_of(NAME));
+		sleep_ms(2);
+		MUST(threads_of_this_process() == before + 2);
+	}
+	say_ready();
+	pthread_join(thread, NULL);
+}
+
+static void news_of_files_end_no_watcher(void **state)
+{
+	pid_t holder, child;
+
+	(void)state;
+	if (THREAD_SANITIZED)
+		SKIP("the sanitizer has threads of its own");
+	make_of(KSEM_FIFO, 1);
+	holder = start_process(hold_one);
+	until_ready(1);
+	child = start_process(wait_while_files_are_closed);
+	until_ready(2);
+	kill_and_reap(holder);
+	must_end_well(child);
+	end();
+}
+
 static void exit_while_a_thread_sleeps(void)
 {
 	come_in();
@@ -710,6 +787,8 @@ int main(void)
 		board_test(sleepers_look_where_nothing_can_watch),
 		board_test(a_forks_child_watches_for_itself),
 		board_test(a_watcher_ends_with_the_namespace),
+		board_test(news_of_files_end_no_watcher),
+		board_test(a_watcher_that_nobody_needs_ends),
 		board_test(a_process_may_exit_while_it_watches),
 		board_test(a_thread_of_this_process_notices),
 	};
