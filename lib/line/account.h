@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Accounts: what the holders of a line with a ledger (ledger.h) do.
+ * Accounts: how the holders of a line with a ledger (ledger.h) take and give back.
  *
- * An account is an entry of the line, which a holder opens once. If the holder's OS process has ended, others find the
- * entry as they find any other of the dead, and close it for them (line_reap).
+ * An account is an entry of the line. A holder opens one, and uses it until it ends. If the holder's OS process has
+ * ended, others find the entry as they find any other of the dead, and close it for them (line_reap).
  *
  * From signal handlers: account_take, account_take_upto, account_give.
  */

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Calls that a fork doubles.
+ * Calls in which a signal handler forks.
  *
- * A signal handler may interrupt a call on a line, fork, and return in the child. Then the child goes on in the call
- * that it shares with its parent, and whose entry and account are the parent's. If the line is in shared memory, both
- * would change the same things. So the child must leave the call without having changed anything, wherever it was, and
- * the parent must go on as if there were no child.
+ * If the handler returns in the child, the child goes on in the call, as the parent does. Entry and account of the call
+ * are the parent's. If the line is in shared memory, both would change the same things. So the child must leave the
+ * call without having changed anything, wherever it was, and the parent must go on as if there were no child.
  *
  * How it works: each change is a compare-and-swap, which expects what the call has read before. The call reads, then
  * asks whether it is still in the process in which it began (call_is_left), and then makes its compare-and-swap. If the

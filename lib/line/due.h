@@ -2,11 +2,11 @@
 /*
  * Deadlines of waits in queues.
  *
- * No thread sleeps for such a wait, and its queue may be slow to see that its deadline has passed. The wait must block
- * nobody meanwhile. So the entry holds its deadline, and a thread that looks at the entry to grant it sees that it has
- * passed (order.h). In a fair line, an entry that needs more than there is blocks those behind it. So a thread that
- * sleeps in a fair line wakes by itself when a deadline ahead of it has passed, and a queue that waits there sets its
- * timer.
+ * No thread sleeps for such a wait, and its queue may be slow to see that its deadline has passed. Meanwhile the wait
+ * must not block others. So the deadline is in the entry: a thread that is about to grant permits to the entry sees
+ * that the deadline has passed, and ends the wait instead (order.h). In a fair line, an entry that needs more than
+ * there is blocks those behind it. So a thread that sleeps in a fair line wakes by itself when a deadline ahead of it
+ * has passed, and a queue that waits there sets its timer.
  *
  * A deadline is a number: nanoseconds of its clock, and the clock in bit 0. Entries that come later stand behind; so a
  * waiter that has looked once at those ahead knows all deadlines that concern it. If the limit changes, and an

@@ -3,7 +3,7 @@
  * The ledger of a line: which holder has how many of the permits that are taken.
  *
  * What a kind of semaphore with a ledger sees: permits are taken and given back by accounts (account.h), one for each
- * holder. At any instant, the value and what all accounts have make up the limit. So when a holder has ended, in
+ * holder. At any instant, what all accounts have adds up to the permits that are taken. So when a holder has ended, in
  * whatever way and at whatever instruction, anybody can give back exactly what it had.
  *
  * How it works: the word is the only place where a change happens. A take is a compare-and-swap of the line's word that

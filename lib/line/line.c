@@ -21,7 +21,7 @@ void line_init(struct line *line, uint32_t value, uint32_t limit, uint32_t order
 		store_rlx(&line->lists[list].next, link_make(list, 0)); /* relaxed: as above */
 		store_rlx(&line->lists[list].prev, link_make(list, 0)); /* relaxed: as above */
 	}
-	store_rlx(&line->spin, LINE_YIELDS); /* relaxed: as above */
+	store_rlx(&line->yields, LINE_YIELDS); /* relaxed: as above */
 	line->order = order;
 	line->made = limit;
 }

@@ -135,8 +135,8 @@ struct line_by {
  */
 int line_enter(struct line_view *view, uint32_t n, struct line_by by, uint32_t *slot, bool *full);
 
-/* For a thread in line, before it sleeps: looks for a moment whether its entry is decided. True: it is. */
-bool line_spin(struct line_view *view, uint32_t slot);
+/* For a thread in line, before it sleeps: yields its processor for a while, until its entry is decided. True: it is. */
+bool line_yield(struct line_view *view, uint32_t slot);
 
 /*
  * Before each sleep of a thread in line: notes in its entry that it sleeps, and sets *place to the futex word. False:
@@ -253,7 +253,7 @@ int line_kill(struct line_view *view);
 /* Ends the waits of holders that have ended (hooks), and posts the permits that they were granted. */
 void line_reap(struct line_view *view);
 
-/* Settles the line (help.h), and reaps if nobody has in this second. For sleepers. */
+/* Settles the line (help.h), and reaps if nobody began to in the last half second. For sleepers. */
 void line_look(struct line_view *view);
 
 /*

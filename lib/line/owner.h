@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Whose an entry is: which account pays for it (ledger.h), and which OS process it belongs to.
+ * Whose an entry is: which OS process it belongs to, and which account (ledger.h) gets the permits that it is granted.
  *
  * A thread's entry says so itself. For the waits of a queue, the head of the queue's ready list says it; the head stays
  * for as long as they do.

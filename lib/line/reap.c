@@ -25,6 +25,8 @@
 #include "line/owner.h"
 #include "os/clock.h"
 
+#define BETWEEN_LOOKS UINT32_C(500000) /* microseconds, at least, between looks of sleepers (line_look) */
+
 /* Is it in a list? *sure false: an operation came between, look again. */
 static bool is_in_list(const struct line_view *view, uint32_t slot, bool *sure)
 {
@@ -265,12 +267,8 @@ void line_reap(struct line_view *view)
 
 void line_look(struct line_view *view)
 {
-	struct timespec time = clock_now(CLOCK_MONOTONIC);
-	uint32_t now = (uint32_t)time.tv_sec, before = load_rlx(&view->line->looked); /* relaxed: a number */
-
 	line_settle(view);
-	if (before != now && cas_rlx(&view->line->looked, &before, now)) /* relaxed: as above */
-		line_reap(view);
+	line_look_unless(view, BETWEEN_LOOKS);
 }
 
 void line_look_unless(struct line_view *view, uint32_t microseconds)

@@ -175,14 +175,13 @@ struct line {
 	/* low: waiters, above them the number of the operation that wrote it; high: how many joined, ever */
 	struct pair tally;
 	struct line_node lists[LINE_LISTS];
-	atomic(uint64_t) free;   /* atomic: the newest free entry, and a tag */
-	atomic(uint32_t) used;   /* atomic: entries from there on were never used */
-	atomic(uint32_t) door;   /* atomic: incremented before threads that sleep at the door are woken */
-	atomic(uint32_t) looked; /* atomic: when a thread last looked for dead holders, in seconds */
-	atomic(uint32_t) dues;   /* atomic: how many waits of queues have deadlines */
-	uint32_t order;          /* constant */
-	uint32_t made;           /* constant: the limit that it was made with */
-	atomic(uint8_t) spin;    /* atomic: a hint: how often to yield before a sleep (wait.c) */
+	atomic(uint64_t) free;  /* atomic: the newest free entry, and a tag */
+	atomic(uint32_t) used;  /* atomic: entries from there on were never used */
+	atomic(uint32_t) door;  /* atomic: incremented before threads that sleep at the door are woken */
+	atomic(uint32_t) dues;  /* atomic: how many waits of queues have deadlines */
+	uint32_t order;         /* constant */
+	uint32_t made;          /* constant: the limit that it was made with */
+	atomic(uint8_t) yields; /* atomic: a hint: how often to yield before a sleep (wait.c) */
 	atomic(uint32_t) begun; /* atomic: when line_look_unless last began to look for dead holders, in microseconds */
 };
 

@@ -216,11 +216,11 @@ static bool is_waiting(const struct line_entry *entry)
 	return state_of(load_acq(&entry->state)) == ENTRY_WAIT; /* KSEM_ORD_24 acquire */
 }
 
-bool line_spin(struct line_view *view, uint32_t slot)
+bool line_yield(struct line_view *view, uint32_t slot)
 {
 	static _Thread_local unsigned without; /* owner only: waits of this thread that had no budget */
 	const struct line_entry *entry = entry_at(view, slot);
-	atomic(uint8_t) *hint = &view->line->spin;
+	atomic(uint8_t) *hint = &view->line->yields;
 	unsigned budget = load_rlx(hint); /* relaxed: a hint */
 	bool enough;
 

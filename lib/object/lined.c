@@ -240,7 +240,7 @@ int lined_arm(struct waiter *waiter)
 	int error;
 
 	fork_settle(); /* a handler may have forked in a read section, or called _Fork() */
-	if (!waiter->several && own_wait.slot && line_spin(&lined_of(waiter->sem)->view, own_wait.slot))
+	if (!waiter->several && own_wait.slot && line_yield(&lined_of(waiter->sem)->view, own_wait.slot))
 		return EAGAIN;
 	rcu_enter();
 	error = set_signal(waiter);

@@ -7,7 +7,10 @@
 
 #include <pthread.h>
 
-/* Starts a thread that blocks all signals and has a small stack. 0, or what pthread_create answers. */
+/*
+ * Starts a thread that blocks all signals. It has a small stack, unless the program's thread-local memory needs a
+ * larger one. 0, or what pthread_create answers.
+ */
 int thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg);
 
 #endif

@@ -21,7 +21,7 @@
 #include "object/metrics.h"
 #include "wait/plain.h"
 
-#define PAGE_VERSION 7 /* of this layout */
+#define PAGE_VERSION 8 /* of this layout */
 #define PAGE_BYTES   4096
 #define PAGE_HOLDERS 120
 #define MORE_HOLDERS 127

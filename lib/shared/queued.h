@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Waits of completion queues on a shared semaphore that has no line: as the queue needs them (queue/direct.h).
+ * Waits of completion queues on a shared semaphore that has no line: the functions that a queue calls (queue/direct.h).
  *
  * Each is registered in the page's word, and counted in this OS process's record, as a waiting thread is. So posts see
  * it, it keeps the semaphore from being destroyed, and others count it off when the process has died. The queue's pin

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Which OS processes have a shared semaphore: a record for each process (page.h), with the number of its references,
- * and of the waits that it began and ended.
+ * and of the waits that it began and ended. A process that opened the directory twice has two.
  *
  * A process that is killed leaves its record as it was. The record names the process's liveness (liveness.h), by which
  * others see that the process has ended. So nobody must clean up: numbers are sums over the records of living

@@ -180,7 +180,7 @@ static void arm_look(struct waiter *waiter)
  * timers often fire at whole seconds. A waiter that finds bit 31 of the value set, and wants still more, looks: if the
  * semaphore is shut before it sleeps, that half of the word may become the same again.
  */
-int plain_arm_shared(struct plain *sem, struct waiter *waiter, bool alone)
+int plain_arm_shared(struct plain *sem, struct waiter *waiter, bool must_look)
 {
 	word_t c = plain_word(sem);
 
@@ -188,7 +188,7 @@ int plain_arm_shared(struct plain *sem, struct waiter *waiter, bool alone)
 		return EAGAIN;
 	waiter->signal = plain_signal(sem, FUTEX_SHARED);
 	waiter->signal.expected = word_value(c);
-	if (alone || word_waiters(c) > 1 || c & (WORD_WARNED | WORD_CALLED) ||
+	if (must_look || word_waiters(c) > 1 || c & (WORD_WARNED | WORD_CALLED) ||
 	    load_rlx(&sem->has_listener)) /* relaxed: the word publishes it */
 		arm_look(waiter);
 	return 0;

@@ -19,12 +19,12 @@
  * Shutdown wakes all sleepers by the system call that changes the value's half: see word/plain.h.
  *
  * A sleeper may be killed, or stopped, after a post woke it. Then others would stay asleep while a permit is available.
- * plain_arm_shared prevents that: if there are other waiters, or a warning, a thread sleeps for about PLAIN_LOOK, looks
- * at the word, and so on. A thread that is the only waiter when it goes to sleep sleeps until it is woken, however many
- * come later: the kernel wakes the one that slept first. The reason for this exception is EINTR. If the time of a sleep
- * is over before a signal handler runs, the kernel reports ETIMEDOUT, and the thread can't know that a handler ran. So
- * a thread sleeps with such a time only where it must. These times are on CLOCK_MONOTONIC, whatever the deadline's
- * clock is; if that clock is set, the waiter notices at its next look.
+ * plain_arm_shared prevents that: if there are other waiters, a warning, or a shutdown, a thread sleeps for about
+ * PLAIN_LOOK, looks at the word, and so on. A thread that is the only waiter when it goes to sleep sleeps until it is
+ * woken, however many come later: the kernel wakes the one that slept first. The reason for this exception is EINTR. If
+ * the time of a sleep is over before a signal handler runs, the kernel reports ETIMEDOUT, and the thread can't know
+ * that a handler ran. So a thread sleeps with such a time only where it must. These times are on CLOCK_MONOTONIC,
+ * whatever the deadline's clock is; if that clock is set, the waiter notices at its next look.
  *
  * The listener of a completion queue sleeps here once for all waits of the queue (queue/direct.h). It may still sleep
  * when the last of these is over: then a post may wake it instead of a waiter. It passes that wake on
@@ -69,10 +69,10 @@ struct signal plain_signal(struct plain *sem, enum futex_scope scope);
 
 /*
  * Sets the signal of a waiter of a shared semaphore, before each sleep. If there are other waiters, it looks by itself,
- * at its deadline at the latest. `alone`: it always does, since posts may not wake it. 0; EAGAIN: don't sleep, since it
- * can leave, or the semaphore is dead.
+ * at its deadline at the latest. `must_look`: it does so in any case, since posts may not wake it. 0; EAGAIN: don't
+ * sleep, since it can leave, or the semaphore is dead.
  */
-int plain_arm_shared(struct plain *sem, struct waiter *waiter, bool alone);
+int plain_arm_shared(struct plain *sem, struct waiter *waiter, bool must_look);
 
 /* Deregisters without a permit, and wakes those that can go on. For a thread that has a permit of another semaphore. */
 void plain_renounce(struct plain *sem, enum futex_scope scope);

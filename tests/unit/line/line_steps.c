@@ -588,7 +588,7 @@ static void begin(const struct scenario *now)
 	mortals_view.who = HOLDER;
 	view.chunks[0] = mortals_view.chunks[0] = (struct line_entry *)memory;
 	view.mapped = mortals_view.mapped = now->accounts ? (struct line_entry *)memory : NULL;
-	store_rlx(&line.spin, 0);
+	store_rlx(&line.yields, 0);
 	due.all = now->value;
 	made = 0;
 	steps = 0;

@@ -324,7 +324,7 @@ static _Noreturn void child_body(unsigned me)
 			struct timespec now = clock_now(CLOCK_MONOTONIC);
 			struct deadline soon = {CLOCK_MONOTONIC, clock_after(&now, next_random(&seed) % 200000)};
 
-			error = line_spin(&view, slot) ? EAGAIN : sleep_in_line(&view, slot, &soon);
+			error = line_yield(&view, slot) ? EAGAIN : sleep_in_line(&view, slot, &soon);
 			while ((error = line_leave(&view, slot, error == ETIMEDOUT)) == EAGAIN)
 				error = sleep_in_line(&view, slot, &soon);
 		}

@@ -54,7 +54,7 @@ static inline int sleep_at_door(struct line_view *view, uint32_t n, const struct
 /* ENOENT: enter again. */
 static inline int wait_for_entry(struct line_view *view, uint32_t slot, const struct deadline *deadline)
 {
-	int error = line_spin(view, slot) ? EAGAIN : sleep_in_line(view, slot, deadline);
+	int error = line_yield(view, slot) ? EAGAIN : sleep_in_line(view, slot, deadline);
 	int left;
 
 	while ((left = line_leave(view, slot, error == ETIMEDOUT || error == EINTR)) == EAGAIN)
