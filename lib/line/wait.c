@@ -23,6 +23,7 @@
 #include <errno.h>
 #include <sched.h>
 
+#include "base/budget.h"
 #include "line/account.h"
 #include "line/call.h"
 #include "line/due.h"
@@ -33,7 +34,6 @@
 #include "line/prepare.h"
 #include "os/clock.h"
 
-#define WAITS_A_TRIAL   64                  /* waits without a budget, before one that yields */
 #define LOOK            INT64_C(1000000000) /* ns, the average time between looks of a sleeper */
 #define LOOK_FOR_MEMORY INT64_C(5000000)    /* the same of one that has no place to wait: nobody wakes it */
 
@@ -220,21 +220,15 @@ bool line_yield(struct line_view *view, uint32_t slot)
 {
 	static _Thread_local unsigned without; /* owner only: waits of this thread that had no budget */
 	const struct line_entry *entry = entry_at(view, slot);
-	atomic(uint8_t) *hint = &view->line->yields;
-	unsigned budget = load_rlx(hint); /* relaxed: a hint */
+	struct budget_range range = {1, LINE_YIELDS};
+	unsigned budget = budget_get(&view->line->yields, range, &without);
 	bool enough;
 
-	if (budget == 0)
-		budget = ++without % WAITS_A_TRIAL == 0 ? LINE_YIELDS : 0;
 	for (unsigned i = 0; i < budget && is_waiting(entry); i++)
 		sched_yield();
 	enough = !is_waiting(entry);
-	if (budget > 0) {
-		unsigned next = !enough ? budget / 2 : budget < LINE_YIELDS / 2 ? 2 * budget : LINE_YIELDS;
-
-		if (load_rlx(hint) != next)             /* relaxed: a hint */
-			store_rlx(hint, (uint8_t)next); /* relaxed: as above */
-	}
+	if (budget > 0)
+		budget_adapt(&view->line->yields, budget, range, enough);
 	return enough;
 }
 

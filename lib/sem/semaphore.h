@@ -35,7 +35,7 @@ static inline void semaphore_init(struct semaphore *sem, uint32_t value)
 
 	store_rlx(&sem->word, word_new(value));        /* relaxed: nobody sees the semaphore until it is published */
 	store_rlx(&cold->slots, -SLOTS_AFTER_SAMPLES); /* relaxed: as above, all of these */
-	store_rlx(&cold->spin, SPIN_MAX / SPIN_UNIT);  /* relaxed: as above */
+	store_rlx(&cold->spin, SPIN_MOST);             /* relaxed: as above */
 	store_rlx(&cold->eventcount, 0);               /* relaxed: as above */
 	store_rlx(&cold->woken, 0);                    /* relaxed: as above */
 }

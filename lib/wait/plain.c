@@ -23,8 +23,8 @@ void plain_init(struct plain *sem, uint32_t value, enum futex_scope scope)
 {
 	store_rlx(&sem->word, word_new(value)); /* relaxed: nobody sees the semaphore until it is published */
 	sem->shared = scope == FUTEX_SHARED ? PLAIN_SHARED : 0;
-	store_rlx(&sem->spin, SPIN_MAX / SPIN_UNIT); /* relaxed: as above */
-	store_rlx(&sem->has_listener, 0);            /* relaxed: as above */
+	store_rlx(&sem->spin, SPIN_MOST); /* relaxed: as above */
+	store_rlx(&sem->has_listener, 0); /* relaxed: as above */
 }
 
 /*

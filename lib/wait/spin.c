@@ -10,9 +10,6 @@
  *
  * The clock is read by libc's function, which is the fastest way. Another library may replace that by a clock that
  * stands still (libfaketime). So the rounds are counted, too.
- *
- * The budget is a hint, in the semaphore's cold part or, if it is shared, in its page. Threads that wait at the same
- * time may overwrite each other's changes.
  */
 #include "wait/spin.h"
 
@@ -22,14 +19,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/budget.h"
 #include "base/cancel.h"
 #include "base/compiler.h"
 
-#define WAITS_A_TRIAL   64   /* waits without a budget, before one with SPIN_MAX */
 #define SPINS_AN_ANSWER 256  /* spins, before the kernel is asked again on which processors the thread may run */
 #define LAST_LOOKS      64   /* looks of a registered thread */
 #define TIMED_MOST      1000 /* rounds that read the clock, in case it stands still */
 
+static const struct budget_range range = {SPIN_LEAST, SPIN_MOST};
 static _Thread_local unsigned without; /* owner only: waits of this thread that had no budget */
 
 static int64_t now(void)
@@ -69,30 +67,10 @@ bool spin_can(void)
 	return asked.can;
 }
 
-/* The semaphore's budget; 0: none. */
-static unsigned budget_of(atomic(uint8_t) *hint)
-{
-	unsigned budget = load_rlx(hint) * SPIN_UNIT; /* relaxed: a hint */
-
-	if (budget < SPIN_MIN)
-		return ++without % WAITS_A_TRIAL == 0 ? SPIN_MAX : 0;
-	return budget;
-}
-
-/* Stores the next budget, after one that was enough or wasn't. */
-static void adapt(atomic(uint8_t) *hint, unsigned budget, bool enough)
-{
-	unsigned next = !enough ? budget / 2 : budget < SPIN_MAX / 2 ? 2 * budget : SPIN_MAX;
-
-	next /= SPIN_UNIT;
-	if (load_rlx(hint) != next)             /* relaxed: a hint */
-		store_rlx(hint, (uint8_t)next); /* relaxed: a hint */
-}
-
 void spin_paid(const struct spin *spin)
 {
 	if (spin->budget > 0)
-		adapt(spin->hint, spin->budget, true);
+		budget_adapt(spin->hint, spin->budget, range, true);
 }
 
 bool spin_again(struct spin *spin)
@@ -100,7 +78,7 @@ bool spin_again(struct spin *spin)
 	if (spin->budget == 0) {
 		if (!spin_can())
 			return false;
-		spin->budget = budget_of(spin->hint);
+		spin->budget = budget_get(spin->hint, range, &without);
 		return spin->budget > 0;
 	}
 	if (spin->rounds < SPIN_UNTIMED) {
@@ -110,9 +88,9 @@ bool spin_again(struct spin *spin)
 	if (spin->begin == 0)
 		spin->begin = now();
 	spin->spent = now() - spin->begin;
-	if (spin->spent >= 0 && spin->spent < spin->budget && ++spin->rounds < TIMED_MOST)
+	if (spin->spent >= 0 && spin->spent < spin->budget * SPIN_UNIT && ++spin->rounds < TIMED_MOST)
 		return true;
-	adapt(spin->hint, spin->budget, false);
+	budget_adapt(spin->hint, spin->budget, range, false);
 	return false;
 }
 

@@ -3,11 +3,10 @@
  * Spinning before sleeping. A hand-over between two running threads takes a hundred nanoseconds; to a sleeping thread
  * it takes ten thousand. So a thread that finds no permit looks again for a while before it registers.
  *
- * Each semaphore has a budget for that, which adapts. It begins with SPIN_MAX, which is longer than waking a sleeper
- * takes: so two threads that hand over to each other stop sleeping after a while. The budget doubles, up to SPIN_MAX,
- * if a permit came in time, and is halved, down to 0, if none came. At 0, a thread tries SPIN_MAX now and then. So if
- * there are more threads than processors, or permits come seldom, waiters sleep at once. A thread that may run on one
- * processor only doesn't spin.
+ * Each semaphore has a budget for that, which adapts (base/budget.h). It begins with SPIN_MOST, which is longer than
+ * waking a sleeper takes: so two threads that hand over to each other stop sleeping after a while. If there are more
+ * threads than processors, or permits come seldom, the budget becomes 0, and waiters sleep at once. A thread that may
+ * run on one processor only doesn't spin.
  *
  * The looks of the first few hundred nanoseconds are counted, not timed: reading the clock takes as long as a hand-over
  * between running threads.
@@ -24,10 +23,10 @@
 #include "base/atomic.h"
 #include "word/word.h"
 
-#define SPIN_UNIT  125               /* ns: the unit of budgets */
-#define SPIN_MIN   250               /* ns; a smaller budget is useless */
-#define SPIN_MAX   (160 * SPIN_UNIT) /* ns */
-#define SPIN_ALONE 500               /* ns of timed spinning, before the thread yields the processor between looks */
+#define SPIN_UNIT  INT64_C(125) /* ns: the unit of budgets */
+#define SPIN_LEAST 2            /* units */
+#define SPIN_MOST  160          /* units */
+#define SPIN_ALONE 500          /* ns of timed spinning, before the thread yields the processor between looks */
 
 #define SPIN_LOOKS   16 /* looks in a round */
 #define SPIN_UNTIMED 1  /* rounds before the clock is read; it is read after each later round */
@@ -37,7 +36,7 @@ struct spin {
 	const atomic(word_t) *word; /* the semaphore's word */
 	atomic(uint8_t) *hint;      /* the semaphore's budget */
 	int64_t begin, spent;       /* ns; begin 0: not timed yet */
-	unsigned budget;            /* ns; 0: not begun */
+	unsigned budget;            /* in units; 0: not begun */
 	unsigned rounds;            /* rounds so far */
 	bool rested;                /* yielded the processor since the last look */
 };
