@@ -234,7 +234,7 @@ static bool help(const struct line_view *view, const struct line_op *op)
  */
 bool line_help(const struct line_view *view, const struct line_op *op)
 {
-	bool missed = help(view, op), known = entry_at(view, op->slot) || op->slot - LINE_LISTS >= LINE_ENTRIES;
+	bool missed = help(view, op), known = entry_at(view, op->slot) || op->slot - LINE_LISTS >= entries_used(view);
 
 	if (unlikely(known && op_is_under_way(view, op)))
 		finish_op(view, op, 0);
@@ -386,11 +386,15 @@ static bool repeats(struct line_act act, struct line_act before)
 	       (act.kind == LINE_TURN || act.kind == LINE_AWAY || act.kind == LINE_BACK || act.kind == LINE_POP);
 }
 
+/* Nobody needs as many operations, but for nonsense that is written again and again. The rest is left to the looks. */
+#define ACTS_MOST (8 * LINE_ENTRIES)
+
 uint32_t line_settle_with(const struct line_view *view, struct line_wish wish)
 {
 	struct line_wish dead = {LINE_NONE, 0, 0};
 	struct line_place place = LINE_NO_PLACE;
 	struct line_act before = {LINE_NONE, 0};
+	uint32_t acts = 0;
 
 	for (;;) {
 		struct line_word w = line_word(view->line);
@@ -421,9 +425,10 @@ uint32_t line_settle_with(const struct line_view *view, struct line_wish wish)
 			clear_sweep(view, w);
 		} else if (act.kind == LINE_CLOSED) {
 			ledger_try_close(view, w, act.slot, whose->state);
-		} else if (unlikely(repeats(act, before))) {
+		} else if (unlikely(repeats(act, before) || (acts > ACTS_MOST && view->mapped))) {
 			return 0;
 		} else if (line_announce(view, w, act.kind, act.slot, &op)) {
+			acts++;
 			before = act;
 			if (!wanted)
 				place.number = op.number;

@@ -253,13 +253,17 @@ bool ledger_has_ended(const struct line_view *view, uint32_t slot)
 {
 	const struct line_entry *entry = entry_at(view, slot);
 	const struct line_hooks *hooks = view->hooks;
-	uint64_t x;
+	uint64_t x, who;
+	bool ended;
 
 	if (!ledger_is_account(view, slot) || !hooks || !hooks->gone)
 		return false;
-	x = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
-	return hooks->gone(view->context, (uint32_t)(x >> 32)) &&
-	       (!hooks->ended || hooks->ended(view->context, load_rlx(&entry->user),
-					      (uint32_t)load_rlx(&entry->due))) && /* relaxed: published with ready */
-	       load_acq(&entry->state) == x;                                       /* KSEM_ORD_24 acquire */
+	x = load_acq(&entry->state);  /* KSEM_ORD_24 acquire */
+	who = load_rlx(&entry->user); /* relaxed: published with ready, as `due` */
+	if (hooks->gone(view->context, (uint32_t)(x >> 32)))
+		ended = !hooks->ended ||
+			hooks->ended(view->context, who, (uint32_t)load_rlx(&entry->due)); /* relaxed: as above */
+	else
+		ended = hooks->died && hooks->died(view->context, who);
+	return ended && load_acq(&entry->state) == x; /* KSEM_ORD_24 acquire */
 }

@@ -82,10 +82,13 @@ static inline struct line_act turn_first(const struct line_view *view, uint32_t 
 {
 	uint32_t slot = list_first(view, list);
 	struct line_entry *entry = slot ? entry_at(view, slot) : NULL;
+	enum line_kind kind = entry ? entry_act(entry, -1, false) : LINE_NONE;
+	uint64_t x = entry ? load_acq(&entry->state) : 0; /* KSEM_ORD_24 acquire */
 
-	if (!entry)
-		return (struct line_act){LINE_NONE, 0};
-	return (struct line_act){entry_act(entry, -1, false) == LINE_DROP ? LINE_DROP : LINE_TURN, slot};
+	/* One that is decided, and still in the list, is nonsense. */
+	if (kind == LINE_NONE && (state_of(x) == ENTRY_WAIT || state_of(x) == ENTRY_GONE))
+		kind = LINE_TURN;
+	return (struct line_act){kind, slot};
 }
 
 #endif

@@ -13,6 +13,10 @@
  * A process that seems dead may live (struct line_hooks). So an entry leaves the line, and its permits go back, before
  * it is certain that nobody returns to it; the owner that does finds it OUT or GIVEN. But only an entry whose owner has
  * certainly ended is freed, or taken off the ready list on which its queue finds it.
+ *
+ * Whoever may write to a shared line can write nonsense, with which an entry never comes to its end, or seems to have
+ * any number of others behind it. Callers may hold locks that others need. So the work of a reap is bounded: what is
+ * too much is left to the next one.
  */
 #include <errno.h>
 #include <time.h>
@@ -26,6 +30,12 @@
 #include "os/clock.h"
 
 #define BETWEEN_LOOKS UINT32_C(500000) /* microseconds, at least, between looks of sleepers (line_look) */
+
+/* The work of a reap: one for each entry that is visited because of another one, STEP for each step of an entry. */
+#define WORK  (UINT32_C(1) << 23)
+#define STEP  64
+#define STEPS 16   /* the most for an entry, which needs four, and more if others change it, too */
+#define TRIES 1000 /* looks at an entry, while operations come between */
 
 /* Is it in a list? *sure false: an operation came between, look again. */
 static bool is_in_list(const struct line_view *view, uint32_t slot, bool *sure)
@@ -69,14 +79,16 @@ static bool take_off_ready(struct line_view *view, uint32_t slot, uint64_t x)
 static bool reap_step(struct line_view *view, uint32_t slot, uint64_t round)
 {
 	struct line_entry *entry = entry_at(view, slot);
-	bool sure, in_list;
-	uint64_t x;
+	bool sure = false, in_list = false;
+	uint64_t x = 0;
 
-	line_settle(view);
-	x = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
-	if (((x ^ round) & ENTRY_ROUND_MASK) != 0 || state_of(x) == ENTRY_FREE)
-		return true;
-	in_list = is_in_list(view, slot, &sure);
+	for (unsigned i = 0; i < TRIES && !sure; i++) {
+		line_settle(view);
+		x = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
+		if (((x ^ round) & ENTRY_ROUND_MASK) != 0 || state_of(x) == ENTRY_FREE)
+			return true;
+		in_list = is_in_list(view, slot, &sure);
+	}
 	if (!sure)
 		return false;
 	switch (state_of(x)) {
@@ -115,6 +127,17 @@ static bool reap_step(struct line_view *view, uint32_t slot, uint64_t round)
 	return free_if_ended(view, slot, x);
 }
 
+/* As many steps as it needs. False: it is left to the next reap. */
+static bool reap_entry(struct line_view *view, uint32_t slot, uint64_t round, uint32_t *work)
+{
+	for (unsigned i = 0; i < STEPS && *work >= STEP; i++) {
+		*work -= STEP;
+		if (reap_step(view, slot, round))
+			return true;
+	}
+	return false;
+}
+
 /* The state of an entry and its holder; false: it has none. */
 static bool holder_of(const struct line_entry *entry, uint64_t *state, uint32_t *holder)
 {
@@ -147,7 +170,8 @@ static bool is_behind(const struct line_view *view, uint32_t head, uint64_t own,
 	       load_acq(&entry_at(view, head)->state) == own;             /* KSEM_ORD_24 acquire */
 }
 
-static void reap_behind(struct line_view *view, uint32_t head, uint64_t own)
+/* False: some are left to the next reap. */
+static bool reap_behind(struct line_view *view, uint32_t head, uint64_t own, uint32_t *work)
 {
 	uint32_t used = entries_used(view);
 
@@ -155,12 +179,17 @@ static void reap_behind(struct line_view *view, uint32_t head, uint64_t own)
 		struct line_entry *entry = entry_at(view, slot);
 		uint64_t state;
 
+		if (*work == 0)
+			return false;
+		--*work;
 		while (entry && is_behind(view, head, own, entry, &state)) {
-			if (state_of(state) == ENTRY_HELD ? entry_free(view, slot, state) :
-							    reap_step(view, slot, state))
+			if (state_of(state) != ENTRY_HELD && !reap_entry(view, slot, state, work))
+				return false;
+			if (state_of(state) != ENTRY_HELD || entry_free(view, slot, state))
 				break;
 		}
 	}
+	return true;
 }
 
 /*
@@ -168,11 +197,10 @@ static void reap_behind(struct line_view *view, uint32_t head, uint64_t own)
  * when no wait is behind it, since it says whose these are: they would become another's with it. There may be some
  * although all waits of the dead were looked for before: the process may have died in between.
  */
-static void reap_held(struct line_view *view, uint32_t slot, uint64_t x)
+static void reap_held(struct line_view *view, uint32_t slot, uint64_t x, uint32_t *work)
 {
-	if (!owner_has_ended(view, entry_at(view, slot)))
+	if (!owner_has_ended(view, entry_at(view, slot)) || !reap_behind(view, slot, x, work))
 		return;
-	reap_behind(view, slot, x);
 	ledger_forget(view, slot);
 	entry_free(view, slot, x);
 }
@@ -195,7 +223,8 @@ static bool pays(const struct line_view *view, uint32_t account, uint64_t own, c
 	       load_acq(&entry_at(view, account)->state) == own;          /* KSEM_ORD_24 acquire */
 }
 
-static void reap_paid(struct line_view *view, uint32_t account, uint64_t x, bool heads)
+/* As reap_behind. */
+static bool reap_paid(struct line_view *view, uint32_t account, uint64_t x, bool heads, uint32_t *work)
 {
 	uint32_t used = entries_used(view);
 
@@ -203,31 +232,34 @@ static void reap_paid(struct line_view *view, uint32_t account, uint64_t x, bool
 		struct line_entry *entry = entry_at(view, slot);
 		uint64_t state;
 
+		if (*work == 0)
+			return false;
+		--*work;
 		if (!entry || slot == account || !pays(view, account, x, entry, &state) ||
 		    (state_of(state) == ENTRY_HELD) != heads)
 			continue;
 		if (heads)
-			reap_held(view, slot, state);
-		else
-			while (!reap_step(view, slot, state))
-				;
+			reap_held(view, slot, state, work);
+		else if (!reap_entry(view, slot, state, work))
+			return false;
 	}
+	return true;
 }
 
 /*
  * Closes the account of a holder that has ended. First all entries go that it would pay for, so that nothing is granted
  * to it any more when it is free; the heads of ready lists last, since other entries may be behind them.
  */
-static void reap_account(struct line_view *view, uint32_t account, uint64_t x)
+static void reap_account(struct line_view *view, uint32_t account, uint64_t x, uint32_t *work)
 {
-	reap_paid(view, account, x, false);
-	reap_paid(view, account, x, true);
+	if (!reap_paid(view, account, x, false, work) || !reap_paid(view, account, x, true, work))
+		return;
 	line_settle_with(view, (struct line_wish){LINE_CLOSED, account, x});
 	entry_free(view, account, x);
 }
 
 /* Reaps all entries of dead processes. The heads of ready lists come last, since other entries may be behind them. */
-static void reap_all(struct line_view *view, bool heads)
+static void reap_all(struct line_view *view, bool heads, uint32_t *work)
 {
 	uint32_t used = entries_used(view), asked = 0;
 	bool known = false, gone = false;
@@ -241,7 +273,7 @@ static void reap_all(struct line_view *view, bool heads)
 			continue;
 		if (heads && ledger_is_account(view, slot)) {
 			if (ledger_has_ended(view, slot))
-				reap_account(view, slot, x);
+				reap_account(view, slot, x, work);
 			continue;
 		}
 		if (!known || holder != asked)
@@ -249,19 +281,21 @@ static void reap_all(struct line_view *view, bool heads)
 		known = true;
 		asked = holder;
 		if (gone && heads)
-			reap_held(view, slot, x);
-		while (gone && !heads && !reap_step(view, slot, x))
-			;
+			reap_held(view, slot, x, work);
+		else if (gone)
+			reap_entry(view, slot, x, work);
 	}
 }
 
 void line_reap(struct line_view *view)
 {
+	uint32_t work = WORK;
+
 	line_settle(view);
 	if (!view->hooks || !view->hooks->gone)
 		return;
-	reap_all(view, false);
-	reap_all(view, true);
+	reap_all(view, false, &work);
+	reap_all(view, true, &work);
 	line_settle(view);
 }
 
@@ -298,7 +332,7 @@ static void forget(struct line_view *view, uint32_t slot)
 
 void line_after_fork(struct line_view *view, uint32_t slot)
 {
-	uint32_t used = entries_used(view);
+	uint32_t used = entries_used(view), work = UINT32_MAX;
 	struct line_word w = line_word(view->line);
 	struct line_op op = word_op(w);
 
@@ -315,9 +349,9 @@ void line_after_fork(struct line_view *view, uint32_t slot)
 		if (entry && ledger_is_account(view, other)) /* the child holds none */
 			line_settle_with(view, (struct line_wish){LINE_CLOSED, other, x});
 		if (state_of(x) == ENTRY_HELD)
-			reap_held(view, other, x);
-		while (state_of(x) != ENTRY_FREE && !reap_step(view, other, x))
-			;
+			reap_held(view, other, x, &work);
+		else if (state_of(x) != ENTRY_FREE)
+			reap_entry(view, other, x, &work);
 	}
 	store_rlx(&view->line->dues, 0); /* relaxed: as above */
 }

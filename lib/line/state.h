@@ -207,6 +207,9 @@ struct line_hooks {
 	 */
 	bool (*ended)(void *context, uint64_t who, uint32_t image);
 
+	/* Where `gone` can't ask: has the process that set `who` ended all the same? NULL: unknown. */
+	bool (*died)(void *context, uint64_t who);
+
 	/* That many permits of a holder that ended went back. NULL: nothing is to be done. */
 	void (*undone)(void *context, uint32_t permits);
 };

@@ -79,7 +79,8 @@ static enum next next_of(const struct line_view *view, struct line_word w, uint3
 	if (line_waiters(view) == 0)
 		return REFUSE;
 	line_settle(view); /* nobody is told of a shutdown while others sleep */
-	return LOOK_AGAIN;
+	/* The same word: the number of waiters is nonsense. */
+	return line_is(view->line, w) ? REFUSE : LOOK_AGAIN;
 }
 
 /* The entry with which a thread gets in line. */

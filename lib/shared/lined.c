@@ -27,25 +27,43 @@ static uint64_t who(void)
 	return namespace ? lifetime_own() | namespace << LIFETIME_BITS : 0;
 }
 
+static uint64_t lifetime_of(uint64_t who)
+{
+	return who & ((UINT64_C(1) << LIFETIME_BITS) - 1);
+}
+
+/* Does /proc tell of it? */
+static bool is_in_sight(uint64_t who)
+{
+	uint64_t namespace = lifetime_namespace();
+
+	return who != 0 && who >> LIFETIME_BITS == (namespace << LIFETIME_BITS) >> LIFETIME_BITS;
+}
+
 /* Of a process in another pid namespace nobody can know more than `gone` does. */
 static bool ended(void *context, uint64_t who, uint32_t image)
 {
 	static atomic(uint64_t) last; /* that has ended; a queue leaves many entries */
-	uint64_t namespace = lifetime_namespace(), lifetime = who & ((UINT64_C(1) << LIFETIME_BITS) - 1);
 
 	(void)context;
-	if (who == load_rlx(&last)) /* relaxed: once it has ended, it has */
+	if (who == load_rlx(&last) || !is_in_sight(who)) /* relaxed: once it has ended, it has */
 		return true;
-	if (who == 0 || who >> LIFETIME_BITS != (namespace << LIFETIME_BITS) >> LIFETIME_BITS)
-		return true;
-	if (!lifetime_lasts(lifetime)) {
+	if (!lifetime_lasts(lifetime_of(who))) {
 		store_rlx(&last, who); /* relaxed: as above */
 		return true;
 	}
-	return image != 0 && lifetime_has_other_image(lifetime, image);
+	return image != 0 && lifetime_has_other_image(lifetime_of(who), image);
 }
 
-static const struct line_hooks hooks = {.gone = gone, .ended = ended, .undone = lined_undone};
+/* The program has closed the directory's descriptor, and nobody has noticed yet: nobody can be asked about locks. */
+static bool died(void *context, uint64_t who)
+{
+	const struct shared_lined *lined = context;
+
+	return directory_fd(lined->directory) < 0 && is_in_sight(who) && !lifetime_lasts(lifetime_of(who));
+}
+
+static const struct line_hooks hooks = {.gone = gone, .ended = ended, .died = died, .undone = lined_undone};
 
 int shared_lined_init(struct shared_lined *lined, struct records *records, const struct directory *directory,
 		      const struct attributes *attributes)

@@ -40,7 +40,7 @@
  *   metrics                    a number may lack the wait
  *
  * These look for the dead: sleepers; a post or a take that finds waiters; stat and destroy; with KSEM_UNDO, watchers
- * (deaths.h). The first three do so at most once a second, all processes together (line_look).
+ * (deaths.h). The first three do so at most twice a second, all processes together (line_look).
  *
  * A process that closed the library's descriptors, or whose parent made it by _Fork() in a handler, has no liveness
  * lock for a while. Others may take its entries out of the line meanwhile, and wake their threads, which get in line

@@ -256,6 +256,33 @@ static void who_closed_all_descriptors_still_holds(void **state)
 	end();
 }
 
+static void take_what_the_dead_held(void)
+{
+	come_in();
+	MUST(syscall(SYS_close_range, 3, ~0U, 0) == 0);
+	say_ready();
+	until_go();
+	MUST(ksem_trywait_many(world.proc, id, 3) == 0);
+}
+
+/* And it sees who has ended, though it can't ask about locks. */
+static void who_closed_all_descriptors_sees_deaths(void **state)
+{
+	pid_t holder, child;
+
+	(void)state;
+	make_of(KSEM_BARGING, 3);
+	holder = start_process(hold_two);
+	until_ready(1);
+	child = start_process(take_what_the_dead_held);
+	until_ready(2);
+	kill_and_reap(holder);
+	store_seq(&turn->go, 1);
+	must_end_well(child);
+	all_are_back();
+	end();
+}
+
 static void stopped_is_not_dead(void **state)
 {
 	pid_t child;
@@ -568,6 +595,7 @@ int main(void)
 		board_test(a_killed_holder_gives_back),
 		board_test(exit_and_exec_give_back),
 		board_test(who_closed_all_descriptors_still_holds),
+		board_test(who_closed_all_descriptors_sees_deaths),
 		board_test(stopped_is_not_dead),
 		board_test(a_forks_child_holds_for_itself),
 		board_test(a_forks_child_has_a_handler_that_posts),
