@@ -6,8 +6,8 @@
  * futex_timed sleeps until a deadline (timed.h).
  *
  * A sandbox may refuse any of these calls with any error number, even with one that has a meaning here. So the answer
- * is checked: an EAGAIN while the word is as expected, and an ETIMEDOUT before the deadline, are refusals, as is any
- * unknown number. After a refusal the thread tries FUTEX_WAIT_BITSET, which libc's semaphores use. If that is refused
+ * is checked: an ETIMEDOUT before the deadline is a refusal, as is any unknown number; for EAGAIN see timed.c. After a
+ * refusal the thread tries FUTEX_WAIT_BITSET, which libc's semaphores use. If that is refused
  * as well, the thread naps for a millisecond, and the caller looks at the word again. So a wait that can't sleep looks
  * a thousand times a second, and still ends at its deadline.
  *
@@ -82,7 +82,12 @@ static int wait_once(atomic(uint32_t) *word, uint32_t expected, const struct dea
 		return wait_in_slices(word, expected, deadline, flag);
 	if (deadline)
 		return futex_timed(word, expected, deadline, flag);
-	return syscall(SYS_futex, word, FUTEX_WAIT | flag, expected, NULL) == 0 ? 0 : errno;
+	return futex_untimed(word, expected, flag);
+}
+
+static bool is_refused(int error)
+{
+	return error != 0 && error != EAGAIN && error != ETIMEDOUT && error != EINTR;
 }
 
 /* `flag`: FUTEX_PRIVATE_FLAG, or 0. */
@@ -93,11 +98,10 @@ static int wait_by_kernel(atomic(uint32_t) *word, uint32_t expected, const struc
 
 	PROBE(sleep__begin, word);
 	error = wait_once(word, expected, deadline, flag);
-	if (unlikely(!futex_is_answer(error, word, expected, deadline))) {
+	if (unlikely(is_refused(error)))
 		error = futex_bitset(word, expected, deadline, flag);
-		if (!futex_is_answer(error, word, expected, deadline))
-			error = nap(deadline);
-	}
+	if (unlikely(is_refused(error)))
+		error = nap(deadline);
 	PROBE(sleep__end, word, error);
 	errno = saved;
 	return error;

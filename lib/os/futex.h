@@ -25,7 +25,8 @@ struct futex_ops {
 	/*
 	 * If the word is still `expected`, sleeps until a wake, the deadline (NULL: none) or a signal handler. 0:
 	 * woken, perhaps by a wake that was meant for an earlier word at this address. EAGAIN: the word had another
-	 * value. ETIMEDOUT. EINTR: a handler ran that was installed without SA_RESTART (but see timed.h).
+	 * value, and may be as expected again. ETIMEDOUT. EINTR: a handler ran that was installed without
+	 * SA_RESTART (but see timed.h).
 	 */
 	int (*wait)(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline);
 

@@ -2,6 +2,11 @@
 /*
  * What sleeps until a deadline have in common: see timed.h.
  *
+ * The kernel says EAGAIN if the word wasn't as expected. If it is when the library looks, then either it has changed
+ * back, or a sandbox refuses the call with that number. A test call tells the two apart. It never sleeps, and the
+ * kernel answers it with EINVAL; a sandbox that refuses all calls of its kind gives EAGAIN again. A word that has
+ * changed back is no refusal: what a thread does after one, a handler with SA_RESTART would end.
+ *
  * The futex call takes a time as two longs. Where time_t is wider than a long, futex_time64 is used instead.
  */
 #include "os/timed.h"
@@ -12,6 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/compiler.h"
 #include "os/clock.h"
 
 /* The futex call that takes a struct timespec. */
@@ -20,16 +26,6 @@
 #else
 #define SYS_FUTEX_TIMED SYS_futex
 #endif
-
-int futex_bitset(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline, int flag)
-{
-	int op = FUTEX_WAIT_BITSET | flag;
-	const struct timespec *time = deadline ? &deadline->time : NULL;
-
-	if (deadline && deadline->clock == CLOCK_REALTIME)
-		op |= FUTEX_CLOCK_REALTIME;
-	return syscall(SYS_FUTEX_TIMED, word, op, expected, time, NULL, FUTEX_BITSET_MATCH_ANY) == 0 ? 0 : errno;
-}
 
 struct deadline futex_slice(const struct deadline *deadline, int64_t ns, bool *last)
 {
@@ -51,4 +47,41 @@ bool futex_is_answer(int error, const atomic(uint32_t) *word, uint32_t expected,
 		return false;
 	now = clock_now(deadline->clock);
 	return !clock_is_before(&now, &deadline->time);
+}
+
+static int call(long number, const void *word, int op, uint32_t expected, const struct timespec *time)
+{
+	return syscall(number, word, op, expected, time, NULL, FUTEX_BITSET_MATCH_ANY) == 0 ? 0 : errno;
+}
+
+/* Is EAGAIN the answer even to a call with an address that no word can have? */
+static bool refuses(long number, int op)
+{
+	static const uint32_t words[2];
+
+	return call(number, (const char *)words + 1, op, 1, NULL) == EAGAIN;
+}
+
+/* Makes the call; ENOSYS for what is no answer. */
+static int sleep_by(long number, int op, atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline)
+{
+	int error = call(number, word, op, expected, deadline ? &deadline->time : NULL);
+
+	if (likely(futex_is_answer(error, word, expected, deadline)))
+		return error;
+	return error == EAGAIN && !refuses(number, op) ? EAGAIN : ENOSYS;
+}
+
+int futex_bitset(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline, int flag)
+{
+	int op = FUTEX_WAIT_BITSET | flag;
+
+	if (deadline && deadline->clock == CLOCK_REALTIME)
+		op |= FUTEX_CLOCK_REALTIME;
+	return sleep_by(SYS_FUTEX_TIMED, op, word, expected, deadline);
+}
+
+int futex_untimed(atomic(uint32_t) *word, uint32_t expected, int flag)
+{
+	return sleep_by(SYS_futex, FUTEX_WAIT | flag, word, expected, NULL);
 }

@@ -14,13 +14,20 @@
 
 #include "os/futex.h"
 
-/* Sleeps; `flag`: FUTEX_PRIVATE_FLAG, or 0. 0, or the kernel's error number. May change errno. */
+/*
+ * Sleeps; `flag`: FUTEX_PRIVATE_FLAG, or 0. 0, EAGAIN, ETIMEDOUT, EINTR: as futex_ops.wait, but the word may be as
+ * expected again; another number: the call was refused. May change errno.
+ */
 int futex_timed(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline, int flag);
 
-/* The same by FUTEX_WAIT_BITSET, also without a deadline (NULL). */
+/* The same by FUTEX_WAIT_BITSET, also without a deadline (NULL); and by FUTEX_WAIT, without a deadline. */
 int futex_bitset(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline, int flag);
+int futex_untimed(atomic(uint32_t) *word, uint32_t expected, int flag);
 
-/* Does the error number tell how the sleep ended? False: the call was refused. */
+/*
+ * Does the error number tell how the sleep ended? False: the call was refused; or it is EAGAIN, and the word has
+ * changed back.
+ */
 bool futex_is_answer(int error, const atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline);
 
 #define FUTEX_WATCHED_NS (20 * 1000 * 1000) /* a slice under ThreadSanitizer (futex.c) */
