@@ -365,8 +365,9 @@ struct ksem_completion {
 int ksem_cq_create(struct ksem_proc *proc, struct ksem_cq **cq) KSEM_NOTHROW KSEM_RESULT;
 
 /*
- * Cancels all waits, posts the permits that were granted and not reaped, and frees the queue. It must be the last call
- * on the queue.
+ * Cancels all waits, posts the permits that were granted and not reaped, and frees the queue. If the program has posted
+ * such permits already, posts as many as the limit has room for and, with KSEM_UNDO, as the process still holds. It
+ * must be the last call on the queue.
  */
 int ksem_cq_destroy(struct ksem_cq *cq) KSEM_NOTHROW;
 

@@ -291,11 +291,12 @@ int account_take_upto(struct line_view *view, struct account account, uint32_t n
 	return error;
 }
 
-static int give_one_by_one(struct line_view *view, struct account account, uint32_t n, struct line_call *call)
+static int give_one_by_one(struct line_view *view, struct account account, uint32_t least, uint32_t most,
+			   struct line_call *call)
 {
-	int error = account_has(view, account) < n ? EPERM : 0;
+	int error = account_has(view, account) < least ? EPERM : 0;
 
-	for (uint32_t i = 0; !error && i < n; i++) {
+	for (uint32_t i = 0; !error && i < most; i++) {
 		struct change one = {.gives = true, .least = 1, .most = 1, .call = call};
 		uint32_t moved;
 
@@ -304,24 +305,34 @@ static int give_one_by_one(struct line_view *view, struct account account, uint3
 	return error;
 }
 
-int account_give(struct line_view *view, struct account account, uint32_t n)
+static int give_some(struct line_view *view, struct account account, uint32_t least, uint32_t most)
 {
 	struct line_call call;
-	struct change change = {.gives = true, .least = n, .most = n, .call = &call};
-	uint32_t moved, value;
+	struct change change = {.gives = true, .least = least, .most = most, .call = &call};
+	uint32_t moved;
 	int error;
 
-	if (n == 0)
-		return line_value(view, &value);
 	call_begin(&call, view);
 	error = make_change(view, account, &change, &moved);
 	if (unlikely(error == ENOMEM))
-		error = give_one_by_one(view, account, n, &call);
+		error = give_one_by_one(view, account, least, most, &call);
 	call_end(&call);
-	if (!error &&
-	    (load_acq(&view->line->word.low) & (LINE_WAITED | LINE_BUSY | LINE_DOOR))) /* KSEM_ORD_23 acquire */
+	/* Also after an error: some may have gone back one by one. */
+	if (load_acq(&view->line->word.low) & (LINE_WAITED | LINE_BUSY | LINE_DOOR)) /* KSEM_ORD_23 acquire */
 		line_settle(view);
 	return error;
+}
+
+int account_give(struct line_view *view, struct account account, uint32_t n)
+{
+	uint32_t value;
+
+	return n == 0 ? line_value(view, &value) : give_some(view, account, n, n);
+}
+
+void account_give_upto(struct line_view *view, struct account account, uint32_t n)
+{
+	give_some(view, account, 1, n);
 }
 
 uint32_t account_has(const struct line_view *view, struct account account)

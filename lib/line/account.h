@@ -5,7 +5,7 @@
  * An account is an entry of the line. A holder opens one, and uses it until it ends. If the holder's OS process has
  * ended, others find the entry as they find any other of the dead, and close it for them (line_reap).
  *
- * From signal handlers: account_take, account_take_upto, account_give.
+ * From signal handlers: account_take, account_take_upto, account_give, account_give_upto.
  */
 #ifndef KSEM_LINE_ACCOUNT_H
 #define KSEM_LINE_ACCOUNT_H
@@ -35,6 +35,9 @@ int account_take(struct line_view *view, struct account account, uint32_t n);
 int account_take_in(struct line_call *call, struct line_view *view, struct account account, uint32_t n); /* n > 0 */
 int account_take_upto(struct line_view *view, struct account account, uint32_t n, uint32_t *got);
 int account_give(struct line_view *view, struct account account, uint32_t n);
+
+/* Gives n back, or as many as the account has. */
+void account_give_upto(struct line_view *view, struct account account, uint32_t n);
 
 /* How many it has. And all accounts of that holder, or (UINT32_MAX) of all holders, and the value, at one instant. */
 uint32_t account_has(const struct line_view *view, struct account account);

@@ -86,6 +86,16 @@ int line_post(struct line_view *view, uint32_t n)
 	return 0;
 }
 
+void line_post_upto(struct line_view *view, uint32_t n)
+{
+	uint32_t taken;
+
+	do {
+		taken = word_taken(line_word(view->line));
+		n = n < taken ? n : taken;
+	} while (line_post(view, n) == EOVERFLOW); /* others have posted meanwhile */
+}
+
 /*
  * Returns the word for a take: no operation is in progress. In a fair line, an entry that gave up may still seem to
  * wait, if its thread was stopped; so this finishes that once, too.

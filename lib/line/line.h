@@ -104,6 +104,9 @@ static inline bool line_take_now(struct line_view *view, uint32_t n)
 /* 0, EINVAL: dead, EOVERFLOW. */
 int line_post(struct line_view *view, uint32_t n);
 
+/* Posts n, or as many as the limit has room for, at one instant. */
+void line_post_upto(struct line_view *view, uint32_t n);
+
 /* 0: took n; EAGAIN; EINVAL: dead. */
 int line_try(struct line_view *view, uint32_t n);
 

@@ -67,6 +67,7 @@ struct semaphore_ops {
 	 * line, and only for one, so that others needn't be told.
 	 */
 	int (*post)(struct ksem *ksem, uint32_t n, const struct ksem_proc *by);
+	void (*give_back)(struct ksem *ksem, uint32_t n, const struct ksem_proc *by); /* as lined_give_back */
 	int (*take)(struct ksem *ksem);
 	int (*take_by)(struct ksem *ksem, const struct ksem_proc *by);
 	int (*take_some)(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took,

@@ -62,6 +62,26 @@ int lined_post(struct ksem *ksem, uint32_t n, const struct ksem_proc *by)
 	return post_left(ksem, n, by);
 }
 
+/* `holder`: with a ledger, who holds them. In a read section. */
+static void give_back(struct lined *lined, const struct lined_holder *holder, uint32_t n)
+{
+	struct account account = holder_account(holder);
+
+	if (!lined_has_ledger(lined))
+		line_post_upto(&lined->view, n);
+	else if (account.slot != 0) /* else they went back with its last reference */
+		account_give_upto(&lined->view, account, n);
+}
+
+void lined_give_back(struct ksem *ksem, uint32_t n, const struct ksem_proc *by)
+{
+	struct lined *lined = lined_of(ksem);
+
+	rcu_enter();
+	give_back(lined, lined_has_ledger(lined) ? holder_of(lined, by) : NULL, n);
+	rcu_leave();
+}
+
 static __attribute__((noinline)) int take_left(struct ksem *ksem, const struct ksem_proc *by)
 {
 	uint32_t took;
@@ -299,15 +319,13 @@ int lined_leave(struct waiter *waiter, bool give_up)
 
 void lined_renounce(struct waiter *waiter)
 {
-	struct line_view *view = &lined_of(waiter->sem)->view;
+	struct lined *lined = lined_of(waiter->sem);
 
 	rcu_enter();
-	if (unlikely(own_wait.took) && own_wait.holder)
-		account_give(view, holder_account(own_wait.holder), own_wait.want);
-	else if (unlikely(own_wait.took))
-		line_post(view, own_wait.want);
+	if (unlikely(own_wait.took))
+		give_back(lined, own_wait.holder, own_wait.want);
 	else
-		line_renounce(view, own_wait.slot);
+		line_renounce(&lined->view, own_wait.slot);
 	own_wait.took = false;
 	own_wait.slot = 0;
 	leave_lined(waiter);

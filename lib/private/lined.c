@@ -140,6 +140,11 @@ static int post(struct ksem *ksem, uint32_t n, const struct ksem_proc *by)
 	return lined_post(settled(ksem), n, by);
 }
 
+static void give_back(struct ksem *ksem, uint32_t n, const struct ksem_proc *by)
+{
+	lined_give_back(settled(ksem), n, by);
+}
+
 static int take(struct ksem *ksem)
 {
 	return lined_take(settled(ksem));
@@ -211,6 +216,7 @@ bool private_lined_after_fork(struct ksem *ksem)
 
 const struct semaphore_ops private_lined_ops = {
 	.post = post,
+	.give_back = give_back,
 	.take = take,
 	.take_by = take_by,
 	.take_some = take_some,

@@ -23,6 +23,12 @@ static int post(struct ksem *ksem, uint32_t n, const struct ksem_proc *by)
 	return OR_MOVED(ksem, error, private_lined_ops.post(ksem, n, by));
 }
 
+/* What a queue's wait was granted: it stood in the line. */
+static void give_back(struct ksem *ksem, uint32_t n, const struct ksem_proc *by)
+{
+	private_lined_ops.give_back(ksem, n, by);
+}
+
 static int take(struct ksem *ksem)
 {
 	return semaphore_take_word(&ksem->sem);
@@ -157,6 +163,7 @@ static int kill_unless_waiting(struct ksem *ksem)
 
 const struct semaphore_ops private_semaphore_ops = {
 	.post = post,
+	.give_back = give_back,
 	.take = take,
 	.take_some = take_some,
 	.value = value,

@@ -54,12 +54,8 @@ static void end_source(struct link *link, void *garbage)
 	struct wait *wait;
 
 	while ((wait = wait_take_done(source))) {
-		rcu_enter(); /* the process's account is looked up */
 		if (wait->error == 0 && wait->count > 0)
-			semaphore_ops(source->ksem)
-				->post(source->ksem, wait->count,
-				       source->cq->proc); /* EINVAL: it was destroyed, or they went back */
-		rcu_leave();
+			semaphore_ops(source->ksem)->give_back(source->ksem, wait->count, source->cq->proc);
 	}
 	source->active = false;
 	source_close_if_idle(source, garbage);

@@ -151,6 +151,12 @@ int shared_lined_post(struct ksem *ksem, uint32_t n, const struct ksem_proc *by)
 	return error;
 }
 
+void shared_lined_give_back(struct ksem *ksem, uint32_t n, const struct ksem_proc *by)
+{
+	lined_give_back(ksem, n, by);
+	look_for_dead(ksem);
+}
+
 int shared_lined_take_by(struct ksem *ksem, const struct ksem_proc *by)
 {
 	int error = lined_take_by(ksem, by);

@@ -96,6 +96,7 @@ void shared_lined_look_from(const struct shared_lined *lined, const struct direc
 
 /* As the operations (object/kind.h). */
 int shared_lined_post(struct ksem *ksem, uint32_t n, const struct ksem_proc *by);
+void shared_lined_give_back(struct ksem *ksem, uint32_t n, const struct ksem_proc *by);
 int shared_lined_take_by(struct ksem *ksem, const struct ksem_proc *by);
 int shared_lined_take(struct ksem *ksem);
 int shared_lined_take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took,

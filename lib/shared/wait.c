@@ -106,6 +106,15 @@ static void renounce(struct waiter *waiter)
 
 static const struct wait_policy policy = {enter, arm, signal_sleep, leave, renounce};
 
+/* Others may have posted so many that there is room for fewer. */
+static void give_back(struct ksem *ksem, uint32_t n, const struct ksem_proc *by)
+{
+	uint32_t value;
+
+	while (shared_post(ksem, n, by) == EOVERFLOW && shared_value(ksem, &value) == 0)
+		n = n < WORD_VALUE_MAX - value ? n : WORD_VALUE_MAX - value;
+}
+
 static int kill_if_last(struct ksem *ksem)
 {
 	int error;
@@ -166,13 +175,13 @@ static void stay_for_queue(struct ksem *ksem)
 static const struct wait_policy policy_in_line = {lined_enter, arm_in_line, signal_sleep, leave_line, renounce_line};
 
 /* What all with a line do alike. */
-#define LINED_OPS                                                                                             \
-	.take = shared_lined_take, .take_some = shared_lined_take_some, .value = shared_lined_value,          \
-	.take_soon = shared_lined_take, .policy = &policy_in_line, .waiters = shared_lined_waiters,           \
-	.kill = kill_if_last, .shut_down = lined_shut_down, .set_limit = lined_set_limit, .come = lined_come, \
-	.has_holders = lined_has_holders, .go = lined_go, .metrics = lined_tell_metrics, .line = lined_view,  \
-	.stay = stay_for_queue, .begin_submit = begin_submit, .end_submit = end_submit,                       \
-	.begin_queued = lined_begin_queued, .end_queued = lined_end_queued
+#define LINED_OPS                                                                                                \
+	.give_back = shared_lined_give_back, .take = shared_lined_take, .take_some = shared_lined_take_some,     \
+	.value = shared_lined_value, .take_soon = shared_lined_take, .policy = &policy_in_line,                  \
+	.waiters = shared_lined_waiters, .kill = kill_if_last, .shut_down = lined_shut_down,                     \
+	.set_limit = lined_set_limit, .come = lined_come, .has_holders = lined_has_holders, .go = lined_go,      \
+	.metrics = lined_tell_metrics, .line = lined_view, .stay = stay_for_queue, .begin_submit = begin_submit, \
+	.end_submit = end_submit, .begin_queued = lined_begin_queued, .end_queued = lined_end_queued
 
 const struct semaphore_ops shared_lined_ops = {
 	LINED_OPS,
@@ -205,6 +214,7 @@ const struct semaphore_ops shared_ledger_ops = {
 
 const struct semaphore_ops shared_semaphore_ops = {
 	.post = shared_post,
+	.give_back = give_back,
 	.take = shared_take,
 	.take_some = shared_take_some,
 	.value = shared_value,

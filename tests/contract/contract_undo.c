@@ -94,6 +94,27 @@ static void its_process_holds_what_a_queue_is_granted(void **state)
 	unmake(world, id);
 }
 
+static void a_queue_that_ends_gives_back_what_is_still_held(void **state)
+{
+	struct world *world = *state;
+	ksem_id_t id = make_with(world, KSEM_FIFO, 0), same;
+	struct ksem_proc *other;
+	struct ksem_cq *cq;
+
+	OK(ksem_proc_create(world->ns, NULL, &other));
+	OK(ksem_open(other, "/undo", 0, 0, 0, &same));
+	OK(ksem_trywait(other, same));
+	OK(ksem_cq_create(world->proc, &cq));
+	OK(ksem_cq_submit(cq, id, 3, CLOCK_MONOTONIC, NULL, 1));
+	OK(ksem_post(world->proc, id));
+	has(world, id, LIMIT - 3, 3);
+	OK(ksem_cq_destroy(cq));
+	has(world, id, LIMIT - 1, 1); /* the other process's */
+	OK(ksem_proc_exit(other));
+	has(world, id, LIMIT, 0);
+	unmake(world, id);
+}
+
 static void each_process_holds_for_itself(void **state)
 {
 	struct world *world = *state;
@@ -380,6 +401,7 @@ int main(void)
 		world_test(no_more_is_given_back_than_is_held),
 		world_test(it_can_not_be_pinned),
 		world_test(its_process_holds_what_a_queue_is_granted),
+		world_test(a_queue_that_ends_gives_back_what_is_still_held),
 		world_test(each_process_holds_for_itself),
 		world_test(the_last_reference_takes_permits_along),
 		world_test(an_anonymous_one_is_destroyed_with_what_was_held),

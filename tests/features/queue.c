@@ -739,6 +739,23 @@ static void destroy_cancels_and_posts_what_was_not_reaped(void **state)
 	assert_int_equal(waiting(q), 0);
 }
 
+static void destroy_posts_as_many_as_there_is_room_for(void **state)
+{
+	struct queue *q = *state;
+	struct ksem_cq *cq;
+	unsigned limit;
+	ksem_id_t id;
+
+	OK(ksem_init_attr(q->proc, OF_ORDER(q, .limit = 5), 5, &id));
+	limit = info_of(q->proc, id).limit;
+	OK(ksem_cq_create(q->proc, &cq));
+	OK(ksem_cq_submit(cq, id, 5, CLOCK_MONOTONIC, NULL, 1));
+	OK(ksem_post_many(q->proc, id, limit - 3)); /* others post what nobody took */
+	OK(ksem_cq_destroy(cq));
+	assert_int_equal(value_of(q->proc, id), limit);
+	OK(ksem_destroy(q->proc, id));
+}
+
 static void a_pending_wait_is_a_waiter(void **state)
 {
 	struct queue *q = *state;
@@ -1214,6 +1231,7 @@ int main(void)
 		queue_test(cancel_lets_those_behind_go_on, KSEM_FIFO),
 		any_order(shutdown_completes_all),
 		any_order(destroy_cancels_and_posts_what_was_not_reaped),
+		any_order(destroy_posts_as_many_as_there_is_room_for),
 		any_order(a_pending_wait_is_a_waiter),
 		any_order(what_was_granted_is_reaped_though_the_reference_is_gone),
 		any_order(the_descriptor_is_closed_by_exec),
