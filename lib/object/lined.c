@@ -317,15 +317,24 @@ int lined_leave(struct waiter *waiter, bool give_up)
 	return left;
 }
 
-void lined_renounce(struct waiter *waiter)
+/*
+ * With a ledger, the permits are in the account, from which another thread of the process may have posted them by now.
+ * So the thread leaves with them, and gives back what is there.
+ */
+static void leave_unwanted(struct lined *lined)
 {
-	struct lined *lined = lined_of(waiter->sem);
-
-	rcu_enter();
 	if (unlikely(own_wait.took))
 		give_back(lined, own_wait.holder, own_wait.want);
-	else
+	else if (!own_wait.holder || !own_wait.slot)
 		line_renounce(&lined->view, own_wait.slot);
+	else if (line_leave(&lined->view, own_wait.slot, true) == 0)
+		give_back(lined, own_wait.holder, own_wait.want);
+}
+
+void lined_renounce(struct waiter *waiter)
+{
+	rcu_enter();
+	leave_unwanted(lined_of(waiter->sem));
 	own_wait.took = false;
 	own_wait.slot = 0;
 	leave_lined(waiter);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Semaphores with a line (object/lined.h): what a call does with a line stands in a read section, as the end of a queue
- * waits for that.
+ * waits for that. And what becomes of a permit that a wait for any was granted and doesn't want, with a ledger.
  */
 #include "../../support.h"
 
 #include "base/rcu.h"
 #include "object/lined.h"
 #include "object/namespace.h"
+#include "os/several.h"
 
 static const struct line_hooks *real;
 static atomic_uint notified; /* how often a queue was notified */
@@ -89,11 +90,68 @@ static void a_sleeper_on_several_tells_a_queue_in_a_read_section(void **state)
 	sleeper.any = false;
 }
 
+/* ---- A wait for any of two with a ledger. ---- */
+
+static struct {
+	struct ksem_proc *proc, *other;
+	ksem_id_t ids[2];
+} two;
+
+/* Instead of the sleep: the thread's process is granted a permit of both, and gives that of the second back. */
+static int grant_both(const struct futex_place *places, unsigned n, const struct deadline *deadline)
+{
+	(void)places, (void)deadline;
+	MUST(n == 2);
+	for (int i = 0; i < 2; i++)
+		MUST(ksem_post(two.other, two.ids[i]) == 0);
+	MUST(ksem_post(two.proc, two.ids[1]) == 0);
+	return 0;
+}
+
+static void held_is(unsigned i, unsigned value, unsigned held)
+{
+	struct ksem_info info = info_of(two.proc, two.ids[i]);
+
+	assert_int_equal(info.value, value);
+	assert_int_equal(info.held, held);
+}
+
+static void a_wait_for_any_gives_back_no_more_than_is_held(void **state)
+{
+	int (*kernel)(const struct futex_place *places, unsigned n, const struct deadline *deadline) = futex_several;
+	struct ksem_attr attr = {.size = sizeof(attr), .flags = KSEM_UNDO, .limit = 2};
+	struct world *world = *state;
+	unsigned which;
+
+	two.proc = world->proc;
+	for (int i = 0; i < 2; i++)
+		OK(ksem_open_attr(two.proc, i ? "/second" : "/first", O_CREAT, 0600, &attr, 2, &two.ids[i]));
+	OK(ksem_proc_fork(two.proc, &two.other));
+	for (int i = 0; i < 2; i++)
+		OK(ksem_trywait_many(two.other, two.ids[i], 2));
+	futex_several = grant_both;
+	OK(ksem_wait_any(two.proc, two.ids, 2, CLOCK_MONOTONIC, NULL, &which));
+	futex_several = kernel;
+	assert_int_equal(which, 0);
+	held_is(0, 0, 2);
+	held_is(1, 1, 1);
+	OK(ksem_post(two.other, two.ids[1]));
+	held_is(1, 2, 0);
+	OK(ksem_proc_exit(two.other));
+	OK(ksem_post(two.proc, two.ids[0]));
+	for (int i = 0; i < 2; i++) {
+		held_is((unsigned)i, 2, 0);
+		OK(ksem_close(two.proc, two.ids[i]));
+		OK(ksem_unlink(two.proc, i ? "/second" : "/first"));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_sleeper_tells_a_queue_in_a_read_section),
 		cmocka_unit_test(a_sleeper_on_several_tells_a_queue_in_a_read_section),
+		cmocka_unit_test(a_wait_for_any_gives_back_no_more_than_is_held),
 	};
 
 	return cmocka_run_group_tests(tests, world_setup, world_teardown);
