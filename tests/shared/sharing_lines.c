@@ -485,6 +485,59 @@ static void a_full_file_system_kills_nobody(void **state)
 		SKIP("this process may not mount");
 }
 
+/* The child of a fork for whose account no entry is free. */
+static void without_an_account(void)
+{
+	struct timespec soon = in_ms(CLOCK_MONOTONIC, 1);
+	unsigned got;
+
+	MUST(value_of(world.proc, id) == 0);
+	MUST(info_of(world.proc, id).held == 4);
+	MUST(ksem_set_limit(world.proc, id, 4) == 0);
+	MUST(ksem_trywait(world.proc, id) == EINVAL);
+	MUST(ksem_trywait_upto(world.proc, id, 2, &got) == EINVAL);
+	MUST(ksem_post(world.proc, id) == EINVAL);
+	MUST(ksem_clockwait(world.proc, id, CLOCK_MONOTONIC, &soon) == EINVAL);
+	MUST(ksem_wait(world.proc, id) == EINVAL);
+	MUST(unlink(path_of("/filler")) == 0);
+	MUST(ksem_trywait(world.proc, id) == EINVAL); /* until it opens the semaphore again */
+	MUST(ksem_close(world.proc, id) == 0);
+	MUST(ksem_open(world.proc, "/line", 0, 0, 0, &id) == 0);
+	MUST(ksem_trywait(world.proc, id) == EAGAIN);
+	MUST(ksem_post(world.proc, id) == EPERM);
+}
+
+static void fork_in_a_full_file_system(void)
+{
+	pthread_t threads[MANY];
+
+	mount_on_directory("size=1m");
+	world = enter();
+	MUST(ksem_open_attr(world.proc, "/line", O_CREAT, 0600, ATTR(.limit = 4, .flags = KSEM_UNDO), 4, &id) == 0);
+	fill_the_file_system();
+	MUST(ksem_trywait_many(world.proc, id, 4) == 0);
+	want = 1;
+	for (int i = 0; i < MANY; i++) /* they take all entries */
+		threads[i] = start(wait_in_thread, NULL);
+	while (info_of(world.proc, id).waiters < 46)
+		sched_yield();
+	sleep_ms(20);
+	must_end_well(start_process(without_an_account));
+	until_waiting(world.proc, id, MANY);
+	for (int i = 0; i < MANY; i++)
+		MUST(ksem_post(world.proc, id) == 0);
+	for (int i = 0; i < MANY; i++)
+		finish(threads[i]);
+	MUST(info_of(world.proc, id).held == 4);
+}
+
+static void a_forks_child_in_a_full_file_system_only_looks(void **state)
+{
+	(void)state;
+	if (!may_mount_and_ends_well(start_process(fork_in_a_full_file_system)))
+		SKIP("this process may not mount");
+}
+
 static void make_with_short_files(void)
 {
 	const struct rlimit limit = {.rlim_cur = FILE_BYTES - 1, .rlim_max = FILE_BYTES - 1};
@@ -520,6 +573,7 @@ int main(void)
 		board_test(a_sleeper_whose_descriptors_were_closed_gets_in_line_again),
 		board_test(a_scribbled_line_confuses_nothing_else),
 		board_test(a_full_file_system_kills_nobody),
+		board_test(a_forks_child_in_a_full_file_system_only_looks),
 		board_test(too_low_a_limit_on_files_is_EFBIG),
 	};
 
