@@ -121,7 +121,7 @@ static void each_process_holds_for_itself(void **state)
 	ksem_id_t id = make_with(world, KSEM_BARGING, 0), same;
 	struct ksem_proc *other, *child;
 
-	OK(ksem_proc_create(world->ns, NULL, &other));
+	other = world_user(world, 0, 0);
 	OK(ksem_open(other, "/undo", 0, 0, 0, &same));
 	OK(ksem_trywait(world->proc, id));
 	FAILS(EPERM, ksem_post(other, same));
@@ -200,7 +200,7 @@ static void the_last_reference_stays_while_a_thread_waits(void **state)
 		struct ksem_proc *other;
 		pthread_t thread;
 
-		OK(ksem_proc_create(world->ns, NULL, &other));
+		other = world_user(world, 0, 0);
 		OK(ksem_open(other, "/undo", 0, 0, 0, &same));
 		OK(ksem_trywait_many(other, same, LIMIT));
 		thread = start(sleep_there, &sleeper);
@@ -247,7 +247,7 @@ static void a_lowered_limit_is_paid_by_what_comes_back(void **state)
 	ksem_id_t id = make_with(world, KSEM_FIFO, KSEM_METRICS), same;
 	struct ksem_proc *other;
 
-	OK(ksem_proc_create(world->ns, NULL, &other));
+	other = world_user(world, 0, 0);
 	OK(ksem_open(other, "/undo", 0, 0, 0, &same));
 	OK(ksem_trywait_many(other, same, 4));
 	OK(ksem_set_limit(world->proc, id, 2)); /* it owes 2 */
@@ -324,7 +324,7 @@ static void a_forks_child_waits_for_itself(void **state)
 	if (THREAD_SANITIZED && getenv("KSEM_TEST_SHARED")) /* there a child that waits starts a thread */
 		SKIP("ThreadSanitizer lets no such child start a thread");
 	id = make_with(world, KSEM_FIFO, 0);
-	OK(ksem_proc_create(world->ns, NULL, &scene.holder.proc));
+	scene.holder.proc = world_user(world, 0, 0);
 	OK(ksem_open(scene.holder.proc, "/undo", 0, 0, 0, &scene.holder.id));
 	OK(ksem_trywait_many(scene.holder.proc, scene.holder.id, LIMIT));
 	scene.waiter = pthread_self();
@@ -380,7 +380,7 @@ static void nothing_is_lost_among_threads(void **state)
 		for (unsigned i = 0; i < THREADS; i++) {
 			own[i] = (struct sleeper){world->proc, id, i, 0};
 			if (i > 0) {
-				OK(ksem_proc_create(world->ns, NULL, &own[i].proc));
+				own[i].proc = world_user(world, 0, 0);
 				OK(ksem_open(own[i].proc, "/undo", 0, 0, 0, &own[i].id));
 			}
 			threads[i] = start(take_and_give, &own[i]);
