@@ -7,9 +7,12 @@ set -u
 # What started this test may ignore signals (nohup does), which a shell can't undo.
 [ "${1:-}" = --with-default-signals ] || exec env --default-signal "$0" --with-default-signals "$@"
 shift
-ksem=$(realpath "$1") completion=$(realpath "$2")
+completion=$(realpath "$2")
 work=$(mktemp -d -p "${KSEM_TEST_SHM:-/dev/shm}" ksem-tool-XXXXXX)
 trap 'rm -rf "$work"' EXIT
+mkdir "$work/.a place"
+ln -s "$(realpath "$1")" "$work/.a place/ksem" # a path with a space
+ksem="$work/.a place/ksem"
 export KSEM_DIR=$work
 failed=0
 
@@ -127,15 +130,18 @@ says() {
 }
 echo stray >"$work/stray"
 ln -s a "$work/link"
-run_true() {
-	"$ksem" run --name "$1" true
+# with_name COMMAND NAME
+with_name() {
+	case $1 in
+	run) "$ksem" run --name "$2" true ;;
+	*) "$ksem" "$1" "$2" ;;
+	esac
 }
-for command in "$ksem show" "$ksem post" "$ksem wait" run_true; do
-	read -ra words <<<"$command"
-	says '/nothing: not found' "${words[@]}" /nothing
-	says '/stray: not a semaphore: another file has the name' "${words[@]}" /stray
-	says '/link: not a semaphore: another file has the name' "${words[@]}" /link
-	says "slash: not a name: a name is one '/' and then other bytes" "${words[@]}" slash
+for command in show post wait run; do
+	says '/nothing: not found' with_name $command /nothing
+	says '/stray: not a semaphore: another file has the name' with_name $command /stray
+	says '/link: not a semaphore: another file has the name' with_name $command /link
+	says "slash: not a name: a name is one '/' and then other bytes" with_name $command slash
 done
 says '/a: it exists' "$ksem" create /a
 says '/link: not a semaphore: another file has the name' "$ksem" create /link
@@ -143,7 +149,7 @@ says '/stray: not a semaphore: another file has the name' "$ksem" create /stray
 says '/a: the value would exceed 4294967295' "$ksem" post --count 4294967295 /a
 is "$("$ksem" show --json /nothing 2>/dev/null)" null 'JSON of none'
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
-	chmod 755 "$work"
+	chmod 755 "$work" "${ksem%/*}"
 	for command in show post wait unlink; do
 		says '/a: permission denied' setpriv --reuid 65534 --regid 65534 --clear-groups "$ksem" $command /a
 	done
@@ -166,9 +172,8 @@ for others in 1 $((version - 1)) $((version + 1)) 4294967295; do
 	[ "$others" -gt "$version" ] || age='an earlier'
 	refused="/other: a semaphore of $age version of ksem: its file has version $others, this"
 	refused+=" library reads version $version"
-	for command in "$ksem show" "$ksem create" "$ksem post" "$ksem wait" "$ksem unlink" run_true; do
-		read -ra words <<<"$command"
-		says "$refused" "${words[@]}" /other
+	for command in show create post wait unlink run; do
+		says "$refused" with_name $command /other
 	done
 	is "$("$ksem" ls --names0 | tr '\0' '\n' | grep -cx /other)" 0 'a file of another version is not listed'
 done
