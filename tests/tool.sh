@@ -155,9 +155,25 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	done
 	says '/a: it exists' setpriv --reuid 65534 --regid 65534 --clear-groups "$ksem" create /a
 fi
-check 0 env KSEM_DIR="$work/made" "$ksem" create /first # as the programs make it that use it first
-is "$(KSEM_DIR=$work/made "$ksem" ls --names0 | tr '\0' ' ')" '/first ' 'the directory of KSEM_DIR is made'
-says "$work/none/none: No such file or directory" env KSEM_DIR="$work/none/none" "$ksem" ls
+
+# The directory of KSEM_DIR: create makes it. Until then it counts as empty, and nothing else makes it.
+export KSEM_DIR=$work/made
+is "$("$ksem" ls --json)" '[]' 'nothing is in a directory that is not there'
+is "$("$ksem" metrics | grep -v '^# [HTU]')" '# EOF' 'nor anything to measure'
+is "$("$ksem" watch --json --times 2 --interval 0.01 | tr '\n' ' ')" '[] [] ' 'nor anything to watch'
+for command in show post wait limit shutdown unlink metrics run; do
+	says '/first: not found' with_name $command /first
+done
+[ ! -e "$work/made" ] || is made '' 'a command that makes no semaphore makes no directory'
+"$ksem" watch --json --interval 0.01 >"$work/.views" &
+until grep -qF '[]' "$work/.views"; do sleep 0.02; done
+check 0 "$ksem" create /first
+until grep -q /first "$work/.views"; do sleep 0.02; done
+kill -TERM $!
+wait $!
+is "$("$ksem" ls --names0 | tr '\0' ' ')" '/first ' 'create has made the directory'
+says "$work/none/none: No such file or directory" env KSEM_DIR="$work/none/none" "$ksem" create /first
+export KSEM_DIR=$work
 rm -r "$work/made"
 says "$work/none: No such file or directory" "$ksem" --dir "$work/none" ls
 rm "$work/stray" "$work/link"

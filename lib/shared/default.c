@@ -59,14 +59,20 @@ static int make_at_once(const char *path, mode_t mode)
 	return give_mode(path, mode);
 }
 
+static bool is_there(const char *path)
+{
+	struct stat status;
+
+	return lstat(path, &status) == 0;
+}
+
 /* Makes the directory with that mode, whatever the umask is, unless something has the name. */
 static int make_whole(const char *path, mode_t mode)
 {
 	char beside[PATH_MAX];
-	struct stat status;
 	int error;
 
-	if (lstat(path, &status) == 0)
+	if (is_there(path))
 		return 0;
 	if (snprintf(beside, sizeof(beside), "%s.XXXXXX", path) >= (int)sizeof(beside))
 		return ENAMETOOLONG;
@@ -136,16 +142,10 @@ static int choose(bool make, char *path, size_t room)
 		return from_environment(named, make, path, room);
 	(void)snprintf(path, room, "%s", FOR_ALL);
 	error = make ? make_whole(FOR_ALL, MODE_FOR_ALL) : 0;
-	if (error)
+	if (error || is_for_all() || !is_there(FOR_ALL))
 		return error;
-	if (!is_for_all()) {
-		error = choose_own(make, path, room);
-		if (!error || make)
-			return error;
-		/* nothing is there yet, or nothing for this user: whoever opens it gets the error */
-		(void)snprintf(path, room, "%s", FOR_ALL);
-	}
-	return 0;
+	error = choose_own(make, path, room);
+	return error == ENOENT && !make ? 0 : error; /* whoever opens it gets the error */
 }
 
 int default_directory(bool make, const char **path)

@@ -133,6 +133,32 @@ static void one_that_was_left_half_made_is_finished(void **state)
 		SKIP("mounting is forbidden here");
 }
 
+static void bob_looks(void)
+{
+	const char *path;
+
+	MUST(setuid(BOB) == 0);
+	MUST(default_directory(false, &path) == 0 && strcmp(path, FOR_ALL "-4322") == 0);
+}
+
+static void look(void)
+{
+	const char *path;
+
+	MUST(default_directory(false, &path) == 0 && strcmp(path, FOR_ALL) == 0);
+	MUST(!is_there(FOR_ALL));
+	MUST(mkdir(FOR_ALL, 0755) == 0 && chown(FOR_ALL, ALICE, ALICE) == 0);
+	must_end_well(start_process(bob_looks));
+	MUST(!is_there(FOR_ALL "-4322"));
+}
+
+static void who_only_looks_is_told_the_same_and_makes_nothing(void **state)
+{
+	(void)state;
+	if (!plays(look))
+		SKIP("mounting is forbidden here");
+}
+
 /* ---- Beside those who may write there. ---- */
 
 static bool attacked;
@@ -199,6 +225,7 @@ int main(void)
 		shared_test(who_is_shut_out_has_one_of_his_own),
 		shared_test(a_symbolic_link_leads_nobody_astray),
 		shared_test(one_that_was_left_half_made_is_finished),
+		shared_test(who_only_looks_is_told_the_same_and_makes_nothing),
 		shared_test(a_link_in_place_of_what_was_made_is_not_followed),
 		shared_test(a_relative_one_counts_from_where_the_program_started),
 	};

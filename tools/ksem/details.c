@@ -65,6 +65,8 @@ const char *why_not(const char *name)
 		return "not a name: a name is one '/' and then other bytes";
 	if (strlen(name) > KSEM_NAME_MAX)
 		return "the name is too long";
+	if (directory_is_missing)
+		return "not found";
 	switch (file_read(opened_directory(), name, strlen(name), &page, &file)) {
 	case 0:
 		file_read_end(&file, &page);
@@ -136,7 +138,7 @@ bool find_details(const char *name, ksem_id_t id, struct details *details)
 
 	memset(details, 0, sizeof(*details));
 	details->limit = KSEM_VALUE_MAX;
-	if (file_read(opened_directory(), name, strlen(name), &page, &file) != 0)
+	if (directory_is_missing || file_read(opened_directory(), name, strlen(name), &page, &file) != 0)
 		return false;
 	is_it = id == 0 || file.id == id;
 	if (is_it) {

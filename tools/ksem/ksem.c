@@ -46,6 +46,7 @@ static const char usage[] =
 struct options options = {.count = 1, .mode = S_IRUSR | S_IWUSR, .timeout = -1, .interval = 1};
 struct ksem_ns *ns;
 struct ksem_proc *proc;
+bool directory_is_missing;
 
 /* ---- Messages. ---- */
 
@@ -439,17 +440,27 @@ static const struct command *read_arguments(int argc, char **argv)
 int enter(bool make)
 {
 	struct ksem_ns_options where = {.size = sizeof(where), .dir = options.directory};
-	int error;
+	bool is_default = !where.dir || !*where.dir;
+	int error = is_default ? default_directory(make, &where.dir) : 0;
 
-	if (!where.dir || !*where.dir) {
-		error = default_directory(make, &where.dir);
-		options.directory = where.dir;
-		if (error)
-			return error;
-	}
 	options.directory = where.dir;
+	if (error)
+		return error;
 	error = ksem_ns_create(&where, &ns);
+	directory_is_missing = error == ENOENT && is_default && !make;
+	if (directory_is_missing)
+		error = ksem_ns_create(NULL, &ns);
 	return error ? error : ksem_proc_create(ns, NULL, &proc);
+}
+
+int enter_again(void)
+{
+	int error = ksem_proc_exit(proc);
+
+	if (!error)
+		error = ksem_ns_destroy(ns);
+	options.directory = NULL;
+	return error ? error : enter(false);
 }
 
 /*
@@ -480,7 +491,7 @@ int main(int argc, char **argv)
 	if (!command->act || command->act == watch_semaphores)
 		sigaction(SIGPIPE, &pipe,
 			  NULL); /* a program that is run has it as it was; who has seen enough ends a watch */
-	error = enter(true);     /* which tells options.directory */
+	error = enter(command->act == create); /* which tells options.directory */
 	must(error, options.directory);
 	code = command->act ? command->act() : run(options.names);
 	must_have_written();

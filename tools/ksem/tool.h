@@ -21,7 +21,7 @@ enum exit_code {
 };
 
 struct options {
-	const char *directory; /* constant after enter(), as is all */
+	const char *directory; /* constant after enter(), as is all, but for enter_again() */
 	const char *name;      /* the first operand, or --name */
 	char **names;          /* the operands, and NULL; the names come first */
 	bool json;
@@ -39,6 +39,7 @@ struct options {
 extern struct options options;
 extern struct ksem_ns *ns;
 extern struct ksem_proc *proc;
+extern bool directory_is_missing; /* the default one: ns is an empty namespace */
 
 /* Prints a message, in which what isn't safe to print is escaped (text.c). */
 __attribute__((format(printf, 1, 2))) void say(const char *format, ...);
@@ -58,8 +59,14 @@ const char *explain(int error, const char *name);
 /* Ends the program if stdout took less than was written. */
 void must_have_written(void);
 
-/* Opens the namespace of options.directory, KSEM_DIR or the default. `make`: makes the default. 0, ENOENT, ... */
+/*
+ * Opens the namespace of options.directory, or of the default directory, which KSEM_DIR may name. If that isn't there:
+ * makes it, if `make` says so, else takes it for an empty one. 0, ENOENT, ...
+ */
 int enter(bool make);
+
+/* The same, where directory_is_missing: the default directory may be there now. */
+int enter_again(void);
 
 /* ---- The command line (ksem.c). ---- */
 

@@ -265,6 +265,8 @@ static void view(void)
 {
 	int error;
 
+	if (directory_is_missing)
+		must(enter_again(), options.directory);
 	begin_look();
 	if (options.json) {
 		show_json(&error);
