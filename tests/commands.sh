@@ -15,7 +15,10 @@ failed=0
 tree="$work/a tree"
 calls=$work/calls
 mkdir -p "$tree" "$work/bin"
-cp -r "$source/tools" "$source/meson_options.txt" "$tree"
+mkdir "$tree/bench" "$tree/tests"
+cp -r "$source/tools" "$source/meson_options.txt" "$source/stress" "$tree"
+cp -r "$source/bench/compare" "$tree/bench"
+cp -r "$source/tests/interleave" "$source/tests/model" "$tree/tests" # what has the names that arguments may have
 export LC_ALL=C
 
 wrong() {
@@ -55,10 +58,22 @@ refused() {
 	[ ! -e "$tree/build" ] || wrong "$*: made build/"
 }
 
+# shown COMMAND...: the same, but it does what was asked for
+shown() {
+	with 0 "$@"
+	[ -s "$work/out" ] || wrong "$*: nothing shown"
+	[ ! -s "$work/err" ] || wrong "$*: $(cat "$work/err")"
+	[ ! -s "$calls" ] || wrong "$*: looked for packages"
+	[ ! -e "$tree/build" ] || wrong "$*: made build/"
+}
+
 refused "$tree/tools/test" gcc frobnicate
 refused "$tree/tools/test" ''
 refused "$tree/tools/test" 'gcc clang'
+refused "$tree/tools/test" $'gcc\nclang'
 refused "$tree/tools/test" --resum
+refused "$tree/tools/test" --all gcc
+refused "$tree/tools/test" gcc --all
 refused "$tree/tools/run" "$work/none"
 refused "$tree/tools/run" "$work/out"
 refused "$tree/tools/run" --bogus
@@ -69,15 +84,92 @@ refused "$tree/tools/test-programs" --seconds x
 refused "$tree/tools/test-programs" more
 refused "$tree/tools/cross" arm64 vax
 refused "$tree/tools/cross" --system s390x
+refused "$tree/tools/cross" common
+for minutes in x 0 -1 1e3; do
+	refused env MINUTES=$minutes "$tree/tools/cross" --system arm64
+done
 refused "$tree/tools/install" nothing
+refused "$tree/tools/install" ''
+refused "$tree/tools/install" build ''
+refused "$tree/tools/install" 'build run'
+for number in x 0 -1 102 1.5 '' ' 1'; do
+	refused "$tree/tools/compare" --rounds "$number"
+done
+refused "$tree/tools/compare" --rounds
+for option in only peers; do
+	refused "$tree/tools/compare" --$option '('
+	refused "$tree/tools/compare" --$option zzzz
+	refused "$tree/tools/compare" --$option
+done
+refused "$tree/tools/compare" --bogus
+refused "$tree/tools/compare" --features --quick
+refused "$tree/tools/compare" --quick --features
 refused "$tree/tools/check" nothing
 refused "$tree/tools/check" layers nothing
 refused "$tree/tools/check" --build "$work/none"
 refused "$tree/tools/check" --record
+refused "$tree/tools/check" --record layers
+refused "$tree/tools/check" --record abi more
+refused "$tree/tools/check" --record model
+refused "$tree/tools/check" mod.l
 refused "$tree/tools/verify" nothing
 refused "$tree/tools/verify" model,nothing
 refused "$tree/tools/verify" model,torture more
+refused "$tree/tools/verify" mod.l
+refused "$tree/tools/verify" model,
+refused "$tree/tools/verify" ,model
 refused "$tree/tools/verify" dist quick
+for part in coverage dist fuzz interleave kills model mutants packages torture; do
+	refused "$tree/tools/verify" $part --wrong
+	[ $part = mutants ] || refused "$tree/tools/verify" $part wrong
+	[ $part = mutants ] || refused "$tree/tools/verify" $part ''
+	shown "$tree/tools/verify" $part --help
+	grep -q "tools/verify $part" "$work/out" || wrong "tools/verify $part --help says nothing of it"
+done
+refused "$tree/tools/verify" fuzz --minutes
+refused "$tree/tools/verify" fuzz --minutes 1 more
+refused "$tree/tools/verify" fuzz --coverage more
+refused "$tree/tools/verify" kills --kills
+for number in x 0 -1 1.5 ''; do
+	refused "$tree/tools/verify" kills --kills "$number"
+	refused "$tree/tools/verify" torture --threads "$number"
+	refused "$tree/tools/verify" mutants --jobs "$number"
+done
+for part in interleave torture; do
+	for number in x 0 -1 0.0 . '' ' 1'; do
+		refused "$tree/tools/verify" $part --minutes "$number"
+	done
+	refused "$tree/tools/verify" $part --seed x
+done
+refused "$tree/tools/verify" torture --variant nothing
+refused "$tree/tools/verify" torture --variant
+refused "$tree/tools/verify" torture --tsan --asan
+refused "$tree/tools/verify" model --first more
+refused "$tree/tools/verify" model --trail
+refused "$tree/tools/verify" model --trail nothing
+
+# What is asked for before anything is there; and what a part of it needs that is not.
+shown "$tree/tools/compare" --list
+grep -qx 'glibc sem_t' "$work/out" || wrong "tools/compare --list: $(cat "$work/out")"
+for tool in check verify; do
+	shown "$tree/tools/$tool" --list
+	! grep -v '\.$' "$work/out" || wrong "tools/$tool --list doesn't end its sentences"
+	for runner in /no/such/python3 '/usr/bin/env no-such-python3'; do
+		printf '#!%s\n' "$runner" >"$tree/tools/$tool.d/mutants"
+		with 77 "$tree/tools/$tool" mutants
+		grep -q "skipped: ${runner#* } .*tools/install" "$work/err" || wrong "tools/$tool: no word of $runner"
+	done
+	printf '#!/usr/bin/env bash\n' >"$tree/tools/$tool.d/mutants"
+	with 0 "$tree/tools/$tool" mutants
+	cp "$source/tools/$tool.d/mutants" "$tree/tools/$tool.d/mutants"
+done
+mkdir "$work/few"
+for program in bash dirname env grep mktemp realpath rm sed basename ls; do
+	ln -s "$(command -v $program)" "$work/few"
+done
+with 77 env PATH="$work/few" "$tree/tools/verify" model
+grep -q 'spin .*tools/install' "$work/out" || wrong "tools/verify model: no word of what is missing"
+
 for tool in check verify; do
 	with 0 "$tree/tools/$tool" --list
 	for part in "$tree/tools/$tool.d"/*; do
@@ -106,6 +198,13 @@ for package in libcmocka-dev qemu-user gcc-aarch64-linux-gnu postgresql-15 stres
 done
 ! grep -q '^apt-get .* gcc\( \|$\)' "$calls" || wrong "gcc is there, and is installed again"
 [ "$(grep -c '^apt-get -q -o .* update$' "$calls")" -eq 1 ] || wrong "the package lists aren't fetched once"
+rm -rf "$tree/build"
+
+# Progress says what runs.
+stand_in meson 'sleep 7; exit 1'
+with 1 "$tree/tools/run"
+grep -q '^configuring build/run: 0:' "$work/out" || wrong "not said that it configures: $(cat "$work/out")"
+stand_in meson 'exit 1'
 rm -rf "$tree/build"
 echo gcc >"$work/installed"
 

@@ -69,4 +69,9 @@ status=0
 [ ! -s "$work/out" ] || fail "it measured before it saw that the file can't be written"
 "$program" --list --only pair_1 >"$work/out" || fail "--list"
 grep -qx pair_1 "$work/out" || fail "--list lists no scenario"
+"$program" --list >"$work/out" || fail "--list"
+"$(dirname "$0")/../tools/compare" --list >"$work/all" || fail "tools/compare --list"
+while read -r name; do
+	grep -qxF -- "$name" "$work/all" || fail "tools/compare --list lacks $name"
+done <"$work/out"
 echo ok

@@ -1,14 +1,24 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash
-# What tools/test, tools/run, tools/cross and tools/test-programs have in common. Each sources it from the root of the
-# tree. Its user sees: the same result whatever the caller's environment is; progress, at least every ten seconds; and
+# What tools that people run have in common. Their users see: wrong arguments refused before anything is done.
+#
+#   say_usage FILE LINES                what the comment at the top of the tool says, for --help
+#   refuse WHAT                         wrong arguments: says what is wrong, and ends the tool with 2
+#   must_be_whole OPTION VALUE MOST     refuses a value that isn't a whole number from 1 to MOST
+#   must_be_minutes OPTION VALUE        refuses one that isn't above 0; fractions are taken
+#   must_be_seed OPTION VALUE
+#   must_be_one_of WHAT NAME NAMES      refuses a name that isn't a line of NAMES
+#   must_run PART                       ends with 77, and says why, if the program that runs the part isn't there
+#
+# The rest is for tools/test, tools/run, tools/cross and tools/test-programs, which source this from the root of the
+# tree. Their users see: the same result whatever the caller's environment is; progress, at least every ten seconds; and
 # nothing left outside build/, also when the tool is interrupted.
 #
 #   begin_work NAME                     once, before any work
 #   follow WHAT LOG COMMAND...          runs the command, its output in LOG, and shows how far it is
 #   follow_lines WHAT LOG COMMAND...    the same, and prints each line of its output
 #   configure BUILD LOG ARGUMENT...     meson setup, unless BUILD was made by the same command before
-#   quietly LOG COMMAND...              follow, for a step that matters only if it fails; $step: what to call it
+#   quietly WHAT LOG COMMAND...         follow, for a step that matters only if it fails
 #
 # How nothing is left behind: all temporary files of the tool and of what it starts are in $TMPDIR, under build/, and in
 # $KSEM_TEST_SHM, under /dev/shm. Each process that the tool starts inherits a variable KSEM_RUN_<name> with a value of
@@ -17,10 +27,56 @@
 progress_every=5 # seconds between two lines of progress
 patience=8       # seconds that what was started has to end by itself, at the end
 
-# say_usage FILE LINES: what the comment at the top of the tool says
 say_usage()
 {
 	sed -n "$2s/^# \{0,1\}//p" "$1"
+}
+
+# What people call this tool: tools/NAME, or tools/verify PART.
+tool_name()
+{
+	local part=${0##*/} kind
+	kind=$(basename "$(dirname "$0")")
+	[[ $kind != *.d ]] || part="${kind%.d} $part"
+	echo "tools/$part"
+}
+
+refuse()
+{
+	echo "$(tool_name): $* (--help says what it takes)" >&2
+	exit 2
+}
+
+must_be_whole()
+{
+	[[ $2 =~ ^[1-9][0-9]{0,8}$ && $2 -le $3 ]] || refuse "$1 takes a whole number from 1 to $3, not '$2'"
+}
+
+must_be_minutes()
+{
+	[[ $2 =~ ^[0-9]{0,6}(\.[0-9]+)?$ && $2 == *[1-9]* ]] || refuse "$1 takes a number of minutes, not '$2'"
+}
+
+must_be_seed()
+{
+	[[ $2 =~ ^([0-9]{1,20}|0x[0-9a-fA-F]{1,16})$ ]] || refuse "$1 takes a number, not '$2'"
+}
+
+must_be_one_of()
+{
+	[[ $2 != *$'\n'* && -n $2 && $'\n'$3$'\n' == *$'\n'"$2"$'\n'* ]] ||
+		refuse "no such $1: '$2'; there are: ${3//$'\n'/; }"
+}
+
+must_run()
+{
+	local runner
+	runner=$(sed -n '1s/^#!//p' "$1")
+	runner=${runner##* } # of `/usr/bin/env python3`, the program
+	command -v "$runner" >/dev/null || {
+		echo "$(tool_name) ${1##*/}: skipped: $runner isn't installed (tools/install test)" >&2
+		exit 77
+	}
 }
 
 elapsed()
@@ -162,9 +218,9 @@ follow_command()
 
 quietly()
 {
-	local log=$1
-	shift
-	follow "${step-${log##*/}}" "$log" "$@" || {
+	local what=$1 log=$2
+	shift 2
+	follow "$what" "$log" "$@" || {
 		tail -n 40 "$log" >&2
 		echo "tools/$run_name: $1 failed; $log has all of it" >&2
 		return 1
@@ -187,7 +243,7 @@ configure()
 	)
 	if [ ! -f "$build/build.ninja" ] || [ "$wanted" != "$(cat "$build/made-by" 2>/dev/null)" ]; then
 		rm -rf "$build"
-		quietly "$log" meson setup "$build" "$@" || return
+		quietly "configuring $build" "$log" meson setup "$build" "$@" || return
 		printf '%s\n' "$wanted" >"$build/made-by"
 	fi
 }
