@@ -215,6 +215,10 @@ grep -q 'E: no such thing' "$work/err" || wrong "what apt-get said isn't shown"
 grep -q 'could not install: .*libcmocka-dev' "$work/err" || wrong "what can't be installed isn't said"
 with 1 env TMPDIR="$work/no such place" "$tree/tools/install" build
 grep -q 'could not install' "$work/err" || wrong "tools/install needs \$TMPDIR"
+stand_in sudo 'echo "sudo: a reason of its own" >&2; exit 1'
+with 1 "$tree/tools/install" build
+grep -qx 'sudo: a reason of its own' "$work/err" || wrong "what sudo said isn't shown: $(cat "$work/err")"
+grep -q 'could not install' "$work/err" || wrong "what can't be installed isn't said, where sudo refuses"
 rm "$work/bin/sudo"
 if ! command -v sudo >/dev/null; then
 	with 1 "$tree/tools/install" build
