@@ -109,6 +109,9 @@ def text_is_whole_or_stays():
         answer = textfile(FILE, ksem=ksem)
         if answer.returncode != 1 or b'stays as it was' not in answer.stderr or read(FILE) != before or os.listdir(OUT) != ['ksem.prom']:
             fail('%s: %r, %r' % (ksem, answer, os.listdir(OUT)))
+    answer = textfile('--help')
+    if answer.returncode != 0 or b'ksem-textfile FILE [NAME ...]' not in answer.stdout or answer.stderr:
+        fail('--help: %r' % (answer,))
     for wrong in (), (os.path.join(OUT, 'ksem.txt'),):
         answer = textfile(*wrong)
         if answer.returncode != 2 or b'ksem-textfile FILE [NAME ...]' not in answer.stderr:
