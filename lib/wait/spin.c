@@ -5,8 +5,10 @@
  * A thread that spins for more than a moment yields its processor between looks: the thread that will post may be
  * waiting for the same processor.
  *
- * A thread that may run on one processor only (sched_setaffinity, cpusets) doesn't spin: the thread that will post
- * needs that processor. It asks the kernel now and then, since this may change.
+ * Where all threads of the program may run on one processor only (sched_setaffinity, cpusets), none spins: the thread
+ * that will post needs that processor. A thread asks the kernel now and then, since this may change. If it may itself
+ * run on one only, others may still run elsewhere, as where each thread has a processor of its own: the first thread of
+ * the program, or one that asked of late.
  *
  * The clock is read by libc's function, which is the fastest way. Another library may replace that by a clock that
  * stands still (libfaketime). So the rounds are counted, too.
@@ -24,6 +26,7 @@
 #include "base/compiler.h"
 
 #define SPINS_AN_ANSWER 256  /* spins, before the kernel is asked again on which processors the thread may run */
+#define RECENT          16   /* askings */
 #define LAST_LOOKS      64   /* looks of a registered thread */
 #define TIMED_MOST      1000 /* rounds that read the clock, in case it stands still */
 
@@ -38,18 +41,42 @@ static int64_t now(void)
 	return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
 }
 
-/* May the thread run on more than one processor? */
-static bool has_company(void)
+/* On which processors a thread may run: a bit for each. Two have the same bit only if they are 31 or more apart. */
+static uint32_t processors_of(pid_t thread)
 {
-	unsigned long mask[8192 / 8 / sizeof(unsigned long)]; /* the most processors that Linux supports */
+	uint32_t mask[8192 / 32]; /* the most processors that Linux supports */
+	uint32_t processors = 0;
 	int saved = errno;
-	long bytes = syscall(SYS_sched_getaffinity, 0, sizeof(mask), mask);
-	int processors = bytes < 0 ? 2 : 0; /* the call is refused: assume several */
+	long bytes = syscall(SYS_sched_getaffinity, thread, sizeof(mask), mask);
 
 	for (long i = 0; i < bytes / (long)sizeof(*mask); i++)
-		processors += __builtin_popcountl(mask[i]);
+		processors |= mask[i] << i % 32 | (uint64_t)mask[i] >> (32 - i % 32);
 	errno = saved;
-	return processors > 1;
+	return bytes < 0 ? UINT32_MAX : processors; /* the call is refused: assume several */
+}
+
+/* The same of all threads that asked of late: since the last time that RECENT had asked, and before. */
+static atomic(uint32_t) asks, recent, recent_before; /* atomic: hints */
+
+static uint32_t processors_of_late(uint32_t own)
+{
+	uint32_t now = load_rlx(&asks), all = load_rlx(&recent); /* relaxed: hints, as the rest */
+
+	store_rlx(&asks, now + 1); /* relaxed: as above */
+	if (now % RECENT == 0) {
+		store_rlx(&recent_before, all); /* relaxed: as above */
+		all = 0;
+	}
+	store_rlx(&recent, all | own);               /* relaxed: as above */
+	return all | own | load_rlx(&recent_before); /* relaxed: as above */
+}
+
+/* May the program run on another processor than the calling thread? */
+static bool has_company(void)
+{
+	uint32_t own = processors_of(0), all = processors_of_late(own);
+
+	return (all & (all - 1)) != 0 || processors_of(getpid()) != own;
 }
 
 bool spin_can(void)

@@ -5,8 +5,8 @@
  *
  * Each semaphore has a budget for that, which adapts (base/budget.h). It begins with SPIN_MOST, which is longer than
  * waking a sleeper takes: so two threads that hand over to each other stop sleeping after a while. If there are more
- * threads than processors, or permits come seldom, the budget becomes 0, and waiters sleep at once. A thread that may
- * run on one processor only doesn't spin.
+ * threads than processors, or permits come seldom, the budget becomes 0, and waiters sleep at once. Where the program
+ * may run on one processor only, none spins.
  *
  * The looks of the first few hundred nanoseconds are counted, not timed: reading the clock takes as long as a hand-over
  * between running threads.
@@ -47,7 +47,7 @@ enum spin_next {
 	SPIN_REST,  /* call spin_rest, then try */
 };
 
-/* Is there another processor, on which a thread could post meanwhile? */
+/* Is there another processor, on which a thread of the program could post meanwhile? */
 bool spin_can(void);
 
 /* After EAGAIN: should the thread go on spinning? */

@@ -9,45 +9,86 @@
 
 #include "wait/spin.h"
 
-#define ASKS 1000 /* after which an answer is never the old one */
+#define A_NEW_ANSWER 300   /* calls, after which it was asked once more */
+#define LATE         10000 /* calls, after which nobody remembers what was before */
 
-static bool answer_of_late(void)
+static bool answer_after(int calls)
 {
 	bool can = false;
 
-	for (int i = 0; i < ASKS; i++)
+	for (int i = 0; i < calls; i++)
 		can = spin_can();
 	return can;
 }
 
-static void *on_one_processor_and_on_all(void *arg)
+static cpu_set_t all; /* that the test may run on */
+
+/* The calling thread may run on the nth of them only. */
+static void keep_to(int n)
 {
-	const cpu_set_t *all = arg;
 	cpu_set_t one;
 	int processor = 0;
 
-	while (!CPU_ISSET(processor, all))
+	while (!CPU_ISSET(processor, &all) || n-- > 0)
 		processor++;
 	CPU_ZERO(&one);
 	CPU_SET(processor, &one);
+	MUST(sched_setaffinity(0, sizeof(one), &one) == 0);
+}
+
+static void on_one_processor_and_on_all(void)
+{
 	errno = 77;
-	MUST(sched_setaffinity(0, sizeof(one), &one) == 0);
+	keep_to(0);
 	MUST(!spin_can()); /* the thread's first */
-	MUST(sched_setaffinity(0, sizeof(*all), all) == 0);
-	MUST(answer_of_late() == (CPU_COUNT(all) > 1));
-	MUST(sched_setaffinity(0, sizeof(one), &one) == 0);
-	MUST(!answer_of_late());
+	MUST(sched_setaffinity(0, sizeof(all), &all) == 0);
+	MUST(answer_after(LATE) == (CPU_COUNT(&all) > 1));
+	keep_to(0);
+	MUST(!answer_after(LATE));
 	MUST(errno == 77);
+}
+
+static void in_a_process_of_its_own(void (*act)(void))
+{
+	pid_t child = fork();
+
+	MUST(child >= 0);
+	if (child == 0) {
+		act();
+		_exit(0);
+	}
+	must_end_well(child);
+}
+
+static void a_program_on_one_processor_does_not_spin(void **state)
+{
+	(void)state;
+	in_a_process_of_its_own(on_one_processor_and_on_all);
+}
+
+static void *keep_to_the_second(void *arg)
+{
+	(void)arg;
+	keep_to(1);
+	MUST(answer_after(LATE)); /* the first thread has another one */
 	return NULL;
 }
 
-static void a_thread_on_one_processor_does_not_spin(void **state)
+static void each_on_its_own(void)
 {
-	cpu_set_t all;
+	keep_to(0);
+	MUST(!spin_can());
+	finish(start(keep_to_the_second, NULL));
+	MUST(answer_after(A_NEW_ANSWER)); /* the second has asked */
+	MUST(!answer_after(LATE));        /* but not any more */
+}
 
+static void threads_on_a_processor_each_spin(void **state)
+{
 	(void)state;
-	OK(sched_getaffinity(0, sizeof(all), &all));
-	finish(start(on_one_processor_and_on_all, &all));
+	if (CPU_COUNT(&all) < 2)
+		SKIP("one processor");
+	in_a_process_of_its_own(each_on_its_own);
 }
 
 /* libfaketime shows such a clock. */
@@ -82,9 +123,11 @@ static void spinning_ends_though_the_clock_stands_still(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_thread_on_one_processor_does_not_spin),
+		cmocka_unit_test(a_program_on_one_processor_does_not_spin),
+		cmocka_unit_test(threads_on_a_processor_each_spin),
 		cmocka_unit_test(spinning_ends_though_the_clock_stands_still),
 	};
 
+	MUST(sched_getaffinity(0, sizeof(all), &all) == 0);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
