@@ -26,7 +26,7 @@
 #include "base/compiler.h"
 
 #define SPINS_AN_ANSWER 256  /* spins, before the kernel is asked again on which processors the thread may run */
-#define RECENT          16   /* askings */
+#define RECENT          16   /* questions, of all threads, that count as of late */
 #define LAST_LOOKS      64   /* looks of a registered thread */
 #define TIMED_MOST      1000 /* rounds that read the clock, in case it stands still */
 
