@@ -610,6 +610,23 @@ static void until_threads(unsigned n)
 	MUST(threads_of_this_process() == n);
 }
 
+/* A process that does `act`, and waits meanwhile for what a holder has; that is killed once the process is ready. */
+static void watch_beside_a_holder(void (*act)(void))
+{
+	pid_t holder, child;
+
+	if (THREAD_SANITIZED)
+		SKIP("the sanitizer has threads of its own");
+	make_of(KSEM_FIFO, 1);
+	holder = start_process(hold_one);
+	until_ready(1);
+	child = start_process(act);
+	until_ready(2);
+	kill_and_reap(holder);
+	must_end_well(child);
+	end();
+}
+
 /* The thread that sleeps is cancelled, but waits on; then the process leaves the namespace, and the watcher ends. */
 static void cancel_and_leave(void)
 {
@@ -631,19 +648,8 @@ static void cancel_and_leave(void)
 
 static void a_watcher_ends_with_the_namespace(void **state)
 {
-	pid_t holder, child;
-
 	(void)state;
-	if (THREAD_SANITIZED)
-		SKIP("the sanitizer has threads of its own");
-	make_of(KSEM_FIFO, 1);
-	holder = start_process(hold_one);
-	until_ready(1);
-	child = start_process(cancel_and_leave);
-	until_ready(2);
-	kill_and_reap(holder);
-	must_end_well(child);
-	end();
+	watch_beside_a_holder(cancel_and_leave);
 }
 
 /* Somebody opens and closes the directory, or a file in it, as who lists the semaphores does. */
@@ -659,9 +665,13 @@ static void open_and_close(const char *path)
 static void wait_and_stay(void)
 {
 	unsigned before = threads_of_this_process();
+	pthread_t thread;
 
 	come_in();
-	MUST(wait_patiently(world.proc, id) == 0);
+	thread = start(wait_in_thread, NULL);
+	until_asleep(world.proc, id, 1);
+	say_ready();
+	pthread_join(thread, NULL);
 	until_threads(before + 1);
 	for (unsigned ms = 0; ms < 3 * PATIENCE && threads_of_this_process() > before; ms += 100) {
 		open_and_close(path_of(""));
@@ -672,19 +682,8 @@ static void wait_and_stay(void)
 
 static void a_watcher_that_nobody_needs_ends(void **state)
 {
-	pid_t holder, child;
-
 	(void)state;
-	if (THREAD_SANITIZED)
-		SKIP("the sanitizer has threads of its own");
-	make_of(KSEM_FIFO, 1);
-	holder = start_process(hold_one);
-	until_ready(1);
-	child = start_process(wait_and_stay);
-	until_waiting(world.proc, id, 1);
-	kill_and_reap(holder);
-	must_end_well(child);
-	end();
+	watch_beside_a_holder(wait_and_stay);
 }
 
 /* Before and after, the watcher is the same thread. */
@@ -708,19 +707,8 @@ static void wait_while_files_are_closed(void)
 
 static void news_of_files_end_no_watcher(void **state)
 {
-	pid_t holder, child;
-
 	(void)state;
-	if (THREAD_SANITIZED)
-		SKIP("the sanitizer has threads of its own");
-	make_of(KSEM_FIFO, 1);
-	holder = start_process(hold_one);
-	until_ready(1);
-	child = start_process(wait_while_files_are_closed);
-	until_ready(2);
-	kill_and_reap(holder);
-	must_end_well(child);
-	end();
+	watch_beside_a_holder(wait_while_files_are_closed);
 }
 
 static void exit_while_a_thread_sleeps(void)
