@@ -209,11 +209,6 @@ static int enter_line(struct lined *lined, struct own_wait *own)
 	return error == ENOMEM ? EAGAIN : error;
 }
 
-void lined_enter_again(struct ksem *ksem, struct own_wait *own)
-{
-	own->took = enter_line(lined_of(ksem), own) == 0; /* other answers come again, when the thread wakes */
-}
-
 int lined_enter(struct waiter *waiter)
 {
 	int error = object_enter(waiter->sem);
@@ -289,10 +284,6 @@ static int leave_line(struct waiter *waiter, bool give_up)
 {
 	int left;
 
-	if (unlikely(own_wait.took)) {
-		own_wait.took = false;
-		return 0;
-	}
 	if (!own_wait.slot)
 		return leave_door(waiter, give_up);
 	left = line_leave(&lined_of(waiter->sem)->view, own_wait.slot, give_up);
@@ -323,9 +314,7 @@ int lined_leave(struct waiter *waiter, bool give_up)
  */
 static void leave_unwanted(struct lined *lined)
 {
-	if (unlikely(own_wait.took))
-		give_back(lined, own_wait.holder, own_wait.want);
-	else if (!own_wait.holder || !own_wait.slot)
+	if (!own_wait.holder || !own_wait.slot)
 		line_renounce(&lined->view, own_wait.slot);
 	else if (line_leave(&lined->view, own_wait.slot, true) == 0)
 		give_back(lined, own_wait.holder, own_wait.want);
@@ -335,7 +324,6 @@ void lined_renounce(struct waiter *waiter)
 {
 	rcu_enter();
 	leave_unwanted(lined_of(waiter->sem));
-	own_wait.took = false;
 	own_wait.slot = 0;
 	leave_lined(waiter);
 	rcu_leave();

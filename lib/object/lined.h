@@ -64,12 +64,6 @@ int lined_arm(struct waiter *waiter);
 int lined_leave(struct waiter *waiter, bool give_up);
 void lined_renounce(struct waiter *waiter);
 
-/*
- * In a fork's child whose thread waits, and whose parent the entry belongs to: gets in line for itself, or takes. The
- * thread may sleep on the parent's entry until it looks by itself.
- */
-void lined_enter_again(struct ksem *ksem, struct own_wait *own);
-
 static inline bool lined_has_ledger(const struct lined *lined)
 {
 	return lined->attributes.flags & KSEM_UNDO;

@@ -19,7 +19,6 @@ struct own_wait {
 	struct ksem *ksem;           /* in whose word it is registered, or which it must end; NULL: none */
 	uint32_t slot;               /* of a semaphore with a line: its entry there; 0: none */
 	uint32_t want;               /* of one with a line, or elsewhere: how many permits */
-	bool took;                   /* of one with a line: a fork's child has taken them already */
 	struct lined_holder *holder; /* of one with a ledger: who waits */
 	int64_t begun;               /* of one whose waits are measured: when, in nanoseconds */
 	bool registered;             /* of a semaphore that is elsewhere: it is registered in the word there, too */

@@ -429,12 +429,15 @@ void shared_after_fork(struct ksem *ksem)
 	shared_of(ksem)->heir.holder = NULL;
 }
 
-/* All entries in the line are the parent's. Of a thread whose wait is over, and which is to end it, none was left. */
+/*
+ * All entries in the line are the parent's. A thread that waits gets in line for itself when it looks next, if the
+ * signal handler that forked returns. It must not do so before: the child may end in the handler, or execute a program,
+ * and would take along what it was granted.
+ */
 static void come_into_line(struct shared *shared)
 {
 	struct ksem *ksem = &shared->object.ksem;
 	struct own_wait *own = own_wait_of(ksem);
-	bool waits = word_waiters(load_rlx(&ksem->sem.word)) > 0; /* relaxed: the child has one thread */
 
 	if (!object_has_line(ksem))
 		return;
@@ -442,8 +445,8 @@ static void come_into_line(struct shared *shared)
 		shared_lined_lose(shared_lined_of(ksem));
 	if (lined_has_ledger(lined_of(ksem)))
 		lined_new_accounts(lined_of(ksem), own);
-	if (own && waits)
-		lined_enter_again(ksem, own);
+	if (own)
+		own->slot = 0;
 }
 
 /* Makes the heir's record the child's. Without one, uses no record, and a dead word. */

@@ -5,6 +5,7 @@
  */
 #include "sharing.h"
 
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -326,6 +327,71 @@ static void a_fork_beside_waits_that_begin_and_end(void **state)
 	world_end(&world);
 }
 
+/* ---- From a signal handler that interrupted a wait in line. ---- */
+
+static atomic(pid_t) ends_there, stays_there;
+
+/* Posts one permit more than the wait needs. Neither child returns from the handler. */
+static void post_and_fork(int signal)
+{
+	pid_t child;
+
+	(void)signal;
+	MUST(ksem_post_many(world.proc, id, 2) == 0);
+	child = fork();
+	if (child == 0)
+		_exit(0);
+	store_rel(&ends_there, child);
+	must_end_well(child);
+	child = fork();
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	store_rel(&stays_there, child);
+}
+
+static void *wait_once(void *arg)
+{
+	(void)arg;
+	return (void *)(intptr_t)wait_patiently(world.proc, id);
+}
+
+/* Whatever others post is for those who wait, not for a child that may never return to its wait. */
+static void a_child_takes_nothing_while_it_is_in_the_handler(void **state)
+{
+	const struct sigaction action = {.sa_handler = post_and_fork, .sa_flags = SA_RESTART};
+	struct sigaction before;
+
+	(void)state;
+	if (THREAD_SANITIZED)
+		SKIP("TSan takes locks for held that such a child has let go");
+	OK(sigaction(SIGUSR1, &action, &before));
+	for (unsigned order = KSEM_BARGING; order <= KSEM_LIFO; order++) {
+		pthread_t waiter;
+
+		world = enter();
+		OK(ksem_init_attr(world.proc, ATTR(.order = order, .limit = 9), 0, &id));
+		store_rel(&stays_there, 0);
+		waiter = start(wait_once, NULL);
+		until_asleep(world.proc, id, 1);
+		OK(pthread_kill(waiter, SIGUSR1));
+		OK((int)(intptr_t)finish(waiter));
+		assert_int_equal(value_of(world.proc, id), 1);
+		assert_int_equal(info_of(world.proc, id).waiters, 0);
+		OK(ksem_trywait(world.proc, id));
+		waiter = start(wait_once, NULL);
+		until_waiting(world.proc, id, 1);
+		OK(ksem_post(world.proc, id));
+		OK((int)(intptr_t)finish(waiter));
+		kill_and_reap(load_acq(&stays_there));
+		assert_int_equal(info_of(world.proc, id).refs, 1);
+		world_end(&world);
+	}
+	OK(sigaction(SIGUSR1, &before, NULL));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -336,6 +402,7 @@ int main(void)
 		board_test(a_child_that_can_have_no_presence_holds_nothing),
 		board_test(a_child_without_handlers_has_its_own_from_its_first_call),
 		board_test(a_fork_beside_waits_that_begin_and_end),
+		board_test(a_child_takes_nothing_while_it_is_in_the_handler),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
