@@ -21,7 +21,6 @@
  * entry in the parent's hands.
  */
 #include <errno.h>
-#include <sched.h>
 
 #include "base/budget.h"
 #include "line/account.h"
@@ -33,6 +32,7 @@
 #include "line/order.h"
 #include "line/prepare.h"
 #include "os/clock.h"
+#include "os/yield.h"
 
 #define LOOK            INT64_C(1000000000) /* ns, the average time between looks of a sleeper */
 #define LOOK_FOR_MEMORY INT64_C(5000000)    /* the same of one that has no place to wait: nobody wakes it */
@@ -217,16 +217,17 @@ static bool is_waiting(const struct line_entry *entry)
 	return state_of(load_acq(&entry->state)) == ENTRY_WAIT; /* KSEM_ORD_24 acquire */
 }
 
+static _Thread_local unsigned without; /* owner only: waits of this thread that had no budget */
+
 bool line_yield(struct line_view *view, uint32_t slot)
 {
-	static _Thread_local unsigned without; /* owner only: waits of this thread that had no budget */
 	const struct line_entry *entry = entry_at(view, slot);
 	struct budget_range range = {1, LINE_YIELDS};
 	unsigned budget = budget_get(&view->line->yields, range, &without);
 	bool enough;
 
-	for (unsigned i = 0; i < budget && is_waiting(entry); i++)
-		sched_yield();
+	for (unsigned i = 0; i < budget && is_waiting(entry) && yield_pays(); i++)
+		yield_processor();
 	enough = !is_waiting(entry);
 	if (budget > 0)
 		budget_adapt(&view->line->yields, budget, range, enough);

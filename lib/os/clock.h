@@ -30,6 +30,15 @@ static inline struct timespec clock_now(clockid_t clock)
 	return time;
 }
 
+/* Nanoseconds, by libc's function, which is the fastest way. Another library may replace that: only for hints. */
+static inline int64_t clock_hint(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec * CLOCK_NS + time.tv_nsec;
+}
+
 static inline bool clock_is_before(const struct timespec *a, const struct timespec *b)
 {
 	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;

@@ -3,27 +3,26 @@
  * Spinning before sleeping: see spin.h.
  *
  * A thread that spins for more than a moment yields its processor between looks: the thread that will post may be
- * waiting for the same processor.
+ * waiting for the same processor. If yields don't pay (os/yield.h), it sleeps instead.
  *
  * Where all threads of the program may run on one processor only (sched_setaffinity, cpusets), none spins: the thread
  * that will post needs that processor. A thread asks the kernel now and then, since this may change. If it may itself
  * run on one only, others may still run elsewhere, as where each thread has a processor of its own: the first thread of
  * the program, or one that asked of late.
  *
- * The clock is read by libc's function, which is the fastest way. Another library may replace that by a clock that
- * stands still (libfaketime). So the rounds are counted, too.
+ * The clock may stand still, if another library replaces libc's (libfaketime). So the rounds are counted, too.
  */
 #include "wait/spin.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/budget.h"
 #include "base/cancel.h"
 #include "base/compiler.h"
+#include "os/clock.h"
+#include "os/yield.h"
 
 #define SPINS_AN_ANSWER 256  /* spins, before the kernel is asked again on which processors the thread may run */
 #define RECENT          16   /* questions, of all threads, that count as of late */
@@ -32,14 +31,6 @@
 
 static const struct budget_range range = {SPIN_LEAST, SPIN_MOST};
 static _Thread_local unsigned without; /* owner only: waits of this thread that had no budget */
-
-static int64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
-}
 
 /* On which processors a thread may run: a bit for each. Two have the same bit only if they are 31 or more apart. */
 static uint32_t processors_of(pid_t thread)
@@ -113,8 +104,8 @@ bool spin_again(struct spin *spin)
 		return true;
 	}
 	if (spin->begin == 0)
-		spin->begin = now();
-	spin->spent = now() - spin->begin;
+		spin->begin = clock_hint();
+	spin->spent = clock_hint() - spin->begin;
 	if (spin->spent >= 0 && spin->spent < spin->budget * SPIN_UNIT && ++spin->rounds < TIMED_MOST)
 		return true;
 	budget_adapt(spin->hint, spin->budget, range, false);
@@ -134,6 +125,16 @@ static bool has_changed(const atomic(word_t) *word)
 	return false;
 }
 
+static enum spin_next rest_or_sleep(struct spin *spin)
+{
+	if (yield_pays()) {
+		spin->rested = true;
+		return SPIN_REST;
+	}
+	budget_adapt(spin->hint, spin->budget, range, false);
+	return SPIN_SLEEP;
+}
+
 enum spin_next spin_look(struct spin *spin)
 {
 	if (spin->rested) {
@@ -142,10 +143,8 @@ enum spin_next spin_look(struct spin *spin)
 			return SPIN_TRY;
 	}
 	while (spin_again(spin)) {
-		if (spin->spent > SPIN_ALONE) {
-			spin->rested = true;
-			return SPIN_REST;
-		}
+		if (spin->spent > SPIN_ALONE)
+			return rest_or_sleep(spin);
 		cpu_relax();
 		if (has_changed(spin->word))
 			return SPIN_TRY;
@@ -155,7 +154,7 @@ enum spin_next spin_look(struct spin *spin)
 
 void spin_rest(void)
 {
-	sched_yield();
+	yield_processor();
 }
 
 bool spin_last_look(const atomic(word_t) *word)

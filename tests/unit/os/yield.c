@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Threads yield their processor where that pays: a long yield ends that for a while, for waits that spin, and for
+ * waits in line. Clock and yields are the test's own.
+ */
+#include "support.h"
+
+#include "../line/waiting.h"
+
+#include "os/yield.h"
+#include "wait/spin.h"
+
+static int64_t now = 1000, takes; /* ns: the time, and how long a yield takes */
+static unsigned yields;
+
+int clock_gettime(clockid_t clock, struct timespec *time)
+{
+	(void)clock;
+	now += 50;
+	*time = (struct timespec){now / 1000000000, now % 1000000000};
+	return 0;
+}
+
+int sched_yield(void)
+{
+	now += takes;
+	yields++;
+	return 0;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	now += 100 * YIELD_LOST; /* what was before is over */
+	takes = 400;
+	yields = 0;
+	return 0;
+}
+
+static void yield_for(int64_t nanoseconds)
+{
+	takes = nanoseconds;
+	yield_processor();
+}
+
+static void it_pauses_for_a_multiple_of_what_it_lost(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 100; i++)
+		yield_for(YIELD_LONG - 1000);
+	assert_true(yield_pays());
+	yield_for(2 * YIELD_LONG);
+	assert_false(yield_pays());
+	now += 60 * YIELD_LONG;
+	assert_false(yield_pays());
+	now += 5 * YIELD_LONG;
+	assert_true(yield_pays());
+}
+
+static void a_program_that_was_stopped_yields_again(void **state)
+{
+	(void)state;
+	yield_for(10000 * YIELD_LOST);
+	assert_false(yield_pays());
+	now += 33 * YIELD_LOST;
+	assert_true(yield_pays());
+}
+
+/* How often a wait yields that spins in vain. */
+static unsigned yields_of_spinning(void)
+{
+	atomic(word_t) word = 0;
+	atomic(uint8_t) hint = SPIN_MOST;
+	struct spin spin = {.word = &word, .hint = &hint};
+
+	yields = 0;
+	while (spin_on(&spin))
+		;
+	assert_true(atomic_load(&hint) < SPIN_MOST); /* it was in vain */
+	return yields;
+}
+
+static void a_wait_that_spins_sleeps_instead(void **state)
+{
+	(void)state;
+	if (!spin_can())
+		SKIP("one processor");
+	assert_true(yields_of_spinning() > 1);
+	takes = 20 * YIELD_LONG;
+	assert_int_equal(yields_of_spinning(), 1);
+	assert_int_equal(yields_of_spinning(), 0);
+	now += 700 * YIELD_LONG;
+	assert_int_equal(yields_of_spinning(), 1);
+}
+
+static void a_wait_in_line_sleeps_instead(void **state)
+{
+	struct line line = {0};
+	struct line_view view;
+	uint32_t slot;
+	bool full;
+
+	(void)state;
+	line_init(&line, 0, 5, KSEM_FIFO);
+	line_view_init(&view, &line, FUTEX_PRIVATE, NULL, NULL);
+	assert_int_equal(enter_line(&view, 1, 1, &slot, &full), EAGAIN);
+	assert_false(line_yield(&view, slot));
+	assert_int_equal(yields, LINE_YIELDS);
+	takes = 20 * YIELD_LONG;
+	assert_false(line_yield(&view, slot));
+	assert_int_equal(yields, LINE_YIELDS + 1);
+	assert_false(line_yield(&view, slot));
+	assert_int_equal(yields, LINE_YIELDS + 1);
+	assert_int_equal(line_leave(&view, slot, true), ECANCELED);
+	line_view_end(&view);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(it_pauses_for_a_multiple_of_what_it_lost, setup),
+		cmocka_unit_test_setup(a_program_that_was_stopped_yields_again, setup),
+		cmocka_unit_test_setup(a_wait_that_spins_sleeps_instead, setup),
+		cmocka_unit_test_setup(a_wait_in_line_sleeps_instead, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
