@@ -12,7 +12,7 @@
 
 #include "support.h"
 
-enum { LONG_PATH = 1000, STRIDE = 2 };
+enum { LONG_PATH = 1000, STRIDE = 4 };
 enum { FIRST_ROUNDS = 8, LAST_ROUNDS = 4, ROUNDS_APART = 16 }; /* of a loop, that are worth a stop */
 
 static void stay_on_one_processor(void)

@@ -43,8 +43,8 @@ bool code_path_record(struct code_path *path, void (*before)(void), void (*act)(
 
 /*
  * Is step n worth a stop? Each is, but those in the midst of a loop: of its rounds these are the first and the last
- * few, and one of sixteen. Unless KSEM_TEST_WIDE is set, of a path of over a thousand steps it is only every other one,
- * the even or the odd by chance.
+ * few, and one of sixteen. Unless KSEM_TEST_WIDE is set, of a path of over a thousand steps only every fourth is, from
+ * the first, second, third or fourth on by chance.
  */
 bool code_path_stops_at(const struct code_path *path, unsigned n);
 
