@@ -298,7 +298,7 @@ static void destroy_frees_the_named_semaphores_left(void **state)
 	for (int i = 0; i < ROUND; i++) {
 		struct world world = world_limited(0, 0);
 		ksem_id_t id;
-		char name[16];
+		char name[24];
 
 		for (int n = 0; n < NAMES; n++) {
 			snprintf(name, sizeof(name), "/left-%d", n);

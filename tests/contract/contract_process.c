@@ -276,7 +276,7 @@ static void fork_copies_what_changes_meanwhile_whole_or_not_at_all(void **state)
 static ksem_id_t hold_many(struct ksem_proc *proc)
 {
 	ksem_id_t id = 0;
-	char name[16];
+	char name[24];
 
 	for (int i = 0; i < 30; i++) {
 		OK(ksem_init(proc, 0, &id));
