@@ -242,13 +242,18 @@ static void all_is_well(void)
 	MUST(ksem_post_many(world.proc, id, all) == 0);
 }
 
+static void clear_board(void)
+{
+	store_seq(&board->forked, 0);
+	store_seq(&board->parent_is_through, 0);
+	store_seq(&board->child_is_through, 0);
+}
+
 static void interrupted_at(const struct code_path *path, unsigned n)
 {
 	struct stepper stepper;
 
-	store_seq(&board->forked, 0);
-	store_seq(&board->parent_is_through, 0);
-	store_seq(&board->child_is_through, 0);
+	clear_board();
 	MUST(code_path_start(&stepper, begin, act));
 	if (code_path_run_to(path, &stepper, n))
 		stepper_signal(&stepper, SIGUSR1);
@@ -264,6 +269,7 @@ static void play(void)
 
 	OK(ksem_open_attr(world.proc, "/doubled", O_CREAT, 0600, &attr, LIMIT, &id));
 	OK(ksem_trywait_many(world.proc, id, scene->others));
+	clear_board();
 	for (int times = 0; times < 2; times++) { /* the allocators of those to come are as after the first */
 		if (!code_path_record(&path, begin, act))
 			SKIP("ptrace is forbidden here");
