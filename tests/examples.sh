@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # The programs in the documents are right: the first one in README.md, those in docs/cpp.md, and the EXAMPLE of each
-# page about calls. Compiles each as C11 and as C++17, with warnings as errors, and runs it.
+# page about calls. Compiles each as C11 and as C++17, with warnings as errors, and runs it. A program with comments
+# /* prints LINE */ at the ends of its lines must print those lines, and no others.
 #   tests/examples.sh BUILD SOURCE     BUILD: where libksem.so is; with the compilers CC and CXX
 set -u
 build=$(realpath "$1") source=$(realpath "$2")
@@ -24,10 +25,16 @@ program_of_readme() {
 	awk '/^```c$/ && !n++ { inside = 1; next } /^```/ { inside = 0 } inside' "$source/README.md"
 }
 
-# works COMPILER FILE: compiles and runs it
+# works COMPILER FILE: compiles and runs it, and compares what it prints
 works() {
+	local status
 	# shellcheck disable=SC2086 # options are words
-	$1 "${strict[@]}" -o "$work/program" "$2" -L"$build" -lksem -pthread && timeout 60 "$work/program"
+	$1 "${strict[@]}" -o "$work/program" "$2" -L"$build" -lksem -pthread || return 1
+	timeout 60 "$work/program" >"$work/output"
+	status=$?
+	cat "$work/output"
+	sed -n 's,.*/\* prints \(.*\) \*/$,\1,p' "$2" >"$work/expected"
+	[ "$status" -eq 0 ] && { [ ! -s "$work/expected" ] || diff "$work/expected" "$work/output"; }
 }
 
 # try FILE.c: as C and as C++
@@ -88,6 +95,15 @@ for broken in 's/return /return 1 || /' 's/int error/int error, unused/' 's/NULL
 		failed=1
 	fi
 done
+
+if command -v "${CXX:-c++}" >/dev/null; then
+	says=$(grep -l '/\* prints ' "$work"/cpp*.cpp | head -n 1)
+	sed 's,/\* prints ,&no ,' "$says" >"$work/broken.cpp"
+	if works "${CXX:-c++} -std=c++17" "$work/broken.cpp" >"$work/log" 2>&1 || ! grep -q '^< no ' "$work/log"; then
+		echo "FAILED: not found: a program of docs/cpp.md that prints something else"
+		failed=1
+	fi
+fi
 
 left=$(ls "$KSEM_DIR")
 [ "$left" = example ] || { echo "FAILED: semaphores left behind, or none: $left"; failed=1; }
