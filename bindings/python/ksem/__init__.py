@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import os
 from types import TracebackType
-from typing import Any, Iterable, List, NamedTuple, Optional, Tuple, Type, TypeVar, Union
+from typing import Any, Iterable, List, Literal, NamedTuple, Optional, Tuple, Type, TypeVar, Union
 
 from . import _ksem
 from ._errors import LimitReached, Shutdown
@@ -33,7 +33,8 @@ for _class in (LimitReached, Shutdown):  # what messages and pickles name them
 _Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 _Self = TypeVar("_Self", bound="Semaphore")
 
-_ORDERS = ("barging", "fifo", "lifo")
+_Order = Literal["barging", "fifo", "lifo"]
+_ORDERS: Tuple[_Order, ...] = ("barging", "fifo", "lifo")
 
 
 class Info(NamedTuple):
@@ -48,7 +49,7 @@ class Info(NamedTuple):
     gid: int
     mode: int
     limit: int  # the present one; without one, the highest that the order allows
-    order: str
+    order: _Order
     undo: bool
     metrics: bool
     shutdown: bool
@@ -119,7 +120,7 @@ class Semaphore(_ksem.Semaphore):
     """
 
     def __init__(self, value: Optional[int] = None, *, name: Optional[str] = None, dir: Optional[_Path] = None,
-                 limit: Optional[int] = None, order: str = "barging", undo: bool = False, metrics: bool = False,
+                 limit: Optional[int] = None, order: _Order = "barging", undo: bool = False, metrics: bool = False,
                  create: bool = True, exclusive: bool = False, mode: int = 0o600) -> None:
         if order not in _ORDERS:
             raise ValueError(f"order is {order!r}, and not one of {', '.join(_ORDERS)}")

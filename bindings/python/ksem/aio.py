@@ -142,7 +142,7 @@ class Semaphore:
 
     __slots__ = ("_semaphore", "__weakref__")
 
-    def __init__(self, value: Optional[int] = None, *, order: str = "fifo", **others: Any) -> None:
+    def __init__(self, value: Optional[int] = None, *, order: ksem._Order = "fifo", **others: Any) -> None:
         self._semaphore = ksem.Semaphore(value, order=order, **others)
 
     @classmethod

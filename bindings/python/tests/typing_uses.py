@@ -15,6 +15,7 @@ semaphore.release(2)
 value: int = semaphore.value
 name: Optional[str] = semaphore.info().name
 held: int = semaphore.info().held
+again = ksem.Semaphore(order=semaphore.info().order)
 counts: tuple[int, ...] = semaphore.metrics().histogram
 with semaphore, semaphore.permits(2):
     pass
@@ -28,13 +29,15 @@ semaphore.acquire("yes", "no")  # mistake
 semaphore.value = 3  # mistake
 wrong: str = semaphore.try_acquire()  # mistake
 ksem.Semaphore(order=1)  # mistake
+ksem.Semaphore(order="filo")  # mistake
 semaphore.nothing()  # mistake
 ksem.wait_any(semaphore)  # mistake
 ksem.wait_any([semaphore]).release()  # mistake
 
 
 async def main() -> None:
-    tasks = ksem.aio.Semaphore(2)
+    tasks = ksem.aio.Semaphore(2, order="lifo")
+    ksem.aio.Semaphore(2, order="filo")  # mistake
     async with tasks, tasks.permits(1, timeout=2):
         taken: bool = await tasks.acquire(2, timeout=0.5)
         print(taken)
