@@ -134,6 +134,13 @@ def shared_limit(program):
             three.ends()
         two.end_input()
         two.ends()
+    for _ in range(2):
+        with Program(program) as lost:
+            must(lost.line() == "works", "one works")
+            lost.signal(signal.SIGTERM)
+            lost.ends(-signal.SIGTERM)
+    with Program(program) as stuck:
+        must(not stuck.says_within(0.1), "both permits are lost: it waits")
     must(os.listdir(os.environ["KSEM_DIR"]) == ["guide-copies"], "the semaphore stays")
 
 
