@@ -37,7 +37,7 @@ PAGE = os.path.join(SOURCE, 'docs/metrics.md')
 OUT = os.path.join(WORK, 'out')
 FILE = os.path.join(OUT, 'ksem.prom')
 GIVEN = {'instance', 'job'}  # labels that Prometheus adds
-FUNCTIONS = {'and', 'avg', 'by', 'count', 'histogram_quantile', 'increase', 'max_over_time', 'min_over_time', 'or', 'rate', 'sum',
+FUNCTIONS = {'and', 'avg', 'by', 'count', 'histogram_quantile', 'increase', 'max', 'max_over_time', 'min_over_time', 'or', 'rate', 'sum',
              'time', 'vector', 'le'}
 
 
@@ -124,7 +124,7 @@ def uses_only_what_is_printed(where, expression, names, others):
     for label in re.findall(r'([A-Za-z_]\w*)\s*(?:=~|!~|!=|=)\s*"', expression):
         if not any(label in labels for labels in names.values()) and label not in GIVEN | {'file'}:
             fail('%s: no label %s: %s' % (where, label, expression))
-    plain = re.sub(r'"[^"]*"|\{[^}]*\}|\[[^\]]*\]|\b(?:by|on) \([^)]*\)', '', expression)
+    plain = re.sub(r'"[^"]*"|\{[^}]*\}|\[[^\]]*\]|\b(?:by|on|without) \([^)]*\)', '', expression)
     used = {word for word in re.findall(r'[A-Za-z_]\w*', plain) if word not in FUNCTIONS}
     for name in used - set(names) - others:
         fail('%s: ksem metrics prints no %s: %s' % (where, name, expression))
@@ -165,6 +165,72 @@ def dashboard():
             fail('dashboard: it does not show %s' % name)
 
 
+# What two machines publish, as series of promtool, and what the queries of the dashboard's table must answer 60 seconds
+# after the start. The semaphore has the same name on both; without metrics, a semaphore has no longest wait.
+SERIES = {
+    'ksem_semaphore_info{instance="one", job="node", name="/a", id="1"}': '1',
+    'ksem_semaphore_info{instance="two", job="node", name="/a", id="2"}': '1',
+    'ksem_semaphore_info{instance="two", job="node", name="/b", id="3"}': '1',
+    'ksem_wait_max_seconds{instance="one", job="node", name="/a"}': '0.5',
+    'ksem_wait_max_seconds{instance="two", job="node", name="/a"}': '3',
+    'ksem_made_timestamp_seconds{instance="one", job="node", name="/a"}': '10',
+    'ksem_made_timestamp_seconds{instance="two", job="node", name="/a"}': '20',
+    'ksem_made_timestamp_seconds{instance="two", job="node", name="/b"}': '30',
+}
+ANSWERS = {
+    'A': [({'instance': 'one', 'name': '/a', 'id': '1'}, 1), ({'instance': 'two', 'name': '/a', 'id': '2'}, 1),
+          ({'instance': 'two', 'name': '/b', 'id': '3'}, 1)],
+    'B': [({'instance': 'one', 'name': '/a'}, 0.5), ({'instance': 'two', 'name': '/a'}, 3)],
+    'C': [({'instance': 'one', 'name': '/a'}, 50), ({'instance': 'two', 'name': '/a'}, 40), ({'instance': 'two', 'name': '/b'}, 30)],
+}
+
+
+def promtool(*command):
+    answer = subprocess.run(['promtool', *command], timeout=60, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if answer.returncode:
+        fail('promtool %s: %s' % (' '.join(command[:2]), answer.stdout))
+
+
+def merge(answers):
+    """As Grafana's transformation of that name: rows become one that agree in all fields that all queries answer with."""
+    fields = {ref: set().union(*(labels for labels, _ in rows)) for ref, rows in answers.items()}
+    merged = {}
+    for ref, rows in answers.items():
+        for labels, value in rows:
+            row = merged.setdefault(tuple(labels[field] for field in sorted(set.intersection(*fields.values()))), {})
+            if any(row.get(field, text) != text for field, text in labels.items()):
+                fail('the table has two rows for %r' % labels)
+            row.update(labels, **{'Value #' + ref: value})
+    return sorted(merged.values(), key=lambda row: row['id'])
+
+
+def table():
+    """The dashboard's table has a row for each semaphore of each machine, also where two have the same name."""
+    one, = [panel for panel in json.loads(read(DASHBOARD))['panels'] if panel['type'] == 'table']
+    organize = one['transformations'][1]['options']
+    if [step['id'] for step in one['transformations']] != ['merge', 'organize']:
+        fail('table: %r' % one['transformations'])
+    if merge(ANSWERS) != [
+            {'instance': 'one', 'name': '/a', 'id': '1', 'Value #A': 1, 'Value #B': 0.5, 'Value #C': 50},
+            {'instance': 'two', 'name': '/a', 'id': '2', 'Value #A': 1, 'Value #B': 3, 'Value #C': 40},
+            {'instance': 'two', 'name': '/b', 'id': '3', 'Value #A': 1, 'Value #C': 30}]:
+        fail('table: %r' % merge(ANSWERS))
+    renamed = {field['matcher']['options'] for field in one['fieldConfig']['overrides']}
+    shown = {'Value #' + ref for ref in ANSWERS} - set(organize['excludeByName'])
+    if shown != set(organize['renameByName']) or renamed != set(organize['renameByName'].values()):
+        fail('table: %r, %r' % (organize, renamed))
+    if not shutil.which('promtool'):
+        return print('skipped: the queries of the table: no promtool (Debian: prometheus)')
+    queries = [{'expr': target['expr'].replace('$instance', '.*').replace('$name', '.*'), 'eval_time': '1m',
+                'exp_samples': [{'labels': '{%s}' % ', '.join('%s="%s"' % pair for pair in labels.items()), 'value': value}
+                                for labels, value in ANSWERS[target['refId']]]} for target in one['targets']]
+    file = os.path.join(WORK, 'table.yml')
+    with open(file, 'w', encoding='utf-8') as text:
+        json.dump({'tests': [{'interval': '1m', 'promql_expr_test': queries,
+                              'input_series': [{'series': name, 'values': value + 'x1'} for name, value in SERIES.items()]}]}, text)
+    promtool('test', 'rules', file)
+
+
 def rules():
     names = printed()
     expressions = re.findall(r'expr: (?:>-\n((?: {10}.*\n)+)|(.*)\n)', read(RULES))
@@ -180,10 +246,8 @@ def rules():
     if not shutil.which('promtool'):
         print('skipped: alert rules: no promtool (Debian: prometheus)')
         return
-    for command in ['check', 'rules', RULES], ['test', 'rules', os.path.join(SOURCE, 'tests/prometheus_rules.yml')]:
-        answer = subprocess.run(['promtool', *command], timeout=60, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        if answer.returncode:
-            fail('promtool %s: %s' % (command[0], answer.stdout))
+    promtool('check', 'rules', RULES)
+    promtool('test', 'rules', os.path.join(SOURCE, 'tests/prometheus_rules.yml'))
 
 
 def page():
@@ -226,4 +290,4 @@ def collected():
         fail('node_exporter: %r, not %r' % (rounded, wanted))
 
 
-check_all(makes_all_kinds, text_says_the_same, text_is_whole_or_stays, dashboard, rules, page, collected)
+check_all(makes_all_kinds, text_says_the_same, text_is_whole_or_stays, dashboard, table, rules, page, collected)
