@@ -250,6 +250,18 @@ def rules():
     promtool('test', 'rules', os.path.join(SOURCE, 'tests/prometheus_rules.yml'))
 
 
+def linted():
+    """As docs/metrics.md says: promtool accepts the file, and doesn't know the type info of OpenMetrics."""
+    if not shutil.which('promtool'):
+        return print('skipped: lint: no promtool (Debian: prometheus)')
+    textfile(FILE)
+    for text, wanted in (read(FILE), 0), (run('metrics', text=True).stdout, 1):
+        answer = subprocess.run(['promtool', 'check', 'metrics'], input=text, timeout=60, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, text=True)
+        if answer.returncode != wanted or wanted and 'unknown metric type "info"' not in answer.stdout:
+            fail('promtool check metrics: %r, not %d' % (answer, wanted))
+
+
 def page():
     """Its table has each figure, as it is called there, and no other."""
     rows = {name for row in re.findall(r'^\| (`ksem_.*?) \|', read(PAGE), flags=re.M) for name in re.findall(r'`(\w+)`', row)}
@@ -290,4 +302,4 @@ def collected():
         fail('node_exporter: %r, not %r' % (rounded, wanted))
 
 
-check_all(makes_all_kinds, text_says_the_same, text_is_whole_or_stays, dashboard, table, rules, page, collected)
+check_all(makes_all_kinds, text_says_the_same, text_is_whole_or_stays, dashboard, table, rules, linted, page, collected)
