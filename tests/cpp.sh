@@ -30,7 +30,7 @@ runs() {
 	rm -rf "$work/shared"
 	mkdir "$work/shared"
 	set --
-	case $name in semaphores | undo) set -- "$work/shared" ;; esac
+	case $name in semaphores | undo | coroutines) set -- "$work/shared" ;; esac
 	timeout 100 "$work/$name" "$@"
 }
 
@@ -63,6 +63,11 @@ check 'deadlines, c++20' runs deadlines c++20 $wrap $address
 check 'undo, c++17' runs undo c++17 -Wl,--wrap=ksem_pin
 # shellcheck disable=SC2086
 check 'undo, c++20' runs undo c++20 -Wl,--wrap=ksem_pin $address
+failing=-Wl,--wrap=ksem_cq_create,--wrap=ksem_cq_submit
+# shellcheck disable=SC2086
+check 'coroutines, c++20' runs coroutines c++20 $failing $address
+# shellcheck disable=SC2086
+check 'coroutines, c++20, threads' runs coroutines c++20 $failing -O1 $thread
 for standard in c++17 c++20; do
 	check "no_exceptions, $standard" runs no_exceptions $standard -fno-exceptions -fno-rtti "$tests/other_file.cpp"
 done

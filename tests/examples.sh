@@ -70,13 +70,14 @@ for page in "$source"/man/man3/*.3 "$source/man/man7/ksem.7"; do
 	fi
 done
 
-# The programs of docs/cpp.md, each in a block of its own: with both compilers, if they are there.
+# The programs of docs/cpp.md, each in a block of its own: with both compilers, if they are there. co_await needs C++20.
 awk -v work="$work" '/^```cpp$/ { name = work "/cpp" ++n ".cpp"; next } /^```/ { name = "" } name { print > name }' \
 	"$source/docs/cpp.md"
 [ -e "$work/cpp1.cpp" ] || { echo "FAILED: no program in docs/cpp.md"; failed=1; }
 for program in "$work"/cpp*.cpp; do
 	for compiler in 'g++ -std=c++17' 'clang++ -std=c++20'; do
 		command -v "${compiler%% *}" >/dev/null || continue
+		! grep -q co_await "$program" || compiler=${compiler/17/20}
 		if works "$compiler" "$program" >"$work/log" 2>&1; then
 			echo "ok: docs/cpp.md: $(basename "$program"), $compiler"
 		else

@@ -5,6 +5,7 @@
  *     ksem::counting_semaphore<Max>, ksem::binary_semaphore    as in <semaphore>, for the threads of this program
  *     ksem::semaphore       any other: named or shared, with an order, a limit, a shutdown, permits that come back
  *     ksem::permit          one or several permits, posted when it goes out of scope
+ *     ksem::completion_queue    from C++20 on: coroutines await permits in an event loop
  *     ksem::name_space, ksem::process, ksem::attributes    what semaphores are made in and with
  *
  * The header adds no code to the library: each call here makes the calls of ksem.h that its comment names. A call that
@@ -38,6 +39,10 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
+#ifdef __cpp_impl_coroutine
+#include <coroutine>
+#include <unordered_map>
+#endif
 
 struct ksem {
 	ksem() = delete;
@@ -54,6 +59,7 @@ struct ksem {
 	class process;
 	class semaphore;
 	class permit;
+	class completion_queue; /* from C++20 on */
 	template <std::ptrdiff_t LeastMaxValue = most> class counting_semaphore;
 	/* gcc 12 doesn't deduce the default by itself; clang does, and warns if nothing uses the guide. */
 	/* clang-format off */
@@ -850,6 +856,7 @@ class ksem::semaphore
 
       private:
 	friend class permit;
+	friend class completion_queue;
 
 	int find(target &on) const noexcept
 	{
@@ -1082,5 +1089,202 @@ class [[nodiscard]] ksem::permit
 	target on_;
 	unsigned int count_ = 0;
 };
+
+/* ---- Coroutines that wait for permits ---- */
+
+#ifdef __cpp_impl_coroutine
+/*
+ * A completion queue (ksem_cq_create(3)) in which coroutines of C++20 wait, without a thread for each:
+ *
+ *     const ksem::permit held = co_await queue.acquire(s);
+ *
+ * An event loop watches descriptor(), and calls resume() when it is readable. The semaphores must have been made with
+ * the queue's process. The queue belongs to one thread, which makes all calls on it, and in which the coroutines wait
+ * and go on; any thread may post. That thread may destroy a coroutine that waits. If the coroutine was granted permits
+ * just then, they go back in resume(), or when the queue ends. Queue and semaphore must outlive the wait.
+ */
+class ksem::completion_queue
+{
+      public:
+	class wait;
+
+	/* For semaphores that were made without a process. */
+	completion_queue() : completion_queue(process::in_private())
+	{
+	}
+
+	explicit completion_queue(const process &of) : proc_(of.native_handle())
+	{
+		calls::must(ksem_cq_create(proc_, &cq_), "ksem::completion_queue");
+	}
+
+	completion_queue(const completion_queue &) = delete;
+	completion_queue &operator=(const completion_queue &) = delete;
+
+	/* No coroutine may wait in it. */
+	~completion_queue()
+	{
+		(void)ksem_cq_destroy(cq_);
+	}
+
+	/* Readable while resume() has something to do. It belongs to the queue: ksem_cq_fd(3). */
+	int descriptor() const noexcept
+	{
+		return ksem_cq_fd(cq_);
+	}
+
+	/* To be awaited: count permits, taken at one instant, as a ksem::permit. The wait begins when it is awaited. */
+	wait acquire(const semaphore &of, unsigned int count = 1);
+
+	/* The same; if it fails, code says why, and the permit is empty. */
+	wait acquire(const semaphore &of, unsigned int count, std::error_code &code);
+
+	/* The permit is empty if the time is over, which begins now. */
+	template <class Rep, class Period>
+	wait acquire_for(const semaphore &of, const std::chrono::duration<Rep, Period> &time, unsigned int count = 1);
+
+	/*
+	 * Resumes coroutines whose waits have ended: at most count, so that other events have their turn. Returns
+	 * how many waits had ended. With EPOLLET, call it until that is 0. What a coroutine throws out of its promise
+	 * comes out of this call; the coroutines behind it are resumed by the next one.
+	 */
+	unsigned int resume(unsigned int count = 64);
+
+	struct ksem_cq *native_handle() const noexcept
+	{
+		return cq_;
+	}
+
+      private:
+	struct ksem_proc *proc_;
+	struct ksem_cq *cq_ = nullptr;
+	std::uint64_t last_key_ = 0;
+	std::unordered_map<std::uint64_t, wait *> waits_; /* by the user_data of their completions */
+};
+
+/* What acquire() returns: it lies in the frame of the coroutine that awaits it. */
+class [[nodiscard]] ksem::completion_queue::wait
+{
+      public:
+	wait(const wait &) = delete;
+	wait &operator=(const wait &) = delete;
+
+	/* If the coroutine is destroyed while it waits, nobody may resume it. */
+	~wait()
+	{
+		if (key_ == 0)
+			return;
+		queue_.waits_.erase(key_);
+		(void)ksem_cq_cancel(queue_.cq_, key_);
+	}
+
+	bool await_ready() noexcept
+	{
+		number_ = on_.proc == queue_.proc_ ? calls::take(on_, count_) : EINVAL;
+		return number_ != EAGAIN;
+	}
+
+	bool await_suspend(std::coroutine_handle<> coroutine)
+	{
+		const std::uint64_t key = ++queue_.last_key_;
+
+		coroutine_ = coroutine;
+		queue_.waits_.emplace(key, this);
+		number_ =
+			ksem_cq_submit(queue_.cq_, on_.id, count_, CLOCK_MONOTONIC, timed_ ? &deadline_ : nullptr, key);
+		if (number_ == 0)
+			key_ = key;
+		else
+			queue_.waits_.erase(key);
+		return number_ == 0;
+	}
+
+	permit await_resume()
+	{
+		if (code_)
+			calls::tell(number_, *code_);
+		else
+			calls::did(number_, "ksem::completion_queue::acquire");
+		return number_ == 0 ? permit(of_, std::adopt_lock, count_) : permit();
+	}
+
+      private:
+	friend class completion_queue;
+
+	wait(completion_queue &queue, const semaphore &of, const target &on, unsigned int count,
+	     std::error_code *code = nullptr)
+		: queue_(queue), of_(of), on_(on), count_(count), code_(code)
+	{
+	}
+
+	wait(completion_queue &queue, const semaphore &of, const target &on, unsigned int count,
+	     const timespec &deadline)
+		: queue_(queue), of_(of), on_(on), count_(count), timed_(true), deadline_(deadline)
+	{
+	}
+
+	/* The coroutine may destroy this. */
+	void end(int number)
+	{
+		key_ = 0;
+		number_ = number;
+		coroutine_.resume();
+	}
+
+	completion_queue &queue_;
+	const semaphore &of_;
+	const target on_;
+	const unsigned int count_;
+	std::error_code *const code_ = nullptr;
+	const bool timed_ = false;
+	const timespec deadline_{};
+	std::coroutine_handle<> coroutine_;
+	std::uint64_t key_ = 0; /* of the wait, while it lasts */
+	int number_ = 0;        /* how it ended */
+};
+
+inline ksem::completion_queue::wait ksem::completion_queue::acquire(const semaphore &of, unsigned int count)
+{
+	return wait(*this, of, of.on_, count);
+}
+
+inline ksem::completion_queue::wait ksem::completion_queue::acquire(const semaphore &of, unsigned int count,
+								    std::error_code &code)
+{
+	return wait(*this, of, of.on_, count, &code);
+}
+
+template <class Rep, class Period>
+ksem::completion_queue::wait ksem::completion_queue::acquire_for(const semaphore &of,
+								 const std::chrono::duration<Rep, Period> &time,
+								 unsigned int count)
+{
+	return wait(*this, of, of.on_, count, times::after_now(times::after_zero(time)));
+}
+
+inline unsigned int ksem::completion_queue::resume(unsigned int count)
+{
+	unsigned int seen = 0;
+
+	for (unsigned int n = 0; seen < count; seen++) {
+		struct ksem_completion one = {};
+
+		/* One by one: a coroutine may throw, or destroy others that wait. */
+		calls::must(ksem_cq_reap(cq_, &one, 1, &n), "ksem::completion_queue::resume");
+		if (n == 0)
+			break;
+		const auto found = waits_.find(one.user_data);
+		if (found != waits_.end()) {
+			wait &ended = *found->second;
+
+			waits_.erase(found);
+			ended.end(one.error);
+		} else if (one.error == 0) { /* the coroutine was destroyed */
+			(void)ksem_post_many(proc_, one.id, one.count);
+		}
+	}
+	return seen;
+}
+#endif
 
 #endif
