@@ -31,11 +31,11 @@ static inline struct timespec clock_now(clockid_t clock)
 }
 
 /* Nanoseconds, by libc's function, which is the fastest way. Another library may replace that: only for hints. */
-static inline int64_t clock_hint(void)
+static inline int64_t clock_hint(clockid_t clock)
 {
-	struct timespec time;
+	struct timespec time = {0, 0};
 
-	clock_gettime(CLOCK_MONOTONIC, &time);
+	clock_gettime(clock, &time);
 	return time.tv_sec * CLOCK_NS + time.tv_nsec;
 }
 

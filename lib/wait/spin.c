@@ -104,8 +104,8 @@ bool spin_again(struct spin *spin)
 		return true;
 	}
 	if (spin->begin == 0)
-		spin->begin = clock_hint();
-	spin->spent = clock_hint() - spin->begin;
+		spin->begin = clock_hint(CLOCK_MONOTONIC);
+	spin->spent = clock_hint(CLOCK_MONOTONIC) - spin->begin;
 	if (spin->spent >= 0 && spin->spent < spin->budget * SPIN_UNIT && ++spin->rounds < TIMED_MOST)
 		return true;
 	budget_adapt(spin->hint, spin->budget, range, false);

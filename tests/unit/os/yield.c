@@ -1,39 +1,56 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Threads yield their processor where that pays: a long yield ends that for a while, for waits that spin, and for
- * waits in line. Clock and yields are the test's own.
+ * waits in line; unless the program itself kept the processors busy. Clocks and yields are the test's own.
  */
 #include "support.h"
+
+#include <sched.h>
 
 #include "../line/waiting.h"
 
 #include "os/yield.h"
 #include "wait/spin.h"
 
-static int64_t now = 1000, takes; /* ns: the time, and how long a yield takes */
+static int64_t now = 1000, used, takes; /* ns: the time, the program's processor time, and how long a yield takes */
+static unsigned busy;                   /* processors that the program keeps busy meanwhile */
 static unsigned yields;
 
 int clock_gettime(clockid_t clock, struct timespec *time)
 {
-	(void)clock;
-	now += 50;
-	*time = (struct timespec){now / 1000000000, now % 1000000000};
+	int64_t ns = clock == CLOCK_PROCESS_CPUTIME_ID ? used : (now += 50);
+
+	*time = (struct timespec){ns / 1000000000, ns % 1000000000};
 	return 0;
 }
 
 int sched_yield(void)
 {
 	now += takes;
+	used += takes * busy;
 	yields++;
+	errno = 78;
 	return 0;
 }
 
+static unsigned processors(void)
+{
+	cpu_set_t set;
+
+	MUST(sched_getaffinity(0, sizeof(set), &set) == 0);
+	return (unsigned)CPU_COUNT(&set);
+}
+
+/* What was before is over, and the program has slept for long since its last long yield. */
 static int setup(void **state)
 {
 	(void)state;
-	now += 100 * YIELD_LOST; /* what was before is over */
+	takes = 2 * YIELD_LONG;
+	yield_processor();
+	now += 100 * YIELD_LOST;
 	takes = 400;
-	yields = 0;
+	busy = yields = 0;
+	MUST(yield_pays());
 	return 0;
 }
 
@@ -55,6 +72,22 @@ static void it_pauses_for_a_multiple_of_what_it_lost(void **state)
 	assert_false(yield_pays());
 	now += 5 * YIELD_LONG;
 	assert_true(yield_pays());
+}
+
+static void the_turns_of_its_own_threads_do_not_count(void **state)
+{
+	(void)state;
+	busy = processors();
+	used += 100 * YIELD_LOST * busy;
+	for (int i = 0; i < 100; i++) {
+		yield_for(20 * YIELD_LONG);
+		assert_true(yield_pays());
+	}
+	busy = 0;
+	errno = 77;
+	yield_for(20 * YIELD_LONG);
+	assert_false(yield_pays());
+	assert_int_equal(errno, 77);
 }
 
 static void a_program_that_was_stopped_yields_again(void **state)
@@ -119,6 +152,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(it_pauses_for_a_multiple_of_what_it_lost, setup),
+		cmocka_unit_test_setup(the_turns_of_its_own_threads_do_not_count, setup),
 		cmocka_unit_test_setup(a_program_that_was_stopped_yields_again, setup),
 		cmocka_unit_test_setup(a_wait_that_spins_sleeps_instead, setup),
 		cmocka_unit_test_setup(a_wait_in_line_sleeps_instead, setup),
