@@ -1156,6 +1156,19 @@ class ksem::completion_queue
 	}
 
       private:
+	/* As many as go: another thread may have posted some of a semaphore with KSEM_UNDO meanwhile. */
+	void give_back(ksem_id_t id, unsigned int count) noexcept
+	{
+		for (unsigned int step = count; step > 0;) {
+			if (ksem_post_many(proc_, id, step) == 0) {
+				count -= step;
+				step = step < count ? step : count;
+			} else {
+				step /= 2;
+			}
+		}
+	}
+
 	struct ksem_proc *proc_;
 	struct ksem_cq *cq_ = nullptr;
 	std::uint64_t last_key_ = 0;
@@ -1280,7 +1293,7 @@ inline unsigned int ksem::completion_queue::resume(unsigned int count)
 			waits_.erase(found);
 			ended.end(one.error);
 		} else if (one.error == 0) { /* the coroutine was destroyed */
-			(void)ksem_post_many(proc_, one.id, one.count);
+			give_back(one.id, one.count);
 		}
 	}
 	return seen;

@@ -318,6 +318,28 @@ static void permits_with_undo_belong_to_the_process()
 	mine.unlink("/coroutines");
 }
 
+static void what_others_have_posted_meanwhile_does_not_keep_the_rest()
+{
+	const ksem::name_space space(directory);
+	const ksem::process mine(space);
+	const ksem::semaphore s = ksem::semaphore::create(mine, "/coroutines", 7, {7, ksem::order::fifo, KSEM_UNDO});
+	ksem::completion_queue queue(mine);
+	std::string notes;
+
+	for (unsigned int posted = 0; posted <= 7; posted++) {
+		CHECK(s.try_acquire(7));
+		std::optional<task> granted(take(queue, s, 7, notes, 'a'));
+		s.release(7);
+		CHECK(s.value() == 0); /* 'a' has them, and doesn't know */
+		granted.reset();
+		if (posted > 0)
+			s.release(posted);
+		run(queue, 1);
+		CHECK(notes.empty() && s.value() == 7 && s.stat().held == 0);
+	}
+	mine.unlink("/coroutines");
+}
+
 /* Threads post what they take; each of the coroutines has its turns. */
 static void none_is_lost_in_a_storm()
 {
@@ -381,6 +403,7 @@ int main(int argc, char **argv)
 	what_a_coroutine_throws_leaves_the_others();
 	resume_takes_out_as_many_as_it_may();
 	permits_with_undo_belong_to_the_process();
+	what_others_have_posted_meanwhile_does_not_keep_the_rest();
 	none_is_lost_in_a_storm();
 	return 0;
 }

@@ -39,6 +39,19 @@ static struct queue *open_queue(PyObject *object)
 	return NULL;
 }
 
+/* As many as go: another thread may have posted some of a semaphore with KSEM_UNDO meanwhile. */
+static void give_back(struct ksem_proc *proc, ksem_id_t id, unsigned int count)
+{
+	for (unsigned int step = count; step > 0;) {
+		if (ksem_post_many(proc, id, step) == 0) {
+			count -= step;
+			step = step < count ? step : count;
+		} else {
+			step /= 2;
+		}
+	}
+}
+
 /* Permits that were granted and not reaped go back to their semaphores. */
 static void end(struct queue *self)
 {
@@ -46,7 +59,7 @@ static void end(struct queue *self)
 		const struct ksem_completion *left = &self->completions[self->next];
 
 		if (!left->error)
-			ksem_post_many(self->place->proc, left->id, left->count);
+			give_back(self->place->proc, left->id, left->count);
 	}
 	if (self->cq)
 		ksem_cq_destroy(self->cq);

@@ -399,6 +399,24 @@ class Places(unittest.TestCase):
         queue.close()
         self.assertEqual(semaphore.value, 2)
 
+    def test_a_closed_queue_gives_back_what_was_not_posted_meanwhile(self):
+        semaphore = ksem.Semaphore(7, limit=7, name="/place", undo=True)
+        semaphore.unlink()
+        for posted in range(8):
+            queue = ksem._ksem.queue(semaphore)
+            self.assertTrue(semaphore.try_acquire(7))
+            for token in range(2):
+                ksem._ksem.submit(queue, semaphore, 1 + 5 * token, None, token)
+            semaphore.release(7)
+            self.assertEqual(semaphore.value, 0)
+            self.assertEqual(queue.reap(), (0, 0))  # the first; the queue has the other's six
+            if posted:
+                semaphore.release(posted)
+            queue.close()
+            self.assertEqual(semaphore.value, 7 if posted else 6)
+            if not posted:
+                semaphore.release()
+
 
 if __name__ == "__main__":
     support.main()

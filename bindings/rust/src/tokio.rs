@@ -185,10 +185,19 @@ impl Shared {
         }
     }
 
-    /// Gives back what nobody waits for. Fails only if the semaphore has gone, and then nobody needs it.
-    fn post(&self, id: u64, count: u32) {
-        // SAFETY: the process lives as long as the namespace. An id is never used again.
-        unsafe { sys::ksem_post_many(self.namespace.proc(), id, count) };
+    /// Gives back what nobody waits for, as many as go: another thread may have posted some of a semaphore with
+    /// `undo` meanwhile. If the semaphore has gone, nobody needs them.
+    fn post(&self, id: u64, mut count: u32) {
+        let mut step = count;
+        while step > 0 {
+            // SAFETY: the process lives as long as the namespace. An id is never used again.
+            if unsafe { sys::ksem_post_many(self.namespace.proc(), id, step) } == 0 {
+                count -= step;
+                step = step.min(count);
+            } else {
+                step /= 2;
+            }
+        }
     }
 
     /// Begins a wait; returns its key.

@@ -128,6 +128,24 @@ async fn a_future_that_is_dropped_takes_no_permit() {
     assert_eq!(format!("{queue:?}"), "Queue { waits: 0, .. }");
 }
 
+#[tokio::test]
+async fn what_others_have_posted_meanwhile_does_not_keep_the_rest() {
+    let (queue, wakes) = (Queue::new().unwrap(), Arc::new(Counts::default()));
+    let sem = Options::new().limit(7).undo(true).make().unwrap();
+    for posted in 0..=7 {
+        sem.acquire_many(7).unwrap().forget();
+        let mut future = queue.acquire_many(&sem, 7);
+        assert!(poll(&mut future, &wakes).is_pending());
+        sem.post(7).unwrap();
+        assert_eq!(sem.value(), 0);
+        if posted > 0 {
+            sem.post(posted).unwrap();
+        }
+        drop(future);
+        assert_eq!(sem.value(), 7);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_permit_is_lost_by_timeouts() {
     let queue = Queue::new().unwrap();
