@@ -22,6 +22,7 @@
 #include "os/futex.h"
 #include "os/membarrier.h"
 #include "os/rseq.h"
+#include "os/yield.h"
 #include "object/names.h"
 #include "percpu/slots.h"
 #include "queue/queue.h"
@@ -367,7 +368,16 @@ void kernel_begin(void)
 	wakes_any = false;
 }
 
-/* ---- What is not explored: spinning (nobody does), the fork gate, names ---- */
+/* ---- What is not explored: spinning (nobody does), how long yields take, the fork gate, names ---- */
+
+bool yield_pays(void)
+{
+	return true;
+}
+
+void yield_processor(void)
+{
+}
 
 bool spin_can(void)
 {
