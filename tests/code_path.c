@@ -12,7 +12,7 @@
 
 #include "support.h"
 
-enum { LONG_PATH = 1000, STRIDE = 4 };
+enum { MANY_STOPS = 250, SHARE = 4 };
 enum { FIRST_ROUNDS = 8, LAST_ROUNDS = 4, ROUNDS_APART = 16 }; /* of a loop, that are worth a stop */
 
 static void stay_on_one_processor(void)
@@ -106,7 +106,36 @@ static void count_rounds(struct code_path *path)
 	}
 }
 
-bool code_path_record(struct code_path *path, void (*before)(void), void (*act)(void))
+static bool in_midst_of_loop(const struct code_path *path, unsigned n)
+{
+	return path->rounds_before[n] >= FIRST_ROUNDS && path->rounds_after[n] >= LAST_ROUNDS &&
+	       path->rounds_before[n] % ROUNDS_APART != 0;
+}
+
+/* Keeps one of `share` stops. Returns how many there were. */
+static unsigned thin_out(struct code_path *path, unsigned share, unsigned first)
+{
+	unsigned stops = 0;
+
+	for (unsigned n = 0; n < path->steps; n++) {
+		if (path->stops[n])
+			path->stops[n] = stops++ % share == first;
+	}
+	return stops;
+}
+
+static void choose_stops(struct code_path *path, unsigned stride)
+{
+	for (unsigned n = 0; n < path->steps; n++)
+		path->stops[n] = n % stride == 0 && !in_midst_of_loop(path, n);
+	if (thin_out(path, 1, 0) > MANY_STOPS && !getenv("KSEM_TEST_WIDE")) {
+		struct random random = random_new();
+
+		thin_out(path, SHARE, random_below(&random, SHARE));
+	}
+}
+
+bool code_path_record(struct code_path *path, void (*before)(void), void (*act)(void), unsigned stride)
 {
 	struct stepper stepper;
 
@@ -119,21 +148,8 @@ bool code_path_record(struct code_path *path, void (*before)(void), void (*act)(
 	}
 	MUST(stepper.ended && WIFSIGNALED(stepper.status) && WTERMSIG(stepper.status) == SIGKILL); /* by itself */
 	count_rounds(path);
-	path->phase = STRIDE;
-	if (path->steps > LONG_PATH && !getenv("KSEM_TEST_WIDE")) {
-		struct random random = random_new();
-
-		path->phase = random_below(&random, STRIDE);
-	}
+	choose_stops(path, stride);
 	return true;
-}
-
-bool code_path_stops_at(const struct code_path *path, unsigned n)
-{
-	if (path->phase < STRIDE && n % STRIDE != path->phase)
-		return false;
-	return path->rounds_before[n] < FIRST_ROUNDS || path->rounds_after[n] < LAST_ROUNDS ||
-	       path->rounds_before[n] % ROUNDS_APART == 0;
 }
 
 bool code_path_run_to(const struct code_path *path, struct stepper *stepper, unsigned n)

@@ -16,7 +16,7 @@
 
 struct code_path {
 	unsigned steps;
-	unsigned phase;                        /* of a long path: which of every two steps is worth a stop; else 2 */
+	bool stops[CODE_PATH_MAX];             /* is it worth one? */
 	uint64_t trace[CODE_PATH_MAX];         /* the addresses of the instructions */
 	unsigned rounds_before[CODE_PATH_MAX]; /* how often it came to the same instruction before that step, */
 	unsigned rounds_after[CODE_PATH_MAX];  /* and comes there after it */
@@ -38,15 +38,14 @@ void code_path_allow_no_more_threads(void);
 /* A process that is stopped before its first instruction of `act`. False: ptrace is forbidden here. */
 bool code_path_start(struct stepper *stepper, void (*before)(void), void (*act)(void));
 
-/* Records the path. The steps don't abort restartable sequences. False: ptrace is forbidden here. */
-bool code_path_record(struct code_path *path, void (*before)(void), void (*act)(void));
-
 /*
- * Is step n worth a stop? Each is, but those in the midst of a loop: of its rounds these are the first and the last
- * few, and one of sixteen. Unless KSEM_TEST_WIDE is set, of a path of over a thousand steps only every fourth is, from
- * the first, second, third or fourth on by chance.
+ * Records the path. The steps don't abort restartable sequences. False: ptrace is forbidden here.
+ *
+ * `stops` says at which steps a stop is worth while: at every `stride`th, except in the midst of a loop. Of the rounds of
+ * a loop these are the first and the last few, and one of sixteen. If that makes more than 250 stops, and KSEM_TEST_WIDE
+ * isn't set, only every fourth of them is left, from the first, second, third or fourth on by chance.
  */
-bool code_path_stops_at(const struct code_path *path, unsigned n);
+bool code_path_record(struct code_path *path, void (*before)(void), void (*act)(void), unsigned stride);
 
 /* Runs to step n, and leaves the breakpoint set. False: this time the process took another path, and ended. */
 bool code_path_run_to(const struct code_path *path, struct stepper *stepper, unsigned n);

@@ -271,11 +271,11 @@ static void play(void)
 	OK(ksem_trywait_many(world.proc, id, scene->others));
 	clear_board();
 	for (int times = 0; times < 2; times++) { /* the allocators of those to come are as after the first */
-		if (!code_path_record(&path, begin, act))
+		if (!code_path_record(&path, begin, act, scene->stride))
 			SKIP("ptrace is forbidden here");
 	}
-	for (unsigned n = 0; n < path.steps; n += scene->stride) {
-		if (!code_path_stops_at(&path, n))
+	for (unsigned n = 0; n < path.steps; n++) {
+		if (!path.stops[n])
 			continue;
 		for (order = CHILD_FIRST; order <= (scene->sleeps ? PARENT_SLEEPS : PARENT_FIRST); order++)
 			interrupted_at(&path, n);

@@ -74,6 +74,16 @@ static void it_pauses_for_a_multiple_of_what_it_lost(void **state)
 	assert_true(yield_pays());
 }
 
+/* The program's processor time before it is unknown. */
+static void the_first_long_yield_begins_the_comparison(void **state)
+{
+	(void)state;
+	yield_for(2 * YIELD_LONG);
+	assert_true(yield_pays());
+	yield_for(2 * YIELD_LONG);
+	assert_false(yield_pays());
+}
+
 static void the_turns_of_its_own_threads_do_not_count(void **state)
 {
 	(void)state;
@@ -151,6 +161,7 @@ static void a_wait_in_line_sleeps_instead(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_first_long_yield_begins_the_comparison),
 		cmocka_unit_test_setup(it_pauses_for_a_multiple_of_what_it_lost, setup),
 		cmocka_unit_test_setup(the_turns_of_its_own_threads_do_not_count, setup),
 		cmocka_unit_test_setup(a_program_that_was_stopped_yields_again, setup),
