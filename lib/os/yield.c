@@ -4,7 +4,9 @@
  *
  * A yield may also be long because the program has more threads than processors, and each has its turn. Then yields
  * pay, since a turn brings permits. So after a long yield the thread compares the processor time that the program has
- * had, since its last long yield, with what all processors could have given.
+ * had, since the thread's last long yield, with what the processors could have given on which the thread may run. That
+ * is a guess: a program that has slept meanwhile, or has a quota, seems to be kept waiting by others. Then its waits
+ * sleep for a while, which is never wrong.
  */
 #include "os/yield.h"
 

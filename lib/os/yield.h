@@ -5,7 +5,8 @@
  * A thread that waits for a permit yields, since the thread that will post may wait for the same processor. But if
  * other programs want that processor as well, a yield gives it to them for milliseconds. A thread that sleeps instead
  * runs soon after it is woken, since the kernel favours threads that have slept. So each yield is timed. After a long
- * one for which other programs were the reason, the thread sleeps instead, for many times as long as that one took.
+ * one, the thread sleeps instead, for many times as long as that one took; unless it was long because of the program's
+ * own threads.
  */
 #ifndef KSEM_OS_YIELD_H
 #define KSEM_OS_YIELD_H
