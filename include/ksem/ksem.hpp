@@ -1072,6 +1072,13 @@ class [[nodiscard]] ksem::permit
 	}
 
       private:
+	friend class completion_queue;
+
+	/* As adopt_lock, of a semaphore that may have moved since. */
+	permit(const target &on, unsigned int count) noexcept : on_(on), count_(count)
+	{
+	}
+
 	template <class Semaphore, class Call> int get(Semaphore &of, unsigned int count, Call call)
 	{
 		target on;
@@ -1101,7 +1108,7 @@ class [[nodiscard]] ksem::permit
  * An event loop watches descriptor(), and calls resume() when it is readable. The semaphores must have been made with
  * the queue's process. The queue belongs to one thread, which makes all calls on it, and in which the coroutines wait
  * and go on; any thread may post. That thread may destroy a coroutine that waits. If the coroutine was granted permits
- * just then, they go back in resume(), or when the queue ends. Queue and semaphore must outlive the wait.
+ * just then, they go back in resume(), or when the queue ends. Queue and semaphore must outlive the wait; the semaphore may move.
  */
 class ksem::completion_queue
 {
@@ -1218,21 +1225,19 @@ class [[nodiscard]] ksem::completion_queue::wait
 			calls::tell(number_, *code_);
 		else
 			calls::did(number_, "ksem::completion_queue::acquire");
-		return number_ == 0 ? permit(of_, std::adopt_lock, count_) : permit();
+		return number_ == 0 ? permit(on_, count_) : permit();
 	}
 
       private:
 	friend class completion_queue;
 
-	wait(completion_queue &queue, const semaphore &of, const target &on, unsigned int count,
-	     std::error_code *code = nullptr)
-		: queue_(queue), of_(of), on_(on), count_(count), code_(code)
+	wait(completion_queue &queue, const target &on, unsigned int count, std::error_code *code = nullptr)
+		: queue_(queue), on_(on), count_(count), code_(code)
 	{
 	}
 
-	wait(completion_queue &queue, const semaphore &of, const target &on, unsigned int count,
-	     const timespec &deadline)
-		: queue_(queue), of_(of), on_(on), count_(count), timed_(true), deadline_(deadline)
+	wait(completion_queue &queue, const target &on, unsigned int count, const timespec &deadline)
+		: queue_(queue), on_(on), count_(count), timed_(true), deadline_(deadline)
 	{
 	}
 
@@ -1245,7 +1250,6 @@ class [[nodiscard]] ksem::completion_queue::wait
 	}
 
 	completion_queue &queue_;
-	const semaphore &of_;
 	const target on_;
 	const unsigned int count_;
 	std::error_code *const code_ = nullptr;
@@ -1258,13 +1262,13 @@ class [[nodiscard]] ksem::completion_queue::wait
 
 inline ksem::completion_queue::wait ksem::completion_queue::acquire(const semaphore &of, unsigned int count)
 {
-	return wait(*this, of, of.on_, count);
+	return wait(*this, of.on_, count);
 }
 
 inline ksem::completion_queue::wait ksem::completion_queue::acquire(const semaphore &of, unsigned int count,
 								    std::error_code &code)
 {
-	return wait(*this, of, of.on_, count, &code);
+	return wait(*this, of.on_, count, &code);
 }
 
 template <class Rep, class Period>
@@ -1272,7 +1276,7 @@ ksem::completion_queue::wait ksem::completion_queue::acquire_for(const semaphore
 								 const std::chrono::duration<Rep, Period> &time,
 								 unsigned int count)
 {
-	return wait(*this, of, of.on_, count, times::after_now(times::after_zero(time)));
+	return wait(*this, of.on_, count, times::after_now(times::after_zero(time)));
 }
 
 inline unsigned int ksem::completion_queue::resume(unsigned int count)

@@ -243,6 +243,25 @@ static void a_coroutine_that_is_destroyed_takes_nothing()
 	CHECK(notes.empty() && s.value() == 4);
 }
 
+static void a_semaphore_may_move_while_a_coroutine_waits()
+{
+	ksem::semaphore one(0, {9, ksem::order::fifo}), two(0, {9, ksem::order::fifo});
+	ksem::completion_queue queue;
+	std::optional<ksem::permit> held;
+	auto work = [&]() -> task {
+		held.emplace(co_await queue.acquire(one, 2));
+	};
+	const task waits = work();
+
+	one.release(2);
+	std::swap(one, two);
+	const ksem::semaphore moved(std::move(two));
+	run(queue, 1);
+	CHECK(waits.done() && held->count() == 2);
+	held.reset();
+	CHECK(moved.value() == 2 && one.value() == 0);
+}
+
 static void one_coroutine_may_destroy_another_that_has_permits()
 {
 	const ksem::semaphore s(0, {9, ksem::order::fifo});
@@ -399,6 +418,7 @@ int main(int argc, char **argv)
 	a_shutdown_ends_waits_with_an_error();
 	what_submit_refuses_is_an_error_at_once();
 	a_coroutine_that_is_destroyed_takes_nothing();
+	a_semaphore_may_move_while_a_coroutine_waits();
 	one_coroutine_may_destroy_another_that_has_permits();
 	what_a_coroutine_throws_leaves_the_others();
 	resume_takes_out_as_many_as_it_may();
