@@ -1108,7 +1108,8 @@ class [[nodiscard]] ksem::permit
  * An event loop watches descriptor(), and calls resume() when it is readable. The semaphores must have been made with
  * the queue's process. The queue belongs to one thread, which makes all calls on it, and in which the coroutines wait
  * and go on; any thread may post. That thread may destroy a coroutine that waits. If the coroutine was granted permits
- * just then, they go back in resume(), or when the queue ends. Queue and semaphore must outlive the wait; the semaphore may move.
+ * just then, they go back in resume(), or when the queue ends. Queue and semaphore must outlive the wait; the semaphore
+ * may move.
  */
 class ksem::completion_queue
 {
