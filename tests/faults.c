@@ -146,6 +146,19 @@ static bool is_idle(void)
 	return used.tv_sec == 0 && used.tv_nsec < 500 * 1000 * 1000;
 }
 
+/* Sends signals until the wait ends by a handler: one that runs between two short sleeps doesn't end it. */
+static void interrupt(pthread_t waiter)
+{
+	struct timespec soon;
+	void *result;
+
+	do {
+		MUST(pthread_kill(waiter, SIGUSR1) == 0);
+		soon = in_ms(CLOCK_REALTIME, 10);
+	} while (pthread_timedjoin_np(waiter, &result, &soon) != 0);
+	MUST((intptr_t)result == EINTR);
+}
+
 static bool refused_later; /* after the first timed wait */
 
 static void without_futex_waitv(void)
@@ -171,8 +184,7 @@ static void without_futex_waitv(void)
 	MUST(sigaction(SIGUSR1, &action, NULL) == 0);
 	waiter = start(clockwait_once, NULL);
 	until_asleep(world.proc, id, 1);
-	MUST(pthread_kill(waiter, SIGUSR1) == 0); /* every handler ends a timed sleep here, SA_RESTART or not */
-	MUST((intptr_t)finish(waiter) == EINTR);
+	interrupt(waiter); /* every handler ends a timed sleep here, SA_RESTART or not */
 	end();
 }
 
@@ -186,17 +198,6 @@ static void *wait_for_any(void *deadline)
 	int error = ksem_wait_any(world.proc, several, 3, CLOCK_MONOTONIC, deadline, &which);
 
 	return (void *)(intptr_t)(error ? error : -(int)which);
-}
-
-static bool ends_soon(pthread_t waiter, int error)
-{
-	struct timespec soon = in_ms(CLOCK_REALTIME, 10);
-	void *result;
-
-	if (pthread_timedjoin_np(waiter, &result, &soon) != 0)
-		return false;
-	MUST((intptr_t)result == error);
-	return true;
 }
 
 /* A thread that waits on all three. */
@@ -234,10 +235,7 @@ static void any_without_futex_waitv(void)
 	}
 	MUST(is_idle());
 	MUST(sigaction(SIGUSR1, &action, NULL) == 0);
-	waiter = start_for_any(NULL);
-	do { /* every handler ends it that runs while the thread sleeps, and not between two short sleeps */
-		MUST(pthread_kill(waiter, SIGUSR1) == 0);
-	} while (!ends_soon(waiter, EINTR));
+	interrupt(start_for_any(NULL));
 	for (unsigned i = 1; i < 3; i++)
 		MUST(ksem_destroy(world.proc, several[i]) == 0);
 	end();

@@ -70,7 +70,7 @@ static int wait_in_slices(atomic(uint32_t) *word, uint32_t expected, const struc
 		struct deadline slice = futex_slice(deadline, FUTEX_WATCHED_NS, &last);
 		int error = futex_timed(word, expected, &slice, flag);
 
-		nanosleep(&(struct timespec){0, 0}, NULL); /* intercepted: delayed handlers run here */
+		futex_run_handlers();
 		if (error != ETIMEDOUT || last)
 			return error;
 	}

@@ -88,7 +88,7 @@ static int sleep_in_slices(const struct futex_place *places, unsigned n, const s
 		struct deadline slice = futex_slice(deadline, FUTEX_WATCHED_NS, &last);
 		int error = sleep_by_kernel(places, n, &slice);
 
-		nanosleep(&(struct timespec){0, 0}, NULL); /* intercepted: delayed handlers run here */
+		futex_run_handlers();
 		if (error != ETIMEDOUT || last)
 			return error;
 	}

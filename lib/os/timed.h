@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 
+#include "os/clock.h"
 #include "os/futex.h"
 
 /*
@@ -34,5 +35,14 @@ bool futex_is_answer(int error, const atomic(uint32_t) *word, uint32_t expected,
 
 /* For a sleep in slices: that many nanoseconds from now, or the deadline, if that isn't later (*last). */
 struct deadline futex_slice(const struct deadline *deadline, int64_t ns, bool *last);
+
+/*
+ * After each slice under ThreadSanitizer: delayed handlers run in the call that it intercepts. This must not sleep. A
+ * handler that ended a sleep here would not end the wait.
+ */
+static inline void futex_run_handlers(void)
+{
+	(void)clock_hint(CLOCK_MONOTONIC);
+}
 
 #endif
