@@ -375,6 +375,8 @@ static void take_and_give_for(long ms, bool without)
 
 static void without_membarrier(void)
 {
+	struct ksem_cq *cq;
+
 	begin(PERMITS);
 	if (!make_percpu()) {
 		printf("skipped: no restartable sequences here\n");
@@ -382,7 +384,9 @@ static void without_membarrier(void)
 	}
 	REFUSE(SYS_membarrier);
 	take_and_give_for(300, false);
-	end(); /* which waits for grace periods, for which liburcu was granted membarrier */
+	MUST(ksem_cq_create(world.proc, &cq) == 0);
+	MUST(ksem_cq_destroy(cq) == 0); /* waits for a grace period, for which liburcu was granted membarrier */
+	end();                          /* does so, too */
 }
 
 static void without_membarrier_from_the_beginning(void)

@@ -12,8 +12,7 @@
 #include "object/object.h"
 #include "os/membarrier.h"
 
-/* Waits until no read section and no sequence can see what was taken out of all tables before the call. */
-static void wait_an_epoch(void)
+void reclaim_wait_epoch(void)
 {
 	bool by_hand = membarrier_is_refused() && rcu_forgo_membarrier();
 
@@ -135,7 +134,7 @@ void reclaim_free(struct reclaim batch)
 	if (!batch.head && !batch.slots && !batch.mappings && !batch.ended && likely(!slots_many_lost()))
 		return;
 	lost = slots_take_lost();
-	wait_an_epoch();
+	reclaim_wait_epoch();
 	give_slots(lost);
 	give_slots(batch.slots);
 	unmap(batch.mappings);

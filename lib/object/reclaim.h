@@ -47,6 +47,9 @@ struct reclaim {
 	struct ksem *ended;       /* and semaphores in their namespace's memory, chained */
 };
 
+/* Waits until no read section and no sequence can see what was taken out of all tables before the call. */
+void reclaim_wait_epoch(void);
+
 /* Adds a block of that size, whose first member is *retired, to a list. */
 void reclaim_add(struct reclaim *list, struct retired *retired, size_t bytes);
 

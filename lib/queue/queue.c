@@ -7,7 +7,7 @@
 #include <errno.h>
 
 #include "base/memory.h"
-#include "base/rcu.h"
+#include "object/reclaim.h"
 #include "queue/direct.h"
 #include "queue/opening.h"
 #include "queue/source_notify.h"
@@ -102,7 +102,7 @@ void queue_destroy(struct ksem_cq *cq)
 	if (cq->next)
 		cq->next->prev = cq->prev;
 	pthread_mutex_unlock(&queues_lock);
-	rcu_wait_epoch(); /* a thread that decided a wait may not have notified yet */
+	reclaim_wait_epoch(); /* a thread that decided a wait may not have notified yet */
 	if (!dead)
 		notify_close(&cq->notify);
 	free_all(cq);

@@ -297,7 +297,7 @@ gave:
 	atomic { RCU_LEAVE; through++ }
 }
 
-/* [code: wait_an_epoch, reclaim_free] */
+/* [code: reclaim_wait_epoch, reclaim_free] */
 proctype reclaimer()
 {
 	atomic { ended -> awaited = readers }
