@@ -33,25 +33,25 @@ static const struct fork_step forks[] = {
 	 *               in flight, wait/eventcount.c those that slept.
 	 * Last in the child: it ends semaphores that only those waiters kept, and waits for an epoch to free them.
 	 */
-	{namespaces_before_fork, namespaces_parent_after_fork, namespaces_child_after_fork, NULL},
+	{namespaces_before_fork, namespaces_parent_after_fork, namespaces_child_after_fork},
 
 	/* In the child: may it watch for deaths? */
 	{NULL, NULL, deaths_after_fork},
 
 	/* In the child: completion queues are dead. Before the namespaces, whose lines lose the queues' waits. */
-	{NULL, NULL, queues_child_after_fork, NULL},
+	{NULL, NULL, queues_child_after_fork},
 
 	/* In the child: each process counts only the waits of the child's one thread. The parent changes nothing. */
-	{NULL, NULL, waiting_child_after_fork, NULL},
+	{NULL, NULL, waiting_child_after_fork},
 
 	/* Where a handler forks in a call on a line: parent and child both go on in it, and must not both change it. */
-	{NULL, NULL, NULL, calls_before_fork},
+	{.inside = calls_before_fork},
 
 	/*
 	 * Before: from here on, no grace period runs. So this comes after all steps that may wait for one, and
 	 * afterwards before them. In the child: ends the read sections of threads that the child hasn't got.
 	 */
-	{rcu_before_fork, rcu_after_fork_parent, rcu_after_fork_child, NULL},
+	{rcu_before_fork, rcu_after_fork_parent, rcu_after_fork_child, .inside_child = rcu_child_without_handlers},
 };
 
 void forks_install(void)

@@ -16,6 +16,8 @@
 #include <pthread.h>
 
 #include "base/atomic.h"
+#include "base/readers.h"
+#include "base/signals.h"
 
 static pthread_mutex_t epoch_lock = PTHREAD_MUTEX_INITIALIZER; /* held over a grace period */
 static atomic(uint64_t) begun, ended;                          /* atomic; changed under epoch_lock */
@@ -24,11 +26,14 @@ static atomic(uint64_t) begun, ended;                          /* atomic; change
 char rcu_tsan_readers;
 #endif
 
-static void wait_readers(void)
+static void wait_readers(bool lost)
 {
 	int saved = errno;
 
-	urcu_bp_synchronize_rcu();
+	if (unlikely(lost))
+		readers_wait();
+	else
+		urcu_bp_synchronize_rcu();
 #ifdef KSEM_TSAN
 	rcu_tell_acquire(&rcu_tsan_readers); /* KSEM_ORD_6 acquire */
 #endif
@@ -48,13 +53,22 @@ uint64_t rcu_epochs_ended(void)
 void rcu_wait_epoch(void)
 {
 	uint64_t needed = rcu_epochs_begun() + 1;
+	sigset_t signals = signals_block();
+	bool lost = readers_lost_liburcu();
 
-	pthread_mutex_lock(&epoch_lock);
+	if (unlikely(lost))
+		readers_lock(); /* epoch_lock may be lost, too */
+	else
+		pthread_mutex_lock(&epoch_lock);
 	if (rcu_epochs_ended() < needed) {
 		uint64_t epoch = fetch_add_acq(&begun, 1) + 1; /* KSEM_ORD_8 acquire */
 
-		wait_readers();
+		wait_readers(lost);
 		store_rel(&ended, epoch); /* KSEM_ORD_10 release */
 	}
-	pthread_mutex_unlock(&epoch_lock);
+	if (unlikely(lost))
+		readers_unlock();
+	else
+		pthread_mutex_unlock(&epoch_lock);
+	signals_restore(signals);
 }

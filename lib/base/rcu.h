@@ -93,10 +93,13 @@ bool rcu_forgo_membarrier(void);
 
 /*
  * Around fork(): no grace period runs between before and after. The child forgets threads that it hasn't got.
- * `prepared`: rcu_before_fork ran for the child.
+ * `prepared`: rcu_before_fork ran for the child. If not, the child does without liburcu's locks (readers.h).
  */
 void rcu_before_fork(void);
 void rcu_after_fork_parent(void);
 void rcu_after_fork_child(bool prepared);
+
+/* In a child for which rcu_before_fork didn't run, by its only thread, perhaps in a signal handler. Optional. */
+void rcu_child_without_handlers(void);
 
 #endif

@@ -15,11 +15,20 @@
  * If no record is free, a thread adds a chunk of records to the list, under liburcu's locks, by the calls that liburcu
  * offers for forks. The first chunks are part of the library, the later ones are mapped, and all stay. Only if a chunk
  * can't be mapped, liburcu makes the record.
+ *
+ * A process that has lost liburcu's locks (readers.h) has at most one record that liburcu made: that of the thread which
+ * forked. Its other threads have records of the library's own, and it can look at all of them.
  */
+#include "base/readers.h"
+
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/atomic.h"
 #include "base/cancel.h"
@@ -39,11 +48,16 @@ struct record {
 #define OWN_RECORDS   ((FIRST_RECORDS << OWN_CHUNKS) - FIRST_RECORDS)
 
 static struct record own[OWN_RECORDS];
-static struct record *chunks[CHUNKS]; /* written under liburcu's locks, before a record of that chunk is free */
-static unsigned listed;               /* chunks in the list; under liburcu's locks */
+static struct record *chunks[CHUNKS]; /* written under the list's lock, before a record of that chunk is free */
+static unsigned listed;               /* chunks in the list; under its lock */
 static atomic(uint64_t) free_records; /* atomic: low: number of the first free one; high: a count of changes */
 static pthread_key_t key;             /* constant once main runs, as is `lends` */
 static bool lends;
+
+static pid_t process;                                       /* of the child that looked last */
+static bool lost;                                           /* constant in a process: see readers.h */
+static struct urcu_bp_reader *liburcus;                     /* if they are lost, the one record of liburcu's; or NULL */
+static pthread_mutex_t instead = PTHREAD_MUTEX_INITIALIZER; /* serves if they are lost */
 
 static size_t records_before(unsigned chunk)
 {
@@ -101,7 +115,7 @@ static struct record *new_chunk(unsigned chunk)
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
-/* Lists one more chunk, behind that record of the list, and makes its records free. With liburcu's locks. */
+/* Lists one more chunk, behind that record of the list, and makes its records free. With the lock of the list. */
 static bool list_chunk(struct cds_list_head *behind)
 {
 	struct record *chunk = new_chunk(listed);
@@ -112,14 +126,91 @@ static bool list_chunk(struct cds_list_head *behind)
 	chunks[listed] = chunk;
 	for (size_t i = 0; i < (size_t)FIRST_RECORDS << listed; i++) {
 		chunk[i].number = (uint32_t)(before + i + 1);
-		cds_list_add(&chunk[i].reader.node, behind);
+		if (likely(!lost))
+			cds_list_add(&chunk[i].reader.node, behind);
 		push(&chunk[i]);
 	}
 	listed++;
 	return true;
 }
 
-/* Owner only: this thread has liburcu's locks, because it is forking. */
+/* In a fork's child: makes all records free but this thread's. Others may have been about to take or free one. */
+static void free_those_of_others(void)
+{
+	store_rlx(&free_records, with_first(load_rlx(&free_records), 0));
+	for (uint32_t number = 1; number <= records_before(listed); number++) {
+		struct record *record = record_of(number);
+
+		if (&record->reader == URCU_TLS(urcu_bp_reader))
+			continue;
+		record->reader.ctr = 0;
+		push(record);
+	}
+}
+
+static bool is_own(const struct urcu_bp_reader *reader)
+{
+	for (uint32_t number = 1; number <= records_before(listed); number++) {
+		if (&record_of(number)->reader == reader)
+			return true;
+	}
+	return false;
+}
+
+bool readers_lost_liburcu(void)
+{
+	pid_t here = getpid();
+
+	if (likely(process == here || !lends))
+		return lost;
+	process = here;
+	lost = true;
+	pthread_mutex_init(&instead, NULL);
+	liburcus = is_own(URCU_TLS(urcu_bp_reader)) ? NULL : URCU_TLS(urcu_bp_reader);
+	free_those_of_others();
+	return true;
+}
+
+void readers_lock(void)
+{
+	if (unlikely(readers_lost_liburcu()))
+		pthread_mutex_lock(&instead);
+	else
+		urcu_bp_before_fork();
+}
+
+void readers_unlock(void)
+{
+	if (unlikely(lost))
+		pthread_mutex_unlock(&instead);
+	else
+		urcu_bp_after_fork_parent();
+}
+
+/* What was done before this on one side is seen after it on the other: it pairs with what liburcu's readers do. */
+static void order_readers(void)
+{
+	if (!urcu_bp_has_sys_membarrier || syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) != 0)
+		cmm_smp_mb();
+}
+
+static void wait_outside(const struct urcu_bp_reader *reader)
+{
+	while (CMM_LOAD_SHARED(reader->ctr) & URCU_BP_GP_CTR_NEST_MASK)
+		sched_yield();
+}
+
+void readers_wait(void)
+{
+	order_readers();
+	for (uint32_t number = 1; number <= records_before(listed); number++)
+		wait_outside(&record_of(number)->reader);
+	if (liburcus)
+		wait_outside(liburcus);
+	order_readers();
+}
+
+/* Owner only: this thread has the lock, because it is forking. */
 static _Thread_local bool forking;
 
 /* False: there is no memory for more records. */
@@ -128,13 +219,13 @@ static bool more_records(void)
 	bool found = true;
 
 	if (likely(!forking))
-		urcu_bp_before_fork(); /* takes liburcu's locks */
+		readers_lock();
 	rcu_tell_acquire(&own);
 	if ((uint32_t)load_acq(&free_records) == 0)
 		found = list_chunk(&own[0].reader.node);
 	rcu_tell_release(&own);
 	if (likely(!forking))
-		urcu_bp_after_fork_parent();
+		readers_unlock();
 	return found;
 }
 
@@ -217,6 +308,7 @@ __attribute__((constructor(101))) static void begin_to_lend(void)
 	urcu_bp_before_fork();
 	list_chunk(node_of_this_thread());
 	urcu_bp_after_fork_parent();
+	process = getpid();
 	lends = true;
 }
 
@@ -240,37 +332,36 @@ bool rcu_forgo_membarrier(void)
 #endif
 }
 
-/* In a fork's child: makes all records free but this thread's. Others may have been about to take or free one. */
-static void free_those_of_others(void)
-{
-	store_rlx(&free_records, with_first(load_rlx(&free_records), 0));
-	for (uint32_t number = 1; number <= records_before(listed); number++) {
-		struct record *record = record_of(number);
-
-		if (&record->reader == URCU_TLS(urcu_bp_reader))
-			continue;
-		record->reader.ctr = 0;
-		push(record);
-	}
-}
-
 void rcu_before_fork(void)
 {
-	urcu_bp_before_fork();
+	readers_lock();
 	forking = true;
 }
 
 void rcu_after_fork_parent(void)
 {
 	forking = false;
-	urcu_bp_after_fork_parent();
+	readers_unlock();
+}
+
+void rcu_child_without_handlers(void)
+{
+	readers_lost_liburcu();
 }
 
 void rcu_after_fork_child(bool prepared)
 {
-	if (!prepared)
-		urcu_bp_before_fork();
 	forking = false;
+	if (!prepared && readers_lost_liburcu())
+		return;
+	if (!prepared)
+		urcu_bp_before_fork(); /* there are no records of the library's */
+	process = getpid();
+	if (liburcus != URCU_TLS(urcu_bp_reader))
+		liburcus = NULL;
 	free_those_of_others();
-	urcu_bp_after_fork_child();
+	if (unlikely(lost))
+		pthread_mutex_unlock(&instead);
+	else
+		urcu_bp_after_fork_child();
 }

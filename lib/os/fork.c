@@ -211,6 +211,14 @@ static void tell_interrupted(void)
 	}
 }
 
+static void tell_interrupted_child(void)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (steps[i].inside_child)
+			steps[i].inside_child();
+	}
+}
+
 /*
  * Cancellation stays disabled until the end of the fork: a cancelled thread would leave the gate shut. Signals stay
  * blocked: after its own step, the first in the child, liburcu restores the mask of before, and a handler would run
@@ -258,6 +266,7 @@ static void after_fork_child(void)
 {
 	if (thread.passes) {
 		thread.passes--;
+		tell_interrupted_child();
 		return;
 	}
 	if (thread.forking) { /* else a call of a handler has done it */

@@ -23,7 +23,8 @@
  * A signal handler may fork while the thread that it interrupted is inside the gate or in a read section. Such a fork
  * can't wait for either to end, so it doesn't shut the gate. In its handler the child may only post, and end. If it
  * returns from the handler instead, it goes on in the call that was interrupted. Calls whose other half, in the parent,
- * that could harm must notice it (fork_has_left); a step of the fork prepares them (`inside`).
+ * that could harm must notice it (fork_has_left); a step of the fork prepares them (`inside`). Such a child, and one of
+ * _Fork(), never take liburcu's locks (base/readers.h), which another thread may have had.
  *
  * One of the steps runs liburcu's own fork handlers. So the program must not run these, too.
  */
@@ -53,6 +54,9 @@ struct fork_step {
 	 * both processes go on in the call that it interrupted. It may be interrupted itself.
 	 */
 	void (*inside)(void);
+
+	/* In the child of such a fork, at once: what must be known before the child has other threads. */
+	void (*inside_child)(void);
 };
 
 /*

@@ -17,6 +17,7 @@
 
 #include "base/memory.h"
 #include "base/rcu.h"
+#include "base/readers.h"
 #include "api/forks.h"
 #include "os/fork.h"
 #include "os/futex.h"
@@ -368,7 +369,25 @@ void kernel_begin(void)
 	wakes_any = false;
 }
 
-/* ---- What is not explored: spinning (nobody does), how long yields take, the fork gate, names ---- */
+/* ---- What is not explored: spinning (nobody does), how long yields take, forks, the fork gate, names ---- */
+
+bool readers_lost_liburcu(void)
+{
+	return false;
+}
+
+void readers_lock(void)
+{
+	fail("a lock of a fork's child");
+}
+
+void readers_unlock(void)
+{
+}
+
+void readers_wait(void)
+{
+}
 
 bool yield_pays(void)
 {

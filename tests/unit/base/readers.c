@@ -6,6 +6,7 @@
 #include "support.h"
 
 #include "base/rcu.h"
+#include "os/fork.h"
 
 #define MANY 400 /* more than the library has records of its own */
 
@@ -111,6 +112,93 @@ static void a_child_has_records_for_all_its_threads(void **state)
 		finish(threads[i]);
 }
 
+static atomic_bool locked, waited;
+
+/* liburcu's locks, as those of a thread that forks. */
+static void *keep_liburcus_locks(void *arg)
+{
+	urcu_bp_before_fork();
+	atomic_store(&locked, true);
+	while (!atomic_load((atomic_bool *)arg))
+		sleep_ms(1);
+	urcu_bp_after_fork_parent();
+	return NULL;
+}
+
+static void *wait_an_epoch(void *arg)
+{
+	rcu_wait_epoch();
+	atomic_store(&waited, true);
+	return arg;
+}
+
+static void an_epoch_waits_for_this_thread(void)
+{
+	pthread_t thread;
+
+	atomic_store(&waited, false);
+	rcu_enter();
+	thread = start(wait_an_epoch, NULL);
+	sleep_ms(20);
+	MUST(!atomic_load(&waited));
+	rcu_leave();
+	finish(thread);
+}
+
+static void use_readers_in_a_child(bool settles)
+{
+	pid_t child;
+
+	alarm(60);
+	if (settles)
+		fork_settle();
+	have_readers(3);
+	an_epoch_waits_for_this_thread();
+	have_readers(MANY);
+	child = fork(); /* which runs the handlers */
+	if (child == 0) {
+		alarm(60);
+		an_epoch_waits_for_this_thread();
+		have_readers(MANY);
+		_exit(0);
+	}
+	must_end_well(child);
+	have_readers(MANY);
+	_exit(0);
+}
+
+/* The fork is in a read section, as a handler's may be, so it can't wait for the locks. */
+static void a_child_that_lost_liburcus_locks_does_without(void **state)
+{
+	atomic_bool stop = false;
+	pthread_t keeper, waiter;
+	uint64_t begun = rcu_epochs_begun();
+
+	(void)state;
+	if (SANITIZED || EMULATED)
+		SKIP("a child may find locks taken of what runs it");
+	atomic_store(&locked, false);
+	keeper = start(keep_liburcus_locks, &stop);
+	while (!atomic_load(&locked))
+		sched_yield();
+	waiter = start(wait_an_epoch, NULL); /* and so the lock of epochs is taken, too */
+	while (rcu_epochs_begun() == begun)
+		sched_yield();
+	for (int settles = 0; settles < 2; settles++) {
+		pid_t child;
+
+		rcu_enter();
+		child = fork();
+		rcu_leave();
+		if (child == 0)
+			use_readers_in_a_child(settles);
+		must_end_well(child);
+	}
+	atomic_store(&stop, true);
+	finish(keeper);
+	finish(waiter);
+}
+
 static void read_in_handler(int signal)
 {
 	(void)signal;
@@ -141,6 +229,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(liburcu_registers_none),
 		cmocka_unit_test(a_child_has_records_for_all_its_threads),
+		cmocka_unit_test(a_child_that_lost_liburcus_locks_does_without),
 		cmocka_unit_test(a_handler_may_be_the_first_to_read),
 	};
 
