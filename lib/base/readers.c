@@ -16,8 +16,8 @@
  * offers for forks. The first chunks are part of the library, the later ones are mapped, and all stay. Only if a chunk
  * can't be mapped, liburcu makes the record.
  *
- * A process that has lost liburcu's locks (readers.h) has at most one record that liburcu made: that of the thread which
- * forked. Its other threads have records of the library's own, and it can look at all of them.
+ * A process that has lost liburcu's locks (readers.h) has at most one record that liburcu made: that of the thread
+ * which forked. Its other threads have records of the library's own, and it can look at all of them.
  */
 #include "base/readers.h"
 
