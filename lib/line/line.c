@@ -177,6 +177,11 @@ uint32_t line_waiters(const struct line_view *view)
 	return tally_waiters(view->line);
 }
 
+bool line_was_joined(const struct line_view *view)
+{
+	return entries_used(view) > 0;
+}
+
 bool line_is_shut(const struct line_view *view)
 {
 	return (line_word(view->line).low & LINE_SHUT) != 0;

@@ -120,6 +120,9 @@ uint32_t line_limit(const struct line_view *view);
 uint32_t line_waiters(const struct line_view *view);
 bool line_is_shut(const struct line_view *view);
 
+/* Did anybody ever get in line? If not, no permits were ever granted. */
+bool line_was_joined(const struct line_view *view);
+
 /* Is n more than both the present limit and the limit that the line was made with? */
 bool line_never(const struct line_view *view, uint32_t n);
 

@@ -19,7 +19,6 @@
  * too much is left to the next one.
  */
 #include <errno.h>
-#include <time.h>
 
 #include "line/entries.h"
 #include "line/help.h"
@@ -307,8 +306,7 @@ void line_look(struct line_view *view)
 
 void line_look_unless(struct line_view *view, uint32_t microseconds)
 {
-	struct timespec time = clock_now(CLOCK_MONOTONIC);
-	uint32_t now = (uint32_t)(clock_nanoseconds(&time) / 1000);
+	uint32_t now = (uint32_t)(clock_hint(CLOCK_MONOTONIC) / 1000);
 	uint32_t before = load_rlx(&view->line->begun); /* relaxed: a number */
 
 	if (now - before >= microseconds && cas_rlx(&view->line->begun, &before, now)) /* relaxed: as above */

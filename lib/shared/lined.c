@@ -134,12 +134,20 @@ static bool look_for_dead(struct ksem *ksem)
 	return true;
 }
 
-/* The same for a call that found too few permits. With a ledger, a holder that has ended may have them. */
+/*
+ * The same for a call that found too few permits. Some may have been granted to a waiter that has ended, and is no
+ * waiter any more. With a ledger, a holder that has ended may have them.
+ */
 static bool look_for_permits(struct ksem *ksem)
 {
-	if (!lined_has_ledger(lined_of(ksem)))
-		return look_for_dead(ksem);
-	line_reap(&lined_of(ksem)->view);
+	struct line_view *view = &lined_of(ksem)->view;
+
+	if (lined_has_ledger(lined_of(ksem)))
+		line_reap(view);
+	else if (line_was_joined(view))
+		line_look(view);
+	else
+		return false;
 	return true;
 }
 
@@ -171,8 +179,7 @@ int shared_lined_take(struct ksem *ksem)
 
 int shared_lined_value(struct ksem *ksem, uint32_t *value)
 {
-	if (lined_has_ledger(lined_of(ksem)))
-		line_reap(&lined_of(ksem)->view);
+	look_for_permits(ksem);
 	return lined_value(ksem, value);
 }
 

@@ -39,8 +39,9 @@
  *   shutdown, a new limit      the word says so, or not. Waiters are served as after a post
  *   metrics                    a number may lack the wait
  *
- * These look for the dead: sleepers; a post or a take that finds waiters; stat and destroy; with KSEM_UNDO, watchers
- * (deaths.h). The first three do so at most twice a second, all processes together (line_look).
+ * These look for the dead: sleepers; a post that finds waiters; a take that finds too few permits; getvalue, stat and
+ * destroy; with KSEM_UNDO, watchers (deaths.h). Without KSEM_UNDO, sleepers, posts, takes and getvalue do so at most
+ * twice a second, all processes together (line_look).
  *
  * A process that closed the library's descriptors, or whose parent made it by _Fork() in a handler, has no liveness
  * lock for a while. Others may take its entries out of the line meanwhile, and wake their threads, which get in line
