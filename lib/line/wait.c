@@ -136,9 +136,9 @@ static bool have_entry(struct line_view *view, struct line_by by, const struct l
 		return false;
 	}
 	entry = entry_at(view, own->slot);
-	own->state = load_rlx(&entry->state); /* relaxed: the caller's own */
-	store_rlx(&entry->user, view->who);   /* relaxed: published with the state, as is the rest */
-	store_rlx(&entry->holder, by.holder); /* relaxed: as above */
+	own->state = load_rlx(&entry->state);          /* relaxed: the caller's own */
+	store_rlx(&entry->user, load_rlx(&view->who)); /* relaxed: published with the state, as is the rest */
+	store_rlx(&entry->holder, by.holder);          /* relaxed: as above */
 	store_rlx(&entry->ready, by.account.slot ? by.account.slot | ENTRY_ACCOUNT : 0); /* relaxed: as above */
 	store_rlx(&entry->due, 0);                                                       /* relaxed: as above */
 	return true;
