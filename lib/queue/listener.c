@@ -17,9 +17,9 @@
 #include "queue/direct.h"
 #include "queue/source_notify.h"
 
-#define LOOK_NS     INT64_C(1000000000) /* the average time between looks */
-#define POLL_NS     INT64_C(5000000)    /* between looks at all sources, if the thread can't sleep on all */
-#define REFUSED_NS  INT64_C(1000000)    /* the same, if the kernel lets it sleep on none */
+#define LOOK_NS    INT64_C(1000000000) /* the average time between looks */
+#define POLL_NS    INT64_C(5000000)    /* between looks at all sources, if the thread can't sleep on all */
+#define REFUSED_NS INT64_C(1000000)    /* the same, if the kernel lets it sleep on none */
 
 /* What the thread does next. */
 struct sleep {
@@ -38,16 +38,11 @@ struct loop {
 	bool looks;           /* it is time for that */
 };
 
-/*
- * Is something on its ready list that isn't known yet? Then it is from now on. Or could direct waits go on? `place`:
- * where to sleep, if it has waits.
- */
-static bool has_news(struct source *source, struct futex_place *place)
+/* Looks at the ready list of a source. False: nothing came since the last look. `place`: where to sleep for more. */
+static bool look_at_ready_list(struct source *source, struct futex_place *place)
 {
 	uint64_t first;
 
-	if (source_is_direct(source))
-		return direct_serve(source, place);
 	rcu_enter();
 	first = line_ready_futex(source->view, source->head, place);
 	rcu_leave();
@@ -55,6 +50,25 @@ static bool has_news(struct source *source, struct futex_place *place)
 		return false;
 	source->ready_seen = first;
 	return true;
+}
+
+/*
+ * Looks for waits of a source that are over, and lets direct waits go on that can. False: there is no news. `place`:
+ * where to sleep for the others, if there are any.
+ */
+static bool find_news(struct source *source, struct futex_place *place)
+{
+	return source_is_direct(source) ? direct_serve(source, place) : look_at_ready_list(source, place);
+}
+
+/* The same, and notifies the queue of news. */
+static bool notify_of_news(struct source *source, struct futex_place *place)
+{
+	bool news = find_news(source, place);
+
+	if (news)
+		source_notify(source);
+	return news;
 }
 
 static void swap(struct listener *listener, size_t a, size_t b)
@@ -79,22 +93,22 @@ static void sleep_at(struct listener *listener, struct source *source, const str
 	listener->armed[listener->armed_count++] = (struct armed){source->link.key, source->head};
 }
 
-/* Notifies the queue of all news, and collects the words on which the thread will sleep. False: there was no news. */
+/*
+ * Notifies the queue of all news, and collects the words on which the thread will sleep. False: there was no news. Both
+ * by one look at each source: news that came between two looks would be slept through.
+ */
 static bool scan_sources(struct listener *listener, struct sleep *sleep)
 {
 	bool any = false;
 
 	listener->armed_count = 0;
 	for (size_t i = 0; i < listener->count; i++) {
-		struct source *source = listener->sources[i];
 		struct futex_place place;
-		bool news = has_news(source, &place);
+		bool news = notify_of_news(listener->sources[i], &place);
 
-		if (news)
-			source_notify(source);
 		any |= news;
 		if (i + 1 < SEVERAL_MAX)
-			sleep_at(listener, source, &place, sleep);
+			sleep_at(listener, listener->sources[i], &place, sleep);
 		else if (news) /* from the next look on */
 			swap(listener, i, i % (SEVERAL_MAX - 1));
 	}
@@ -209,8 +223,7 @@ static void look_for_dead(struct ksem_cq *cq)
 
 		semaphore_ops(source->ksem)->stay(source->ksem);
 		if (source_is_direct(source)) {
-			if (has_news(source, &place)) /* its waits may have to be counted again */
-				source_notify(source);
+			notify_of_news(source, &place); /* its waits may have to be counted again */
 			continue;
 		}
 		rcu_enter();
@@ -313,7 +326,7 @@ void listener_look(struct ksem_cq *cq, void (*visit)(struct source *source))
 	for (size_t i = 0; i < listener->count; i++) {
 		struct futex_place place;
 
-		if (has_news(listener->sources[i], &place))
+		if (find_news(listener->sources[i], &place))
 			visit(listener->sources[i]);
 	}
 }

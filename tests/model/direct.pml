@@ -332,7 +332,7 @@ inline after_sleep()
 	fi
 }
 
-/* [code: listen_once, scan_sources, has_news, sleep_at, direct_arm, futex_any_of] */
+/* [code: listen_once, scan_sources, find_news, notify_of_news, sleep_at, direct_arm, futex_any_of] */
 proctype listener() LIVES
 {
 	byte seen, saw_calls, who, left;

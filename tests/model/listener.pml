@@ -132,7 +132,7 @@ inline take_lock()
 	atomic { !lock -> lock = true }
 }
 
-/* [code: has_news, scan_sources] */
+/* [code: find_news, look_at_ready_list, notify_of_news, scan_sources] */
 inline scan(j)
 {
 	atomic {
