@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 
+#include "line/due.h"
 #include "object/namespace.h"
 #include "queue/heap.h"
 #include "queue/listener.h"
@@ -53,6 +54,12 @@ struct ksem_cq {
 	atomic(bool) dead;                   /* atomic: it is a fork's copy */
 	struct ksem_cq *next, **prev;        /* under queues_lock: the list of all */
 };
+
+/* The heap for waits with that deadline. */
+static inline struct heap *queue_heap(struct ksem_cq *cq, uint64_t due)
+{
+	return &cq->heaps[due & LINE_DUE_REALTIME];
+}
 
 static inline bool queue_is_dead(const struct ksem_cq *cq)
 {

@@ -35,7 +35,7 @@ void deadlines_set_pass(struct source *source, bool more)
 static uint64_t first_due(const struct ksem_cq *cq, unsigned clock)
 {
 	const struct timed *first = heap_first(&cq->heaps[clock]);
-	const struct timed *pass = clock == 0 ? heap_first(&cq->passes) : NULL;
+	const struct timed *pass = clock == NOTIFY_MONOTONIC ? heap_first(&cq->passes) : NULL;
 
 	if (!first || (pass && pass->due < first->due))
 		return pass ? pass->due : 0;
@@ -61,7 +61,7 @@ static void expire_of(struct ksem_cq *cq, unsigned clock)
 		heap_remove(&cq->heaps[clock], first);
 		direct_cancel(container_of(first, struct wait, timed), ETIMEDOUT);
 	}
-	while (clock == 0 && (first = heap_first(&cq->passes)) && first->due <= now) {
+	while (clock == NOTIFY_MONOTONIC && (first = heap_first(&cq->passes)) && first->due <= now) {
 		struct source *source = container_of(first, struct source, pass);
 
 		rcu_enter();
@@ -83,6 +83,6 @@ void deadlines_expire(struct ksem_cq *cq)
 /* The clock may have been set back after a timer of CLOCK_REALTIME went off. */
 void deadlines_rearm(struct ksem_cq *cq)
 {
-	if (cq->notify.armed[1] != 0)
-		notify_rearm(&cq->notify, 1, first_due(cq, 1));
+	if (cq->notify.armed[NOTIFY_REALTIME] != 0)
+		notify_rearm(&cq->notify, NOTIFY_REALTIME, first_due(cq, NOTIFY_REALTIME));
 }

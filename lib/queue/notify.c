@@ -17,7 +17,7 @@
 
 #define NOTIFY_IS_SET UINT64_C(1)
 
-static const clockid_t clocks[NOTIFY_CLOCKS] = {CLOCK_MONOTONIC, CLOCK_REALTIME}; /* by bit 0 of a deadline */
+static const clockid_t clocks[] = {[NOTIFY_MONOTONIC] = CLOCK_MONOTONIC, [NOTIFY_REALTIME] = CLOCK_REALTIME};
 
 static bool opened(int *place, int fd)
 {

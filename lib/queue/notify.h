@@ -26,7 +26,12 @@
 
 #include "base/atomic.h"
 
-#define NOTIFY_CLOCKS 2
+/* By bit 0 of a deadline (line/due.h). */
+enum {
+	NOTIFY_MONOTONIC,
+	NOTIFY_REALTIME,
+	NOTIFY_CLOCKS,
+};
 
 struct notify {
 	atomic(uint64_t) state;

@@ -5,7 +5,6 @@
 #include <errno.h>
 
 #include "base/rcu.h"
-#include "line/due.h"
 #include "queue/active.h"
 #include "queue/deadlines.h"
 #include "queue/direct.h"
@@ -38,7 +37,7 @@ static void begin_waiting(struct wait *wait)
 	if (semaphore_ops(source->ksem)->begin_queued)
 		wait->begun = semaphore_ops(source->ksem)->begin_queued(source->ksem);
 	if (wait->timed.due != 0)
-		heap_add(&cq->heaps[wait->timed.due & LINE_DUE_REALTIME], &wait->timed);
+		heap_add(queue_heap(cq, wait->timed.due), &wait->timed);
 	source->newest = wait->handle;
 	deadlines_set_pass(source, true);
 	deadlines_arm(cq);
@@ -51,7 +50,7 @@ static void begin_waiting_directly(struct wait *wait)
 
 	direct_add(wait);
 	if (wait->timed.due != 0)
-		heap_add(&cq->heaps[wait->timed.due & LINE_DUE_REALTIME], &wait->timed);
+		heap_add(queue_heap(cq, wait->timed.due), &wait->timed);
 	deadlines_arm(cq);
 	if (direct_needs_call(wait))
 		listener_call(&cq->listener);

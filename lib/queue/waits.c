@@ -54,7 +54,7 @@ static struct wait *find_wait(const struct source *source, const struct line_res
 struct wait *wait_take(struct ksem_cq *cq, uint64_t due)
 {
 	struct wait *wait;
-	struct heap *heap = &cq->heaps[due & LINE_DUE_REALTIME];
+	struct heap *heap = queue_heap(cq, due);
 
 	if (!table_reserve(&cq->waits) || (!cq->free && !add_waits(cq)))
 		return NULL;
@@ -145,7 +145,7 @@ void wait_end(struct wait *wait, int error)
 	int64_t begun = wait->begun;
 
 	if (wait->timed.place)
-		heap_remove(&source->cq->heaps[wait->timed.due & LINE_DUE_REALTIME], &wait->timed);
+		heap_remove(queue_heap(source->cq, wait->timed.due), &wait->timed);
 	if (begun)
 		semaphore_ops(source->ksem)->end_queued(source->ksem, begun, error);
 	wait->error = error;
