@@ -163,7 +163,7 @@ static void tell_of_all(struct ksem_proc *proc)
 		proc->ns->ops->tell_refs(proc->ns, ksem);
 }
 
-/* The same of a new process. */
+/* Calls `come` for each semaphore of a new process. */
 static int come_to_all(struct ksem_proc *proc)
 {
 	const struct ids_table *table = load_rlx(&proc->ids.table); /* relaxed: as above */
@@ -263,7 +263,7 @@ static bool found_memory(struct ksem_ns *ns, int error)
 	return (error == ENOMEM || error == ENOSPC) && namespace_reclaim(ns);
 }
 
-/* The same of a semaphore that it has just made. If that fails, there is no semaphore. */
+/* Calls `come` for a semaphore that the process has just made. If that fails, the semaphore ends. */
 static int come_to_made(struct ksem_proc *proc, const struct making *making, struct ksem *ksem, struct reclaim *garbage)
 {
 	int error = come(proc, ksem);

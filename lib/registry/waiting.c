@@ -84,21 +84,13 @@ static __attribute__((noinline)) int spin_or_wait_pinned(struct ksem *ksem, cons
 {
 	struct spin spin = {0};
 	enum spin_next next;
-	struct cancel cancel;
-	int error;
+	int error = EAGAIN;
 
-	if (object_has_line(ksem)) /* which spins by itself */
-		return waiting_many_pinned(ksem, 1, deadline);
-	while ((error = spin_and_take(&spin, ksem, &next, NULL)) == EAGAIN && next == SPIN_REST)
-		spin_rest();
-	if (error != EAGAIN)
-		return error;
-	cancel = cancel_disable();
-	fork_settle();
-	rcu_enter();
-	error = wait(ksem, 1, deadline, NULL);
-	cancel_restore(cancel);
-	return error;
+	if (!object_has_line(ksem)) { /* a line spins by itself */
+		while ((error = spin_and_take(&spin, ksem, &next, NULL)) == EAGAIN && next == SPIN_REST)
+			spin_rest();
+	}
+	return error == EAGAIN ? waiting_many_pinned(ksem, 1, deadline) : error;
 }
 
 int waiting_pinned(struct ksem *ksem, const struct deadline *deadline)
