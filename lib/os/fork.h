@@ -96,7 +96,7 @@ static inline bool fork_stays(uint32_t generation)
 	       !fork_state.number_tells && load_acq(fork_state.settled) == FORK_SETTLED; /* KSEM_ORD_9 acquire */
 }
 
-/* If so, runs them. For calls that sleep without entering the gate. Outside read sections. */
+/* If this is such a child, runs the steps. For calls that sleep without entering the gate. Outside read sections. */
 void fork_settle(void);
 
 #endif

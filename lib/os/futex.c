@@ -7,9 +7,9 @@
  *
  * A sandbox may refuse any of these calls with any error number, even with one that has a meaning here. So the answer
  * is checked: an ETIMEDOUT before the deadline is a refusal, as is any unknown number; for EAGAIN see timed.c. After a
- * refusal the thread tries FUTEX_WAIT_BITSET, which libc's semaphores use. If that is refused
- * as well, the thread naps for a millisecond, and the caller looks at the word again. So a wait that can't sleep looks
- * a thousand times a second, and still ends at its deadline.
+ * refusal the thread tries FUTEX_WAIT_BITSET, which libc's semaphores use. If that is refused as well, the thread naps
+ * for a millisecond, and the caller looks at the word again. So a wait that can't sleep looks a thousand times a
+ * second, and still ends at its deadline.
  *
  * ThreadSanitizer delays a signal handler until the thread next calls a function that it intercepts; a sleeper calls
  * none. So where it watches (base/watch.h), a sleep is cut into slices, with an intercepted call after each. A library
