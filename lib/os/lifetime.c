@@ -21,6 +21,13 @@
 
 #define PID_BITS 22
 
+_Static_assert(PID_BITS + 32 == LIFETIME_BITS, "a lifetime");
+
+static pid_t pid_of(uint64_t lifetime)
+{
+	return (pid_t)(lifetime & ((1 << PID_BITS) - 1));
+}
+
 /* A process of a new pid namespace may have the /proc of the outer one, in which its number is another process's. */
 static bool proc_is_own(void)
 {
@@ -103,14 +110,14 @@ uint32_t lifetime_own_image(void)
 
 bool lifetime_has_other_image(uint64_t lifetime, uint32_t image)
 {
-	uint32_t now = image_of((pid_t)(lifetime & ((1 << PID_BITS) - 1)));
+	uint32_t now = image_of(pid_of(lifetime));
 
 	return now != 0 && now != image;
 }
 
 bool lifetime_lasts(uint64_t lifetime)
 {
-	pid_t pid = (pid_t)(lifetime & ((1 << PID_BITS) - 1));
+	pid_t pid = pid_of(lifetime);
 	unsigned long long began, stack;
 	int saved = errno;
 	long threads;

@@ -14,7 +14,8 @@
 /* 16 bits that tell pid namespaces apart; 0: unknown, or /proc is that of another. Needs no descriptor. */
 uint32_t lifetime_namespace(void);
 
-/* The calling process, now: its number and the time, 54 bits. */
+/* The calling process, now: its number and the time. */
+#define LIFETIME_BITS 54
 uint64_t lifetime_own(void);
 
 /*

@@ -20,11 +20,6 @@ struct collecting {
 	int error;
 };
 
-static uint32_t place_of(uint32_t number)
-{
-	return number & ((1u << RECORD_PLACE_BITS) - 1);
-}
-
 /* A record's count of waits is shown if there is no line; else the entries in line are counted (holders_read_line). */
 static void add(const struct record *record, void *arg)
 {
@@ -51,7 +46,7 @@ static struct holders_process *find(struct holders *holders, uint32_t number)
 	while (from < to) {
 		size_t middle = from + (to - from) / 2;
 
-		if (place_of(holders->processes[middle].number) < place_of(number))
+		if (records_place_of(holders->processes[middle].number) < records_place_of(number))
 			from = middle + 1;
 		else
 			to = middle;

@@ -18,8 +18,6 @@ static bool gone(void *context, uint32_t holder)
 }
 
 /* The lifetime, and above it bits that tell pid namespaces apart: a number has a meaning in its own only. */
-#define LIFETIME_BITS 54
-
 static uint64_t who(void)
 {
 	uint64_t namespace = lifetime_namespace();

@@ -132,8 +132,6 @@ static struct holder *holder_at(const struct look *look, uint32_t place)
 	return &more_at(look->page, place / MORE_HOLDERS)->holders[place % MORE_HOLDERS];
 }
 
-#define LIFETIME_BITS 54
-
 static uint64_t lifetime_tag(uint64_t liveness)
 {
 	return liveness >> 17 << LIFETIME_BITS;
@@ -338,7 +336,7 @@ uint32_t records_number(const struct record *record)
  */
 bool records_is_gone(struct records *records, const struct directory *directory, uint32_t number)
 {
-	struct record record = {.place = number & ((1u << RECORD_PLACE_BITS) - 1)};
+	struct record record = {.place = records_place_of(number)};
 	struct look look;
 
 	if (begin_look(records, &look))

@@ -84,6 +84,12 @@ bool holder_change_liveness(struct holder *holder, uint64_t from, uint64_t to);
  */
 #define RECORD_PLACE_BITS 18
 
+/* The place of its record. */
+static inline uint32_t records_place_of(uint32_t number)
+{
+	return number & ((1u << RECORD_PLACE_BITS) - 1);
+}
+
 void records_renumber(const struct record *record);
 uint32_t records_number(const struct record *record);
 bool records_is_gone(struct records *records, const struct directory *directory, uint32_t number);
