@@ -112,8 +112,7 @@ struct change {
 static uint32_t amount(const struct line_view *view, struct line_word w, int64_t held, const struct change *change,
 		       int *error)
 {
-	bool waited = line_order(view->line)->fair && (w.low & LINE_WAITED);
-	int64_t there = change->gives ? held : waited ? 0 : word_left(w);
+	int64_t there = change->gives ? held : others_come_first(view, w) ? 0 : word_left(w);
 
 	*error = change->gives ? EPERM : EAGAIN;
 	if (there < change->least || (change->gives && word_taken(w) < change->least))

@@ -11,13 +11,6 @@
 #include "line/order.h"
 #include "line/owner.h"
 
-const struct line_order *line_order(const struct line *line)
-{
-	static const struct line_order *const orders[] = {&line_barging, &line_fifo, &line_lifo};
-
-	return orders[line->order < 3 ? line->order : 0];
-}
-
 /* The state of an entry after the operation; the same state if the operation has nothing to decide. */
 static uint64_t next_state(enum line_kind kind, uint64_t x)
 {
@@ -322,9 +315,8 @@ static struct line_act wished(const struct line_view *view, struct line_word w, 
 /* Wakes the threads at the door if one of them can take a permit, or must not wait any longer. */
 static void serve_door(const struct line_view *view, struct line_word w)
 {
-	bool waited = line_order(view->line)->fair && (w.low & LINE_WAITED);
-
-	if (unlikely(w.low & LINE_DOOR) && ((w.low & (LINE_SHUT | LINE_DEAD)) || (!waited && word_left(w) > 0)))
+	if (unlikely(w.low & LINE_DOOR) &&
+	    ((w.low & (LINE_SHUT | LINE_DEAD)) || (!others_come_first(view, w) && word_left(w) > 0)))
 		entry_call_all(view);
 }
 

@@ -47,6 +47,12 @@ extern const struct line_order line_fifo, line_lifo, line_barging;
 
 const struct line_order *line_order(const struct line *line);
 
+/* Must a thread that comes now get in line, because others wait, whatever the value is? */
+static inline bool others_come_first(const struct line_view *view, struct line_word w)
+{
+	return line_order(view->line)->fair && (w.low & LINE_WAITED);
+}
+
 /*
  * LINE_DROP: the entry gave up; LINE_GRANT: the value suffices for it; LINE_NONE: neither. A queue's wait that is past
  * its deadline is made one that gave up: instead of a grant, or, if it is `first` in a fair line, instead of blocking

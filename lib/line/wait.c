@@ -65,14 +65,13 @@ enum next {
 
 static enum next next_of(const struct line_view *view, struct line_word w, uint32_t n)
 {
-	bool waited = line_order(view->line)->fair && (w.low & LINE_WAITED);
 	struct line_op op = word_op(w);
 
 	if (w.low & LINE_BUSY) {
 		line_help(view, &op);
 		return LOOK_AGAIN;
 	}
-	if (!waited && word_left(w) >= n)
+	if (!others_come_first(view, w) && word_left(w) >= n)
 		return TAKE;
 	if (!(w.low & LINE_SHUT))
 		return JOIN;
