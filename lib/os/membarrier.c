@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "os/processors.h"
 #include "os/rseq.h"
 
 static bool kernel_start(void)
@@ -39,8 +40,6 @@ bool membarrier_start(void)
 	return started;
 }
 
-#define PROCESSORS_MAX 8192 /* the most that Linux can be built for */
-
 bool membarrier_is_refused(void)
 {
 	int saved = errno;
@@ -50,17 +49,21 @@ bool membarrier_is_refused(void)
 	return refused;
 }
 
+/* A set of processors, as the kernel has it. */
+#define WORD_BITS  (8 * sizeof(unsigned long))
+#define MASK_WORDS (PROCESSORS_MAX / WORD_BITS)
+
 /* May change errno. */
 static void visit(uint32_t processors)
 {
-	unsigned long before[PROCESSORS_MAX / 64], all[PROCESSORS_MAX / 64], one[PROCESSORS_MAX / 64] = {0};
+	unsigned long before[MASK_WORDS], all[MASK_WORDS], one[MASK_WORDS] = {0};
 	bool known = sched_getaffinity(0, sizeof(before), (cpu_set_t *)before) == 0;
 
 	memset(all, 0xff, sizeof(all));
 	for (uint32_t processor = 0; processor < processors && processor < PROCESSORS_MAX; processor++) {
-		one[processor / 64] = 1UL << processor % 64;
+		one[processor / WORD_BITS] = 1UL << processor % WORD_BITS;
 		sched_setaffinity(0, sizeof(one), (cpu_set_t *)one); /* fails for numbers without a processor */
-		one[processor / 64] = 0;
+		one[processor / WORD_BITS] = 0;
 	}
 	sched_setaffinity(0, sizeof(before), (cpu_set_t *)(known ? before : all));
 }

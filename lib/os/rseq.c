@@ -14,6 +14,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "os/processors.h"
+
 #if KSEM_INLINE_WORKS && defined(__has_include)
 #if __has_include(<sys/rseq.h>)
 #define REGISTERED_BY_LIBC 1
@@ -103,7 +105,7 @@ static int highest_possible(void)
  */
 static bool runs_beyond(int highest)
 {
-	unsigned char mask[8192 / 8]; /* as many processors as Linux can have */
+	unsigned char mask[PROCESSORS_MAX / 8];
 	long bytes = syscall(SYS_sched_getaffinity, 0, sizeof(mask), mask);
 
 	for (long i = 0; i < 8 * bytes; i++) {

@@ -22,6 +22,7 @@
 #include "base/cancel.h"
 #include "base/compiler.h"
 #include "os/clock.h"
+#include "os/processors.h"
 #include "os/yield.h"
 
 #define SPINS_AN_ANSWER 256  /* spins, before the kernel is asked again on which processors the thread may run */
@@ -35,7 +36,7 @@ static _Thread_local unsigned without; /* owner only: waits of this thread that 
 /* On which processors a thread may run: a bit for each. Two have the same bit only if they are 31 or more apart. */
 static uint32_t processors_of(pid_t thread)
 {
-	uint32_t mask[8192 / 32]; /* the most processors that Linux supports */
+	uint32_t mask[PROCESSORS_MAX / 32];
 	uint32_t processors = 0;
 	int saved = errno;
 	long bytes = syscall(SYS_sched_getaffinity, thread, sizeof(mask), mask);
