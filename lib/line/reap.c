@@ -75,7 +75,7 @@ static bool take_off_ready(struct line_view *view, uint32_t slot, uint64_t x)
  * One step for an entry of a dead process, in the round of that state. True: that round is over, or its owner may live
  * and ends it.
  */
-static bool reap_step(struct line_view *view, uint32_t slot, uint64_t round)
+static bool reap_step(struct line_view *view, uint32_t slot, uint64_t state)
 {
 	struct line_entry *entry = entry_at(view, slot);
 	bool sure = false, in_list = false;
@@ -84,7 +84,7 @@ static bool reap_step(struct line_view *view, uint32_t slot, uint64_t round)
 	for (unsigned i = 0; i < TRIES && !sure; i++) {
 		line_settle(view);
 		x = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
-		if (((x ^ round) & ENTRY_ROUND_MASK) != 0 || state_of(x) == ENTRY_FREE)
+		if (((x ^ state) & ENTRY_ROUND_MASK) != 0 || state_of(x) == ENTRY_FREE)
 			return true;
 		in_list = is_in_list(view, slot, &sure);
 	}
@@ -127,11 +127,11 @@ static bool reap_step(struct line_view *view, uint32_t slot, uint64_t round)
 }
 
 /* As many steps as it needs. False: it is left to the next reap. */
-static bool reap_entry(struct line_view *view, uint32_t slot, uint64_t round, uint32_t *work)
+static bool reap_entry(struct line_view *view, uint32_t slot, uint64_t state, uint32_t *work)
 {
 	for (unsigned i = 0; i < STEPS && *work >= STEP; i++) {
 		*work -= STEP;
-		if (reap_step(view, slot, round))
+		if (reap_step(view, slot, state))
 			return true;
 	}
 	return false;
@@ -151,22 +151,28 @@ static bool holder_of(const struct line_entry *entry, uint64_t *state, uint32_t 
 }
 
 /*
- * Is an entry behind that head, which is in the state `own`? Then `*state` is its state. A wait that is only prepared
- * may say what its last owner wrote, so it must be of the same process. If the head is another's by now, so is what is
- * behind it.
+ * An entry in the state x said that it belongs to another one, which was in the state `own`. Was that so? An entry that
+ * is only prepared may say what its last owner wrote, so it must be of the same process. If the other one is somebody
+ * else's by now, so is what belongs to it.
  */
+static bool belonged(const struct line_view *view, uint32_t other, uint64_t own, const struct line_entry *entry,
+		     uint64_t x)
+{
+	if (state_of(x) == ENTRY_HELD && x >> 32 != own >> 32)
+		return false;
+	return ((load_acq(&entry->state) ^ x) & ENTRY_ROUND_MASK) == 0 && /* KSEM_ORD_24 acquire */
+	       load_acq(&entry_at(view, other)->state) == own;            /* KSEM_ORD_24 acquire */
+}
+
+/* Is an entry behind that head, which is in the state `own`? Then *state is the entry's state. */
 static bool is_behind(const struct line_view *view, uint32_t head, uint64_t own, const struct line_entry *entry,
 		      uint64_t *state)
 {
 	uint64_t x = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
 
 	*state = x;
-	if (state_of(x) == ENTRY_FREE || entry_list(load_acq(&entry->ready)) != head) /* KSEM_ORD_29 acquire */
-		return false;
-	if (state_of(x) == ENTRY_HELD && x >> 32 != own >> 32)
-		return false;
-	return ((load_acq(&entry->state) ^ x) & ENTRY_ROUND_MASK) == 0 && /* KSEM_ORD_24 acquire */
-	       load_acq(&entry_at(view, head)->state) == own;             /* KSEM_ORD_24 acquire */
+	return state_of(x) != ENTRY_FREE && entry_list(load_acq(&entry->ready)) == head && /* KSEM_ORD_29 acquire */
+	       belonged(view, head, own, entry, x);
 }
 
 /* False: some are left to the next reap. */
@@ -204,22 +210,15 @@ static void reap_held(struct line_view *view, uint32_t slot, uint64_t x, uint32_
 	entry_free(view, slot, x);
 }
 
-/*
- * Does the account that is in the state `own` pay for an entry? One that is only prepared says whose it is by its
- * state. If the account is another's by now, it pays for entries of the living.
- */
+/* Does the account that is in the state `own` pay for an entry? Then *state is the entry's state. */
 static bool pays(const struct line_view *view, uint32_t account, uint64_t own, const struct line_entry *entry,
 		 uint64_t *state)
 {
 	uint64_t x = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
 
 	*state = x;
-	if (state_of(x) == ENTRY_FREE || owner_account(view, entry) != account)
-		return false;
-	if (state_of(x) == ENTRY_HELD && x >> 32 != own >> 32)
-		return false;
-	return ((load_acq(&entry->state) ^ x) & ENTRY_ROUND_MASK) == 0 && /* KSEM_ORD_24 acquire */
-	       load_acq(&entry_at(view, account)->state) == own;          /* KSEM_ORD_24 acquire */
+	return state_of(x) != ENTRY_FREE && owner_account(view, entry) == account &&
+	       belonged(view, account, own, entry, x);
 }
 
 /* As reap_behind. */
