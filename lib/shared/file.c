@@ -115,6 +115,14 @@ int file_map(int fd, struct file *file)
 	return error;
 }
 
+/* As status_look; EINVAL: it can't be a semaphore's. */
+static int look(int fd, const char *path, struct statx *status)
+{
+	int error = status_look(fd, path, status);
+
+	return error || status_is_of_page(status) ? error : EINVAL;
+}
+
 int file_look(const struct directory *directory, const char *name, size_t length, struct file *file)
 {
 	char path[KSEM_NAME_MAX + 2];
@@ -124,9 +132,7 @@ int file_look(const struct directory *directory, const char *name, size_t length
 
 	if (!status_path(name, length, path))
 		return ENOENT;
-	error = status_look(directory_fd(directory), path, &status);
-	if (!error && !status_is_of_page(&status))
-		error = EINVAL;
+	error = look(directory_fd(directory), path, &status);
 	if (!error && faccessat(directory_fd(directory), path, R_OK | W_OK, AT_EACCESS) != 0)
 		error = error_of(errno);
 	if (!error)
@@ -139,14 +145,11 @@ int file_look(const struct directory *directory, const char *name, size_t length
 static int describe_open(int fd, struct file *file)
 {
 	struct statx status;
-	int error = status_look(fd, "", &status);
+	int error = look(fd, "", &status);
 
-	if (error)
-		return error;
-	if (!status_is_of_page(&status))
-		return EINVAL;
-	status_describe(file, &status);
-	return 0;
+	if (!error)
+		status_describe(file, &status);
+	return error;
 }
 
 int file_open(const struct directory *directory, const char *name, size_t length, struct file *file, int *opened)
@@ -207,15 +210,11 @@ static int read_all(int fd, struct file *file)
 
 static int read_page(int fd, struct page *page, struct file *file)
 {
-	struct statx status;
+	int error = describe_open(fd, file);
 	ssize_t bytes;
-	int error = status_look(fd, "", &status);
 
 	if (error)
 		return error;
-	if (!status_is_of_page(&status))
-		return EINVAL;
-	status_describe(file, &status);
 	bytes = pread(fd, page, sizeof(*page), 0);
 	if (bytes != sizeof(*page) || !is_semaphore(file))
 		return bytes < 0 ? errno : EINVAL;
@@ -231,13 +230,13 @@ static int read_page(int fd, struct page *page, struct file *file)
 static int open_and_read(const struct directory *directory, const char *path, struct page *page, struct file *file)
 {
 	struct statx status;
-	int error = status_look(directory_fd(directory), path, &status);
+	int error = look(directory_fd(directory), path, &status);
 	int fd;
 
 	file->page = page;
 	file->line = NULL;
-	if (error || !status_is_of_page(&status))
-		return error ? error : EINVAL;
+	if (error)
+		return error;
 	fd = descriptor_clear(
 		openat(directory_fd(directory), path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
 	if (fd < 0)
@@ -275,9 +274,7 @@ int file_check(const struct directory *directory, const char *name, size_t lengt
 		if (!error)
 			file_read_end(&file, &page);
 	} else {
-		error = status_look(directory_fd(directory), path, &status);
-		if (!error && !status_is_of_page(&status))
-			error = EINVAL;
+		error = look(directory_fd(directory), path, &status);
 	}
 	errno = saved;
 	return error == EACCES ? 0 : error;
