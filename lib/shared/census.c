@@ -6,7 +6,7 @@
  * names, and adds those whose files are in no locked range. For one question the kernel reports one lock, any within
  * the bytes that the question is about. So the bytes on both sides of it are asked about next. The kernel never reports
  * the locks of the description that asks; so the process opens another description to ask. It looks at all locks of the
- * directory for each question. Therefore there are limits on how many locks a process makes (limit.c), and on how many
+ * directory for each question. Therefore there are limits on how many locks a process makes (open.c), and on how many
  * ranges are asked for.
  */
 #include "shared/census.h"

@@ -7,9 +7,6 @@
  *
  * Near the limit, makers exclude each other from the start. Otherwise one could be refused because it saw the attempt
  * of another, which is refused as well.
- *
- * A process takes at most CENSUS_MOST census locks, since the kernel looks at all of them for each question. It alone
- * counts its nameless semaphores beyond those.
  */
 #include "shared/limit.h"
 

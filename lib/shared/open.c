@@ -4,6 +4,9 @@
  * directory.
  *
  * Every step that can fail comes before a semaphore gets its name.
+ *
+ * A process takes at most CENSUS_MOST census locks, since the kernel looks at all of them for each question. It alone
+ * counts its nameless semaphores beyond those (limit.c).
  */
 #include <errno.h>
 
@@ -20,6 +23,13 @@ struct entering {
 	struct ksem *ksem;
 };
 
+/* Undoes prepare. */
+static void unprepare(const struct entering *entering)
+{
+	shared_discard(entering->ksem);
+	memory_free(entering->name);
+}
+
 /* Prepares one for a file that this process has mapped. 0, ENOMEM, ENOSPC. */
 static int prepare(struct ksem_ns *ns, struct ids *ids, const struct making *making, const struct file *file,
 		   struct entering *entering, struct reclaim *garbage)
@@ -34,24 +44,15 @@ static int prepare(struct ksem_ns *ns, struct ids *ids, const struct making *mak
 			return ENOMEM;
 	}
 	error = shared_new(ns, shared_ns_directory(shared_ns), file, making->name, &entering->ksem);
-	if (error)
-		goto no_object;
-	error = ENOMEM;
-	if (ids_reserve(&shared_ns->held, garbage) || (ids && ids_reserve(ids, garbage)))
-		goto no_room;
+	if (error) {
+		memory_free(entering->name);
+		return error;
+	}
+	if (ids_reserve(&shared_ns->held, garbage) || (ids && ids_reserve(ids, garbage))) {
+		unprepare(entering);
+		return ENOMEM;
+	}
 	return 0;
-
-no_room:
-	shared_discard(entering->ksem);
-no_object:
-	memory_free(entering->name);
-	return error;
-}
-
-static void unprepare(const struct entering *entering)
-{
-	shared_discard(entering->ksem);
-	memory_free(entering->name);
 }
 
 /* The semaphore was just given the name, or found to have it. So no other semaphore has it any more. */
@@ -173,21 +174,17 @@ static int meet(struct ksem_ns *ns, const struct making *making, struct file *fi
 {
 	struct ksem *ksem = ids_find_listed(&shared_ns_of(ns)->held, file->id);
 	struct entering entering;
-	int error = EINVAL;
+	int error;
 
-	if (ksem) {
-		if (shared_of(ksem)->device == file->device && shared_of(ksem)->number == file->number)
-			error = held_take(ns, ksem);
-		else
-			return EINVAL; /* another file has the same id */
+	if (ksem && (shared_of(ksem)->device != file->device || shared_of(ksem)->number != file->number))
+		return EINVAL; /* another file has the same id */
+	error = ksem ? held_take(ns, ksem) : EINVAL;
+	if (!error) {
+		file_close(file);
+		*found = ksem;
 	}
-	if (error != EINVAL) {
-		if (!error) {
-			file_close(file);
-			*found = ksem;
-		}
+	if (error != EINVAL)
 		return error;
-	}
 	if (ksem)
 		held_forget(ns, ksem, garbage); /* it is being ended */
 	error = prepare(ns, NULL, making, file, &entering, garbage);
