@@ -24,6 +24,7 @@
 
 #include "base/memory.h"
 #include "ksem/ksem.h"
+#include "os/clock.h"
 #include "os/descriptor.h"
 #include "os/lifetime.h"
 
@@ -264,11 +265,7 @@ void directory_lock(const struct directory *directory)
 	clock_gettime(CLOCK_MONOTONIC, &next);
 	for (int i = 0;
 	     i < LOCK_TRIES && flock(directory_fd(directory), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK; i++) {
-		next.tv_nsec += 1000 * 1000;
-		if (next.tv_nsec >= 1000 * 1000 * 1000) {
-			next.tv_nsec -= 1000 * 1000 * 1000;
-			next.tv_sec++;
-		}
+		next = clock_after(&next, 1000 * 1000);
 		while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL) == EINTR)
 			; /* a signal doesn't make the wait shorter */
 	}
