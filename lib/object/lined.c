@@ -14,7 +14,6 @@
 #include "line/account.h"
 #include "object/holder.h"
 #include "object/own_wait.h"
-#include "os/clock.h"
 #include "os/fork.h"
 
 void lined_give(struct lined *lined, struct ksem *ksem)
@@ -131,55 +130,13 @@ int lined_value(struct ksem *ksem, uint32_t *value)
 	return WITH_LINE(ksem, line_value(view, value));
 }
 
-static int64_t nanoseconds(void)
-{
-	struct timespec now = clock_now(CLOCK_MONOTONIC);
-
-	return clock_nanoseconds(&now);
-}
-
-static void raise_to(atomic(uint64_t) *most, uint64_t value)
-{
-	uint64_t was = load_rlx(most); /* relaxed: a number to show, as are all metrics */
-
-	while (was < value && !cas_rlx(most, &was, value)) /* relaxed: as above */
-		;
-}
-
-/* A wait ended so, that began then. */
-static void measure(struct lined_metrics *metrics, int64_t begun, int error)
-{
-	uint64_t ns = (uint64_t)(nanoseconds() - begun);
-	atomic(uint64_t) *why = error == ETIMEDOUT ? &metrics->timeouts :
-				error == EINTR     ? &metrics->interrupts :
-				error == ECANCELED ? &metrics->cancels :
-				error == ESHUTDOWN ? &metrics->shutdowns :
-						     NULL;
-
-	/* relaxed: numbers to show, all of these */
-	fetch_add_rlx(&metrics->waits, 1); /* relaxed: as above */
-	if (why)
-		fetch_add_rlx(why, 1);        /* relaxed: as above */
-	fetch_add_rlx(&metrics->wait_ns, ns); /* relaxed: as above */
-	raise_to(&metrics->wait_max_ns, ns);
-	fetch_add_rlx(&metrics->histogram[ns ? 63 - __builtin_clzll(ns) : 0], 1); /* relaxed: as above */
-}
-
-static void note_waiters(struct lined *lined)
-{
-	uint32_t now = line_waiters(&lined->view);
-	uint32_t most = load_rlx(&lined->metrics->waiters_max); /* relaxed: a number to show */
-
-	while (most < now && !cas_rlx(&lined->metrics->waiters_max, &most, now)) /* relaxed: as above */
-		;
-}
-
-static void begin_measuring(struct lined *lined)
+/* A thread, or a wait of a queue, has got in line. Returns since when it waits; 0: it isn't measured. */
+static int64_t begin_measuring(struct lined *lined)
 {
 	if (likely(!lined->metrics))
-		return;
-	own_wait.begun = nanoseconds();
-	note_waiters(lined);
+		return 0;
+	metrics_note_waiters(lined->metrics, line_waiters(&lined->view));
+	return metrics_now();
 }
 
 /* One fewer keeps the semaphore in this process. In a read section. */
@@ -221,7 +178,7 @@ int lined_enter(struct waiter *waiter)
 	if (!error)
 		error = enter_line(lined_of(waiter->sem), &own_wait);
 	if (error == EAGAIN)
-		begin_measuring(lined_of(waiter->sem));
+		own_wait.begun = begin_measuring(lined_of(waiter->sem));
 	else
 		leave_lined(waiter);
 	return error;
@@ -301,7 +258,7 @@ int lined_leave(struct waiter *waiter, bool give_up)
 	left = leave_line(waiter, give_up);
 	if (left != EAGAIN) {
 		if (unlikely(lined->metrics) && !(waiter->several && left == ECANCELED)) /* then it counts elsewhere */
-			measure(lined->metrics, own_wait.begun, left == ECANCELED ? waiter->why : left);
+			metrics_note_wait(lined->metrics, own_wait.begun, left == ECANCELED ? waiter->why : left);
 		leave_lined(waiter);
 	}
 	rcu_leave();
@@ -393,35 +350,12 @@ void lined_end_submit(struct ksem *ksem)
 
 int64_t lined_begin_queued(struct ksem *ksem)
 {
-	struct lined *lined = lined_of(ksem);
-
-	if (likely(!lined->metrics))
-		return 0;
-	note_waiters(lined);
-	return nanoseconds();
+	return begin_measuring(lined_of(ksem));
 }
 
 void lined_end_queued(struct ksem *ksem, int64_t begun, int error)
 {
-	measure(lined_of(ksem)->metrics, begun, error);
-}
-
-/* relaxed: all numbers to show */
-void metrics_tell(const struct lined_metrics *metrics, struct ksem_metrics *shown)
-{
-	*shown = (struct ksem_metrics){
-		.waits = load_rlx(&metrics->waits),             /* relaxed: as above, all of these */
-		.timeouts = load_rlx(&metrics->timeouts),       /* relaxed: as above */
-		.interrupts = load_rlx(&metrics->interrupts),   /* relaxed: as above */
-		.cancels = load_rlx(&metrics->cancels),         /* relaxed: as above */
-		.shutdowns = load_rlx(&metrics->shutdowns),     /* relaxed: as above */
-		.wait_ns = load_rlx(&metrics->wait_ns),         /* relaxed: as above */
-		.wait_max_ns = load_rlx(&metrics->wait_max_ns), /* relaxed: as above */
-		.undone = load_rlx(&metrics->undone),           /* relaxed: as above */
-		.waiters_max = load_rlx(&metrics->waiters_max), /* relaxed: as above */
-	};
-	for (unsigned i = 0; i < 64; i++)
-		shown->histogram[i] = load_rlx(&metrics->histogram[i]); /* relaxed: as above */
+	metrics_note_wait(lined_of(ksem)->metrics, begun, error);
 }
 
 int lined_tell_metrics(struct ksem *ksem, struct ksem_metrics *shown)

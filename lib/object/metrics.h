@@ -19,6 +19,15 @@ struct lined_metrics {
 	atomic(uint64_t) histogram[64];
 };
 
+/* The time at which a wait begins. */
+int64_t metrics_now(void);
+
+/* That many wait now. */
+void metrics_note_waiters(struct lined_metrics *metrics, uint32_t waiters);
+
+/* A wait that began then has ended: with its permits (0), or without. */
+void metrics_note_wait(struct lined_metrics *metrics, int64_t begun, int error);
+
 /* What struct ksem_metrics shows of them; its size is left 0. */
 void metrics_tell(const struct lined_metrics *metrics, struct ksem_metrics *shown);
 
