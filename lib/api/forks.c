@@ -20,7 +20,7 @@
 
 static const struct fork_step forks[] = {
 	/* In the child: lets go of what completion queues kept. After the namespaces: then that is the child's own. */
-	{NULL, NULL, queues_abandon_after_fork},
+	{.child = queues_abandon_after_fork},
 
 	/*
 	 * Each namespace as its kind does, in this order:
@@ -33,16 +33,20 @@ static const struct fork_step forks[] = {
 	 *               in flight, wait/eventcount.c those that slept.
 	 * Last in the child: it ends semaphores that only those waiters kept, and waits for an epoch to free them.
 	 */
-	{namespaces_before_fork, namespaces_parent_after_fork, namespaces_child_after_fork},
+	{
+		.before = namespaces_before_fork,
+		.parent = namespaces_parent_after_fork,
+		.child = namespaces_child_after_fork,
+	},
 
 	/* In the child: may it watch for deaths? */
-	{NULL, NULL, deaths_after_fork},
+	{.child = deaths_after_fork},
 
 	/* In the child: completion queues are dead. Before the namespaces, whose lines lose the queues' waits. */
-	{NULL, NULL, queues_child_after_fork},
+	{.child = queues_child_after_fork},
 
 	/* In the child: each process counts only the waits of the child's one thread. The parent changes nothing. */
-	{NULL, NULL, waiting_child_after_fork},
+	{.child = waiting_child_after_fork},
 
 	/* Where a handler forks in a call on a line: parent and child both go on in it, and must not both change it. */
 	{.inside = calls_before_fork},
@@ -51,7 +55,12 @@ static const struct fork_step forks[] = {
 	 * Before: from here on, no grace period runs. So this comes after all steps that may wait for one, and
 	 * afterwards before them. In the child: ends the read sections of threads that the child hasn't got.
 	 */
-	{rcu_before_fork, rcu_after_fork_parent, rcu_after_fork_child, .inside_child = rcu_child_without_handlers},
+	{
+		.before = rcu_before_fork,
+		.parent = rcu_after_fork_parent,
+		.child = rcu_after_fork_child,
+		.inside_child = rcu_child_without_handlers,
+	},
 };
 
 void forks_install(void)
