@@ -87,40 +87,21 @@ static const void *mark_pinned(const struct ksem *sem)
 	}                                                        \
 	CHOOSE(call)
 
-#define SEES(call, mark_before, parameters, ...)                 \
+/* The call takes or sees permits, and tells how many. The caller's variable is written where the tool checks that. */
+#define TELLS(call, mark_before, parameters, ...)                \
 	static int watched_##call parameters                     \
 	{                                                        \
 		const void *mark = (mark_before);                \
-		unsigned int seen;                               \
+		unsigned int answer;                             \
 		int error;                                       \
                                                                  \
 		watch_enter();                                   \
-		error = plain_##call(__VA_ARGS__, value ? &seen : NULL); \
+		error = plain_##call(__VA_ARGS__, out ? &answer : NULL); \
 		watch_leave();                                   \
 		if (error == 0) {                                \
 			watch_acquire(mark);                     \
-			*value = seen;                           \
-			watch_wrote(value, sizeof(*value));      \
-		}                                                \
-		return error;                                    \
-	}                                                        \
-	CHOOSE(call)
-
-/* Writes the caller's variable after the call, where the tool checks that. */
-#define TAKES_SOME(call, mark_before, parameters, ...)           \
-	static int watched_##call parameters                     \
-	{                                                        \
-		const void *mark = (mark_before);                \
-		unsigned int took;                               \
-		int error;                                       \
-                                                                 \
-		watch_enter();                                   \
-		error = plain_##call(__VA_ARGS__, got ? &took : NULL); \
-		watch_leave();                                   \
-		if (error == 0) {                                \
-			watch_acquire(mark);                     \
-			*got = took;                             \
-			watch_wrote(got, sizeof(*got));          \
+			*out = answer;                           \
+			watch_wrote(out, sizeof(*out));          \
 		}                                                \
 		return error;                                    \
 	}                                                        \
@@ -134,13 +115,13 @@ TAKES(ksem_wait, mark_by_id(proc, id), (struct ksem_proc *proc, ksem_id_t id), p
 TAKES(ksem_trywait, mark_by_id(proc, id), (struct ksem_proc *proc, ksem_id_t id), proc, id);
 TAKES(ksem_clockwait, mark_by_id(proc, id), (struct ksem_proc *proc, ksem_id_t id, CLOCKWAIT_TIME), proc, id, clock,
       deadline);
-SEES(ksem_getvalue, mark_by_id(proc, id), (struct ksem_proc *proc, ksem_id_t id, unsigned int *value), proc, id);
+TELLS(ksem_getvalue, mark_by_id(proc, id), (struct ksem_proc *proc, ksem_id_t id, unsigned int *out), proc, id);
 POSTS(ksem_pinned_post, mark_pinned(sem), (struct ksem *sem), sem);
 POSTS(ksem_pinned_post_many, mark_pinned(sem), (struct ksem *sem, unsigned int n), sem, n);
 TAKES(ksem_pinned_wait, mark_pinned(sem), (struct ksem *sem), sem);
 TAKES(ksem_pinned_trywait, mark_pinned(sem), (struct ksem *sem), sem);
 TAKES(ksem_pinned_clockwait, mark_pinned(sem), (struct ksem *sem, CLOCKWAIT_TIME), sem, clock, deadline);
-SEES(ksem_pinned_getvalue, mark_pinned(sem), (struct ksem *sem, unsigned int *value), sem);
+TELLS(ksem_pinned_getvalue, mark_pinned(sem), (struct ksem *sem, unsigned int *out), sem);
 TAKES(ksem_wait_many, mark_by_id(proc, id), (struct ksem_proc *proc, ksem_id_t id, unsigned int n, CLOCKWAIT_TIME),
       proc, id, n, clock, deadline);
 TAKES(ksem_pinned_wait_many, mark_pinned(sem), (struct ksem *sem, unsigned int n, CLOCKWAIT_TIME), sem, n, clock,
@@ -148,14 +129,14 @@ TAKES(ksem_pinned_wait_many, mark_pinned(sem), (struct ksem *sem, unsigned int n
 POSTS(ksem_shutdown, mark_by_id(proc, id), (struct ksem_proc *proc, ksem_id_t id), proc, id);
 POSTS(ksem_pinned_shutdown, mark_pinned(sem), (struct ksem *sem), sem);
 TAKES(ksem_trywait_many, mark_by_id(proc, id), (struct ksem_proc *proc, ksem_id_t id, unsigned int n), proc, id, n);
-TAKES_SOME(ksem_trywait_upto, mark_by_id(proc, id),
-	   (struct ksem_proc *proc, ksem_id_t id, unsigned int n, unsigned int *got), proc, id, n);
+TELLS(ksem_trywait_upto, mark_by_id(proc, id),
+      (struct ksem_proc *proc, ksem_id_t id, unsigned int n, unsigned int *out), proc, id, n);
 TAKES(ksem_pinned_trywait_many, mark_pinned(sem), (struct ksem *sem, unsigned int n), sem, n);
-TAKES_SOME(ksem_pinned_trywait_upto, mark_pinned(sem), (struct ksem *sem, unsigned int n, unsigned int *got), sem, n);
+TELLS(ksem_pinned_trywait_upto, mark_pinned(sem), (struct ksem *sem, unsigned int n, unsigned int *out), sem, n);
 
 /* clang-format on */
 
-/* Which semaphore the permit is of is known only afterwards. */
+/* Which semaphore the permit is of is known only afterwards, here and in the next. */
 static int watched_ksem_trywait_any(struct ksem_proc *proc, const ksem_id_t *ids, unsigned int n, unsigned int *which)
 {
 	unsigned int taken;
@@ -191,7 +172,7 @@ static int watched_ksem_wait_any(struct ksem_proc *proc, const ksem_id_t *ids, u
 }
 CHOOSE(ksem_wait_any);
 
-/* So is of which semaphores they are here. */
+/* Which semaphores the permits are of is known only afterwards, too. */
 static int watched_ksem_cq_reap(struct ksem_cq *cq, struct ksem_completion *out, unsigned int room, unsigned int *n)
 {
 	unsigned int count;
