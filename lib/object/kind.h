@@ -67,12 +67,17 @@ struct semaphore_ops {
 	 * line, and only for one, so that others needn't be told.
 	 */
 	int (*post)(struct ksem *ksem, uint32_t n, const struct ksem_proc *by);
-	void (*give_back)(struct ksem *ksem, uint32_t n, const struct ksem_proc *by); /* as lined_give_back */
 	int (*take)(struct ksem *ksem);
 	int (*take_by)(struct ksem *ksem, const struct ksem_proc *by);
 	int (*take_some)(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took,
 			 const struct ksem_proc *by); /* semaphore_take_some */
 	int (*value)(struct ksem *ksem, uint32_t *value);
+
+	/*
+	 * Posts permits that a queue of the process was granted, and that nobody wants any more: as many of them as the
+	 * limit has room for and, with a ledger, as the process still holds.
+	 */
+	void (*give_back)(struct ksem *ksem, uint32_t n, const struct ksem_proc *by);
 
 	/* A take by a thread that will try again: its EAGAIN may not have seen what it just did to others. */
 	int (*take_soon)(struct ksem *ksem);

@@ -38,11 +38,6 @@ void lined_give(struct lined *lined, struct ksem *ksem);
 /* As the operations (kind.h). */
 int lined_post(struct ksem *ksem, uint32_t n, const struct ksem_proc *by);
 int lined_take_by(struct ksem *ksem, const struct ksem_proc *by);
-
-/*
- * Permits that the process was granted, and that nobody wants any more. Posts as many as a post could: the limit has
- * room for these and, with a ledger, the process still holds them.
- */
 void lined_give_back(struct ksem *ksem, uint32_t n, const struct ksem_proc *by);
 int lined_take(struct ksem *ksem);
 int lined_take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took, const struct ksem_proc *by);
