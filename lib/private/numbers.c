@@ -119,10 +119,10 @@ static void drop(struct numbers *numbers)
 		free_all(numbers);
 }
 
-/* By a thread that nobody can be beside. */
+/* For a thread that is alone with the semaphore. */
 static bool has_or_gets_line(const struct ksem *ksem)
 {
-	uint8_t kind = load_rlx(&object_cold(ksem)->sem.owners_byte); /* relaxed: as above */
+	uint8_t kind = load_rlx(&object_cold(ksem)->sem.owners_byte); /* relaxed: nobody else uses it */
 
 	return kind & (OBJECT_HAS_LINE | OBJECT_MOVES);
 }
@@ -258,21 +258,26 @@ int numbers_take(struct numbers *numbers, struct ksem **ksem, ksem_id_t *id)
 	return error;
 }
 
+/* Was the number the last one that was handed out, its chunk allocated for it, and this its first use? */
+static bool made_its_chunk(const struct numbers *numbers, ksem_id_t id)
+{
+	uint64_t number = number_of(numbers, id), last = numbers->made - 1;
+
+	return number >= numbers->reserved && id >> numbers->bits == 1 && number == numbers_nth(last) &&
+	       last % BLOCK_USED == 0 && last / BLOCK_USED * BLOCK_UNITS == chunk_start(chunk_of(number));
+}
+
 void numbers_untake(struct numbers *numbers, struct ksem *ksem)
 {
-	ksem_id_t id = object_id(ksem);
-	uint64_t number = number_of(numbers, id);
-	unsigned chunk = chunk_of(number);
+	struct numbers_chunk *chunk = &numbers->chunks[chunk_of(number_of(numbers, object_id(ksem)))];
 
 	numbers->live--;
-	if (number < numbers->reserved || id >> numbers->bits != 1 || number != numbers_nth(numbers->made - 1) ||
-	    (numbers->made - 1) / BLOCK_USED * BLOCK_UNITS != chunk_start(chunk) ||
-	    (numbers->made - 1) % BLOCK_USED != 0) {
+	if (!made_its_chunk(numbers, object_id(ksem))) {
 		numbers_give_back(ksem);
 		return;
 	}
-	memory_free(numbers->chunks[chunk].units); /* they were made for this number */
-	numbers->chunks[chunk].units = NULL;
+	memory_free(chunk->units);
+	chunk->units = NULL;
 	numbers->made--;
 	fetch_sub_rlx(&numbers->users, 1); /* relaxed: as in take */
 }
@@ -342,8 +347,8 @@ void numbers_unlist(struct numbers *numbers, struct ksem *ksem)
 /* Not one that waits for its epoch, or was given back: that has no waiters. */
 static bool is_waited_for(const struct ksem *ksem)
 {
-	return has_or_gets_line(ksem) &&
-	       word_waiters(load_rlx(&ksem->sem.word)) > 0; /* relaxed: the child has one thread */
+	/* relaxed: the child has one thread */
+	return has_or_gets_line(ksem) && word_waiters(load_rlx(&ksem->sem.word)) > 0;
 }
 
 static struct ksem *next_that(const struct numbers *numbers, uint64_t *cursor, bool (*fits)(const struct ksem *ksem))
