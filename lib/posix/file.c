@@ -184,7 +184,7 @@ static bool can_be_linked(const struct making *making)
 
 static int make_empty(const struct file_path *path, mode_t mode, struct making *making)
 {
-	making->own_name[0] = '\0';
+	*making = (struct making){.fd = -1}; /* of no file, until it is recognized */
 	making->fd = open(path->directory, O_TMPFILE | O_RDWR | O_CLOEXEC, mode & ACCESSPERMS);
 	if (making->fd >= 0 && can_be_linked(making))
 		return 0;
