@@ -119,12 +119,15 @@ void shared_retire(struct ksem *ksem, struct reclaim *garbage)
 		    object_has_line(ksem) ? sizeof(struct shared_with_line) : sizeof(*shared));
 }
 
+/* How many references this process has. Under the namespace's lock, or with the fork gate shut. */
+static uint32_t own_refs(const struct ksem *ksem)
+{
+	return life_count_refs(load_rlx(&object_cold(ksem)->life)); /* relaxed: nobody else changes it then */
+}
+
 void shared_tell_refs(struct ksem *ksem)
 {
-	uint32_t refs =
-		life_count_refs(load_rlx(&object_cold(ksem)->life)); /* relaxed: changed under the namespace's lock */
-
-	own_record_tell_refs(&shared_of(ksem)->record, refs);
+	own_record_tell_refs(&shared_of(ksem)->record, own_refs(ksem));
 }
 
 int shared_refs(struct ksem *ksem, uint32_t *refs)
@@ -353,8 +356,7 @@ int shared_take_back(struct ksem *ksem)
 /* Takes a further record, since another process has taken the one before. False: there is no room. */
 static bool replace_record(struct shared *shared)
 {
-	uint32_t refs = life_count_refs(
-		load_rlx(&object_cold(&shared->object.ksem)->life)); /* relaxed: changed under the namespace's lock */
+	uint32_t refs = own_refs(&shared->object.ksem);
 	uint64_t liveness = directory_liveness(shared->directory);
 	struct record record;
 
@@ -413,8 +415,7 @@ void shared_before_fork(struct ksem *ksem)
 {
 	struct shared *shared = shared_of(ksem);
 	struct directory *directory = shared->directory;
-	uint32_t refs =
-		life_count_refs(load_rlx(&object_cold(ksem)->life)); /* relaxed: nobody changes it before the fork */
+	uint32_t refs = own_refs(ksem);
 
 	if (directory->heir && !shared_is_lost(ksem)) /* the liveness may have become joint */
 		(void)own_record_move(&shared->record);

@@ -83,17 +83,13 @@ int shared_refs(struct ksem *ksem, uint32_t *refs);
  */
 int shared_kill(struct ksem *ksem);
 
-/* As the calls of the contract. In a read section, or pinned. */
+/* As the operations (object/kind.h). */
 int shared_post(struct ksem *ksem, uint32_t n, const struct ksem_proc *by);
 int shared_take(struct ksem *ksem);
-/* As semaphore_take_some. */
 int shared_take_some(struct ksem *ksem, uint32_t least, uint32_t most, uint32_t *took, const struct ksem_proc *by);
-
-int shared_take_soon(struct ksem *ksem); /* as the operation */
-
-int shared_shut_down(struct ksem *ksem); /* as the operation */
-
+int shared_take_soon(struct ksem *ksem);
 int shared_value(struct ksem *ksem, uint32_t *value);
+int shared_shut_down(struct ksem *ksem);
 
 /* Value, waiters that live, limit, order and flags, at one instant of the call. EINVAL: it is dead. */
 int shared_describe(struct ksem *ksem, struct ksem_info *info);
