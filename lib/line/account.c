@@ -78,7 +78,7 @@ void account_entrust(const struct line_view *view, struct account account)
 
 	if (!entry)
 		return;
-	store_rlx(&entry->due, 0);                     /* relaxed: who ends before this process has ended is told */
+	store_rlx(&entry->due, 0);                     /* relaxed: the process before lives until this is done */
 	store_rlx(&entry->user, load_rlx(&view->who)); /* relaxed: as above */
 }
 

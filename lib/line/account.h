@@ -20,7 +20,7 @@ bool account_open(struct line_view *view, uint32_t holder, struct account *accou
 /* Its holder has another number from now on. */
 void account_rename(struct line_view *view, struct account account, uint32_t holder);
 
-/* Its holder's process is another one from now on, as the line's `who`, whatever that executes. */
+/* From now on its holder's process is the one of the view's `who`, whatever program that executes. */
 void account_entrust(const struct line_view *view, struct account account);
 
 /* Gives back what it has, and frees it. */

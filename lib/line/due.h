@@ -23,7 +23,9 @@
 #define LINE_DUE_REALTIME UINT64_C(1)
 #define LINE_DUE_COMES    UINT64_MAX /* it has one, which is about to be written */
 
-/* NULL: none. One after the year 2200 is none, too. */
+#define DUE_SLACK INT64_C(5000000) /* ns, by which a waiter may be late */
+
+/* A deadline as that number; 0: there is none (NULL), or it is after the year 2200. */
 uint64_t due_of(const struct deadline *deadline);
 
 /* The time of a deadline's clock, as a deadline that passes just now. */
@@ -46,9 +48,7 @@ struct due_own {
  */
 bool due_ahead(const struct line_view *view, uint32_t slot, struct due_own own, struct deadline *look);
 
-/* In DUE_SLACK nanoseconds. */
+/* In DUE_SLACK. */
 struct deadline due_soon(void);
-
-#define DUE_SLACK INT64_C(5000000)
 
 #endif

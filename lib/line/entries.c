@@ -158,7 +158,7 @@ static uint32_t pop_free(struct line_view *view)
 	}
 }
 
-/* Unless it is there, or another thread is about to do it. */
+/* Pushes an entry, unless it is on the stack, or another thread is about to push it. */
 static void push_free(struct line_view *view, struct line_entry *entry, uint32_t slot)
 {
 	uint64_t top = load_rlx(&view->line->free); /* relaxed: the compare-and-swap checks it */
@@ -277,7 +277,7 @@ bool entry_free(struct line_view *view, uint32_t slot, uint64_t x)
 	return true;
 }
 
-/* Only then it isn't counted any more: what a process that is killed in between leaves counted costs looks. */
+/* The count is lowered last. If the process is killed before that, it stays too high, which only costs others looks. */
 bool entry_free_wait(struct line_view *view, uint32_t slot, uint64_t x)
 {
 	bool counted = load_rlx(&entry_at(view, slot)->due) != 0; /* relaxed: constant while the state is */

@@ -8,7 +8,7 @@
  *
  * How it works: the word is the only place where a change happens. A take is a compare-and-swap of the line's word that
  * changes the value and names the account, under a number that the name alone has. The account is written later:
- * before the word gets another name, by whoever wants to give it one (ledger_complete). So before the compare-and-swap
+ * before the word gets another name, by the thread that gives it one (ledger_complete). So before the compare-and-swap
  * the take hasn't happened, after it everybody finishes it. It doesn't matter whether its author lives.
  *
  * The name of an account comes with a sum, which the account lacks: what its holder has taken since it was named, less
@@ -16,12 +16,13 @@
  * changes `taken` alone, from which the sum follows. So a pair of take and give back that nobody disturbs costs two of
  * these, and writes no account. If the sum is 0, nothing is to be written.
  *
- * Who wants another name first fixes the sum (FIXED), then writes it, then changes the word. Nobody writes a sum before
- * it is fixed, and nobody adds to one that is. So all who write it write the same, and none is late: as long as the
- * account hasn't the name's number, the word stays fixed.
+ * A thread that wants to give the word another name first fixes the sum (FIXED), then writes it, then changes the word.
+ * Nobody writes a sum before it is fixed, and nobody adds to one that is. So all threads that write it write the same,
+ * and none is late: as long as the account hasn't the name's number, the word stays fixed.
  *
- * If several accounts change the word in turn, a take that finds the name of another one, fixed, fixes its own from the
- * start, and writes it at once: then each costs two compare-and-swaps of 16 bytes, instead of three.
+ * If several accounts change the word in turn, a take finds the name of another account, whose sum is fixed. It then
+ * fixes its own sum from the start, and writes it at once. So each take costs two compare-and-swaps of 16 bytes instead
+ * of three.
  *
  *   account, low   0-31 held    permits
  *                  32-61 since  when it took or was granted the first of them, in seconds of CLOCK_MONOTONIC
@@ -34,8 +35,8 @@
  *                         (`ready`). FIXED from the start, as is the next
  *   CLOSED                all that the account had went back
  *
- * `since` of a take is noted in the account's entry before the take (`ticket`), when its holder has nothing. Who writes
- * the account then, long after perhaps, finds it there.
+ * If the holder has nothing, a take first notes its time in the account's entry (`ticket`). The thread that writes the
+ * account, perhaps long after, takes `since` from there.
  *
  * Operations that change accounts (help.h) write them as one of their steps: GRANT adds the permits to the account that
  * the entry names, and GIVE takes them off again.

@@ -128,7 +128,7 @@ bool line_never(const struct line_view *view, uint32_t n);
 
 /* ---- Waiting, by a thread. ---- */
 
-/* Who enters; with a ledger (account.h), the permits are the account's. */
+/* By whom a wait enters. With a ledger (account.h), its permits go to the account. */
 struct line_by {
 	uint32_t holder;
 	struct account account;

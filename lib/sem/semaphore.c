@@ -77,7 +77,7 @@ static ALWAYS_INLINE int take_soon(struct semaphore *sem)
 
 int (*semaphore_take_moved)(struct semaphore *sem);
 
-/* Apart, as what follows. */
+/* Apart, so that a take that doesn't come here saves no registers for it. */
 static __attribute__((noinline)) int take_dead(struct semaphore *sem)
 {
 	return semaphore_word(sem) & WORD_MOVED ? semaphore_take_moved(sem) : EINVAL;

@@ -24,8 +24,8 @@
 #define KSEM_SEM_SEMAPHORE_H
 
 #include "base/compiler.h"
-#include "wait/eventcount.h"
 #include "percpu/percpu.h"
+#include "wait/eventcount.h"
 #include "wait/spin.h"
 #include "word/loop.h"
 
@@ -45,7 +45,7 @@ int semaphore_post_word(struct semaphore *sem, uint32_t n);
 int semaphore_take_word(struct semaphore *sem);
 int semaphore_take_word_soon(struct semaphore *sem);
 
-/* What both do where the semaphore has moved to a line. Set before main, by the owner: then they needn't return. */
+/* What both takes call where the semaphore has moved to a line. Its owner (private/semaphore.c) sets it before main. */
 extern int (*semaphore_take_moved)(struct semaphore *sem);
 
 /* The inline tries on the word (word/loop.h). A take counts itself; false also if it is a sample (percpu.h). */

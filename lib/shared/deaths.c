@@ -175,7 +175,7 @@ static void *watcher(void *arg)
 	watch_enter();
 	prctl(PR_SET_NAME, "ksem-deaths");
 	if (!begin(deaths, &closes, &own) || !watch(deaths, &closes, &own))
-		store_rlx(&deaths->state, refused_now()); /* relaxed: who sees it later looks by itself meanwhile */
+		store_rlx(&deaths->state, refused_now()); /* relaxed: a sleeper that sees it late looks by itself */
 	let_go(deaths);
 	watch_leave();
 	return NULL;

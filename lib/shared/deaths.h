@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Who notices at once that a holder of a semaphore with KSEM_UNDO has ended: a thread of each OS process that has
- * sleepers on such semaphores, the watcher. There is one for each directory. The first thread that is about to sleep
- * starts it, and it ends when no thread has slept for a while. So only processes whose threads sleep pay for it.
+ * The watcher: a thread that notices at once that a holder of a semaphore with KSEM_UNDO has ended. An OS process that
+ * has sleepers on such semaphores has one for each directory. The first thread that is about to sleep starts it, and it
+ * ends when no thread has slept for a while. So only processes whose threads sleep pay for it.
  *
  * How it works. Each process that uses a directory has it open, by descriptors of its own, which the kernel closes when
  * the process ends, or executes another program. The kernel tells the watcher that the directory was closed
