@@ -50,8 +50,8 @@ static void use_up_round(struct line_call *call)
 	while (((uint32_t)x & ENTRY_ROUND_MASK) == call->round) {
 		uint32_t low = (((uint32_t)x & ENTRY_ROUND_MASK) + ENTRY_ROUND) | ((uint32_t)x & ~ENTRY_ROUND_MASK);
 
-		if (cas_acq_rel(&call->entry->state, &x,
-				(x >> 32 << 32) | low)) { /* KSEM_ORD_24 acquire, KSEM_ORD_24 release */
+		/* KSEM_ORD_24 acquire, KSEM_ORD_24 release */
+		if (cas_acq_rel(&call->entry->state, &x, (x >> 32 << 32) | low)) {
 			call->round = low & ENTRY_ROUND_MASK;
 			break;
 		}

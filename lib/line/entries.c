@@ -230,8 +230,8 @@ bool entry_is_free(const struct line_view *view)
 	for (uint32_t slot = LINE_LISTS; slot < used + LINE_LISTS; slot++) {
 		const struct line_entry *entry = entry_at(view, slot);
 
-		if (entry &&
-		    state_of(load_seq(&entry->state)) == ENTRY_FREE) /* KSEM_ORD_25 acquire, KSEM_ORD_25 release */
+		/* KSEM_ORD_25 acquire, KSEM_ORD_25 release */
+		if (entry && state_of(load_seq(&entry->state)) == ENTRY_FREE)
 			return true;
 	}
 	return false;
@@ -266,8 +266,8 @@ bool entry_free(struct line_view *view, uint32_t slot, uint64_t x)
 	uint64_t next = ((uint32_t)x & ENTRY_ROUND_MASK) + ENTRY_ROUND;
 
 	next &= ENTRY_ROUND_MASK;
-	for (uint64_t found = x;
-	     !cas_seq(&entry->state, &found, next);) { /* KSEM_ORD_25 release, KSEM_ORD_25 acquire */
+	/* KSEM_ORD_25 release, KSEM_ORD_25 acquire */
+	for (uint64_t found = x; !cas_seq(&entry->state, &found, next);) {
 		if (found != x)
 			return false;
 	}

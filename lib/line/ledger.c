@@ -93,8 +93,8 @@ bool ledger_note_time(const struct line_view *view, struct line_word w, struct l
 
 	if (likely(noted == now))
 		return true;
-	return line_is(view->line, w) &&
-	       cas_acq_rel(&entry->ticket, &noted, now); /* KSEM_ORD_29 acquire, KSEM_ORD_29 release */
+	/* KSEM_ORD_29 acquire, KSEM_ORD_29 release */
+	return line_is(view->line, w) && cas_acq_rel(&entry->ticket, &noted, now);
 }
 
 /* By how many permits the account changes that the word names, and which it is. */

@@ -65,11 +65,11 @@ static inline enum line_kind entry_act(struct line_entry *entry, int64_t value, 
 	while (state_of(x) == ENTRY_WAIT) {
 		bool enough = state_need(x) <= value;
 
-		if (likely(!enough && !first) ||
-		    likely(!due_has_passed(load_acq(&entry->due)))) /* KSEM_ORD_24 acquire */
+		/* KSEM_ORD_24 acquire */
+		if (likely(!enough && !first) || likely(!due_has_passed(load_acq(&entry->due))))
 			return enough ? LINE_GRANT : LINE_NONE;
-		if (cas_acq_rel(&entry->state, &x,
-				state_gone(x, ETIMEDOUT))) /* KSEM_ORD_24 acquire, KSEM_ORD_24 release */
+		/* KSEM_ORD_24 acquire, KSEM_ORD_24 release */
+		if (cas_acq_rel(&entry->state, &x, state_gone(x, ETIMEDOUT)))
 			return LINE_DROP;
 	}
 	return state_of(x) == ENTRY_GONE ? LINE_DROP : LINE_NONE;

@@ -26,9 +26,9 @@ bool owner_has_ended(const struct line_view *view, const struct line_entry *entr
 
 	if (!hooks || !hooks->ended)
 		return true;
+	/* relaxed: constant while the state is */
 	if (!head)
-		return hooks->ended(view->context, load_rlx(&entry->user),
-				    0); /* relaxed: constant while the state is */
-	return hooks->ended(view->context, load_rlx(&head->user),
-			    (uint32_t)load_rlx(&head->due)); /* relaxed: as above, both */
+		return hooks->ended(view->context, load_rlx(&entry->user), 0);
+	/* relaxed: as above, both */
+	return hooks->ended(view->context, load_rlx(&head->user), (uint32_t)load_rlx(&head->due));
 }

@@ -39,8 +39,8 @@ int line_open_ready(struct line_view *view, uint32_t holder, uint64_t user, uint
 	/* The same entry may have been the head of another list before: a late helper must see the difference. */
 	tag = word_number(line_word(view->line)) << 1;
 	entry = entry_at(view, slot);
-	store_rlx(&entry->node.next,
-		  link_make(slot, tag)); /* relaxed: published with the first wait, as are the rest */
+	/* relaxed: published with the first wait, as are the rest */
+	store_rlx(&entry->node.next, link_make(slot, tag));
 	store_rlx(&entry->node.prev, link_make(slot, tag)); /* relaxed: as above */
 	if (!view->hooks || !view->hooks->notify)
 		user = load_rlx(&view->who); /* relaxed: as above */
@@ -184,8 +184,8 @@ uint64_t line_ready_futex(const struct line_view *view, uint32_t head, struct fu
 
 bool line_may_have_to_pass(const struct line_view *view, uint32_t dues)
 {
-	return line_order(view->line)->fair &&
-	       load_rlx(&view->line->dues) > dues; /* relaxed: those ahead joined before */
+	/* relaxed: those ahead joined before */
+	return line_order(view->line)->fair && load_rlx(&view->line->dues) > dues;
 }
 
 bool line_must_pass(const struct line_view *view, uint32_t head, struct line_handle newest, uint32_t dues, bool more,

@@ -386,8 +386,8 @@ bool line_arm_at_door(struct line_view *view, uint32_t n, struct futex_place *pl
 
 	if ((w.low & LINE_DEAD) || next_of(view, w, n) != JOIN)
 		return false;
-	if (!(w.low & LINE_DOOR) &&
-	    !cas_seq(&line->word.low, &w.low, w.low | LINE_DOOR)) /* KSEM_ORD_25 acquire, KSEM_ORD_25 release */
+	/* KSEM_ORD_25 acquire, KSEM_ORD_25 release */
+	if (!(w.low & LINE_DOOR) && !cas_seq(&line->word.low, &w.low, w.low | LINE_DOOR))
 		return false;
 	*place = (struct futex_place){&line->door, door, view->scope};
 	return !entry_is_free(view);

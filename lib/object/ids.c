@@ -64,8 +64,8 @@ struct ksem *ids_find_spilled(const struct ids_table *table, ksem_id_t id)
 {
 	size_t at = spill_hash(id);
 
-	if (load_rlx(&table->spilled) == 0 ||
-	    id == 0) /* relaxed: a thread that must find an entry knows that it was counted */
+	/* relaxed: a thread that must find an entry knows that it was counted */
+	if (load_rlx(&table->spilled) == 0 || id == 0)
 		return NULL;
 	for (size_t probes = 0; probes <= table->spill_mask; probes++, at++) {
 		struct ksem *ksem = load_acq(&table->spill[at & table->spill_mask].ksem); /* KSEM_ORD_2 acquire */
@@ -164,9 +164,9 @@ static void insert(struct ids_table *table, struct ksem *ksem, uint32_t refs)
 		while (own_ksem(&table->spill[at]) && own_ksem(&table->spill[at]) != ids_absent)
 			at = (at + 1) & table->spill_mask;
 		entry = &table->spill[at];
+		/* relaxed: counted before the entry is published */
 		if (!own_ksem(entry))
-			store_rlx(&table->spilled,
-				  own_spilled(table) + 1); /* relaxed: counted before the entry is published */
+			store_rlx(&table->spilled, own_spilled(table) + 1);
 	}
 	entry->refs = refs;
 	publish(entry, ksem);

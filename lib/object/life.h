@@ -67,8 +67,8 @@ static inline int life_take(atomic(life_t) *life, life_t more)
 
 		if (error)
 			return error;
-	} while (
-		!cas_rlx(life, &old, next)); /* relaxed: the caller reached it through a publication that it acquired */
+		/* relaxed: the caller reached it through a publication that it acquired */
+	} while (!cas_rlx(life, &old, next));
 	return 0;
 }
 

@@ -77,8 +77,9 @@ static ALWAYS_INLINE bool lined_post_one(const struct ksem *ksem)
 	const struct semaphore_cold *cold = semaphore_cold(&ksem->sem);
 	struct lined *lined;
 
-	if (unlikely(!(load_rlx(&cold->owners_byte) & OBJECT_HAS_LINE))) /* relaxed: constant */
-		return false; /* what is instead of a line, others change */
+	/* relaxed: constant. What is there instead of a line, others change */
+	if (unlikely(!(load_rlx(&cold->owners_byte) & OBJECT_HAS_LINE)))
+		return false;
 	lined = cold->instead;
 	return likely(!lined_has_ledger(lined)) && likely(line_post_now(&lined->view, 1));
 }
@@ -88,8 +89,9 @@ static ALWAYS_INLINE bool lined_take_one(const struct ksem *ksem)
 	const struct semaphore_cold *cold = semaphore_cold(&ksem->sem);
 	struct lined *lined;
 
-	if (unlikely(!(load_rlx(&cold->owners_byte) & OBJECT_HAS_LINE))) /* relaxed: constant */
-		return false; /* as above */
+	/* relaxed: as above */
+	if (unlikely(!(load_rlx(&cold->owners_byte) & OBJECT_HAS_LINE)))
+		return false;
 	lined = cold->instead;
 	return likely(!lined_has_ledger(lined)) && likely(line_take_now(&lined->view, 1));
 }

@@ -109,8 +109,8 @@ static void empty(atomic(uint64_t) *slot)
 {
 	uint64_t old = load_rlx(slot); /* relaxed: the compare-and-swap checks it */
 
-	while (slot_permits(old) > 0 &&
-	       !cas_rlx(slot, &old, slot_emptied(old))) /* relaxed: what it held is in the word */
+	/* relaxed: what it held is in the word */
+	while (slot_permits(old) > 0 && !cas_rlx(slot, &old, slot_emptied(old)))
 		;
 }
 

@@ -71,8 +71,8 @@ static size_t range_bytes(uint64_t reserved)
 struct numbers *numbers_new(struct ksem_ns *ns, uint32_t max)
 {
 	struct numbers *numbers = memory_alloc(sizeof(*numbers), KSEM_CACHE_LINE);
-	unsigned bits =
-		65 - (unsigned)__builtin_clzll((max - 1) | 1); /* at least twice as many numbers as semaphores */
+	/* at least twice as many numbers as semaphores */
+	unsigned bits = 65 - (unsigned)__builtin_clzll((max - 1) | 1);
 	uint64_t reserved;
 
 	if (!numbers)

@@ -89,10 +89,10 @@ void sources_mark(struct source *source)
 {
 	struct group *group = source->group;
 
-	fetch_or_seq(&group->marks,
-		     UINT64_C(1) << (source - group->sources)); /* KSEM_ORD_28 acquire, KSEM_ORD_28 release */
-	if (!(load_seq(&group->span->marks) & group->bit))      /* KSEM_ORD_28 acquire, KSEM_ORD_28 release */
-		fetch_or_seq(&group->span->marks, group->bit);  /* KSEM_ORD_28 acquire, KSEM_ORD_28 release */
+	/* KSEM_ORD_28 acquire, KSEM_ORD_28 release */
+	fetch_or_seq(&group->marks, UINT64_C(1) << (source - group->sources));
+	if (!(load_seq(&group->span->marks) & group->bit))     /* KSEM_ORD_28 acquire, KSEM_ORD_28 release */
+		fetch_or_seq(&group->span->marks, group->bit); /* KSEM_ORD_28 acquire, KSEM_ORD_28 release */
 }
 
 bool sources_are_marked(const struct sources *sources)

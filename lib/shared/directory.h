@@ -47,8 +47,8 @@ int directory_fd(const struct directory *directory);
 /* Its number, whatever stands under it now. */
 static inline int directory_fd_unchecked(const struct directory *directory)
 {
-	return load_acq(
-		&directory->fd); /* KSEM_ORD_22 acquire; before each use the thread checks which file it is for */
+	/* KSEM_ORD_22 acquire; before each use the thread checks which file it is for */
+	return load_acq(&directory->fd);
 }
 
 /* Has this OS process its locks on it, so that others see that it lives? */

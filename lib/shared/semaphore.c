@@ -165,8 +165,8 @@ static void tidy(struct shared *shared)
 	uint32_t last = load_rlx(&shared->tidied); /* relaxed: the compare-and-swap checks it */
 
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	if (last != (uint32_t)now.tv_sec &&
-	    cas_rlx(&shared->tidied, &last, (uint32_t)now.tv_sec)) /* relaxed: only decides which thread looks */
+	/* relaxed: only decides which thread looks */
+	if (last != (uint32_t)now.tv_sec && cas_rlx(&shared->tidied, &last, (uint32_t)now.tv_sec))
 		records_count_off_dead(&shared->records, shared->directory);
 }
 
@@ -348,8 +348,8 @@ int shared_take_back(struct ksem *ksem)
 		if (!word_is_orphan(c) || word_waiters(c) == 0)
 			return EINVAL;
 	} while (!cas_rlx(&ksem->sem.word, &c, c & ~WORD_ORPHAN)); /* relaxed: one word decides who was first */
-	store_rlx(&object_cold(ksem)->life,
-		  life_refs(1)); /* relaxed: from 0 only the namespace's lock lets it change */
+	/* relaxed: from 0 only the namespace's lock lets it change */
+	store_rlx(&object_cold(ksem)->life, life_refs(1));
 	return 0;
 }
 

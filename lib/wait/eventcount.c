@@ -138,10 +138,9 @@ void eventcount_wake(struct semaphore *sem, word_t posted)
 	eventcount = ring(cold, eventcount);
 	if ((eventcount & STATE) == STILL)
 		return;
+	/* relaxed: a thread that arms it again sees all that was before */
 	if (wake_all_who_can_go(sem, cold, posted, more) && (eventcount & STATE) != ENDED)
-		cas_rlx(&cold->eventcount, &eventcount,
-			with_state(eventcount,
-				   STILL)); /* relaxed: a thread that arms it again sees all that was before */
+		cas_rlx(&cold->eventcount, &eventcount, with_state(eventcount, STILL));
 }
 
 void eventcount_end(struct semaphore *sem)

@@ -56,8 +56,8 @@ static bool warn_sleepers(struct plain *sem, word_t c)
 {
 	if (c & WORD_WARNED)
 		return false;
-	if (cas_rlx(&sem->word, &c,
-		    c | WORD_WARNED)) /* relaxed: a waiter is either woken and sees it, or registers after it */
+	/* relaxed: a waiter is either woken and sees it, or registers after it */
+	if (cas_rlx(&sem->word, &c, c | WORD_WARNED))
 		futex_wake_in(FUTEX_SHARED, value_half(sem), INT_MAX);
 	return true;
 }

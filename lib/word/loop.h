@@ -126,8 +126,8 @@ static inline int word_take_loop(atomic(word_t) *word, word_t believed, uint32_t
 	unsigned pauses = 0;
 
 	for (;;) {
-		word_t was =
-			load_acq(word); /* KSEM_ORD_1 acquire: an EAGAIN comes after the posts and takes that it saw */
+		/* KSEM_ORD_1 acquire: an EAGAIN comes after the posts and takes that it saw */
+		word_t was = load_acq(word);
 		word_t c = word_from_memory(was, believed);
 		int error = word_take_as(c, least, most, taker, &change->to);
 
