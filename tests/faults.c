@@ -22,6 +22,7 @@
 #include <sys/syscall.h>
 
 #include "object/object.h"
+#include "os/futex.h"
 #include "os/rseq.h"
 
 #ifndef SYS_futex_waitv
@@ -271,6 +272,38 @@ static void waits_for_any_work_without_futex_waitv(void **state)
 	}
 	refusal = ENOSYS;
 	in_child(any_passes_one_without_futex_waitv);
+}
+
+static int refuse_to_wake(atomic(uint32_t) *word, uint32_t n)
+{
+	(void)word, (void)n;
+	return -1;
+}
+
+/* Those that wait for one of several are woken by a call of their own. */
+static void a_wake_that_is_refused_keeps_only_those_asleep_that_it_was_for(void **state)
+{
+	int (*wake_shared)(atomic(uint32_t) *word, uint32_t n) = futex_ops.wake_shared;
+	pthread_t any, one;
+
+	(void)state;
+	begin(0);
+	several[0] = id;
+	for (unsigned i = 1; i < 3; i++)
+		OK(ksem_init(world.proc, 0, &several[i]));
+	any = start_for_any(NULL);
+	one = start(wait_once, NULL);
+	until_asleep(world.proc, id, 2);
+	futex_ops.wake_shared = refuse_to_wake;
+	OK(ksem_post_many(world.proc, id, 2));
+	finish(one);
+	futex_ops.wake_shared = wake_shared;
+	OK(ksem_post(world.proc, id));
+	assert_int_equal((intptr_t)finish(any), 0);
+	assert_int_equal(value_of(world.proc, id), 1);
+	for (unsigned i = 1; i < 3; i++)
+		OK(ksem_destroy(world.proc, several[i]));
+	end();
 }
 
 static void timed_sleeps_work_without_futex_waitv(void **state)
@@ -655,6 +688,7 @@ int main(void)
 		cmocka_unit_test(permits_are_conserved_without_membarrier),
 		cmocka_unit_test(permits_are_conserved_where_a_thread_has_no_sequences),
 		cmocka_unit_test(timed_sleeps_work_without_futex_waitv),
+		cmocka_unit_test(a_wake_that_is_refused_keeps_only_those_asleep_that_it_was_for),
 		cmocka_unit_test(waits_for_any_work_without_futex_waitv),
 		cmocka_unit_test(waits_end_without_futexes),
 		cmocka_unit_test(threads_end_while_others_wait),

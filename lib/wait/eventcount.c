@@ -78,10 +78,10 @@ static bool all_are_woken(const struct semaphore *sem, struct semaphore_cold *co
 static uint32_t wake_several(struct semaphore_cold *cold, word_t posted, bool *all)
 {
 	uint32_t more = posted & WORD_SEVERAL ? word_to_wake(posted, 0) : 0;
-	uint32_t found = more > 0 ? (uint32_t)futex_wake_in(FUTEX_SHARED, &cold->eventcount, more) : 0;
+	int found = more > 0 ? futex_wake_in(FUTEX_SHARED, &cold->eventcount, more) : 0; /* -1: the kernel refused */
 
-	*all = more == 0 || found < more;
-	return found;
+	*all = more == 0 || (found >= 0 && (uint32_t)found < more);
+	return found > 0 ? (uint32_t)found : 0;
 }
 
 /*

@@ -291,7 +291,12 @@ static bool there_are_two(void)
 
 static void what_is_granted_to_the_dead_comes_back(void **state)
 {
-	static bool (*const ways[4])(void) = {one_wait_takes_two, trying_takes_two, short_waits_take_two, there_are_two};
+	static bool (*const ways[4])(void) = {
+		one_wait_takes_two,
+		trying_takes_two,
+		short_waits_take_two,
+		there_are_two,
+	};
 
 	(void)state;
 	for (unsigned i = 0; i < 4 * 3; i++) {
@@ -308,8 +313,10 @@ static void what_is_granted_to_the_dead_comes_back(void **state)
 		assert_int_equal(value_of(world.proc, id), 0);
 		assert_int_equal(info_of(world.proc, id).waiters, 0);
 		kill_and_reap(stopped);
-		while (!ways[way]())
+		for (int tries = 0; !ways[way](); tries++) {
+			assert_true(tries < 5000);
 			sleep_ms(1);
+		}
 		if (ways[way] == there_are_two)
 			OK(trying_takes_two() ? 0 : EAGAIN);
 		OK(ksem_post_many(world.proc, id, 10));
