@@ -200,14 +200,18 @@ static bool reap_behind(struct line_view *view, uint32_t head, uint64_t own, uin
 /*
  * An entry that is HELD in the state x, by a process that is gone. It may be the head of a ready list. That goes only
  * when no wait is behind it, since it says whose these are: they would become another's with it. There may be some
- * although all waits of the dead were looked for before: the process may have died in between.
+ * although all waits of the dead were looked for before: the process may have died in between. False: it is left to the
+ * next reap.
  */
-static void reap_held(struct line_view *view, uint32_t slot, uint64_t x, uint32_t *work)
+static bool reap_held(struct line_view *view, uint32_t slot, uint64_t x, uint32_t *work)
 {
-	if (!owner_has_ended(view, entry_at(view, slot)) || !reap_behind(view, slot, x, work))
-		return;
+	if (!owner_has_ended(view, entry_at(view, slot)))
+		return true;
+	if (!reap_behind(view, slot, x, work))
+		return false;
 	ledger_forget(view, slot);
 	entry_free(view, slot, x);
+	return true;
 }
 
 /* Does the account that is in the state `own` pay for an entry? Then *state is the entry's state. */
@@ -236,9 +240,7 @@ static bool reap_paid(struct line_view *view, uint32_t account, uint64_t x, bool
 		if (!entry || slot == account || !pays(view, account, x, entry, &state) ||
 		    (state_of(state) == ENTRY_HELD) != heads)
 			continue;
-		if (heads)
-			reap_held(view, slot, state, work);
-		else if (!reap_entry(view, slot, state, work))
+		if (!(heads ? reap_held : reap_entry)(view, slot, state, work))
 			return false;
 	}
 	return true;
