@@ -56,7 +56,7 @@ static bool lends;
 
 static pid_t process;                                       /* of the child that looked last */
 static bool lost;                                           /* constant in a process: see readers.h */
-static struct urcu_bp_reader *liburcus;                     /* if they are lost, the one record of liburcu's; or NULL */
+static struct urcu_bp_reader *liburcus;                     /* if they are lost, the one that it made; NULL: none */
 static pthread_mutex_t instead = PTHREAD_MUTEX_INITIALIZER; /* serves if they are lost */
 
 static size_t records_before(unsigned chunk)
@@ -194,9 +194,16 @@ static void order_readers(void)
 		cmm_smp_mb();
 }
 
+/* Its first member. Computed so, since liburcu's records are less aligned than their type says. */
+static const unsigned long *counter_of(const struct urcu_bp_reader *reader)
+{
+	_Static_assert(offsetof(struct urcu_bp_reader, ctr) == 0, "its first member");
+	return (const void *)reader;
+}
+
 static void wait_outside(const struct urcu_bp_reader *reader)
 {
-	while (CMM_LOAD_SHARED(reader->ctr) & URCU_BP_GP_CTR_NEST_MASK)
+	while (CMM_LOAD_SHARED(*counter_of(reader)) & URCU_BP_GP_CTR_NEST_MASK)
 		sched_yield();
 }
 
@@ -281,8 +288,8 @@ void rcu_meet_thread(void)
 }
 
 /*
- * The thread that loads the library is registered by liburcu, and its record is a way to the list. The node's address
- * is computed by its offset, since liburcu's records are less aligned than their type says.
+ * The thread that loads the library is registered by liburcu, and its record is a way to the list. For the offset see
+ * counter_of.
  */
 static struct cds_list_head *node_of_this_thread(void)
 {
