@@ -10,6 +10,7 @@
 #ifndef KSEM_OS_TIMED_H
 #define KSEM_OS_TIMED_H
 
+#include <pthread.h>
 #include <stdbool.h>
 
 #include "os/clock.h"
@@ -38,11 +39,13 @@ struct deadline futex_slice(const struct deadline *deadline, int64_t ns, bool *l
 
 /*
  * After each slice under ThreadSanitizer: delayed handlers run in the call that it intercepts. This must not sleep. A
- * handler that ended a sleep here would not end the wait.
+ * handler that ended a sleep here would not end the wait. It is a cancellation point, unless the caller has disabled
+ * cancellation.
  */
 static inline void futex_run_handlers(void)
 {
 	(void)clock_hint(CLOCK_MONOTONIC);
+	pthread_testcancel();
 }
 
 #endif
