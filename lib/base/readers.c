@@ -173,7 +173,7 @@ bool readers_lost_liburcu(void)
 
 void readers_lock(void)
 {
-	if (unlikely(readers_lost_liburcu()))
+	if (unlikely(lost))
 		pthread_mutex_lock(&instead);
 	else
 		urcu_bp_before_fork();

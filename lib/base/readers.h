@@ -13,10 +13,13 @@
 
 #include <stdbool.h>
 
-/* Is this such a process? Constant in a process, except that the first call in such a child makes it so. */
+/*
+ * Is this such a process? Constant in a process, except that the first call in such a child makes it so. Not in the
+ * child of vfork(), which would make its parent so.
+ */
 bool readers_lost_liburcu(void);
 
-/* The lock of the list of readers. It is liburcu's locks, unless those are lost. */
+/* The lock of the list of readers. It is liburcu's locks, unless those are known to be lost. */
 void readers_lock(void);
 void readers_unlock(void);
 
