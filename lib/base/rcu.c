@@ -19,8 +19,8 @@
 #include "base/readers.h"
 #include "base/signals.h"
 
-static pthread_mutex_t epoch_lock = PTHREAD_MUTEX_INITIALIZER; /* held over a grace period */
-static atomic(uint64_t) begun, ended;                          /* atomic; changed under epoch_lock */
+static pthread_mutex_t epoch_lock = PTHREAD_MUTEX_INITIALIZER; /* held over a grace period; or readers_lock is */
+static atomic(uint64_t) begun, ended;                          /* atomic; changed under that lock */
 
 #ifdef KSEM_TSAN
 char rcu_tsan_readers;
@@ -50,6 +50,7 @@ uint64_t rcu_epochs_ended(void)
 	return load_acq(&ended); /* KSEM_ORD_10 acquire */
 }
 
+/* With signals blocked: a handler that forked here would leave its child amid the wait. */
 void rcu_wait_epoch(void)
 {
 	uint64_t needed = rcu_epochs_begun() + 1;

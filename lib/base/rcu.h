@@ -99,7 +99,10 @@ void rcu_before_fork(void);
 void rcu_after_fork_parent(void);
 void rcu_after_fork_child(bool prepared);
 
-/* In a child for which rcu_before_fork didn't run, by its only thread, perhaps in a signal handler. Optional. */
+/*
+ * In a child for which rcu_before_fork didn't run, by its only thread, perhaps in a signal handler. Else the child does
+ * the same in its first epoch, which is too late if it has other threads by then.
+ */
 void rcu_child_without_handlers(void);
 
 #endif

@@ -54,10 +54,10 @@ static atomic(uint64_t) free_records; /* atomic: low: number of the first free o
 static pthread_key_t key;             /* constant once main runs, as is `lends` */
 static bool lends;
 
-static pid_t process;                                       /* of the child that looked last */
-static bool lost;                                           /* constant in a process: see readers.h */
-static struct urcu_bp_reader *liburcus;                     /* if they are lost, the one that it made; NULL: none */
-static pthread_mutex_t instead = PTHREAD_MUTEX_INITIALIZER; /* serves if they are lost */
+static pid_t process;                                        /* the one whose `lost` it is */
+static bool lost;                                            /* constant in a process: see readers.h */
+static struct urcu_bp_reader *liburcus;                      /* if they are lost, the one that it made; NULL: none */
+static pthread_mutex_t own_lock = PTHREAD_MUTEX_INITIALIZER; /* serves if they are lost */
 
 static size_t records_before(unsigned chunk)
 {
@@ -165,7 +165,7 @@ bool readers_lost_liburcu(void)
 		return lost;
 	process = here;
 	lost = true;
-	pthread_mutex_init(&instead, NULL);
+	pthread_mutex_init(&own_lock, NULL);
 	liburcus = is_own(URCU_TLS(urcu_bp_reader)) ? NULL : URCU_TLS(urcu_bp_reader);
 	free_those_of_others();
 	return true;
@@ -174,7 +174,7 @@ bool readers_lost_liburcu(void)
 void readers_lock(void)
 {
 	if (unlikely(lost))
-		pthread_mutex_lock(&instead);
+		pthread_mutex_lock(&own_lock);
 	else
 		urcu_bp_before_fork();
 }
@@ -182,7 +182,7 @@ void readers_lock(void)
 void readers_unlock(void)
 {
 	if (unlikely(lost))
-		pthread_mutex_unlock(&instead);
+		pthread_mutex_unlock(&own_lock);
 	else
 		urcu_bp_after_fork_parent();
 }
@@ -368,7 +368,7 @@ void rcu_after_fork_child(bool prepared)
 		liburcus = NULL;
 	free_those_of_others();
 	if (unlikely(lost))
-		pthread_mutex_unlock(&instead);
+		pthread_mutex_unlock(&own_lock);
 	else
 		urcu_bp_after_fork_child();
 }

@@ -259,7 +259,7 @@ int line_kill(struct line_view *view);
 /* Ends the waits of holders that have ended (hooks), and posts the permits that they were granted. */
 void line_reap(struct line_view *view);
 
-/* Settles the line (help.h), and reaps if nobody began to in the last half second. For sleepers. */
+/* Settles the line (help.h), and reaps if nobody began to in the last half second. */
 void line_look(struct line_view *view);
 
 /*

@@ -28,7 +28,7 @@
 #include "line/owner.h"
 #include "os/clock.h"
 
-#define BETWEEN_LOOKS UINT32_C(500000) /* microseconds, at least, between looks of sleepers (line_look) */
+#define BETWEEN_LOOKS UINT32_C(500000) /* microseconds, at least, between looks (line_look) */
 
 /* The work of a reap: one for each entry that is visited because of another one, STEP for each step of an entry. */
 #define WORK  (UINT32_C(1) << 23)
