@@ -199,6 +199,7 @@ static inline void object_spin_at(struct ksem *ksem, struct spin *spin)
 
 	spin->word = elsewhere ? &object_elsewhere(ksem)->word : &ksem->sem.word;
 	spin->hint = elsewhere ? &object_elsewhere(ksem)->spin : &semaphore_cold(&ksem->sem)->spin;
+	spin->shared = elsewhere;
 }
 
 /* Fills in all but id, name and tag. The semaphore has one reference, and nobody sees it yet. */

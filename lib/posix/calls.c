@@ -149,7 +149,7 @@ static int wait_until(struct plain *sem, const struct deadline *deadline)
 	pthread_testcancel(); /* a cancellation point, whether it sleeps or not */
 	if (likely(plain_take_one(sem)))
 		return 0;
-	error = plain_take_spinning(sem);
+	error = plain_take_spinning(sem, scope_of(sem));
 	if (likely(error != EAGAIN))
 		return error;
 	error = enter(&waiter);

@@ -137,9 +137,9 @@ int plain_shut_down(struct plain *sem)
 	return 0;
 }
 
-int plain_take_spinning(struct plain *sem)
+int plain_take_spinning(struct plain *sem, enum futex_scope scope)
 {
-	struct spin spin = {.word = &sem->word, .hint = &sem->spin};
+	struct spin spin = {.word = &sem->word, .hint = &sem->spin, .shared = scope == FUTEX_SHARED};
 	int error;
 
 	do {

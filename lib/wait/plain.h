@@ -62,7 +62,7 @@ int plain_shut_down(struct plain *sem);
 void plain_end_waits(struct plain *sem);
 
 /* As plain_take, after spinning for a permit if that pays. */
-int plain_take_spinning(struct plain *sem);
+int plain_take_spinning(struct plain *sem, enum futex_scope scope);
 
 /* The signal on which a waiter sleeps while there is no permit. */
 struct signal plain_signal(struct plain *sem, enum futex_scope scope);

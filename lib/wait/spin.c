@@ -8,7 +8,8 @@
  * Where all threads of the program may run on one processor only (sched_setaffinity, cpusets), none spins: the thread
  * that will post needs that processor. A thread asks the kernel now and then, since this may change. If it may itself
  * run on one only, others may still run elsewhere, as where each thread has a processor of its own: the first thread of
- * the program, or one that asked of late.
+ * the program, or one that asked of late. Other processes, which may post to a shared semaphore, are taken to run where
+ * the system's first process may.
  *
  * The clock may stand still, if another library replaces libc's (libfaketime). So the rounds are counted, too.
  */
@@ -27,6 +28,7 @@
 
 #define SPINS_AN_ANSWER 256  /* spins, before the kernel is asked again on which processors the thread may run */
 #define RECENT          16   /* questions, of all threads, that count as of late */
+#define FIRST_PROCESS   1    /* its process id */
 #define LAST_LOOKS      64   /* looks of a registered thread */
 #define TIMED_MOST      1000 /* rounds that read the clock, in case it stands still */
 
@@ -71,19 +73,26 @@ static bool has_company(void)
 	return (all & (all - 1)) != 0 || processors_of(getpid()) != own;
 }
 
-bool spin_can(void)
+/* May other processes? */
+static bool has_neighbours(void)
+{
+	return processors_of(FIRST_PROCESS) != processors_of(0);
+}
+
+bool spin_can(bool shared)
 {
 	static _Thread_local struct {
-		unsigned left; /* how often the last answer may still be used */
-		bool can;
-	} asked; /* owner only */
+		unsigned left;    /* how often the last answers may still be used */
+		bool can, shared; /* the answers: in any case, for shared semaphores */
+	} asked;                  /* owner only */
 
 	if (asked.left == 0) {
 		asked.can = has_company();
+		asked.shared = asked.can || has_neighbours();
 		asked.left = SPINS_AN_ANSWER;
 	}
 	asked.left--;
-	return asked.can;
+	return shared ? asked.shared : asked.can;
 }
 
 void spin_paid(const struct spin *spin)
@@ -95,7 +104,7 @@ void spin_paid(const struct spin *spin)
 bool spin_again(struct spin *spin)
 {
 	if (spin->budget == 0) {
-		if (!spin_can())
+		if (!spin_can(spin->shared))
 			return false;
 		spin->budget = budget_get(spin->hint, range, &without);
 		return spin->budget > 0;
@@ -160,7 +169,7 @@ void spin_rest(void)
 
 bool spin_last_look(const atomic(word_t) *word)
 {
-	if (!spin_can())
+	if (!spin_can(false))
 		return false;
 	for (int i = 0; i < LAST_LOOKS; i++) {
 		if (word_value(load_rlx(word)) > 0) /* relaxed: a thread that deregisters looks again */

@@ -5,8 +5,8 @@
  *
  * Each semaphore has a budget for that, which adapts (base/budget.h). It begins with SPIN_MOST, which is longer than
  * waking a sleeper takes: so two threads that hand over to each other stop sleeping after a while. If there are more
- * threads than processors, or permits come seldom, the budget becomes 0, and waiters sleep at once. Where the program
- * may run on one processor only, none spins.
+ * threads than processors, or permits come seldom, the budget becomes 0, and waiters sleep at once. Where those that
+ * could post may run on one processor only, none spins.
  *
  * The looks of the first few hundred nanoseconds are counted, not timed: reading the clock takes as long as a hand-over
  * between running threads.
@@ -31,10 +31,11 @@
 #define SPIN_LOOKS   16 /* looks in a round */
 #define SPIN_UNTIMED 1  /* rounds before the clock is read; it is read after each later round */
 
-/* All members begin as 0, except the first two. */
+/* All members begin as 0, except the first three. */
 struct spin {
 	const atomic(word_t) *word; /* the semaphore's word */
 	atomic(uint8_t) *hint;      /* the semaphore's budget */
+	bool shared;                /* other processes may post to it */
 	int64_t begin, spent;       /* ns; begin 0: not timed yet */
 	unsigned budget;            /* in units; 0: not begun */
 	unsigned rounds;            /* rounds so far */
@@ -47,8 +48,11 @@ enum spin_next {
 	SPIN_REST,  /* call spin_rest, then try */
 };
 
-/* Is there another processor, on which a thread of the program could post meanwhile? */
-bool spin_can(void);
+/*
+ * Is there another processor, on which a thread could post meanwhile: one of the program, or, if `shared`, of any
+ * process?
+ */
+bool spin_can(bool shared);
 
 /* After EAGAIN: should the thread go on spinning? */
 bool spin_again(struct spin *spin);

@@ -398,8 +398,9 @@ void yield_processor(void)
 {
 }
 
-bool spin_can(void)
+bool spin_can(bool shared)
 {
+	(void)shared;
 	return false;
 }
 

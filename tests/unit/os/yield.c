@@ -126,7 +126,7 @@ static unsigned yields_of_spinning(void)
 static void a_wait_that_spins_sleeps_instead(void **state)
 {
 	(void)state;
-	if (!spin_can())
+	if (!spin_can(false))
 		SKIP("one processor");
 	assert_true(yields_of_spinning() > 1);
 	takes = 20 * YIELD_LONG;

@@ -17,7 +17,7 @@ static bool answer_after(int calls)
 	bool can = false;
 
 	for (int i = 0; i < calls; i++)
-		can = spin_can();
+		can = spin_can(false);
 	return can;
 }
 
@@ -40,7 +40,7 @@ static void on_one_processor_and_on_all(void)
 {
 	errno = 77;
 	keep_to(0);
-	MUST(!spin_can()); /* the thread's first */
+	MUST(!spin_can(false)); /* the thread's first */
 	MUST(sched_setaffinity(0, sizeof(all), &all) == 0);
 	MUST(answer_after(LATE) == (CPU_COUNT(&all) > 1));
 	keep_to(0);
@@ -77,7 +77,7 @@ static void *keep_to_the_second(void *arg)
 static void each_on_its_own(void)
 {
 	keep_to(0);
-	MUST(!spin_can());
+	MUST(!spin_can(false));
 	finish(start(keep_to_the_second, NULL));
 	MUST(answer_after(A_NEW_ANSWER)); /* the second has asked */
 	MUST(!answer_after(LATE));        /* but not any more */
@@ -89,6 +89,24 @@ static void threads_on_a_processor_each_spin(void **state)
 	if (CPU_COUNT(&all) < 2)
 		SKIP("one processor");
 	in_a_process_of_its_own(each_on_its_own);
+}
+
+static void for_shared_semaphores_only(void)
+{
+	keep_to(0);
+	MUST(!spin_can(false));
+	MUST(spin_can(true));
+	MUST(!answer_after(LATE));
+	MUST(spin_can(true)); /* however late */
+}
+
+/* As a server has it whose processes have a processor each. */
+static void a_process_on_a_processor_spins_for_others(void **state)
+{
+	(void)state;
+	if (CPU_COUNT(&all) < 2)
+		SKIP("one processor");
+	in_a_process_of_its_own(for_shared_semaphores_only);
 }
 
 /* libfaketime shows such a clock. */
@@ -110,7 +128,7 @@ static void spinning_ends_though_the_clock_stands_still(void **state)
 	int rounds = 0;
 
 	(void)state;
-	if (!spin_can())
+	if (!spin_can(false))
 		SKIP("one processor");
 	stands_still = true;
 	while (spin_again(&spin))
@@ -125,6 +143,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_program_on_one_processor_does_not_spin),
 		cmocka_unit_test(threads_on_a_processor_each_spin),
+		cmocka_unit_test(a_process_on_a_processor_spins_for_others),
 		cmocka_unit_test(spinning_ends_though_the_clock_stands_still),
 	};
 
