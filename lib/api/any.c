@@ -81,7 +81,7 @@ PLAIN int ksem_wait_any(struct ksem_proc *proc, const ksem_id_t *ids, unsigned i
 
 	if (unlikely(error))
 		return error;
-	if (unlikely(read_deadline(clock, deadline, &storage, &until)))
+	if (unlikely(deadline_read_any(&storage, &until, clock, deadline)))
 		return EINVAL;
 	error = find_and_take(proc, ids, n, which);
 	return unlikely(error == EAGAIN) ? any_wait(proc, ids, n, until, which) : error;

@@ -10,8 +10,8 @@
 #include "api/permits.h"
 #include "registry/waiting.h"
 
-/* A post that the sequence refused. */
-static __attribute__((noinline)) int post_found(struct ksem_proc *proc, ksem_id_t id, unsigned int count)
+/* A post that needs a look-up. */
+static __attribute__((noinline)) int post_by_lookup(struct ksem_proc *proc, ksem_id_t id, unsigned int count)
 {
 	return WITH_SEMAPHORE(proc, id, post_to(ksem, count, proc));
 }
@@ -26,14 +26,14 @@ PLAIN int ksem_post(struct ksem_proc *proc, ksem_id_t id)
 	} else if (likely(process_put(proc, id))) {
 		return 0;
 	}
-	return post_found(proc, id, 1);
+	return post_by_lookup(proc, id, 1);
 }
 
 PLAIN int ksem_post_many(struct ksem_proc *proc, ksem_id_t id, unsigned int count)
 {
 	if (unlikely(!proc))
 		return EINVAL;
-	return post_found(proc, id, count);
+	return post_by_lookup(proc, id, count);
 }
 
 /* Takes by the sequence, or by `refused`, which is constant. */
@@ -50,8 +50,8 @@ static ALWAYS_INLINE int take_by_id(struct ksem_proc *proc, ksem_id_t id, int (*
 	return refused(proc, id);
 }
 
-/* A wait that the sequence refused. It first tries the common case of the word again. */
-static __attribute__((noinline)) int wait_found(struct ksem_proc *proc, ksem_id_t id)
+/* A wait that needs a look-up. It first tries the common case of the word again. */
+static __attribute__((noinline)) int wait_by_lookup(struct ksem_proc *proc, ksem_id_t id)
 {
 	struct ksem *ksem;
 
@@ -69,18 +69,18 @@ static __attribute__((noinline)) int wait_found(struct ksem_proc *proc, ksem_id_
 
 PLAIN int ksem_wait(struct ksem_proc *proc, ksem_id_t id)
 {
-	return take_by_id(proc, id, wait_found);
+	return take_by_id(proc, id, wait_by_lookup);
 }
 
-/* A take that the sequence refused. */
-static __attribute__((noinline)) int take_found(struct ksem_proc *proc, ksem_id_t id)
+/* A take that needs a look-up. */
+static __attribute__((noinline)) int take_by_lookup(struct ksem_proc *proc, ksem_id_t id)
 {
 	return WITH_SEMAPHORE(proc, id, take_from(ksem, proc));
 }
 
 PLAIN int ksem_trywait(struct ksem_proc *proc, ksem_id_t id)
 {
-	return take_by_id(proc, id, take_found);
+	return take_by_id(proc, id, take_by_lookup);
 }
 
 PLAIN int ksem_clockwait(struct ksem_proc *proc, ksem_id_t id, clockid_t clock, const struct timespec *deadline)
@@ -92,7 +92,7 @@ PLAIN int ksem_clockwait(struct ksem_proc *proc, ksem_id_t id, clockid_t clock, 
 		return EINVAL;
 	if (unlikely(!deadline))
 		return EFAULT;
-	if (unlikely(check_deadline(clock, deadline, &until)))
+	if (unlikely(deadline_read(&until, clock, deadline)))
 		return EINVAL; /* the same error as for an unknown id */
 	rcu_enter();
 	ksem = process_find(proc, id);

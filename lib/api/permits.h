@@ -37,24 +37,4 @@ static inline int take_from(struct ksem *ksem, const struct ksem_proc *by)
 	return semaphore_take_fast(&ksem->sem) ? 0 : semaphore_take_by(ksem, by);
 }
 
-/* A deadline that futexes take; EINVAL. */
-static inline int check_deadline(clockid_t clock, const struct timespec *time, struct deadline *deadline)
-{
-	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC)
-		return EINVAL;
-	if (time->tv_nsec < 0 || time->tv_nsec > 999999999)
-		return EINVAL;
-	deadline->clock = clock;
-	deadline->time = time->tv_sec < 0 ? (struct timespec){0, 0} : *time; /* before 1970 has long passed */
-	return 0;
-}
-
-/* The same of a deadline that may be missing: then *deadline is NULL, and the clock is ignored. EINVAL. */
-static inline int read_deadline(clockid_t clock, const struct timespec *time, struct deadline *storage,
-				const struct deadline **deadline)
-{
-	*deadline = time ? storage : NULL;
-	return time ? check_deadline(clock, time, storage) : 0;
-}
-
 #endif

@@ -93,7 +93,7 @@ PLAIN int ksem_pinned_clockwait(struct ksem *sem, clockid_t clock, const struct 
 		return EINVAL;
 	if (unlikely(!deadline))
 		return EFAULT;
-	if (unlikely(check_deadline(clock, deadline, &until)))
+	if (unlikely(deadline_read(&until, clock, deadline)))
 		return EINVAL;
 	return waiting_pinned(sem, &until);
 }

@@ -92,7 +92,7 @@ PUBLIC int ksem_cq_submit(struct ksem_cq *cq, ksem_id_t id, uint32_t count, cloc
 {
 	struct deadline until;
 
-	if (!cq || (deadline && check_deadline(clock, deadline, &until)))
+	if (!cq || (deadline && deadline_read(&until, clock, deadline)))
 		return EINVAL;
 	return WITH_QUEUE(cq, submit(cq, id, count, due_of(deadline ? &until : NULL), user_data, &garbage));
 }

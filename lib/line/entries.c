@@ -12,10 +12,9 @@
 #include "line/entries.h"
 
 #include <errno.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/memory.h"
+#include "os/touch.h"
 
 #define ENTRIES_A_PAGE (4096 / sizeof(struct line_entry)) /* of the smallest pages */
 
@@ -47,16 +46,6 @@ uint32_t entries_in_chunks(uint32_t used)
 	return used == 0 ? 0 : chunk_begin(chunk_of(used - 1) + 1);
 }
 
-/* Lets the kernel write to the page of an entry. False: there is no memory for it. */
-static bool touch(struct line_entry *entry)
-{
-	int saved = errno;
-	bool touched = syscall(SYS_getcpu, &entry->touched, NULL, NULL) == 0 || errno != EFAULT;
-
-	errno = saved;
-	return touched;
-}
-
 /* A chunk of a shared line. NULL: no memory; or, of a private line, there is none. */
 static __attribute__((noinline)) struct line_entry *use_chunk(const struct line_view *view, uint32_t chunk)
 {
@@ -64,7 +53,7 @@ static __attribute__((noinline)) struct line_entry *use_chunk(const struct line_
 	struct line_view *filled = (struct line_view *)(uintptr_t)view;
 
 	for (uint32_t at = 0; begin && at < (uint32_t)LINE_FIRST << chunk; at += ENTRIES_A_PAGE) {
-		if (!touch(&begin[at]))
+		if (!touch_page(&begin[at].touched))
 			return NULL;
 	}
 	if (begin)

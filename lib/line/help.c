@@ -8,6 +8,7 @@
 
 #include "base/probe.h"
 #include "line/ledger.h"
+#include "line/line.h"
 #include "line/order.h"
 #include "line/owner.h"
 
@@ -430,4 +431,9 @@ uint32_t line_settle_with(const struct line_view *view, struct line_wish wish)
 				return act.slot;
 		}
 	}
+}
+
+void line_settle(const struct line_view *view)
+{
+	line_settle_with(view, (struct line_wish){LINE_NONE, 0, 0});
 }

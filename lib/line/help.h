@@ -64,9 +64,4 @@ struct line_wish {
  */
 uint32_t line_settle_with(const struct line_view *view, struct line_wish wish);
 
-static inline void line_settle(const struct line_view *view)
-{
-	line_settle_with(view, (struct line_wish){LINE_NONE, 0, 0});
-}
-
 #endif

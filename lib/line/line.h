@@ -229,13 +229,12 @@ uint64_t line_ready_futex(const struct line_view *view, uint32_t head, struct fu
 /*
  * The queue must call line_cancel with ETIMEDOUT at the wait's deadline. If it is late, whoever posts, or waits behind
  * that wait, ends it instead. Threads wake by themselves for that. A queue with waits behind those of other queues asks
- * when it must call line_pass. False: never. `newest` is the last of its waits; `dues` of them have deadlines. `more`:
- * it has asked before, and only those that joined since matter.
+ * when it must call line_settle. False: never. `newest` is the last of its waits; `dues` of them have deadlines.
+ * `more`: it has asked before, and only those that joined since matter.
  */
-bool line_must_pass(const struct line_view *view, uint32_t head, struct line_handle newest, uint32_t dues, bool more,
+bool line_must_settle(const struct line_view *view, uint32_t head, struct line_handle newest, uint32_t dues, bool more,
 		    struct deadline *look);
-bool line_may_have_to_pass(const struct line_view *view, uint32_t dues);
-void line_pass(struct line_view *view); /* also for those who are to be told that the line is shut */
+bool line_may_have_to_settle(const struct line_view *view, uint32_t dues);
 
 /* Gives up; `why` is a positive error number for the result. False: it was decided before, or is over. */
 bool line_cancel(struct line_view *view, struct line_handle handle, int why);
@@ -259,14 +258,20 @@ int line_kill(struct line_view *view);
 /* Ends the waits of holders that have ended (hooks), and posts the permits that they were granted. */
 void line_reap(struct line_view *view);
 
-/* Settles the line (help.h), and reaps if nobody began to in the last half second. */
+/*
+ * Does all that is due: serves those who can go on, and ends the waits that are past their deadlines, or that a
+ * shutdown ends. Afterwards a thread may be told that the line is shut.
+ */
+void line_settle(const struct line_view *view);
+
+/* Settles the line, and reaps if nobody began to in the last half second. */
 void line_look(struct line_view *view);
 
 /*
  * As line_reap, unless a call of this function began to reap in the last `microseconds`. For threads of many processes
  * that reap for the same reason, and reap again later: any of them may be stopped while it does.
  */
-void line_look_unless(struct line_view *view, uint32_t microseconds);
+void line_reap_unless(struct line_view *view, uint32_t microseconds);
 
 /*
  * In a fork's child, for a private line: removes all waiters, except the entry of its one thread (0: it is not in

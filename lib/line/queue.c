@@ -182,26 +182,21 @@ uint64_t line_ready_futex(const struct line_view *view, uint32_t head, struct fu
 	return LINK_TO(first) == head ? 0 : first;
 }
 
-bool line_may_have_to_pass(const struct line_view *view, uint32_t dues)
+bool line_may_have_to_settle(const struct line_view *view, uint32_t dues)
 {
 	/* relaxed: those ahead joined before */
 	return line_order(view->line)->fair && load_rlx(&view->line->dues) > dues;
 }
 
-bool line_must_pass(const struct line_view *view, uint32_t head, struct line_handle newest, uint32_t dues, bool more,
+bool line_must_settle(const struct line_view *view, uint32_t head, struct line_handle newest, uint32_t dues, bool more,
 		    struct deadline *look)
 {
-	if (!line_may_have_to_pass(view, dues))
+	if (!line_may_have_to_settle(view, dues))
 		return false;
 	if (line_pends(view, newest))
 		return due_ahead(view, newest.slot, (struct due_own){head, more}, look);
 	*look = due_soon();
 	return true;
-}
-
-void line_pass(struct line_view *view)
-{
-	line_settle(view);
 }
 
 static int error_of(uint64_t x)

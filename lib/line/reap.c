@@ -302,10 +302,10 @@ void line_reap(struct line_view *view)
 void line_look(struct line_view *view)
 {
 	line_settle(view);
-	line_look_unless(view, BETWEEN_LOOKS);
+	line_reap_unless(view, BETWEEN_LOOKS);
 }
 
-void line_look_unless(struct line_view *view, uint32_t microseconds)
+void line_reap_unless(struct line_view *view, uint32_t microseconds)
 {
 	uint32_t now = (uint32_t)(clock_hint(CLOCK_MONOTONIC) / 1000);
 	uint32_t before = load_rlx(&view->line->begun); /* relaxed: a number */

@@ -182,7 +182,7 @@ struct line {
 	uint32_t order;         /* constant */
 	uint32_t made;          /* constant: the limit that it was made with */
 	atomic(uint8_t) yields; /* atomic: a hint: how often to yield before a sleep (wait.c) */
-	atomic(uint32_t) begun; /* atomic: when line_look_unless last began to look for dead holders, in microseconds */
+	atomic(uint32_t) begun; /* atomic: when line_reap_unless last began to look for dead holders, in microseconds */
 };
 
 /* Functions of the line's owner. All may be called from signal handlers. */

@@ -41,7 +41,7 @@ static int come(struct lined *lined, const struct ksem_proc *by)
 	return 0;
 }
 
-int lined_come(struct ksem *ksem, const struct ksem_proc *by)
+int lined_add_holder(struct ksem *ksem, const struct ksem_proc *by)
 {
 	int error;
 
@@ -79,7 +79,7 @@ static int go(struct lined *lined, const struct ksem_proc *by, struct reclaim *g
 	return 0;
 }
 
-int lined_go(struct ksem *ksem, const struct ksem_proc *by, struct reclaim *garbage)
+int lined_drop_holder(struct ksem *ksem, const struct ksem_proc *by, struct reclaim *garbage)
 {
 	int error;
 

@@ -29,8 +29,8 @@ struct lined_holder {
 #define LINED_LEAVING (UINT32_C(1) << 31)
 
 /* As the operations (kind.h). */
-int lined_come(struct ksem *ksem, const struct ksem_proc *by);
-int lined_go(struct ksem *ksem, const struct ksem_proc *by, struct reclaim *garbage);
+int lined_add_holder(struct ksem *ksem, const struct ksem_proc *by);
+int lined_drop_holder(struct ksem *ksem, const struct ksem_proc *by, struct reclaim *garbage);
 bool lined_has_holders(const struct ksem *ksem);
 
 /* As the hook (line/state.h); the context is the struct lined. */

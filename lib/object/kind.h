@@ -126,8 +126,8 @@ struct semaphore_ops {
 	 * about to drop its last one, and what it holds goes back: 0; EBUSY: one of its threads or queues waits. Inside
 	 * the fork gate, under the process's lock. NULL: this kind doesn't.
 	 */
-	int (*come)(struct ksem *ksem, const struct ksem_proc *by);
-	int (*go)(struct ksem *ksem, const struct ksem_proc *by, struct reclaim *garbage);
+	int (*add_holder)(struct ksem *ksem, const struct ksem_proc *by);
+	int (*drop_holder)(struct ksem *ksem, const struct ksem_proc *by, struct reclaim *garbage);
 
 	/* Does it know that? Then it can't be pinned. NULL: no. */
 	bool (*has_holders)(const struct ksem *ksem);

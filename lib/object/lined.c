@@ -16,7 +16,7 @@
 #include "object/own_wait.h"
 #include "os/fork.h"
 
-void lined_give(struct lined *lined, struct ksem *ksem)
+void lined_attach(struct lined *lined, struct ksem *ksem)
 {
 	struct semaphore_cold *cold = semaphore_cold(&ksem->sem);
 
@@ -45,7 +45,7 @@ void lined_give(struct lined *lined, struct ksem *ksem)
  * of its own, or it would save registers for them.
  */
 
-static __attribute__((noinline)) int post_left(struct ksem *ksem, uint32_t n, const struct ksem_proc *by)
+static __attribute__((noinline)) int post_rest(struct ksem *ksem, uint32_t n, const struct ksem_proc *by)
 {
 	if (lined_has_ledger(lined_of(ksem))) /* it isn't pinned: in a read section */
 		return holder_post(lined_of(ksem), n, by);
@@ -58,7 +58,7 @@ int lined_post(struct ksem *ksem, uint32_t n, const struct ksem_proc *by)
 
 	if (likely(!lined_has_ledger(lined)) && likely(line_post_now(&lined->view, n)))
 		return 0;
-	return post_left(ksem, n, by);
+	return post_rest(ksem, n, by);
 }
 
 /* `holder`: with a ledger, who holds them. In a read section. */
@@ -81,7 +81,7 @@ void lined_give_back(struct ksem *ksem, uint32_t n, const struct ksem_proc *by)
 	rcu_leave();
 }
 
-static __attribute__((noinline)) int take_left(struct ksem *ksem, const struct ksem_proc *by)
+static __attribute__((noinline)) int take_rest(struct ksem *ksem, const struct ksem_proc *by)
 {
 	uint32_t took;
 
@@ -96,7 +96,7 @@ int lined_take_by(struct ksem *ksem, const struct ksem_proc *by)
 
 	if (likely(!lined_has_ledger(lined)) && likely(line_take_now(&lined->view, 1)))
 		return 0;
-	return take_left(ksem, by);
+	return take_rest(ksem, by);
 }
 
 int lined_take(struct ksem *ksem)

@@ -33,7 +33,7 @@ static inline struct lined *lined_of(const struct ksem *ksem)
 }
 
 /* Gives it to a semaphore that was initialized, and that nobody sees yet. */
-void lined_give(struct lined *lined, struct ksem *ksem);
+void lined_attach(struct lined *lined, struct ksem *ksem);
 
 /* As the operations (kind.h). */
 int lined_post(struct ksem *ksem, uint32_t n, const struct ksem_proc *by);

@@ -14,6 +14,7 @@
 
 #include "base/atomic.h"
 #include "base/compiler.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "base/rcu.h"
 #include "base/signals.h"
@@ -56,13 +57,11 @@ struct key {
 	size_t length;
 };
 
-/* FNV-1a. The start value depends on the namespace; a last mix is for the table, which uses the low bits. */
+/* The start value depends on the namespace; a last mix is for the table, which uses the low bits. */
 static unsigned long hash(const struct key *key)
 {
-	uint64_t h = UINT64_C(0xCBF29CE484222325) ^ (uintptr_t)key->ns;
+	uint64_t h = hash_bytes(HASH_START ^ (uintptr_t)key->ns, key->bytes, key->length);
 
-	for (size_t i = 0; i < key->length; i++)
-		h = (h ^ (unsigned char)key->bytes[i]) * UINT64_C(0x100000001B3);
 	h ^= h >> 32;
 	h *= UINT64_C(0x9E3779B97F4A7C15);
 	return (unsigned long)(h ^ h >> 32);

@@ -5,6 +5,9 @@
 #ifndef KSEM_OS_DEADLINE_H
 #define KSEM_OS_DEADLINE_H
 
+#include <errno.h>
+#include <stddef.h>
+
 #include "os/clock.h"
 
 /* A time of CLOCK_REALTIME or CLOCK_MONOTONIC. */
@@ -12,6 +15,26 @@ struct deadline {
 	clockid_t clock;
 	struct timespec time;
 };
+
+/* A deadline that a caller gave. 0, EINVAL. */
+static inline int deadline_read(struct deadline *deadline, clockid_t clock, const struct timespec *time)
+{
+	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC)
+		return EINVAL;
+	if (time->tv_nsec < 0 || time->tv_nsec > 999999999)
+		return EINVAL;
+	deadline->clock = clock;
+	deadline->time = time->tv_sec < 0 ? (struct timespec){0, 0} : *time; /* before 1970 has long passed */
+	return 0;
+}
+
+/* The same of one that may be missing: then *until is NULL, which is never, and the clock is ignored. */
+static inline int deadline_read_any(struct deadline *deadline, const struct deadline **until, clockid_t clock,
+				    const struct timespec *time)
+{
+	*until = time ? deadline : NULL;
+	return time ? deadline_read(deadline, clock, time) : 0;
+}
 
 /* That many nanoseconds from now. */
 static inline struct deadline deadline_after(clockid_t clock, int64_t nanoseconds)

@@ -158,11 +158,10 @@ static int wait_until(struct plain *sem, const struct deadline *deadline)
 
 static int wait_timed(sem_t *sem, clockid_t clock, const struct timespec *time, bool faked)
 {
-	struct deadline deadline = {.clock = clock};
+	struct deadline deadline;
 
-	if ((clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC) || time->tv_nsec < 0 || time->tv_nsec > 999999999)
+	if (deadline_read(&deadline, clock, time))
 		return EINVAL;
-	deadline.time = time->tv_sec < 0 ? (struct timespec){0, 0} : *time; /* before 1970 has long passed */
 	if (unlikely(faked))
 		faked_to_kernel(&deadline);
 	return wait_until(standard_of(sem), &deadline);

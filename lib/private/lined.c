@@ -191,7 +191,7 @@ static int kill_unless_waiting(struct ksem *ksem)
 int private_lined_describe(struct ksem *ksem, struct ksem_info *info)
 {
 	rcu_enter();
-	line_pass(&lined_of(settled(ksem))->view); /* nobody is told of a shutdown while others sleep */
+	line_settle(&lined_of(settled(ksem))->view); /* nobody is told of a shutdown while others sleep */
 	rcu_leave();
 	return lined_describe(ksem, info);
 }
@@ -227,9 +227,9 @@ const struct semaphore_ops private_lined_ops = {
 	.kill = kill_unless_waiting,
 	.shut_down = shut_down,
 	.set_limit = set_limit,
-	.come = lined_come,
+	.add_holder = lined_add_holder,
 	.has_holders = lined_has_holders,
-	.go = lined_go,
+	.drop_holder = lined_drop_holder,
 	.metrics = lined_tell_metrics,
 	.line = view,
 	.begin_submit = lined_begin_submit,

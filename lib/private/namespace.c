@@ -75,7 +75,7 @@ static int make_locked(struct ksem_ns *ns, const struct making *making, struct i
 		goto no_room;
 	object_init(ksem, making->owner, making->name, making->mode, making->value);
 	if (lined)
-		lined_give(lined, ksem);
+		lined_attach(lined, ksem);
 	if (name)
 		life_take(&object_cold(ksem)->life, life_keep());
 	object_cold(ksem)->name = name;

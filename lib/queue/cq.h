@@ -48,7 +48,7 @@ struct ksem_cq {
 	size_t chunk_count, chunk_room;
 	struct listener listener;
 	struct heap heaps[NOTIFY_CLOCKS];    /* of waits with deadlines */
-	struct heap passes;                  /* of sources */
+	struct heap looks;                   /* of sources */
 	struct source *active, *last_active; /* a list: those that may have something to reap */
 	struct ksem_proc *proc;              /* constant; its maker's */
 	atomic(bool) dead;                   /* atomic: it is a fork's copy */

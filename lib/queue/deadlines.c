@@ -10,35 +10,35 @@
 #include "line/due.h"
 #include "queue/direct.h"
 
-void deadlines_set_pass(struct source *source, bool more)
+void deadlines_set_look(struct source *source, bool more)
 {
-	struct heap *passes = &source->cq->passes;
+	struct heap *looks = &source->cq->looks;
 	struct deadline look;
 	uint64_t due = 0;
 
 	if (source_is_direct(source)) /* nobody stands behind another */
 		return;
 	rcu_enter();
-	if (source->in_line > 0 &&
-	    line_must_pass(source->view, source->head, source->newest, source->dues, more && source->pass.place, &look))
+	if (source->in_line > 0 && line_must_settle(source->view, source->head, source->newest, source->dues,
+						    more && source->look.place, &look))
 		due = due_of(&look);
 	rcu_leave();
-	if (more && source->pass.place && (due == 0 || source->pass.due <= due))
+	if (more && source->look.place && (due == 0 || source->look.due <= due))
 		return;
-	if (source->pass.place)
-		heap_remove(passes, &source->pass);
-	source->pass.due = due;
+	if (source->look.place)
+		heap_remove(looks, &source->look);
+	source->look.due = due;
 	if (due != 0)
-		heap_add(passes, &source->pass);
+		heap_add(looks, &source->look);
 }
 
 static uint64_t first_due(const struct ksem_cq *cq, unsigned clock)
 {
 	const struct timed *first = heap_first(&cq->heaps[clock]);
-	const struct timed *pass = clock == NOTIFY_MONOTONIC ? heap_first(&cq->passes) : NULL;
+	const struct timed *look = clock == NOTIFY_MONOTONIC ? heap_first(&cq->looks) : NULL;
 
-	if (!first || (pass && pass->due < first->due))
-		return pass ? pass->due : 0;
+	if (!first || (look && look->due < first->due))
+		return look ? look->due : 0;
 	return first->due;
 }
 
@@ -61,13 +61,13 @@ static void expire_of(struct ksem_cq *cq, unsigned clock)
 		heap_remove(&cq->heaps[clock], first);
 		direct_cancel(container_of(first, struct wait, timed), ETIMEDOUT);
 	}
-	while (clock == NOTIFY_MONOTONIC && (first = heap_first(&cq->passes)) && first->due <= now) {
-		struct source *source = container_of(first, struct source, pass);
+	while (clock == NOTIFY_MONOTONIC && (first = heap_first(&cq->looks)) && first->due <= now) {
+		struct source *source = container_of(first, struct source, look);
 
 		rcu_enter();
-		line_pass(source->view);
+		line_settle(source->view);
 		rcu_leave();
-		deadlines_set_pass(source, false);
+		deadlines_set_look(source, false);
 	}
 	notify_rearm(&cq->notify, clock, first_due(cq, clock));
 }

@@ -11,10 +11,10 @@
 #include "queue/cq.h"
 
 /*
- * Sets when the source must call line_pass, because waits of other queues, ahead of ours, are past their deadlines and
- * their queue is slow. `more`: the time that it has remains, unless waits that joined since are earlier.
+ * Sets when the source must call line_settle, because waits of other queues, ahead of ours, are past their deadlines
+ * and their queue is slow. `more`: the time that it has remains, unless waits that joined since are earlier.
  */
-void deadlines_set_pass(struct source *source, bool more);
+void deadlines_set_look(struct source *source, bool more);
 
 /* Makes the timers go off in time for the earliest deadlines. */
 void deadlines_arm(struct ksem_cq *cq);

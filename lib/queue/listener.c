@@ -117,14 +117,14 @@ static bool scan_sources(struct listener *listener, struct sleep *sleep)
 
 /*
  * For a wake call that brought no news. One of its waits may have been moved behind others that have deadlines, so the
- * reader must find out when to pass these (line.h).
+ * reader must find out when to settle the line (line/line.h).
  */
 static void notify_of_moves(struct listener *listener)
 {
 	for (size_t i = 0; i < listener->count; i++) {
 		struct source *source = listener->sources[i];
 
-		if (!source_is_direct(source) && line_may_have_to_pass(source->view, source->dues))
+		if (!source_is_direct(source) && line_may_have_to_settle(source->view, source->dues))
 			source_notify(source);
 	}
 }

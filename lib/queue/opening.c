@@ -9,10 +9,10 @@
 #include "base/rcu.h"
 #include "queue/direct.h"
 
-/* Room in the heap of passes, too: a source may need it later, when its waits are moved behind others. */
+/* Room in the heap of looks, too: a source may need it later, when its waits are moved behind others. */
 bool source_reserve(struct ksem_cq *cq)
 {
-	return heap_reserve(&cq->passes, cq->sources.by_id.count) && sources_reserve(&cq->sources, cq);
+	return heap_reserve(&cq->looks, cq->sources.by_id.count) && sources_reserve(&cq->sources, cq);
 }
 
 int source_for(struct ksem_cq *cq, struct ksem *ksem, struct source **source)
@@ -46,8 +46,8 @@ void source_close_if_idle(struct source *source, struct reclaim *garbage)
 		line_close_ready(source->view, source->head);
 		rcu_leave();
 	}
-	if (source->pass.place)
-		heap_remove(&cq->passes, &source->pass);
+	if (source->look.place)
+		heap_remove(&cq->looks, &source->look);
 	sources_remove(&cq->sources, source);
 	namespace_drop(object_ns(ksem), ksem, life_keep(), garbage);
 }

@@ -8,7 +8,7 @@
 
 #include "queue/cq.h"
 
-/* Makes sure that source_for has memory for a new source, and for the heap of passes. False: no memory. */
+/* Makes sure that source_for has memory for a new source, and for the heap of looks. False: no memory. */
 bool source_reserve(struct ksem_cq *cq);
 
 /*

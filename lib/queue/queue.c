@@ -79,7 +79,7 @@ static void free_all(struct ksem_cq *cq)
 	table_end(&cq->waits);
 	for (unsigned clock = 0; clock < NOTIFY_CLOCKS; clock++)
 		heap_end(&cq->heaps[clock]);
-	heap_end(&cq->passes);
+	heap_end(&cq->looks);
 	memory_free(cq->listener.sources);
 	pthread_mutex_destroy(&cq->lock);
 	memory_free(cq);

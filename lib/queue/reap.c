@@ -66,7 +66,7 @@ static unsigned int take_all(struct ksem_cq *cq, struct ksem_completion *out, un
 
 		count += took;
 		if (took == 0 && source->in_line > 0)
-			deadlines_set_pass(source, false); /* its waits may stand behind others now */
+			deadlines_set_look(source, false); /* its waits may stand behind others now */
 		if (has_more(source))
 			source_activate(source);
 		else

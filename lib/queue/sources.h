@@ -53,7 +53,7 @@ struct source {
 	struct wait *last_done;
 	struct source *next; /* on the list of active ones, or of free ones */
 	bool active;
-	struct timed pass;         /* when to call line_pass (line/line.h) */
+	struct timed look;         /* when to call line_settle (line/line.h) */
 	struct line_handle newest; /* of its waits */
 	struct direct direct;
 };

@@ -39,7 +39,7 @@ static void begin_waiting(struct wait *wait)
 	if (wait->timed.due != 0)
 		heap_add(queue_heap(cq, wait->timed.due), &wait->timed);
 	source->newest = wait->handle;
-	deadlines_set_pass(source, true);
+	deadlines_set_look(source, true);
 	deadlines_arm(cq);
 }
 

@@ -58,7 +58,7 @@ static unsigned next_of(uint64_t set, unsigned i)
 }
 
 /* Before and after the steps of one semaphore. */
-static struct waiter *turn_to(struct any *any, unsigned i)
+static struct waiter *begin_steps(struct any *any, unsigned i)
 {
 	own_wait_swap(&any->own[i]);
 	any->waiter.sem = any->sems[i];
@@ -67,7 +67,7 @@ static struct waiter *turn_to(struct any *any, unsigned i)
 	return &any->waiter;
 }
 
-static void turn_away(struct any *any, unsigned i)
+static void end_steps(struct any *any, unsigned i)
 {
 	if (any->waiter.last)
 		any->last |= bit(i);
@@ -98,9 +98,9 @@ static int enter_all(struct any *any, unsigned *which)
 
 		if (is_listed_before(any, i))
 			continue;
-		waiter = turn_to(any, i);
+		waiter = begin_steps(any, i);
 		error = waiter->policy->enter(waiter);
-		turn_away(any, i);
+		end_steps(any, i);
 		if (error == EAGAIN)
 			any->waits_on |= bit(i);
 		else if (error == ESHUTDOWN)
@@ -117,10 +117,10 @@ static int enter_all(struct any *any, unsigned *which)
 static int leave_all(struct any *any, bool give_up, unsigned *which)
 {
 	for (unsigned i = 0; (i = next_of(any->waits_on, i)) < any->n; i++) {
-		struct waiter *waiter = turn_to(any, i);
+		struct waiter *waiter = begin_steps(any, i);
 		int left = waiter->policy->leave(waiter, give_up);
 
-		turn_away(any, i);
+		end_steps(any, i);
 		if (left == EAGAIN)
 			continue;
 		any->waits_on &= ~bit(i);
@@ -137,36 +137,36 @@ static int leave_all(struct any *any, bool give_up, unsigned *which)
 static void renounce_rest(struct any *any)
 {
 	for (unsigned i = 0; (i = next_of(any->waits_on, i)) < any->n; i++) {
-		struct waiter *waiter = turn_to(any, i);
+		struct waiter *waiter = begin_steps(any, i);
 
 		waiter->policy->renounce(waiter);
-		turn_away(any, i);
+		end_steps(any, i);
 	}
 }
 
 /* What all steps before the sleep have said. */
-struct beds {
+struct sleep_words {
 	struct futex_place places[KSEM_ANY_MAX];
 	unsigned count;
 };
 
 /* 0, or EAGAIN: don't sleep. A sleep that ends early doesn't put off the next look. */
-static int arm_all(struct any *any, struct beds *beds)
+static int arm_all(struct any *any, struct sleep_words *words)
 {
-	beds->count = 0;
+	words->count = 0;
 	if (any->waiter.why == EAGAIN) /* it has looked */
 		any->looks = false;
 	for (unsigned i = 0; (i = next_of(any->waits_on, i)) < any->n; i++) {
-		struct waiter *waiter = turn_to(any, i);
+		struct waiter *waiter = begin_steps(any, i);
 		const struct signal *signal = &waiter->signal;
 		int error;
 
 		waiter->signal.looks = false;
 		error = waiter->policy->arm(waiter);
-		turn_away(any, i);
+		end_steps(any, i);
 		if (error)
 			return error;
-		beds->places[beds->count++] = (struct futex_place){signal->word, signal->expected, signal->scope};
+		words->places[words->count++] = (struct futex_place){signal->word, signal->expected, signal->scope};
 		if (signal->looks)
 			any->look = *deadline_sooner(&signal->look, any->looks ? &any->look : NULL);
 		any->looks |= signal->looks;
@@ -175,20 +175,20 @@ static int arm_all(struct any *any, struct beds *beds)
 }
 
 /* Sleeps. 0, EAGAIN: it may be time to leave; ETIMEDOUT; EINTR. */
-static int sleep_on_all(struct any *any, const struct beds *beds)
+static int sleep_on_all(struct any *any, const struct sleep_words *words)
 {
 	const struct deadline *until = deadline_sooner(any->waiter.deadline, any->looks ? &any->look : NULL);
-	int error = futex_several(beds->places, beds->count, until);
+	int error = futex_several(words->places, words->count, until);
 
 	return error == ETIMEDOUT && until != any->waiter.deadline ? EAGAIN : error;
 }
 
 static int sleep_once(struct any *any)
 {
-	struct beds beds;
-	int error = arm_all(any, &beds);
+	struct sleep_words words;
+	int error = arm_all(any, &words);
 
-	return error ? error : sleep_on_all(any, &beds);
+	return error ? error : sleep_on_all(any, &words);
 }
 
 /* The wait, until it has left all, but for those that it must renounce. */

@@ -140,15 +140,15 @@ int process_create(struct ksem_ns *ns, const struct ksem_cred *cred, struct ksem
 /* The process has a reference, perhaps its first. 0, ENOMEM, ENOSPC. Under its lock. */
 static int come(struct ksem_proc *proc, struct ksem *ksem)
 {
-	return semaphore_ops(ksem)->come ? semaphore_ops(ksem)->come(ksem, proc) : 0;
+	return semaphore_ops(ksem)->add_holder ? semaphore_ops(ksem)->add_holder(ksem, proc) : 0;
 }
 
 /* It is about to drop one. If that is its last, what it holds goes back. EBUSY: one of its threads waits. */
 static int go(struct ksem_proc *proc, struct ksem *ksem, struct reclaim *garbage)
 {
-	if (!semaphore_ops(ksem)->go || ids_refs(&proc->ids, ksem) > 1)
+	if (!semaphore_ops(ksem)->drop_holder || ids_refs(&proc->ids, ksem) > 1)
 		return 0;
-	return semaphore_ops(ksem)->go(ksem, proc, garbage);
+	return semaphore_ops(ksem)->drop_holder(ksem, proc, garbage);
 }
 
 /* Tells the namespace of the references of a new process, which no other thread has yet. */
@@ -190,8 +190,8 @@ static int drop_all(struct ksem_proc *proc, struct reclaim *garbage)
 		return error;
 	table = ids_take_all(&proc->ids);
 	while ((ksem = ids_next(table, &cursor, &refs))) {
-		if (semaphore_ops(ksem)->go)
-			semaphore_ops(ksem)->go(ksem, proc, garbage); /* no thread waits */
+		if (semaphore_ops(ksem)->drop_holder)
+			semaphore_ops(ksem)->drop_holder(ksem, proc, garbage); /* no thread waits */
 		ids_disown(ksem);
 		namespace_drop(proc->ns, ksem, life_refs(refs), garbage);
 		reclaim_when_full(garbage);

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "base/memory.h"
 #include "os/descriptor.h"
 #include "shared/page.h"
@@ -55,11 +56,7 @@ static int error_of_reading(int error)
 
 uint64_t file_name_hash(const char *name, size_t length)
 {
-	uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
-
-	for (size_t i = 0; i < length; i++)
-		hash = (hash ^ (uint8_t)name[i]) * UINT64_C(1099511628211);
-	return hash;
+	return hash_bytes(HASH_START, name, length);
 }
 
 void file_close(struct file *file)

@@ -93,7 +93,7 @@ int held_take(struct ksem_ns *ns, struct ksem *ksem)
 	int error = life_take(&object_cold(ksem)->life, life_refs(1));
 
 	if (error == EINVAL)
-		error = shared_take_back(ksem);
+		error = shared_adopt_orphan(ksem);
 	if (!error)
 		tell_refs(ns, ksem);
 	return error;

@@ -118,7 +118,7 @@ void shared_lined_look_from(const struct shared_lined *lined, const struct direc
 	own.lined.metrics = lined->lined.metrics;
 	line_view_init(&own.lined.view, view->line, FUTEX_SHARED, &hooks, &own);
 	line_map(&own.lined.view, view->mapped);
-	line_look_unless(&own.lined.view, unless_microseconds);
+	line_reap_unless(&own.lined.view, unless_microseconds);
 }
 
 /* Has the line look for the dead, if there may be some. False: nothing can have changed. */

@@ -91,7 +91,7 @@ void shared_lined_lose(struct shared_lined *lined);
 
 bool shared_lined_is_dead(const struct shared_lined *lined);
 
-/* Looks for the dead by another description of the directory (line_look_unless). */
+/* Looks for the dead by another description of the directory (line_reap_unless). */
 void shared_lined_look_from(const struct shared_lined *lined, const struct directory *directory,
 			    uint32_t unless_microseconds);
 

@@ -4,7 +4,7 @@
  */
 #include "shared/map_cache.h"
 
-void map_cache_not(struct shared *shared, struct reclaim *garbage)
+void map_cache_skip(struct shared *shared, struct reclaim *garbage)
 {
 	reclaim_add_mapping(garbage, &shared->mapping, shared->page, PAGE_BYTES);
 	shared_retire(&shared->object.ksem, garbage);
@@ -14,7 +14,7 @@ void map_cache_add(struct map_cache *cache, struct shared *shared, struct reclai
 {
 	cache->latest = (cache->latest + 1) % MAP_CACHE_PAGES;
 	if (cache->all[cache->latest])
-		map_cache_not(cache->all[cache->latest], garbage);
+		map_cache_skip(cache->all[cache->latest], garbage);
 	cache->all[cache->latest] = shared;
 }
 
@@ -91,14 +91,14 @@ void map_cache_drop(struct map_cache *cache, const struct page *page, struct rec
 	struct shared *shared = take(cache, page);
 
 	if (shared)
-		map_cache_not(shared, garbage);
+		map_cache_skip(shared, garbage);
 }
 
 void map_cache_drop_all(struct map_cache *cache, struct reclaim *garbage)
 {
 	for (int i = 0; i < MAP_CACHE_PAGES; i++) {
 		if (cache->all[i])
-			map_cache_not(cache->all[i], garbage);
+			map_cache_skip(cache->all[i], garbage);
 		cache->all[i] = NULL;
 	}
 }

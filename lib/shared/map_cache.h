@@ -20,8 +20,8 @@ struct map_cache {
 	unsigned latest;
 };
 
-/* Puts an ended one and its page on the list, to be freed. */
-void map_cache_not(struct shared *shared, struct reclaim *garbage);
+/* Doesn't keep an ended one: puts it and its page on the list, to be freed. */
+void map_cache_skip(struct shared *shared, struct reclaim *garbage);
 
 /* Keeps its page in the cache instead. The page that has been there longest goes to the list. */
 void map_cache_add(struct map_cache *cache, struct shared *shared, struct reclaim *garbage);

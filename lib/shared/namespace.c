@@ -48,7 +48,7 @@ static void end(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
 	if (named)
 		map_cache_add(&shared_ns_of(ns)->map_cache, shared_of(ksem), garbage);
 	else
-		map_cache_not(shared_of(ksem), garbage);
+		map_cache_skip(shared_of(ksem), garbage);
 }
 
 /* The names stay in the directory. This process's table loses them with the semaphores. */

@@ -15,11 +15,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "os/lifetime.h"
+#include "os/touch.h"
 #include "shared/liveness.h"
 
 #define TRIES       8  /* to sum up while nobody comes or goes */
@@ -236,16 +236,6 @@ static bool take_dead(const struct taking *taking, struct look *look, uint32_t t
 	return false;
 }
 
-/* Lets the kernel write to a page of the file. False: there is no memory for it. */
-static bool touch(struct more *more)
-{
-	int saved = errno;
-	bool touched = syscall(SYS_clock_gettime, CLOCK_MONOTONIC, more->touched) == 0;
-
-	errno = saved;
-	return touched;
-}
-
 /* One further page; the look goes over it, too. 0, ENOMEM, ENOSPC. */
 static int grow(struct records *records, struct look *look)
 {
@@ -257,7 +247,7 @@ static int grow(struct records *records, struct look *look)
 		return ENOSPC;
 	if (!wide)
 		return ENOMEM;
-	if (!touch(more_at(wide, more)))
+	if (!touch_page(more_at(wide, more)->touched))
 		return ENOSPC;
 	while (was <= more && !cas_rel(&records->page->more, &was, more + 1)) /* KSEM_ORD_17 release */
 		;

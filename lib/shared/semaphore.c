@@ -36,7 +36,7 @@ static int init_line(struct shared *shared, const struct file *file)
 	error = shared_lined_init(lined, &shared->records, shared->directory, &file->attributes);
 	if (error)
 		return error;
-	lined_give(&lined->lined, &shared->object.ksem);
+	lined_attach(&lined->lined, &shared->object.ksem);
 	if (lined_has_ledger(&lined->lined))
 		shared->object.unit[0].home.semaphores[OBJECT_LINE] = object_ns(&shared->object.ksem)->ops->with_ledger;
 	return 0;
@@ -340,7 +340,7 @@ void shared_renounce(struct ksem *ksem, bool seen, uint32_t counted)
 	own_record_end_wait(&shared->record, counted);
 }
 
-int shared_take_back(struct ksem *ksem)
+int shared_adopt_orphan(struct ksem *ksem)
 {
 	word_t c = load_rlx(&ksem->sem.word); /* relaxed: the compare-and-swap checks it */
 

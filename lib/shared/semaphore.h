@@ -117,7 +117,7 @@ int shared_deregister(struct ksem *ksem, uint32_t n, bool give_up, bool seen, ui
 void shared_renounce(struct ksem *ksem, bool seen, uint32_t counted);
 
 /* Takes one reference to an orphan. EINVAL: it is being ended. Under the namespace's lock. */
-int shared_take_back(struct ksem *ksem);
+int shared_adopt_orphan(struct ksem *ksem);
 
 /* Does this process have its liveness lock, and a record? */
 bool shared_is_present(struct ksem *ksem);

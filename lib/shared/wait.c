@@ -175,13 +175,14 @@ static void stay_for_queue(struct ksem *ksem)
 static const struct wait_policy policy_in_line = {lined_enter, arm_in_line, signal_sleep, leave_line, renounce_line};
 
 /* What all with a line do alike. */
-#define LINED_OPS                                                                                                \
-	.give_back = shared_lined_give_back, .take = shared_lined_take, .take_some = shared_lined_take_some,     \
-	.value = shared_lined_value, .take_soon = shared_lined_take, .policy = &policy_in_line,                  \
-	.waiters = shared_lined_waiters, .kill = kill_if_last, .shut_down = lined_shut_down,                     \
-	.set_limit = lined_set_limit, .come = lined_come, .has_holders = lined_has_holders, .go = lined_go,      \
-	.metrics = lined_tell_metrics, .line = lined_view, .stay = stay_for_queue, .begin_submit = begin_submit, \
-	.end_submit = end_submit, .begin_queued = lined_begin_queued, .end_queued = lined_end_queued
+#define LINED_OPS                                                                                                    \
+	.give_back = shared_lined_give_back, .take = shared_lined_take, .take_some = shared_lined_take_some,         \
+	.value = shared_lined_value, .take_soon = shared_lined_take, .policy = &policy_in_line,                      \
+	.waiters = shared_lined_waiters, .kill = kill_if_last, .shut_down = lined_shut_down,                         \
+	.set_limit = lined_set_limit, .add_holder = lined_add_holder, .has_holders = lined_has_holders,              \
+	.drop_holder = lined_drop_holder, .metrics = lined_tell_metrics, .line = lined_view, .stay = stay_for_queue, \
+	.begin_submit = begin_submit, .end_submit = end_submit, .begin_queued = lined_begin_queued,                  \
+	.end_queued = lined_end_queued
 
 const struct semaphore_ops shared_lined_ops = {
 	LINED_OPS,

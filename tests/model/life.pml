@@ -221,7 +221,7 @@ inline post()
 	WAKE
 }
 
-/* [code: ids_find] [code: post_found] [code: post_to] */
+/* [code: ids_find] [code: post_by_lookup] [code: post_to] */
 proctype poster() RUNS
 {
 	atomic { RCU_ENTER; if :: listed[0] :: else -> goto posted fi }
