@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A shared semaphore in this OS process: a struct ksem, and the page that all processes share (page.h).
+ * A shared semaphore in this OS process: a struct ksem, and the page that all processes share (page.h). This is the
+ * other kind beside private/semaphore.h. Its algorithm is that of the plain semaphore (word/plain.h, wait/plain.h), on
+ * the page's word.
  *
  * Callers tell such a semaphore from a private one by a bit of its address, or of its process's (KSEM_INLINE_PRIVATE).
  * They look at that bit first, and then use the page's word. <ksem/inline.h> calls the library.
