@@ -96,7 +96,10 @@ static inline atomic(uint64_t) *object_tag(const struct ksem *ksem)
 	return (atomic(uint64_t) *)(uintptr_t)((uintptr_t)ksem - offsetof(struct semaphore_unit, sem));
 }
 
-/* Mode and kind are in the bytes that struct semaphore_cold leaves to its owner. The mode is constant once made. */
+/*
+ * Mode and flags (OBJECT_*) are in the bytes that struct semaphore_cold leaves to its owner. The mode is constant once
+ * made.
+ */
 static inline mode_t object_mode(const struct ksem *ksem)
 {
 	return object_cold(ksem)->sem.owners;

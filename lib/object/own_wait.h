@@ -4,7 +4,7 @@
  * struct, the child can tell which waiters it still has.
  *
  * It changes together with the counts of waiters, in one read section. A fork from a signal handler inside a read
- * section does no repairs (os/fork.h), so it never sees them differ.
+ * section runs no child steps (os/fork.h), so it never sees them differ.
  */
 #ifndef KSEM_OBJECT_OWN_WAIT_H
 #define KSEM_OBJECT_OWN_WAIT_H
