@@ -18,8 +18,8 @@ static void *work(void *arg)
 {
 	int *done = arg, error;
 
-	while ((error = ksem_wait(proc, jobs)) != ESHUTDOWN)
-		*done += !error; /* an error is EINTR: the handler ran in this thread */
+	while ((error = ksem_wait(proc, jobs)) == 0 || error == EINTR)
+		*done += !error; /* EINTR: the handler ran in this thread */
 	return NULL;
 }
 

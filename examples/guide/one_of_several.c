@@ -7,21 +7,21 @@
 static struct ksem_proc *proc;
 static ksem_id_t pools[3], all; /* all has as many permits as the pools together */
 
-static unsigned int take(void)
+static int take(unsigned int *which)
 {
-	unsigned int which;
+	int error;
 
-	while (ksem_wait(proc, all)) /* EINTR */
-		;
-	while (ksem_trywait_any(proc, pools, 3, &which)) /* one of them has a permit for us */
-		;
-	return which;
+	while ((error = ksem_wait(proc, all)) == EINTR)
+		; /* a signal handler ran */
+	while (!error && (error = ksem_trywait_any(proc, pools, 3, which)) == EAGAIN)
+		error = 0; /* one of them has a permit for us, but others took and posted while we looked */
+	return error;
 }
 
 static void *use(void *arg)
 {
-	for (int i = 0; i < 1000; i++)
-		if (ksem_post(proc, pools[take()]) || ksem_post(proc, all)) /* in this order */
+	for (unsigned int i = 0, which; i < 1000; i++)
+		if (take(&which) || ksem_post(proc, pools[which]) || ksem_post(proc, all)) /* in this order */
 			return arg;
 	return NULL;
 }
@@ -29,6 +29,7 @@ static void *use(void *arg)
 int main(void)
 {
 	pthread_t other;
+	unsigned int which;
 
 	proc = ksem_private();
 	if (!proc || ksem_init(proc, 1, &pools[0]) || ksem_init(proc, 0, &pools[1]) || ksem_init(proc, 2, &pools[2]) ||
@@ -36,5 +37,5 @@ int main(void)
 		return 1;
 	use(NULL);
 	pthread_join(other, NULL);
-	return printf("one of pool %u\n", take()) < 0;
+	return take(&which) || printf("one of pool %u\n", which) < 0;
 }

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Calls as programs know them that were built for an earlier release: the second versions of a symbol, which only the
- * shared library has (ksem.map). Such a program's structs are shorter than today's.
+ * Calls as a program knows them that was linked to a library of 0.1, a stage of development that was never released.
+ * Such a program asks the loader for ksem_stat@KSEM_0.1, and its struct ksem_info is shorter than today's. So these
+ * functions write no more than it holds. Programs that are built now get the default version, ksem_stat@@KSEM_0.2. Only
+ * the shared library has both (ksem.map).
+ *
+ * They stay so that such programs run on (tests/old_programs.c). And the next struct that grows without having a size
+ * is treated the same way.
  */
 #include <errno.h>
 #include <string.h>

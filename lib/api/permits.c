@@ -21,7 +21,7 @@ PLAIN int ksem_post(struct ksem_proc *proc, ksem_id_t id)
 	if (unlikely(!process_is_private(proc))) {
 		if (unlikely(!proc))
 			return EINVAL;
-		if (likely(process_put_elsewhere(proc, id)))
+		if (likely(process_put_shared(proc, id)))
 			return apart(0);
 	} else if (likely(process_put(proc, id))) {
 		return 0;
@@ -42,7 +42,7 @@ static ALWAYS_INLINE int take_by_id(struct ksem_proc *proc, ksem_id_t id, int (*
 	if (unlikely(!process_is_private(proc))) {
 		if (unlikely(!proc))
 			return EINVAL;
-		if (likely(process_take_elsewhere(proc, id)))
+		if (likely(process_take_shared(proc, id)))
 			return apart(0);
 	} else if (likely(process_take(proc, id))) {
 		return 0;

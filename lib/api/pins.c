@@ -37,11 +37,10 @@ PUBLIC void ksem_unpin(struct ksem *sem)
 
 PLAIN int ksem_pinned_post(struct ksem *sem)
 {
-	if (unlikely(object_is_elsewhere(sem))) {
+	if (unlikely(object_is_shared(sem))) {
 		if (unlikely(!sem))
 			return EINVAL;
-		return likely(plain_post_one(object_elsewhere(sem))) ? apart(0) :
-								       semaphore_ops(sem)->post(sem, 1, NULL);
+		return likely(plain_post_one(object_plain(sem))) ? apart(0) : semaphore_ops(sem)->post(sem, 1, NULL);
 	}
 	if (likely(percpu_put(&sem->sem)))
 		return 0;
@@ -59,10 +58,10 @@ PLAIN int ksem_pinned_post_many(struct ksem *sem, unsigned int count)
 
 PLAIN int ksem_pinned_wait(struct ksem *sem)
 {
-	if (unlikely(object_is_elsewhere(sem))) {
+	if (unlikely(object_is_shared(sem))) {
 		if (unlikely(!sem))
 			return EINVAL;
-		return likely(plain_take_one(object_elsewhere(sem))) ? apart(0) : waiting_pinned(sem, NULL);
+		return likely(plain_take_one(object_plain(sem))) ? apart(0) : waiting_pinned(sem, NULL);
 	}
 	if (likely(percpu_take(&sem->sem)))
 		return 0;
@@ -73,10 +72,10 @@ PLAIN int ksem_pinned_wait(struct ksem *sem)
 
 PLAIN int ksem_pinned_trywait(struct ksem *sem)
 {
-	if (unlikely(object_is_elsewhere(sem))) {
+	if (unlikely(object_is_shared(sem))) {
 		if (unlikely(!sem))
 			return EINVAL;
-		return likely(plain_take_one(object_elsewhere(sem))) ? apart(0) : semaphore_ops(sem)->take(sem);
+		return likely(plain_take_one(object_plain(sem))) ? apart(0) : semaphore_ops(sem)->take(sem);
 	}
 	if (likely(percpu_take(&sem->sem)))
 		return 0;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Some calls have two variants in the shared library: a plain one (any.c, permits.c, pins.c, many.c, control.c), and
- * one that informs a tool that watches the program (api/watched.c; base/watch.h). The dynamic loader binds a program to
- * one of them, so the plain one needs no instruction for tools.
+ * Some calls have two variants in the shared library: a plain one (any.c, control.c, many.c, permits.c, pins.c,
+ * queues.c), and one that informs a tool that watches the program (api/watched.c; base/watch.h). The dynamic loader
+ * binds a program to one of them, so the plain one needs no instruction for tools.
  *
- * These are the calls that post, take or see permits. In libksem.a, and where the loader can't choose (musl), there is
- * only the plain variant, and it has the public name.
+ * These are the calls that post, wait, try to take, reap, shut down, or tell the value: by them the tool learns what
+ * comes before what. In libksem.a, and where the loader can't choose (musl), there is only the plain variant, and it
+ * has the public name.
  */
 #ifndef KSEM_API_WATCHED_H
 #define KSEM_API_WATCHED_H

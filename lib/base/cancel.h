@@ -5,7 +5,7 @@
  * Some functions of libc are cancellation points (open, close, poll, getrandom, ...). A call that may reach one of
  * them, or that has taken a lock or a reference, disables cancellation until it is done. If the thread is cancelled
  * meanwhile, the request stays pending, and the thread acts on it at its next cancellation point after the call. A
- * callback of the host runs with the host's own state, which the call restores around it.
+ * callback of the program runs with the program's own state, which the call restores around it.
  *
  * A thread that enables asynchronous cancellation must not call this library: POSIX allows it three calls, and none is
  * ours. The call sets the type to deferred nevertheless. Without that, glibc (2.36) would act on a request that was

@@ -18,7 +18,7 @@
 
 static struct plain dead = {.word = WORD_DEAD}; /* constant */
 
-struct object_elsewhere ids_nothing = {
+struct object_shared ids_nothing = {
 	.block.cold = ids_nothing.unit[0].bytes, .ksem.sem.word = WORD_DEAD, .sem = &dead};
 
 static struct ids_table ids_none = {.home = {{.ksem = &ids_nothing.ksem}}}; /* constant */

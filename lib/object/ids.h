@@ -43,7 +43,8 @@
 #include "base/atomic.h"
 #include "object/object.h"
 
-extern struct object_elsewhere ids_nothing; /* constant; its id is 0, and it is dead, here and elsewhere */
+extern struct object_shared
+	ids_nothing; /* constant; its id is 0, and it is dead, and so is the semaphore in shared memory */
 #define ids_absent (&ids_nothing.ksem)
 
 struct ids_entry {
@@ -159,12 +160,12 @@ refused:
 	return false;
 }
 
-/* The same for a process of a shared namespace, whose semaphores are all elsewhere (object.h). */
+/* The same for a process of a shared namespace, whose semaphores are all shared (object.h). */
 #define IDS_SHARED_INPUTS(ids, id)                                                               \
 	RSEQ_INPUTS, [usual] "i"(KSEM_INLINE_USUAL), KSEM_INLINE_TABLE_INPUTS((ids)->table, id), \
-		[elsewhere_at] "i"(offsetof(struct object_elsewhere, sem) - offsetof(struct object_elsewhere, ksem))
+		[shared_at] "i"(offsetof(struct object_shared, sem) - offsetof(struct object_shared, ksem))
 
-static ALWAYS_INLINE bool ids_put_elsewhere(const struct ids *ids, ksem_id_t id)
+static ALWAYS_INLINE bool ids_put_shared(const struct ids *ids, ksem_id_t id)
 {
 #if KSEM_INLINE_WORKS
 	__asm__ goto(KSEM_INLINE_SHARED_SEQUENCE(KSEM_INLINE_WORD_PUT)
@@ -179,7 +180,7 @@ refused:
 	return false;
 }
 
-static ALWAYS_INLINE bool ids_take_elsewhere(const struct ids *ids, ksem_id_t id)
+static ALWAYS_INLINE bool ids_take_shared(const struct ids *ids, ksem_id_t id)
 {
 #if KSEM_INLINE_WORKS
 	__asm__ goto(KSEM_INLINE_SHARED_SEQUENCE(KSEM_INLINE_WORD_TAKE)

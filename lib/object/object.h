@@ -96,7 +96,10 @@ static inline atomic(uint64_t) *object_tag(const struct ksem *ksem)
 	return (atomic(uint64_t) *)(uintptr_t)((uintptr_t)ksem - offsetof(struct semaphore_unit, sem));
 }
 
-/* Mode and kind are in the bytes that struct semaphore_cold leaves to its owner. The mode is constant once made. */
+/*
+ * Mode and flags (OBJECT_*) are in the bytes that struct semaphore_cold leaves to its owner. The mode is constant once
+ * made.
+ */
 static inline mode_t object_mode(const struct ksem *ksem)
 {
 	return object_cold(ksem)->sem.owners;
@@ -113,10 +116,11 @@ static inline bool object_is_named(const struct ksem *ksem)
 }
 
 /*
- * An object whose semaphore is elsewhere: in memory that OS processes share. Its own word is dead from the start. In
- * its address the bit KSEM_INLINE_PRIVATE is clear, as it is in NULL. In that of a private semaphore the bit is set.
+ * An object whose semaphore is shared: it is in memory that OS processes share. The object's own word is dead from the
+ * start. In its address the bit KSEM_INLINE_PRIVATE is clear, as it is in NULL. In that of a private semaphore the bit
+ * is set.
  */
-struct object_elsewhere {
+struct object_shared {
 	_Alignas(BLOCK_BYTES) union {
 		struct retired retired; /* under the namespace's lock, from the semaphore's end on */
 		struct semaphore_block block;
@@ -132,11 +136,11 @@ struct object_elsewhere {
 };
 
 _Static_assert(sizeof(struct retired) <= offsetof(struct semaphore_block, cold), "a reader still finds the cold part");
-_Static_assert(offsetof(struct object_elsewhere, ksem) - offsetof(struct object_elsewhere, tag) ==
+_Static_assert(offsetof(struct object_shared, ksem) - offsetof(struct object_shared, tag) ==
 		       offsetof(struct semaphore_unit, sem),
 	       "the tag is before the word");
-_Static_assert(offsetof(struct object_elsewhere, ksem) / sizeof(struct semaphore_unit) == 2, "it is the third unit");
-_Static_assert(!(offsetof(struct object_elsewhere, ksem) & KSEM_INLINE_PRIVATE), "its address tells what it is");
+_Static_assert(offsetof(struct object_shared, ksem) / sizeof(struct semaphore_unit) == 2, "it is the third unit");
+_Static_assert(!(offsetof(struct object_shared, ksem) & KSEM_INLINE_PRIVATE), "its address tells what it is");
 _Static_assert(offsetof(struct semaphore_unit, sem) == KSEM_INLINE_PRIVATE, "that of others tells it too");
 
 static inline bool object_is_private(const struct ksem *ksem)
@@ -144,20 +148,20 @@ static inline bool object_is_private(const struct ksem *ksem)
 	return (uintptr_t)ksem & KSEM_INLINE_PRIVATE;
 }
 
-static inline bool object_is_elsewhere(const struct ksem *ksem)
+static inline bool object_is_shared(const struct ksem *ksem)
 {
 	return !object_is_private(ksem);
 }
 
-static inline struct object_elsewhere *object_elsewhere_of(const struct ksem *ksem)
+static inline struct object_shared *object_shared_of(const struct ksem *ksem)
 {
-	return (void *)((uintptr_t)ksem - offsetof(struct object_elsewhere, ksem));
+	return (void *)((uintptr_t)ksem - offsetof(struct object_shared, ksem));
 }
 
-/* The semaphore that is elsewhere. */
-static inline struct plain *object_elsewhere(const struct ksem *ksem)
+/* The semaphore in shared memory. */
+static inline struct plain *object_plain(const struct ksem *ksem)
 {
-	return object_elsewhere_of(ksem)->sem;
+	return object_shared_of(ksem)->sem;
 }
 
 /* The word of one that moved says so, and was made dead when all else was there. Inline, or posts save registers. */
@@ -179,8 +183,7 @@ static inline bool object_has_line(const struct ksem *ksem)
 /* The common case of a take, in the word, whichever memory that is in. False: nothing was done. */
 static inline bool object_take_one(struct ksem *ksem)
 {
-	return unlikely(object_is_elsewhere(ksem)) ? plain_take_one(object_elsewhere(ksem)) :
-						     semaphore_take_one(&ksem->sem);
+	return unlikely(object_is_shared(ksem)) ? plain_take_one(object_plain(ksem)) : semaphore_take_one(&ksem->sem);
 }
 
 /*
@@ -195,11 +198,11 @@ static inline bool object_is_empty(const struct ksem *ksem)
 /* Tells a thread that is about to spin which word to look at, and where its budget is. */
 static inline void object_spin_at(struct ksem *ksem, struct spin *spin)
 {
-	bool elsewhere = object_is_elsewhere(ksem);
+	bool shared = object_is_shared(ksem);
 
-	spin->word = elsewhere ? &object_elsewhere(ksem)->word : &ksem->sem.word;
-	spin->hint = elsewhere ? &object_elsewhere(ksem)->spin : &semaphore_cold(&ksem->sem)->spin;
-	spin->shared = elsewhere;
+	spin->word = shared ? &object_plain(ksem)->word : &ksem->sem.word;
+	spin->hint = shared ? &object_plain(ksem)->spin : &semaphore_cold(&ksem->sem)->spin;
+	spin->shared = shared;
 }
 
 /* Fills in all but id, name and tag. The semaphore has one reference, and nobody sees it yet. */
@@ -216,10 +219,10 @@ static inline void object_init(struct ksem *ksem, const struct ksem_cred *owner,
 	store_rlx(&cold->sem.owners_byte, named ? OBJECT_NAMED : 0); /* relaxed: as above */
 }
 
-/* The same for an object whose semaphore is elsewhere, with id and tag. Its memory is all 0. */
-static inline void object_elsewhere_init(struct object_elsewhere *object, struct ksem_ns *ns,
-					 const struct semaphore_ops *const *ops, const struct ksem_cred *owner,
-					 bool named, mode_t mode, ksem_id_t id)
+/* The same for an object whose semaphore is shared, with id and tag. Its memory is all 0. */
+static inline void object_shared_init(struct object_shared *object, struct ksem_ns *ns,
+				      const struct semaphore_ops *const *ops, const struct ksem_cred *owner, bool named,
+				      mode_t mode, ksem_id_t id)
 {
 	object->block.cold = object->unit[0].bytes;
 	object->unit[0].home.ns = ns;
@@ -232,7 +235,7 @@ static inline void object_elsewhere_init(struct object_elsewhere *object, struct
 }
 
 /*
- * Of an object whose own word is dead, since the semaphore is elsewhere or has a line: that word counts the threads of
+ * Of an object whose own word is dead, since the semaphore is shared or has a line: that word counts the threads of
  * this process that wait, and says whether anything but them keeps the object (orphan). So a waiter leaves by one
  * atomic operation, without a lock, and a fork's child finds no wait half counted.
  *

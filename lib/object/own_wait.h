@@ -4,7 +4,7 @@
  * struct, the child can tell which waiters it still has.
  *
  * It changes together with the counts of waiters, in one read section. A fork from a signal handler inside a read
- * section does no repairs (os/fork.h), so it never sees them differ.
+ * section runs no child steps (os/fork.h), so it never sees them differ.
  */
 #ifndef KSEM_OBJECT_OWN_WAIT_H
 #define KSEM_OBJECT_OWN_WAIT_H
@@ -18,10 +18,10 @@ struct lined_holder;
 struct own_wait {
 	struct ksem *ksem;           /* in whose word it is registered, or which it must end; NULL: none */
 	uint32_t slot;               /* of a semaphore with a line: its entry there; 0: none */
-	uint32_t want;               /* of one with a line, or elsewhere: how many permits */
+	uint32_t want;               /* of one with a line, or shared: how many permits */
 	struct lined_holder *holder; /* of one with a ledger: who waits */
 	int64_t begun;               /* of one whose waits are measured: when, in nanoseconds */
-	bool registered;             /* of a semaphore that is elsewhere: it is registered in the word there, too */
+	bool registered;             /* of a shared semaphore: it is registered in the shared word, too */
 	uint32_t counted; /* the same: in which record of this OS process (shared/own_record.h); 0: in none */
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The calls of <semaphore.h> on an existing semaphore: each calls the engine (wait/plain.h), and sets errno.
+ * The calls of <semaphore.h> on an existing semaphore: each calls wait/plain.h, and sets errno.
  *
  * sem_post reads everything that it needs from the sem_t before its permit can be taken, and doesn't touch the sem_t
  * after that: the thread that takes the permit may free or unmap it. It may be called from a signal handler.

@@ -26,7 +26,7 @@ struct ksem_proc {
 
 /*
  * A process stands in a block of its own, behind what is needed to retire it. Its address tells where its semaphores
- * are, as a semaphore's address does (object.h): KSEM_INLINE_PRIVATE is set in it, or else they are elsewhere.
+ * are, as a semaphore's address does (object.h): KSEM_INLINE_PRIVATE is set in it, or else they are shared.
  */
 #define PROCESS_PRIVATE_AT   KSEM_INLINE_PRIVATE
 #define PROCESS_ELSEWHERE_AT (2 * KSEM_INLINE_PRIVATE)
@@ -59,15 +59,15 @@ static ALWAYS_INLINE bool process_take(struct ksem_proc *proc, ksem_id_t id)
 	return ids_take(&proc->ids, id);
 }
 
-/* The same of a process whose semaphores are elsewhere. */
-static ALWAYS_INLINE bool process_put_elsewhere(struct ksem_proc *proc, ksem_id_t id)
+/* The same of a process whose semaphores are shared. */
+static ALWAYS_INLINE bool process_put_shared(struct ksem_proc *proc, ksem_id_t id)
 {
-	return ids_put_elsewhere(&proc->ids, id);
+	return ids_put_shared(&proc->ids, id);
 }
 
-static ALWAYS_INLINE bool process_take_elsewhere(struct ksem_proc *proc, ksem_id_t id)
+static ALWAYS_INLINE bool process_take_shared(struct ksem_proc *proc, ksem_id_t id)
 {
-	return ids_take_elsewhere(&proc->ids, id);
+	return ids_take_shared(&proc->ids, id);
 }
 
 int process_create(struct ksem_ns *ns, const struct ksem_cred *cred, struct ksem_proc **created);

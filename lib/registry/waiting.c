@@ -8,7 +8,7 @@
  *
  * `own_process` is the process in which the calling thread waits. If a signal handler forks, the child has only this
  * thread, and finds out by it which process still has a waiter. Count and `own_process` change together in a read
- * section. A fork from a signal handler inside a read section does no repairs (os/fork.h), so it never sees them
+ * section. A fork from a signal handler inside a read section runs no child steps (os/fork.h), so it never sees them
  * differ.
  *
  * A thread sleeps with cancellation disabled: a thread that ended there would stay counted.

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The private semaphore: one atomic word (word/word.h), slots (percpu/percpu.h), and an eventcount on which waiters
- * sleep (wait/eventcount.h).
+ * The private semaphore without a line: one atomic word (word/word.h), slots (percpu/percpu.h), and an eventcount on
+ * which waiters sleep (wait/eventcount.h). This is the algorithm alone: ids, names and what keeps it alive are in
+ * object/, and private/semaphore.h makes it a kind of semaphore.
  *
  * A post or a take is a compare-and-swap on the word, repeated only if another thread changed the word. So some thread
  * always goes on: it is lock-free. A semaphore that is used much also has slots, and then most posts and takes need no

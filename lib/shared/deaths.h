@@ -9,8 +9,8 @@
  * (os/closes.h). The watcher then looks for holders that have ended, on each semaphore that has waiters, as a sleeper
  * does once a second (line_reap).
  *
- * The news only says when to look; liveness lock and lifetime are the truth (lined.h). The kernel drops the lock a
- * moment after it has told, and the process is there for a moment longer. So the watcher looks again after pauses,
+ * The news only says when to look; liveness lock and lifetime decide who has ended (lined.h). The kernel drops the lock
+ * a moment after it has told, and the process is there for a moment longer. So the watcher looks again after pauses,
  * which get longer.
  *
  * Why this and not a robust mutex of each holder, or pidfds? It needs nothing of the holders, whose threads may end

@@ -23,8 +23,8 @@ int place_open(struct shared_ns *shared_ns, const char *path);
 void place_close(struct shared_ns *shared_ns);
 
 /*
- * Before a call that uses the directory: opens it again if the host has closed it, and opens the new one if it was
- * removed and made anew. EBADF: the host has closed it, and it can't be opened again; or the kernel's answer for the
+ * Before a call that uses the directory: opens it again if the program has closed it, and opens the new one if it was
+ * removed and made anew. EBADF: the program has closed it, and it can't be opened again; or the kernel's answer for the
  * new one. Takes the lock; or under it.
  */
 int place_refresh(struct ksem_ns *ns);

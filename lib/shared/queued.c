@@ -14,7 +14,7 @@
 
 static struct plain *plain_of(struct ksem *ksem)
 {
-	return object_elsewhere(ksem);
+	return object_plain(ksem);
 }
 
 static bool add_queued(struct shared *shared)

@@ -71,7 +71,7 @@ int shared_new(struct ksem_ns *ns, struct directory *directory, const struct fil
 
 	if (!shared)
 		return ENOMEM;
-	object_elsewhere_init(&shared->object, ns, ns->ops->semaphores, &file->owner, named, file->mode, file->id);
+	object_shared_init(&shared->object, ns, ns->ops->semaphores, &file->owner, named, file->mode, file->id);
 	shared->page = file->page;
 	shared->object.sem = &file->page->sem;
 	shared->device = file->device;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A shared semaphore in this OS process: a struct ksem, and the page that all processes share (page.h).
+ * A shared semaphore in this OS process: a struct ksem, and the page that all processes share (page.h). This is the
+ * other kind beside private/semaphore.h. Its algorithm is that of the plain semaphore (word/plain.h, wait/plain.h), on
+ * the page's word.
  *
  * Callers tell such a semaphore from a private one by a bit of its address, or of its process's (KSEM_INLINE_PRIVATE).
  * They look at that bit first, and then use the page's word. <ksem/inline.h> calls the library.
@@ -22,7 +24,7 @@
 #include "shared/records.h"
 
 struct shared {
-	struct object_elsewhere object; /* its `sem` is the page's */
+	struct object_shared object; /* its `sem` is the page's */
 	struct mapping mapping;         /* as object.retired */
 	struct mapping wide_mapping;
 	struct page *page;           /* constant after creation, as are device, number and directory */
@@ -51,7 +53,7 @@ struct shared_with_line {
 
 static inline struct shared *shared_of(struct ksem *ksem)
 {
-	return (struct shared *)object_elsewhere_of(ksem);
+	return (struct shared *)object_shared_of(ksem);
 }
 
 /*

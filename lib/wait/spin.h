@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Spinning before sleeping. A hand-over between two running threads takes a hundred nanoseconds; to a sleeping thread
- * it takes ten thousand. So a thread that finds no permit looks again for a while before it registers.
+ * Spinning before sleeping. A hand-over between two running threads takes well under a hundred nanoseconds; to a
+ * sleeping thread it takes thousands. So a thread that finds no permit looks again for a while before it registers.
  *
  * Each semaphore has a budget for that, which adapts (base/budget.h). It begins with SPIN_MOST, which is longer than
  * waking a sleeper takes: so two threads that hand over to each other stop sleeping after a while. If there are more

@@ -21,7 +21,7 @@
 #include "word/backoff.h"
 #include "word/word.h"
 
-/* Which bits of the word are trusted; the others count as 0. */
+/* Which bits of the word a caller believes (`believed`); the others count as 0. */
 #define WORD_OURS (~UINT64_C(0)) /* only the library writes there */
 #define WORD_OPEN \
 	(~(WORD_MODES | WORD_TOP | WORD_MOVED)) /* others can write there; a mode would lead to slots, and is ignored */

@@ -12,10 +12,10 @@
  *   55     wide      a waiter wants more than one permit; 0 where nobody waits
  *   56     dead      nothing can be posted or taken any more
  *   57     orphan    no reference, name or pin is left: the last waiter ends the semaphore
- *   58-60  mode      where permits may be besides the value (percpu.h); 0: nowhere. Bit 59 alone tells percpu
- *                    and revoking
+ *   58-60  mode      where permits may be besides the value (percpu/percpu.h); 0: nowhere. Bit 59 alone tells
+ *                    percpu and revoking
  *   61     shut      nobody sleeps any more
- *   62     top       where others write, of one that is shut: see plain.h; else 0
+ *   62     top       where others write, of one that is shut: see word/plain.h; else 0
  *   63     moved     dead here; the semaphore has moved to a line, with this value (private/lined.h)
  *
  * Dead, orphan, mode and shut share one byte, the guard: a restartable sequence checks it by one comparison.
@@ -28,8 +28,8 @@
  *            which counts off the threads that it hasn't got). 22 bits suffice for all threads that Linux can have. But
  *            dead processes leave waiters, so the count may grow. At WORD_WAITERS_MAX it is stuck: no waiter is counted
  *            on or off, and each post makes a wake call.
- *   mode     See percpu.h. Waiters in a mode other than central are illegal: a permit may be put into a slot, by a
- *            sequence that doesn't look for waiters.
+ *   mode     See percpu/percpu.h. Waiters in a mode other than central are illegal: a permit may be put into a slot, by
+ *            a sequence that doesn't look for waiters.
  *   place    Changing it between becoming percpu and the membarrier that ends revoking is illegal: a sequence may have
  *            seen percpu and not yet the place.
  *   several  Clearing it while such a waiter is left is illegal: posts wouldn't wake it. The last waiter clears it.
@@ -75,7 +75,7 @@ typedef uint64_t word_t;
 #define WORD_MOVED       (UINT64_C(1) << 63)
 #define WORD_GUARD       (UINT64_C(0xFF) << 56)
 #define WORD_CALLED_BIT  31
-#define WORD_CALLED      (UINT64_C(1) << WORD_CALLED_BIT) /* where top may be set: see plain.h */
+#define WORD_CALLED      (UINT64_C(1) << WORD_CALLED_BIT) /* where top may be set: see word/plain.h */
 #define WORD_PLACED      (UINT64_C(2) << WORD_MODE_SHIFT) /* in these modes it has a place, and no waiters */
 
 enum word_mode {

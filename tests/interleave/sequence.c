@@ -52,7 +52,7 @@ enum operand_name {
 
 static const char *const name_texts[OPERAND_NAMES] = {
 	"",       "area",   "sem",  "table",     "id",    "base",    "mask",     "holder",       "slots",
-	"percpu", "stride", "most", "to_sample", "takes", "mask_at", "homes_at", "elsewhere_at", "usual"};
+	"percpu", "stride", "most", "to_sample", "takes", "mask_at", "homes_at", "shared_at", "usual"};
 
 struct operand {
 	enum { NOTHING, REGISTER, NUMBER, MEMORY, DESCRIPTOR, ELSEWHERE, LABEL, REFUSED, DONE } kind;
@@ -862,7 +862,7 @@ int sequence_run(void *with, uint64_t id, int way, int take)
 		       [MASK_AT] = offsetof(struct ids_table, mask),
 		       [HOMES_AT] = offsetof(struct ids_table, home),
 		       [ELSEWHERE_AT] =
-			       offsetof(struct object_elsewhere, sem) - offsetof(struct object_elsewhere, ksem),
+			       offsetof(struct object_shared, sem) - offsetof(struct object_shared, ksem),
 		       [USUAL] = WORD_USUAL,
 	       },
 	       sizeof(run.named));

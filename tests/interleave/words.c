@@ -32,7 +32,7 @@ static void enter(unsigned which)
 	struct shared *shared = memory_alloc(sizeof(*shared), _Alignof(struct shared));
 	struct reclaim old = RECLAIM_NONE;
 
-	object_elsewhere_init(&shared->object, NULL, no_ops, &(struct ksem_cred){0, 0}, false, 0600, id_of(which));
+	object_shared_init(&shared->object, NULL, no_ops, &(struct ksem_cred){0, 0}, false, 0600, id_of(which));
 	shared->page = pages[which];
 	shared->object.sem = &pages[which]->sem;
 	if (ids_reserve(&ids, &old))
@@ -71,7 +71,7 @@ int words_post(unsigned which, unsigned count)
 
 int words_trywait(unsigned which)
 {
-	return plain_take_one(object_elsewhere(ksems[which])) ? 0 : shared_take(ksems[which]);
+	return plain_take_one(object_plain(ksems[which])) ? 0 : shared_take(ksems[which]);
 }
 
 static int arm(struct waiter *waiter)
@@ -132,7 +132,7 @@ int words_post_by_id(unsigned which)
 	struct plain_after after;
 	int error = EINVAL;
 
-	if (ids_put_elsewhere(&ids, id_of(which)))
+	if (ids_put_shared(&ids, id_of(which)))
 		return 0;
 	rcu_enter();
 	ksem = ids_find_listed(&ids, id_of(which));
@@ -147,7 +147,7 @@ int words_trywait_by_id(unsigned which)
 	struct ksem *ksem;
 	int error = EINVAL;
 
-	if (ids_take_elsewhere(&ids, id_of(which)))
+	if (ids_take_shared(&ids, id_of(which)))
 		return 0;
 	rcu_enter();
 	ksem = ids_find_listed(&ids, id_of(which));
@@ -167,7 +167,7 @@ int words_drop(unsigned which)
 		return error;
 	plains[which] = NULL;
 	ids_remove(&ids, ksem, &garbage);
-	reclaim_add(&garbage, &object_elsewhere_of(ksem)->retired, sizeof(struct shared));
+	reclaim_add(&garbage, &object_shared_of(ksem)->retired, sizeof(struct shared));
 	reclaim_add(&garbage, (struct retired *)pages[which], sizeof(*pages[which]));
 	reclaim_free(garbage);
 	return 0;

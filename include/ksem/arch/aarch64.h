@@ -116,7 +116,7 @@
 	"b %l[done]\n"
 
 #define KSEM_INLINE_ELSEWHERE(change)                \
-	"ldr x12, [x12, %c[elsewhere_at]]\n\t"       \
+	"ldr x12, [x12, %c[shared_at]]\n\t"       \
 	change
 
 #define KSEM_INLINE_EXCHANGED                        \

@@ -106,7 +106,7 @@
 	"jmp %l[done]\n"
 
 #define KSEM_INLINE_ELSEWHERE(change)                \
-	"movq %c[elsewhere_at](%%rcx), %%rcx\n\t"    \
+	"movq %c[shared_at](%%rcx), %%rcx\n\t"    \
 	"movq (%%rcx), %%rax\n\t"                    \
 	change                                       \
 	"lock cmpxchgq %%rdx, (%%rcx)\n"
