@@ -774,7 +774,7 @@ static void the_hosts_fork_handlers_may_open(void **state)
 
 	(void)state;
 	if (!OURS || THREAD_SANITIZED || EMULATED)
-		SKIP("as above");
+		SKIP("it isn't ours, or threads can't be stopped so here");
 	memset(&race, 0, sizeof(race));
 	thread = start(open_and_close, NULL);
 	handled = 0;

@@ -17,6 +17,7 @@
 #include "queue/queue.h"
 #include "registry/waiting.h"
 #include "shared/deaths.h"
+#include "shared/directory.h"
 
 static const struct fork_step forks[] = {
 	/* In the child: lets go of what completion queues kept. After the namespaces: then that is the child's own. */
@@ -44,6 +45,9 @@ static const struct fork_step forks[] = {
 
 	/* In the child: completion queues are dead. Before the namespaces, whose lines lose the queues' waits. */
 	{.child = queues_child_after_fork},
+
+	/* In the child: frees the lock of directories, which another thread of the parent may have had. */
+	{.child = directories_child_after_fork},
 
 	/* In the child: each process counts only the waits of the child's one thread. The parent changes nothing. */
 	{.child = waiting_child_after_fork},

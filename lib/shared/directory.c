@@ -220,6 +220,16 @@ static void leave_list(struct directory *directory)
 	pthread_mutex_unlock(&directories_lock);
 }
 
+/*
+ * A child whose handlers didn't run may have been forked while another thread had the lock for a fork of its own. The
+ * list is whole at each instant: it is changed by one store.
+ */
+void directories_child_after_fork(bool prepared)
+{
+	(void)prepared;
+	pthread_mutex_init(&directories_lock, NULL);
+}
+
 int directory_open(struct directory *directory, const char *path)
 {
 	int saved = errno;

@@ -72,6 +72,9 @@ void directory_set_fd(struct directory *directory, int fd);
 /* Opens another description of the directory, which stays open. Negative: errno says why. */
 int directory_open_again(const struct directory *directory);
 
+/* A step of a fork (os/fork.h), before those that open directories again. */
+void directories_child_after_fork(bool prepared);
+
 /*
  * Call it before a call that uses the directory. If the program has closed the descriptor, opens the directory again by
  * its path, and sets *again: the caller must then take all locks again. EBADF: it couldn't; ESTALE: the directory was

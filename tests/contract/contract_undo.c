@@ -98,10 +98,9 @@ static void a_queue_that_ends_gives_back_what_is_still_held(void **state)
 {
 	struct world *world = *state;
 	ksem_id_t id = make_with(world, KSEM_FIFO, 0), same;
-	struct ksem_proc *other;
+	struct ksem_proc *other = world_user(world, 0, 0);
 	struct ksem_cq *cq;
 
-	OK(ksem_proc_create(world->ns, NULL, &other));
 	OK(ksem_open(other, "/undo", 0, 0, 0, &same));
 	OK(ksem_trywait(other, same));
 	OK(ksem_cq_create(world->proc, &cq));
