@@ -8,7 +8,8 @@
  * Workers are of all kinds: with several threads; with several ksem_procs, and namespaces; that fork, execute a
  * program, or end by themselves; and the workers of a pid namespace, all of which get the same pid, one after another.
  * Some of those have the /proc of the outer namespace. In some batches more processes have the semaphore than the first
- * page of its file has records for. While workers come and go, keepers hold a number of permits that is known.
+ * page of its file has records for. In every second batch the workers also change the limit. While workers come and go,
+ * keepers hold a number of permits that is known.
  *
  * What the workers hold is not known: a kill may come between the call and whatever would note it.
  */
@@ -57,7 +58,8 @@ static struct board {
 
 static char dir[64];
 static uint64_t seed;
-static uint32_t limit;
+static uint32_t limit; /* at the beginning and end of a batch */
+static bool moves;     /* workers change it in between */
 static struct ksem_proc *procs[PROCS];
 static ksem_id_t id;
 static bool no_namespaces; /* the kernel, or a sandbox, refuses them */
@@ -110,6 +112,10 @@ static void step(uint64_t *state, struct ksem_proc *proc)
 		error = ksem_wait_many(proc, id, n <= limit ? n : 1, CLOCK_MONOTONIC, &until);
 		break;
 	case 4:
+		error = moves && random_of(state, 8) == 0 ? ksem_set_limit(proc, id, random_of(state, 2 * limit + 1)) :
+							    0;
+		break;
+	case 5:
 		error = random_of(state, 50) == 0 ? ksem_close(proc, id) || ksem_open(proc, NAME, 0, 0, 0, &id) : 0;
 		break;
 	default:
@@ -291,36 +297,43 @@ static void reap_all_but(const pid_t *keepers)
 	} while (end_all_but(keepers));
 }
 
+/* A limit that was lowered below what is held leaves no permit. */
+static bool adds_up(const struct ksem_info *info)
+{
+	return info->value + info->held == info->limit || (info->value == 0 && info->held > info->limit);
+}
+
 static void must_add_up(const char *when, bool exactly, unsigned held)
 {
 	struct ksem_info info = {.value = 0};
 
 	for (unsigned looks = 0; looks < LOOKS; looks++) {
 		MUST(ksem_stat(procs[0], id, &info) == 0);
-		if (info.value + info.held == limit && (!exactly || info.held == held))
+		if (adds_up(&info) && (!exactly || (info.limit == limit && info.held == held)))
 			return;
 	}
 	fprintf(stderr, "ksem-kills: %s: value %u, held %u of which %u are known, limit %u\n", when, info.value,
-		info.held, held, limit);
+		info.held, held, info.limit);
 	reap_all_but((pid_t[KEEPERS]){0});
 	exit(1);
 }
 
-static void make_semaphore(void)
+static void make_semaphore(bool moving)
 {
 	struct ksem_attr attr = {.size = sizeof(attr), .flags = KSEM_UNDO};
 
 	limit = attr.limit = 1 + random_of(&seed, random_of(&seed, 4) ? 12 : 1000);
 	attr.order = random_of(&seed, 3);
+	moves = moving;
 	MUST(ksem_open_attr(procs[0], NAME, O_CREAT | O_EXCL, 0600, &attr, limit, &id) == 0);
 }
 
-static unsigned run_batch(bool crowded)
+static unsigned run_batch(bool crowded, bool moving)
 {
 	pid_t workers[WORKERS], keepers[KEEPERS];
 	unsigned held = 0, kills = 0, inner = atomic_load(&board->inner);
 
-	make_semaphore();
+	make_semaphore(moving);
 	for (unsigned i = 0; i < KEEPERS; i++) {
 		keepers[i] = start_keeper(i, random_of(&seed, limit / KEEPERS + 1));
 		held += atomic_load(&board->held[i]);
@@ -343,6 +356,7 @@ static unsigned run_batch(bool crowded)
 	}
 	reap_all_but(keepers);
 	kills += WORKERS;
+	MUST(ksem_set_limit(procs[0], id, limit) == 0);
 	must_add_up("after a batch", true, held);
 	MUST(!atomic_load(&board->failed));
 	for (unsigned i = 0; i < KEEPERS; i++)
@@ -389,7 +403,7 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	begin();
 	for (; kills < wanted; batches++)
-		kills += run_batch(batches % CROWDED == CROWDED - 1);
+		kills += run_batch(batches % CROWDED == CROWDED - 1, batches % 2 == 1);
 	rmdir(dir);
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	printf("%lu kills in %lu batches, %u of them in pid namespaces%s: no permit was lost or made, in %ld s\n",
