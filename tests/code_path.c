@@ -12,7 +12,7 @@
 
 #include "support.h"
 
-enum { MANY_STOPS = 250, SHARE = 4 };
+enum { MANY_STOPS = 250, SHARE = 8 };
 enum { FIRST_ROUNDS = 8, LAST_ROUNDS = 4, ROUNDS_APART = 16 }; /* of a loop, that are worth a stop */
 
 static void stay_on_one_processor(void)

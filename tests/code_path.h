@@ -43,7 +43,7 @@ bool code_path_start(struct stepper *stepper, void (*before)(void), void (*act)(
  *
  * `stops` says at which steps a stop is worth while: at every `stride`th, except in the midst of a loop. Of the rounds
  * of a loop these are the first and the last few, and one of sixteen. If that makes more than 250 stops, and
- * KSEM_TEST_WIDE isn't set, only every fourth of them is left, from the first, second, third or fourth on by chance.
+ * KSEM_TEST_WIDE isn't set, only every eighth of them is left, from one of the first eight on, by chance.
  */
 bool code_path_record(struct code_path *path, void (*before)(void), void (*act)(void), unsigned stride);
 

@@ -77,7 +77,7 @@ static void end_racers(void)
 static void create_race_has_one_winner_and_the_others_find_it(void **state)
 {
 	(void)state;
-	for (int round = 0; round < ROUNDS(1000); round++) {
+	for (int round = 0; round < share_of(ROUNDS(1000)); round++) {
 		struct ksem_info info;
 
 		assert_int_equal(race_to_open(world->ns, O_CREAT), RACERS);
@@ -94,7 +94,7 @@ static void create_race_has_one_winner_and_the_others_find_it(void **state)
 static void exclusive_create_race_has_one_winner(void **state)
 {
 	(void)state;
-	for (int round = 0; round < ROUNDS(1000); round++) {
+	for (int round = 0; round < share_of(ROUNDS(1000)); round++) {
 		assert_int_equal(race_to_open(world->ns, O_CREAT | O_EXCL), 1);
 		for (unsigned i = 0; i < RACERS; i++)
 			assert_true(racers[i].error == 0 || racers[i].error == EEXIST);
@@ -109,7 +109,7 @@ static void create_race_at_the_limit_refuses_nobody(void **state)
 
 	(void)state;
 	OK(ksem_ns_create(&options, &ns));
-	for (int round = 0; round < ROUNDS(1000); round++) {
+	for (int round = 0; round < share_of(ROUNDS(1000)); round++) {
 		assert_int_equal(race_to_open(ns, O_CREAT), RACERS);
 		end_racers();
 	}
@@ -198,7 +198,7 @@ static void *unlink_all_the_time(void *arg)
 static void *open_post_and_close(void *arg)
 {
 	(void)arg;
-	for (int i = 0; i < ROUNDS(50000); i++) {
+	for (int i = 0; i < share_of(ROUNDS(50000)); i++) {
 		ksem_id_t id;
 
 		MUST(ksem_open(world->proc, "/race", O_CREAT, 0600, 0, &id) == 0);
@@ -247,7 +247,7 @@ static void *post_current(void *arg)
 static void destroy_against_wait_and_post_has_one_answer(void **state)
 {
 	(void)state;
-	for (int round = 0; round < ROUNDS(3000); round++) {
+	for (int round = 0; round < share_of(ROUNDS(3000)); round++) {
 		pthread_t waiter, poster;
 		ksem_id_t id;
 		intptr_t waited, posted;
@@ -295,7 +295,7 @@ static void the_taker_may_destroy_at_once(void **state)
 	(void)state;
 	atomic_store(&current, 0);
 	taker = start(wait_then_destroy, NULL);
-	for (int i = 0; i < rounds_of_making(50000); i++) {
+	for (int i = 0; i < share_of(rounds_of_making(50000)); i++) {
 		ksem_id_t id;
 
 		OK(ksem_init(world->proc, 0, &id));
@@ -332,7 +332,7 @@ static void a_stale_id_reaches_no_other_semaphore(void **state)
 	(void)state;
 	atomic_store(&current, 0);
 	poster = start(post_stale_ids, NULL);
-	for (int i = 0; i < rounds_of_making(100000); i++) {
+	for (int i = 0; i < share_of(rounds_of_making(100000)); i++) {
 		OK(ksem_init(world->proc, 0, &id));
 		atomic_store(&current, id);
 		if (i % 4 == 0)
@@ -375,7 +375,7 @@ static void fork_against_open_and_close_copies_references_whole(void **state)
 	OK(ksem_open(world->proc, "/b", O_CREAT, 0600, 0, &b));
 	thread[0] = start(open_and_close, (void *)(uintptr_t) "/a");
 	thread[1] = start(open_and_close, (void *)(uintptr_t) "/b");
-	for (int i = 0; i < ROUNDS(5000); i++) {
+	for (int i = 0; i < share_of(ROUNDS(5000)); i++) {
 		struct ksem_proc *child;
 		int held = 0;
 
@@ -426,7 +426,7 @@ static void look_ups_succeed_while_the_table_grows_and_shrinks(void **state)
 	}
 	for (int i = 0; i < 2; i++)
 		thread[i] = start(look_up_held, NULL);
-	for (int round = 0; round < rounds_of_making(60); round++) {
+	for (int round = 0; round < share_of(rounds_of_making(60)); round++) {
 		for (int i = 0; i < MANY; i++)
 			OK(ksem_init(world->proc, 0, &many[i]));
 		for (int i = 0; i < MANY; i++)
@@ -462,7 +462,7 @@ static void exec_against_wait_is_all_or_nothing(void **state)
 	(void)state;
 	atomic_store(&current, 0);
 	waiter = start(wait_shortly, proc);
-	for (int i = 0; i < ROUNDS(20000); i++) {
+	for (int i = 0; i < share_of(ROUNDS(20000)); i++) {
 		ksem_id_t id, other;
 		unsigned value;
 		int error;
@@ -512,7 +512,7 @@ static void pins_against_destroy_keep_the_memory_only(void **state)
 	atomic_store(&current, 0);
 	for (int i = 0; i < 2; i++)
 		thread[i] = start(pin_and_unpin, NULL);
-	for (int i = 0; i < rounds_of_making(100000); i++) {
+	for (int i = 0; i < share_of(rounds_of_making(100000)); i++) {
 		ksem_id_t id;
 
 		OK(ksem_init(world->proc, 0, &id));
@@ -552,7 +552,7 @@ static void foreach_beside_churn_sees_whole_semaphores(void **state)
 	pthread_t thread = start(churn, NULL);
 
 	(void)state;
-	for (int i = 0; i < ROUNDS(100000); i++)
+	for (int i = 0; i < share_of(ROUNDS(100000)); i++)
 		OK(ksem_ns_foreach(world->ns, check_info, NULL));
 	atomic_store(&stop, true);
 	finish(thread);
@@ -599,7 +599,7 @@ static void *take_and_give_back(void *arg)
 {
 	struct random random = {(uintptr_t)arg};
 
-	for (int i = 0; i < ROUNDS(20000); i++) {
+	for (int i = 0; i < share_of(ROUNDS(20000)); i++) {
 		unsigned more = 0;
 
 		if (!take_somehow(&random))
@@ -667,7 +667,7 @@ static void timeouts_that_race_posts_eat_no_permit(void **state)
 {
 	(void)state;
 	OK(ksem_init(world->proc, 0, &permits.id));
-	for (int round = 0; round < ROUNDS(50) + 1; round++) {
+	for (int round = 0; round < share_of(ROUNDS(50)) + 1; round++) {
 		pthread_t patient[3], hasty[2];
 
 		atomic_store(&stop, false);
@@ -693,7 +693,7 @@ static void a_batch_lets_every_waiter_go(void **state)
 {
 	(void)state;
 	OK(ksem_init(world->proc, 0, &permits.id));
-	for (int round = 0; round < ROUNDS(200); round++) {
+	for (int round = 0; round < share_of(ROUNDS(200)); round++) {
 		pthread_t thread[5];
 
 		for (int i = 0; i < 5; i++)

@@ -66,6 +66,9 @@ static inline int rounds_of_making(int n)
 	return shared ? n / 10 : ROUNDS(n);
 }
 
+/* Of rounds that take long: all if KSEM_TEST_WIDE is set (tools/test --all), else a third. */
+int share_of(int n);
+
 /* A call that must succeed, or must fail with just this error. */
 #define OK(call)           assert_int_equal((call), 0)
 #define FAILS(error, call) assert_int_equal((call), (error))

@@ -31,7 +31,7 @@
 #include "sequence.h"
 
 #define CHOICES 4096
-#define MOST    20000 /* executions of a scenario, in a short test */
+#define MOST    10000 /* executions of a scenario, in a short test */
 
 enum memory { STRONG, WEAK, WEAK_ARM64, MEMORIES };
 

@@ -367,7 +367,7 @@ static void a_record_that_is_used_again_is_of_the_living(void **state)
 {
 	(void)state;
 	make(ATTR(.order = KSEM_FIFO, .limit = 10), 0);
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < share_of(300); i++) {
 		pid_t dead = start_waiter(1), alive;
 
 		kill_and_reap(dead);
@@ -451,7 +451,7 @@ static void a_scribbled_line_confuses_nothing_else(void **state)
 	make(ATTR(.order = KSEM_FIFO, .limit = 10, .flags = KSEM_METRICS), 1);
 	OK(ksem_open_attr(world.proc, "/good", O_CREAT, 0600, ATTR(.order = KSEM_FIFO), 1, &good));
 	child = start_process(scribble);
-	for (int i = 0; i < (THREAD_SANITIZED ? 40 : ROUNDS(1000)); i++) {
+	for (int i = 0; i < share_of(THREAD_SANITIZED ? 40 : ROUNDS(2000)); i++) {
 		struct timespec soon = in_ms(CLOCK_MONOTONIC, 1);
 		struct ksem_info info;
 

@@ -177,7 +177,7 @@ static void killed_queues_leave_no_entries(void **state)
 {
 	(void)state;
 	make(0);
-	for (unsigned round = 0; round < 3; round++) {
+	for (unsigned round = 0; round < (unsigned)share_of(3); round++) {
 		unsigned waits = 0;
 		pid_t child = start_process(wait_in_front);
 

@@ -2,7 +2,7 @@
 /*
  * The line, step by step: a few threads, and all orders in which their atomic operations can come, with a few changes
  * of thread at any of them. So each helper of an operation is late at each of its steps, and each thread is killed at
- * each. Unless KSEM_TEST_WIDE is set, only a quarter of the orders is gone through, which quarter is by chance.
+ * each. Unless KSEM_TEST_WIDE is set, only an eighth of the orders is gone through, which eighth is by chance.
  *
  * lib/line/ is compiled a second time for it, with the headers of seams/ before its own: there is a point before each
  * atomic operation. Threads are fibers. At a point the thread goes on, or another does, as long as the run has changes
@@ -69,7 +69,7 @@ static unsigned choose(unsigned n)
 	return choices[made++].chosen;
 }
 
-#define STRIDE 4
+#define STRIDE 8
 
 static unsigned phase = STRIDE; /* which share of the runs is gone through; STRIDE: all */
 
