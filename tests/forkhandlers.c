@@ -58,8 +58,22 @@ static void handler(bool on, const char *name)
 	calls++;
 }
 
+static bool raises; /* once, where the library has blocked signals for the fork */
+
+static _Thread_local bool keeps_gate; /* the library's fork gate stays shut */
+static atomic_bool gate_is_kept;
+
 static void prepare_first(void)
 {
+	if (raises) {
+		raises = false;
+		raise(SIGUSR1);
+	}
+	if (keeps_gate) {
+		atomic_store(&gate_is_kept, true);
+		while (!atomic_load(&host.stop))
+			sched_yield();
+	}
 	handler(in_prepare, "/prepare-first");
 }
 static void prepare_last(void)
@@ -368,6 +382,112 @@ static void programs_are_started_beside_threads(void **state)
 
 #define test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+static void fork_and_go_on(int signal)
+{
+	pid_t child = fork();
+
+	(void)signal;
+	MUST(child >= 0);
+	if (child == 0)
+		_exit(0);
+	must_end_well(child);
+}
+
+static int cancel_state(void)
+{
+	int state, none;
+
+	MUST(pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state) == 0);
+	MUST(pthread_setcancelstate(state, &none) == 0);
+	return state;
+}
+
+static pid_t forked_in_the_gate;
+
+static void fork_in_the_gate(int signal)
+{
+	(void)signal;
+	forked_in_the_gate = fork();
+	MUST(forked_in_the_gate >= 0);
+	if (forked_in_the_gate == 0)
+		alarm(SECONDS);
+}
+
+static void *fork_and_keep_the_gate(void *arg)
+{
+	pid_t child;
+
+	(void)arg;
+	keeps_gate = true;
+	child = fork();
+	if (child == 0)
+		_exit(0);
+	must_end_well(child);
+	return NULL;
+}
+
+static atomic_int waiting_at_gate;
+
+static void *make_one(void *arg)
+{
+	pid_t parent = getpid();
+	ksem_id_t id;
+
+	(void)arg;
+	atomic_store(&waiting_at_gate, gettid());
+	MUST(ksem_init(host.world.proc, 0, &id) == 0 && ksem_destroy(host.world.proc, id) == 0);
+	if (getpid() != parent)
+		_exit(0);
+	return NULL;
+}
+
+/* It waits for another thread's fork. Its child needn't. */
+static void a_handler_may_fork_at_the_gate(void **state)
+{
+	struct sigaction action = {.sa_handler = fork_in_the_gate, .sa_flags = SA_RESTART}, before;
+	pthread_t keeper, maker;
+
+	(void)state;
+	OK(sigaction(SIGUSR2, &action, &before));
+	keeper = start(fork_and_keep_the_gate, NULL);
+	while (!atomic_load(&gate_is_kept))
+		sched_yield();
+	maker = start(make_one, NULL);
+	while (atomic_load(&waiting_at_gate) == 0)
+		sched_yield();
+	sleep_ms(50);
+	MUST(pthread_kill(maker, SIGUSR2) == 0);
+	while (*(volatile pid_t *)&forked_in_the_gate == 0)
+		sched_yield();
+	must_end_well(forked_in_the_gate);
+	atomic_store(&host.stop, true);
+	finish(keeper);
+	finish(maker);
+	OK(sigaction(SIGUSR2, &before, NULL));
+}
+
+/* The signal came during a fork. So its handler runs at the end of that, and forks itself. */
+static void a_handler_at_the_end_of_a_fork_may_fork(void **state)
+{
+	struct sigaction action = {.sa_handler = fork_and_go_on}, before;
+	sigset_t mask;
+	pid_t child;
+
+	(void)state;
+	OK(sigaction(SIGUSR1, &action, &before));
+	raises = true;
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0)
+		_exit(cancel_state() == PTHREAD_CANCEL_ENABLE ? 0 : 1);
+	assert_false(raises);
+	assert_int_equal(cancel_state(), PTHREAD_CANCEL_ENABLE);
+	OK(pthread_sigmask(SIG_SETMASK, NULL, &mask));
+	assert_false(sigismember(&mask, SIGUSR1));
+	must_end_well(child);
+	OK(sigaction(SIGUSR1, &before, NULL));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -377,6 +497,8 @@ int main(void)
 		test(all_handlers_may_use_it),
 		test(handlers_may_be_the_first_callers_of_their_thread),
 		test(threads_fork_at_the_same_time),
+		test(a_handler_at_the_end_of_a_fork_may_fork),
+		test(a_handler_may_fork_at_the_gate),
 		test(a_child_of_Fork_may_use_it),
 		test(a_killed_child_of_Fork_waits_no_more),
 		test(a_child_of_Fork_may_fork),

@@ -119,18 +119,19 @@ static struct record *new_chunk(unsigned chunk)
 static bool list_chunk(struct cds_list_head *behind)
 {
 	struct record *chunk = new_chunk(listed);
-	size_t before = records_before(listed);
+	size_t before = records_before(listed), records = (size_t)FIRST_RECORDS << listed;
 
 	if (!chunk)
 		return false;
 	chunks[listed] = chunk;
-	for (size_t i = 0; i < (size_t)FIRST_RECORDS << listed; i++) {
+	for (size_t i = 0; i < records; i++) {
 		chunk[i].number = (uint32_t)(before + i + 1);
 		if (likely(!lost))
 			cds_list_add(&chunk[i].reader.node, behind);
-		push(&chunk[i]);
 	}
-	listed++;
+	listed++; /* first: a fork's child frees those that are listed */
+	for (size_t i = 0; i < records; i++)
+		push(&chunk[i]);
 	return true;
 }
 

@@ -206,8 +206,8 @@ static int error_of(uint64_t x)
 		return 0;
 	case ENTRY_TURNED:
 		return ESHUTDOWN;
-	case ENTRY_OUT:
-		return (int)state_need(x);
+	case ENTRY_OUT: /* in a shared line, anybody may have written another reason */
+		return state_need(x) == ETIMEDOUT || state_need(x) == ENOENT ? (int)state_need(x) : ECANCELED;
 	default:
 		return ENOENT;
 	}

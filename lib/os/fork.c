@@ -234,8 +234,8 @@ static void before_fork(void)
 		return;
 	}
 	fork_settle();
+	signals = signals_block(); /* first: a handler that forks uses what follows, too */
 	thread.before_fork = cancel_disable();
-	signals = signals_block();
 	watch_enter();
 	thread.forking = true;
 	shut();
@@ -244,8 +244,16 @@ static void before_fork(void)
 	watch_leave();
 }
 
+/* At the end of a fork. A handler that runs now may fork, so nothing is read afterwards. */
+static void let_go(sigset_t signals, struct cancel cancel)
+{
+	signals_restore(signals);
+	cancel_restore(cancel);
+}
+
 static void after_fork_parent(void)
 {
+	struct cancel cancel;
 	sigset_t signals;
 
 	if (thread.passes) {
@@ -255,17 +263,19 @@ static void after_fork_parent(void)
 	watch_enter();
 	undo_prepare();
 	signals = signals_before_fork;
+	cancel = thread.before_fork;
 	open_again();
 	thread.forking = false;
 	watch_leave();
-	signals_restore(signals);
-	cancel_restore(thread.before_fork);
+	let_go(signals, cancel);
 }
 
 static void after_fork_child(void)
 {
 	if (thread.passes) {
 		thread.passes--;
+		/* relaxed: there is one thread. Another one's fork may have shut the gate, and this one wait for it */
+		store_rlx(&gate, load_rlx(&gate) & ~SHUT);
 		tell_interrupted_child();
 		return;
 	}
@@ -276,8 +286,7 @@ static void after_fork_child(void)
 		settle_child();
 		watch_leave();
 	}
-	signals_restore(signals_before_fork);
-	cancel_restore(thread.before_fork);
+	let_go(signals_before_fork, thread.before_fork);
 }
 
 static void watch_children(void)

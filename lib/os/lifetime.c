@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/atomic.h"
+#include "base/cancel.h"
 
 #define PID_BITS 22
 
@@ -57,21 +58,31 @@ uint64_t lifetime_own(void)
 	return (uint64_t)hundredths << PID_BITS | ((uint64_t)getpid() & ((1 << PID_BITS) - 1));
 }
 
+/* Reads the beginning of a file. Posts and takes come here, so it must not be a cancellation point. Negative: errno. */
+static ssize_t read_file(const char *path, char *bytes, size_t size)
+{
+	struct cancel cancel = cancel_disable();
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t length = fd < 0 ? -1 : read(fd, bytes, size);
+
+	if (fd >= 0)
+		close(fd);
+	cancel_restore(cancel);
+	return length;
+}
+
 /* Reads what the kernel says about a process. False: it couldn't. */
 static bool read_stat(pid_t pid, char *state, long *threads, unsigned long long *began, unsigned long long *stack)
 {
 	char path[32], text[1024];
 	const char *rest;
 	ssize_t length;
-	int fd;
 
 	(void)snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
+	length = read_file(path, text, sizeof(text) - 1);
+	if (length < 0)
 		return false;
-	length = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	text[length > 0 ? length : 0] = '\0';
+	text[length] = '\0';
 	rest = strrchr(text, ')'); /* the program's name may have any bytes */
 	return rest &&
 	       /* NOLINTNEXTLINE(cert-err34-c): the kernel wrote it */

@@ -91,7 +91,7 @@ static int try_for(struct wait *wait, bool ends)
  * Lets those go on for which the value suffices. Once it has come to the end of the list, it knows how many permits the
  * next one needs at least.
  */
-static bool serve_all(struct direct *direct, struct direct_look look)
+static bool serve_all(const struct source *source, struct direct *direct, struct direct_look look)
 {
 	uint32_t least = UINT32_MAX;
 	bool any = false;
@@ -99,7 +99,7 @@ static bool serve_all(struct direct *direct, struct direct_look look)
 	for (struct wait *wait = direct->first, *next; wait; wait = next) {
 		int left = EAGAIN;
 
-		if (look.value == 0 && !look.ends)
+		if ((look.value == 0 && !look.ends) || !is_ours(source))
 			return any;
 		next = wait->next;
 		if (wait->count <= look.value || look.ends)
@@ -141,7 +141,7 @@ bool direct_serve(struct source *source, struct futex_place *place)
 		*place = look.place;
 		if (look.value < direct->least && !look.ends)
 			break;
-		any |= serve_all(direct, look);
+		any |= serve_all(source, direct, look);
 	}
 	return any;
 }

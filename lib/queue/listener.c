@@ -264,8 +264,11 @@ static void *run(void *cq)
 
 static bool start_listener(struct ksem_cq *cq)
 {
+	int saved = errno;
+
 	if (!cq->listener.runs)
 		cq->listener.runs = thread_start(&cq->listener.thread, run, cq) == 0;
+	errno = saved;
 	return cq->listener.runs;
 }
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "base/memory.h"
+#include "base/rcu.h"
 #include "object/reclaim.h"
 #include "queue/direct.h"
 #include "queue/opening.h"
@@ -119,7 +120,7 @@ static void serve(struct ksem_cq *cq, ksem_id_t id)
 		source_notify(source);
 }
 
-void queues_serve(ksem_id_t id)
+static void serve_all(ksem_id_t id)
 {
 	if (pthread_mutex_trylock(&queues_lock) != 0)
 		return;
@@ -130,6 +131,14 @@ void queues_serve(ksem_id_t id)
 		pthread_mutex_unlock(&cq->lock);
 	}
 	pthread_mutex_unlock(&queues_lock);
+}
+
+/* In a read section: a fork in a handler would wait for calls that wait for these locks (os/fork.h). */
+void queues_serve(ksem_id_t id)
+{
+	rcu_enter();
+	serve_all(id);
+	rcu_leave();
 }
 
 /* ---- After a fork. ---- */

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
+ * Forks while a lock is held.
+ *
  * Two threads fork at the same time: one as programs do, and the other in a read section, as a signal handler may,
  * while the first holds a lock for its fork. The second's child finds that lock taken, and no thread that would ever
  * release it. Yet it can use its semaphores.
+ *
+ * And a thread that posts forks in a signal handler while it has the lock of a completion queue.
  */
 #include "support.h"
 
@@ -37,6 +41,62 @@ int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex)
 		sched_yield();
 	return error;
 }
+
+/* ---- A post that serves a queue. ---- */
+
+int __real_pthread_mutex_trylock(pthread_mutex_t *mutex);
+int __wrap_pthread_mutex_trylock(pthread_mutex_t *mutex);
+
+static unsigned trylocks; /* of the thread that posts, until it forks; 0: it doesn't */
+
+/* As a signal handler would. The child leaves the handler by _exit. */
+int __wrap_pthread_mutex_trylock(pthread_mutex_t *mutex)
+{
+	int error = __real_pthread_mutex_trylock(mutex);
+	pid_t child;
+
+	if (trylocks == 0 || --trylocks > 0)
+		return error;
+	MUST(error == 0);
+	sleep_ms(20); /* the queue's thread, which the post has woken, comes to the lock, too */
+	child = fork();
+	if (child == 0)
+		_exit(0);
+	must_end_well(child);
+	return error;
+}
+
+static void a_post_that_serves_a_queue_may_fork(void **state)
+{
+	struct ksem_completion done;
+	struct ksem_cq *cq;
+	struct ksem *pin;
+	unsigned count = 0;
+
+	world = *state;
+	OK(ksem_init(world->proc, 0, &sem));
+	OK(ksem_pin(world->proc, sem, &pin));
+	OK(ksem_cq_create(world->proc, &cq));
+	OK(ksem_cq_submit(cq, sem, 1, CLOCK_MONOTONIC, NULL, 7));
+	sleep_ms(20); /* its thread sleeps */
+	alarm(60);
+	trylocks = 2; /* the list of queues, and the queue */
+	OK(ksem_pinned_post(pin));
+	assert_int_equal(trylocks, 0);
+	while (count == 0) {
+		int got = ksem_cq_reap(cq, &done, 1, &count);
+
+		MUST(got == 0 || got == EAGAIN);
+	}
+	alarm(0);
+	assert_int_equal(done.user_data, 7);
+	OK(ksem_cq_destroy(cq));
+	ksem_unpin(pin);
+	OK(ksem_post(world->proc, sem));
+	OK(ksem_destroy(world->proc, sem));
+}
+
+/* ---- Two threads that fork. ---- */
 
 static void use_semaphores(void)
 {
@@ -120,6 +180,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		world_test(a_child_needs_no_lock_of_another_threads_fork),
+		world_test(a_post_that_serves_a_queue_may_fork),
 	};
 
 	setenv("KSEM_TEST_SHARED", "1", 1);

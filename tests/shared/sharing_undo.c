@@ -193,6 +193,41 @@ static void a_killed_holder_gives_back(void **state)
 	}
 }
 
+static atomic_int tried; /* answers + 1 */
+
+static void *try_with_a_cancel_pending(void *arg)
+{
+	MUST(pthread_cancel(pthread_self()) == 0);
+	atomic_store(&tried, ksem_trywait_many(world.proc, id, 3) + 1);
+	pthread_testcancel();
+	return arg;
+}
+
+/* The look for a holder that has died, and isn't waited for, reads files. */
+static void a_try_is_no_cancellation_point(void **state)
+{
+	siginfo_t info;
+	pthread_t thread;
+	pid_t child;
+	void *result;
+
+	(void)state;
+	make_of(KSEM_FIFO, 3);
+	store_seq(&turn->ready, 0);
+	child = start_process(hold_two);
+	until_ready(1);
+	MUST(kill(child, SIGKILL) == 0 && waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT) == 0);
+	atomic_store(&tried, 0);
+	thread = start(try_with_a_cancel_pending, NULL);
+	MUST(pthread_join(thread, &result) == 0 && result == PTHREAD_CANCELED);
+	assert_true(atomic_load(&tried) > 0);
+	MUST(waitpid(child, NULL, 0) == child);
+	if (atomic_load(&tried) == 1)
+		OK(ksem_post_many(world.proc, id, 3));
+	all_are_back();
+	end();
+}
+
 static void hold_two_and_exit(void)
 {
 	come_in();
@@ -594,6 +629,7 @@ int main(void)
 		board_test(the_last_reference_stays_while_a_thread_waits),
 		board_test(a_killed_holder_gives_back),
 		board_test(exit_and_exec_give_back),
+		board_test(a_try_is_no_cancellation_point),
 		board_test(who_closed_all_descriptors_still_holds),
 		board_test(who_closed_all_descriptors_sees_deaths),
 		board_test(stopped_is_not_dead),
