@@ -63,8 +63,15 @@ class _Waits:
     async def wait(self, semaphore: ksem.Semaphore, count: int, timeout: Optional[float]) -> bool:
         token = next(self._tokens)
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        _ksem.submit(self._queue, semaphore, count, timeout, token)
-        self._waits[token] = wait = _Wait(future, semaphore, count)
+        self._waits[token] = wait = _Wait(future, semaphore, count)  # first: an exception may follow at once
+        try:
+            _ksem.submit(self._queue, semaphore, count, timeout, token)
+        except BaseException:
+            wait.future = None
+            if not self._queue.cancel(token):  # nothing was submitted, or it was granted before a signal's exception
+                self._reap()
+                self._waits.pop(token, None)
+            raise
         try:
             return await future
         except BaseException:

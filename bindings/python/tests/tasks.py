@@ -8,6 +8,7 @@ import random
 import time
 import unittest
 import weakref
+from unittest import mock
 
 import support
 from support import Thread, in_child
@@ -120,6 +121,7 @@ class Tasks(unittest.TestCase):
             for count in (0, -1, 2 ** 32, 3):
                 with self.assertRaises(ValueError):
                     await semaphore.acquire(count)
+            self.assertFalse(ksem.aio._waits_for(semaphore.semaphore)._waits)
             with self.assertRaises(ValueError):
                 await semaphore.acquire(timeout=float("nan"))
             with self.assertRaises(TypeError):
@@ -174,6 +176,28 @@ class Tasks(unittest.TestCase):
             with self.assertRaises(asyncio.CancelledError):
                 await task
             self.assertEqual((semaphore.value, semaphore.info().waiters), (1, 0))
+
+        self.run_in_loop(main)
+
+    def test_an_exception_just_after_it_began(self):
+        """As that of a signal handler."""
+        begin = ksem._ksem.submit
+
+        def submit(*arguments):
+            begin(*arguments)
+            raise KeyError
+
+        async def main():
+            semaphore = self.make(0)
+            waits = ksem.aio._waits_for(semaphore.semaphore)
+            with mock.patch.object(ksem._ksem, "submit", submit):
+                with self.assertRaises(KeyError):
+                    await semaphore.acquire()
+            while waits._waits:
+                await asyncio.sleep(0)
+            self.assertEqual(semaphore.info().waiters, 0)
+            semaphore.release()
+            self.assertEqual(semaphore.value, 1)
 
         self.run_in_loop(main)
 
