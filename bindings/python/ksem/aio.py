@@ -12,7 +12,8 @@ How it works: each event loop has a completion queue of the library for each pla
 or a directory). A task that must wait submits a wait to it. The loop watches the queue's descriptor, and reaps what is
 complete. No thread of the program runs for it. Threads and other processes may use the same semaphore.
 
-A task that is cancelled cancels its wait. If the permits were granted just before, they go back to the semaphore.
+A task that is cancelled cancels its wait. If the permits were granted just before, they go back to it, unless the
+semaphore was closed meanwhile: then they are lost to this program.
 """
 from __future__ import annotations
 
@@ -40,6 +41,19 @@ class _Wait:
         self.future: Optional[asyncio.Future[bool]] = future  # None: the task won't have the permits
         self.semaphore = semaphore  # it lives at least as long as a wait on it
         self.count = count
+
+
+def _give_back(semaphore: ksem.Semaphore, count: int) -> None:
+    """As many as go: none if the semaphore was closed, and with undo no more than the process still holds."""
+    step = count
+    while step > 0:
+        try:
+            semaphore.release(step)
+        except (OSError, ValueError):
+            step //= 2
+        else:
+            count -= step
+            step = min(step, count)
 
 
 class _Waits:
@@ -78,7 +92,7 @@ class _Waits:
             if token in self._waits:
                 self._abandon(token, wait)
             elif not future.cancelled() and future.exception() is None and future.result():
-                semaphore.release(count)  # granted, and then the task was cancelled before it ran
+                _give_back(semaphore, count)  # granted, and then the task was cancelled before it ran
             raise
 
     def _abandon(self, token: int, wait: _Wait) -> None:
@@ -96,7 +110,7 @@ class _Waits:
     def _complete(self, wait: _Wait, error: int) -> None:
         if wait.future is None or wait.future.done():
             if error == 0:
-                wait.semaphore.release(wait.count)
+                _give_back(wait.semaphore, wait.count)
         elif error in (0, errno.ETIMEDOUT):
             wait.future.set_result(error == 0)
         else:
