@@ -205,8 +205,9 @@ class Semaphore:
         return self._semaphore.try_acquire(count)
 
     def locked(self) -> bool:
-        """Whether a task that wants a permit would have to wait now, as in asyncio."""
-        return self._semaphore.value == 0
+        """Whether a task that wants a permit would have to wait now, as in asyncio: with "fifo", also behind others."""
+        info = self._semaphore.info()
+        return info.value == 0 or (info.order == "fifo" and info.waiters > 0)
 
     def shutdown(self) -> None:
         """As ksem.Semaphore.shutdown."""

@@ -184,6 +184,18 @@ class Tasks(unittest.TestCase):
 
         self.run_in_loop(main)
 
+    def test_locked(self):
+        async def main():
+            semaphore = self.make(1)
+            task = asyncio.create_task(semaphore.acquire(2))
+            await until_waiters(semaphore, 1)
+            self.assertIs(semaphore.locked(), semaphore.info().order == "fifo")
+            semaphore.release()
+            await task
+            self.assertTrue(semaphore.locked())
+
+        self.run_in_loop(main)
+
     def test_an_exception_just_after_it_began(self):
         """As that of a signal handler."""
         begin = ksem._ksem.submit
