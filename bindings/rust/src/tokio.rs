@@ -17,6 +17,7 @@ use std::fmt;
 use std::future::Future;
 use std::ops::Deref;
 use std::os::unix::io::{AsRawFd, RawFd};
+use std::panic::{self, AssertUnwindSafe};
 use std::pin::Pin;
 use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -145,7 +146,8 @@ impl Shared {
         self.waits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands out what has completed, until nothing is left.
+    /// Hands out what has completed, until nothing is left. No task is woken before all that were reaped with its
+    /// completion are recorded: a waker may panic, or lead back here.
     fn reap(&self) {
         loop {
             // SAFETY: all members are numbers, of which 0 is one.
@@ -156,16 +158,22 @@ impl Shared {
             if error != 0 || n == 0 {
                 return;
             }
-            for completion in &completions[..n as usize] {
-                self.end(completion);
+            let mut wakers: [Option<Waker>; ROOM] = Default::default();
+            for (waker, completion) in wakers.iter_mut().zip(&completions[..n as usize]) {
+                *waker = self.end(completion);
+            }
+            for waker in wakers.into_iter().flatten() {
+                // A panic was reported by its hook. It may end neither the driver nor the drop of a future.
+                drop(panic::catch_unwind(AssertUnwindSafe(|| waker.wake())));
             }
         }
     }
 
-    fn end(&self, completion: &sys::ksem_completion) {
+    /// Records what became of a wait; returns whom to wake.
+    fn end(&self, completion: &sys::ksem_completion) -> Option<Waker> {
         let result = check(completion.error);
         let mut waits = self.waits();
-        let waker = match waits.by_key.get_mut(&completion.user_data) {
+        match waits.by_key.get_mut(&completion.user_data) {
             Some(wait @ Wait::Waits(_)) => match std::mem::replace(wait, Wait::Ended(result)) {
                 Wait::Waits(waker) => waker,
                 _ => None,
@@ -176,12 +184,8 @@ impl Shared {
                 if result.is_ok() {
                     self.post(completion.id, completion.count);
                 }
-                return;
+                None
             }
-        };
-        drop(waits);
-        if let Some(waker) = waker {
-            waker.wake();
         }
     }
 
