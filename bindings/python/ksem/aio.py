@@ -12,8 +12,8 @@ How it works: each event loop has a completion queue of the library for each pla
 or a directory). A task that must wait submits a wait to it. The loop watches the queue's descriptor, and reaps what is
 complete. No thread of the program runs for it. Threads and other processes may use the same semaphore.
 
-A task that is cancelled cancels its wait. If the permits were granted just before, they go back to it, unless the
-semaphore was closed meanwhile: then they are lost to this program.
+A task that is cancelled cancels its wait. If the permits were granted just before, they go back to the semaphore,
+unless it was closed meanwhile.
 """
 from __future__ import annotations
 
