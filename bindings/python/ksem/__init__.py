@@ -128,6 +128,8 @@ class Semaphore(_ksem.Semaphore):
             raise ValueError(f"limit is {limit!r}, and must be 1 or more")
         if not create and (name is None or exclusive):
             raise ValueError("only the semaphore of a name can be found, and not exclusively")
+        if not 0 <= mode <= 0o777:
+            raise ValueError(f"mode is {mode!r}, and not from 0 to 0o777")
         if value is None:
             value = 1 if limit is None else limit
         if limit is not None and value > limit:

@@ -12,7 +12,8 @@ How it works: each event loop has a completion queue of the library for each pla
 or a directory). A task that must wait submits a wait to it. The loop watches the queue's descriptor, and reaps what is
 complete. No thread of the program runs for it. Threads and other processes may use the same semaphore.
 
-A task that is cancelled cancels its wait. If the permits were granted just before, they go back to the semaphore.
+A task that is cancelled cancels its wait. If the permits were granted just before, they go back to the semaphore,
+unless it was closed meanwhile.
 """
 from __future__ import annotations
 
@@ -42,6 +43,19 @@ class _Wait:
         self.count = count
 
 
+def _give_back(semaphore: ksem.Semaphore, count: int) -> None:
+    """As many as go: none if the semaphore was closed, and with undo no more than the process still holds."""
+    step = count
+    while step > 0:
+        try:
+            semaphore.release(step)
+        except (OSError, ValueError):
+            step //= 2
+        else:
+            count -= step
+            step = min(step, count)
+
+
 class _Waits:
     """The waits of one event loop for semaphores of one place.
 
@@ -63,15 +77,22 @@ class _Waits:
     async def wait(self, semaphore: ksem.Semaphore, count: int, timeout: Optional[float]) -> bool:
         token = next(self._tokens)
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        _ksem.submit(self._queue, semaphore, count, timeout, token)
-        self._waits[token] = wait = _Wait(future, semaphore, count)
+        self._waits[token] = wait = _Wait(future, semaphore, count)  # first: an exception may follow at once
+        try:
+            _ksem.submit(self._queue, semaphore, count, timeout, token)
+        except BaseException:
+            wait.future = None
+            if not self._queue.cancel(token):  # nothing was submitted, or it was granted before a signal's exception
+                self._reap()
+                self._waits.pop(token, None)
+            raise
         try:
             return await future
         except BaseException:
             if token in self._waits:
                 self._abandon(token, wait)
             elif not future.cancelled() and future.exception() is None and future.result():
-                semaphore.release(count)  # granted, and then the task was cancelled before it ran
+                _give_back(semaphore, count)  # granted, and then the task was cancelled before it ran
             raise
 
     def _abandon(self, token: int, wait: _Wait) -> None:
@@ -89,7 +110,7 @@ class _Waits:
     def _complete(self, wait: _Wait, error: int) -> None:
         if wait.future is None or wait.future.done():
             if error == 0:
-                wait.semaphore.release(wait.count)
+                _give_back(wait.semaphore, wait.count)
         elif error in (0, errno.ETIMEDOUT):
             wait.future.set_result(error == 0)
         else:
@@ -184,8 +205,9 @@ class Semaphore:
         return self._semaphore.try_acquire(count)
 
     def locked(self) -> bool:
-        """Whether a task that wants a permit would have to wait now, as in asyncio."""
-        return self._semaphore.value == 0
+        """Whether a task that wants a permit would have to wait now, as in asyncio: with "fifo", also behind others."""
+        info = self._semaphore.info()
+        return info.value == 0 or (info.order == "fifo" and info.waiters > 0)
 
     def shutdown(self) -> None:
         """As ksem.Semaphore.shutdown."""

@@ -26,11 +26,10 @@ PyObject *fail(int error, PyObject *about)
 
 int must_be(PyObject *object, PyObject *type)
 {
-	const int is = PyObject_IsInstance(object, type);
-
-	if (!is)
-		PyErr_Format(PyExc_TypeError, "%R isn't a %R", object, type);
-	return is > 0;
+	if (PyObject_TypeCheck(object, (PyTypeObject *)(void *)type))
+		return 1;
+	PyErr_Format(PyExc_TypeError, "%R isn't a %R", object, type);
+	return 0;
 }
 
 static int as_number(PyObject *number, unsigned int least, unsigned int *value)

@@ -65,7 +65,7 @@ PyObject *queue_submit(PyObject *queue, struct semaphore *semaphore, PyObject *r
 /* Sets the exception for an error number of the library, and returns NULL. about: a name or a path, or NULL. */
 PyObject *fail(int error, PyObject *about);
 
-/* Whether the object is of that type; if not, sets a TypeError. */
+/* Whether the object is of that type, whatever its __class__ says; if not, sets a TypeError. */
 int must_be(PyObject *object, PyObject *type);
 
 /* For PyArg_Parse's "O&": a whole number from 0, or from 1, to KSEM_VALUE_MAX; else a ValueError or a TypeError. */

@@ -44,6 +44,8 @@ class _Shared:
 
     def _make(self, value: int, limit: Optional[int], name: Optional[str], dir: Any, undo: bool) -> None:
         if value == 0 and limit == 0:
+            if name is not None:  # another program may have made it, or may open it before its limit is 0
+                raise ValueError("a bounded semaphore with a name can't begin with 0")
             self._make(1, 1, name, dir, undo)
             self._semaphore.set_limit(0)
         elif name is not None:

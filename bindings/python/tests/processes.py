@@ -141,6 +141,12 @@ class Names(unittest.TestCase):
         finally:
             ksem.unlink("/meet")
 
+    def test_none_changes_the_limit_of_a_name(self):
+        semaphore = BoundedSemaphore(2, name="/theirs")
+        self.addCleanup(semaphore.unlink)
+        self.assertRaises(ValueError, BoundedSemaphore, 0, name="/theirs")
+        self.assertEqual(repr(semaphore), "<BoundedSemaphore(value=2, maxvalue=2)>")
+
     def test_pickles(self):
         for made in (Semaphore(2), BoundedSemaphore(2), Lock()):
             found = pickle.loads(pickle.dumps(made))

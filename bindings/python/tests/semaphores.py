@@ -346,6 +346,11 @@ class Shared(unittest.TestCase):
     def test_the_mode(self):
         self.assertEqual(ksem.Semaphore(name=self.name, mode=0o640).info().mode, 0o640)
         self.assertEqual(ksem.Semaphore(name="/other").info().mode, 0o600)
+        for mode in (-1, 0o1000, 2 ** 40 + 0o640):
+            with self.assertRaisesRegex(ValueError, "mode"):
+                ksem.Semaphore(name="/third", mode=mode)
+        with self.assertRaises(TypeError):
+            ksem.Semaphore(name="/third", mode="640")
 
     def test_directories(self):
         with tempfile.TemporaryDirectory(dir=directory) as one, tempfile.TemporaryDirectory(dir=directory) as two:

@@ -8,6 +8,7 @@ import random
 import time
 import unittest
 import weakref
+from unittest import mock
 
 import support
 from support import Thread, in_child
@@ -120,6 +121,7 @@ class Tasks(unittest.TestCase):
             for count in (0, -1, 2 ** 32, 3):
                 with self.assertRaises(ValueError):
                     await semaphore.acquire(count)
+            self.assertFalse(ksem.aio._waits_for(semaphore.semaphore)._waits)
             with self.assertRaises(ValueError):
                 await semaphore.acquire(timeout=float("nan"))
             with self.assertRaises(TypeError):
@@ -146,34 +148,73 @@ class Tasks(unittest.TestCase):
 
         self.run_in_loop(main)
 
-    def test_cancelled_after_the_grant_before_the_loop_has_seen_it(self):
+    async def cancelled_after_the_grant(self, semaphore, loop_has_seen_it, meanwhile=lambda: None):
+        taken = 2 - semaphore.value
+        task = asyncio.create_task(semaphore.acquire(2))
+        await until_waiters(semaphore, 1)
+        semaphore.release(taken)
+        waits = ksem.aio._waits_for(semaphore.semaphore)
+        end = time.monotonic() + support.LIMIT
+        while loop_has_seen_it and waits._waits and time.monotonic() < end:
+            waits._reap()  # as the loop does; the task hasn't run yet
+        self.assertFalse(task.done())
+        meanwhile()
+        task.cancel()
+        with self.assertRaises(asyncio.CancelledError):
+            await task
+
+    def test_cancelled_after_the_grant(self):
         async def main():
-            semaphore = self.make(0)
-            task = asyncio.create_task(semaphore.acquire())
-            await until_waiters(semaphore, 1)
-            semaphore.release()
-            task.cancel()
-            with self.assertRaises(asyncio.CancelledError):
-                await task
-            self.assertEqual((semaphore.value, semaphore.info().waiters), (1, 0))
+            for loop_has_seen_it in (False, True):
+                semaphore = self.make(0)
+                await self.cancelled_after_the_grant(semaphore, loop_has_seen_it)
+                self.assertEqual((semaphore.value, semaphore.info().waiters), (2, 0))
 
         self.run_in_loop(main)
 
-    def test_cancelled_after_the_loop_has_seen_the_grant(self):
+    def test_cancelled_after_the_grant_and_there_is_less_to_give_back(self):
+        async def main():
+            for loop_has_seen_it in (False, True):
+                semaphore = self.make(0)
+                await self.cancelled_after_the_grant(semaphore, loop_has_seen_it, semaphore.close)
+                semaphore = self.make(2, limit=2, undo=True)
+                await semaphore.acquire(2)
+                await self.cancelled_after_the_grant(semaphore, loop_has_seen_it, semaphore.release)
+                self.assertEqual(semaphore.value, 2)
+
+        self.run_in_loop(main)
+
+    def test_locked(self):
+        async def main():
+            semaphore = self.make(1)
+            task = asyncio.create_task(semaphore.acquire(2))
+            await until_waiters(semaphore, 1)
+            self.assertIs(semaphore.locked(), semaphore.info().order == "fifo")
+            semaphore.release()
+            await task
+            self.assertTrue(semaphore.locked())
+
+        self.run_in_loop(main)
+
+    def test_an_exception_just_after_it_began(self):
+        """As that of a signal handler."""
+        begin = ksem._ksem.submit
+
+        def submit(*arguments):
+            begin(*arguments)
+            raise KeyError
+
         async def main():
             semaphore = self.make(0)
-            task = asyncio.create_task(semaphore.acquire())
-            await until_waiters(semaphore, 1)
-            semaphore.release()
             waits = ksem.aio._waits_for(semaphore.semaphore)
-            end = time.monotonic() + support.LIMIT
-            while waits._waits and time.monotonic() < end:
-                waits._reap()  # as the loop does; the task hasn't run yet
-            self.assertFalse(task.done())
-            task.cancel()
-            with self.assertRaises(asyncio.CancelledError):
-                await task
-            self.assertEqual((semaphore.value, semaphore.info().waiters), (1, 0))
+            with mock.patch.object(ksem._ksem, "submit", submit):
+                with self.assertRaises(KeyError):
+                    await semaphore.acquire()
+            while waits._waits:
+                await asyncio.sleep(0)
+            self.assertEqual(semaphore.info().waiters, 0)
+            semaphore.release()
+            self.assertEqual(semaphore.value, 1)
 
         self.run_in_loop(main)
 

@@ -4,6 +4,8 @@ import errno
 import tempfile
 import time
 import unittest
+import weakref
+from unittest import mock
 
 import support
 from support import Thread, in_child, waits
@@ -76,7 +78,9 @@ class Fails(unittest.TestCase):
         for wrong in ([], [semaphore] * 65):
             with self.assertRaisesRegex(ValueError, "1 to 64"):
                 ksem.wait_any(wrong)
-        for wrong in (semaphore, None, 1, [None], [semaphore, "text"]):
+        pretends = mock.Mock(spec=semaphore)
+        self.assertIsInstance(pretends, ksem.Semaphore)
+        for wrong in (semaphore, None, 1, [None], [semaphore, "text"], [weakref.proxy(semaphore)], [pretends]):
             self.assertRaises(TypeError, ksem.wait_any, wrong)
         self.assertRaises(ValueError, ksem.wait_any, [semaphore], float("nan"))
         self.assertRaises(TypeError, ksem.wait_any, [semaphore], "1")

@@ -12,11 +12,13 @@
 //! of the library, nor while a waker is called, cloned or dropped: what a waker does then is its own affair, and may lead
 //! back here.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::ops::Deref;
 use std::os::unix::io::{AsRawFd, RawFd};
+use std::panic::{self, AssertUnwindSafe};
 use std::pin::Pin;
 use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,6 +36,22 @@ use crate::sys;
 
 /// How many completions are reaped at a time.
 const ROOM: usize = 32;
+
+/// A thread's tasks take so many times what is there, and then one of them lets the runtime run: else a task that always
+/// finds permits would let no timer and no other task run.
+const TAKES: u32 = 128;
+
+thread_local! {
+    static TAKEN: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Whether it is time to let the runtime run.
+fn must_yield() -> bool {
+    TAKEN.with(|taken| {
+        taken.set((taken.get() + 1) % TAKES);
+        taken.get() == 0
+    })
+}
 
 /// Where tasks wait for semaphores. Copies made by `clone` are the same queue.
 ///
@@ -118,13 +136,16 @@ impl Queue {
     ///
     /// A future that is dropped takes no permit. A task that waits has its place among threads and other tasks: with
     /// [`Order::Fifo`](crate::Order::Fifo) whoever began to wait first is first. It begins when it is first polled.
+    ///
+    /// Once in 128 times a future that has found its permits is pending until it is polled again, so that a task that
+    /// always finds some lets others run. If it is dropped before, they go back.
     pub fn acquire<S: Deref<Target = Semaphore>>(&self, semaphore: S) -> Acquire<S> {
         self.acquire_many(semaphore, 1)
     }
 
     /// Takes the permits at one instant.
     pub fn acquire_many<S: Deref<Target = Semaphore>>(&self, semaphore: S, count: u32) -> Acquire<S> {
-        Acquire { queue: self.clone(), semaphore: Some(semaphore), count, key: None }
+        Acquire { queue: self.clone(), semaphore: Some(semaphore), count, state: State::Idle }
     }
 }
 
@@ -145,7 +166,8 @@ impl Shared {
         self.waits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands out what has completed, until nothing is left.
+    /// Hands out what has completed, until nothing is left. No task is woken before all that were reaped with its
+    /// completion are recorded: a waker may panic, or lead back here.
     fn reap(&self) {
         loop {
             // SAFETY: all members are numbers, of which 0 is one.
@@ -156,16 +178,22 @@ impl Shared {
             if error != 0 || n == 0 {
                 return;
             }
-            for completion in &completions[..n as usize] {
-                self.end(completion);
+            let mut wakers: [Option<Waker>; ROOM] = Default::default();
+            for (waker, completion) in wakers.iter_mut().zip(&completions[..n as usize]) {
+                *waker = self.end(completion);
+            }
+            for waker in wakers.into_iter().flatten() {
+                // A panic was reported by its hook. It may end neither the driver nor the drop of a future.
+                drop(panic::catch_unwind(AssertUnwindSafe(|| waker.wake())));
             }
         }
     }
 
-    fn end(&self, completion: &sys::ksem_completion) {
+    /// Records what became of a wait; returns whom to wake.
+    fn end(&self, completion: &sys::ksem_completion) -> Option<Waker> {
         let result = check(completion.error);
         let mut waits = self.waits();
-        let waker = match waits.by_key.get_mut(&completion.user_data) {
+        match waits.by_key.get_mut(&completion.user_data) {
             Some(wait @ Wait::Waits(_)) => match std::mem::replace(wait, Wait::Ended(result)) {
                 Wait::Waits(waker) => waker,
                 _ => None,
@@ -176,12 +204,8 @@ impl Shared {
                 if result.is_ok() {
                     self.post(completion.id, completion.count);
                 }
-                return;
+                None
             }
-        };
-        drop(waits);
-        if let Some(waker) = waker {
-            waker.wake();
         }
     }
 
@@ -303,24 +327,38 @@ pub struct Acquire<S: Deref<Target = Semaphore>> {
     queue: Queue,
     semaphore: Option<S>, // until it is in the permit
     count: u32,
-    key: Option<u64>, // while it waits
+    state: State,
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    Idle,       // not begun, or ready
+    Waits(u64), // the key
+    Taken,      // it has the permits, and was pending to let the runtime run
 }
 
 // `S` is moved, never pinned.
 impl<S: Deref<Target = Semaphore>> Unpin for Acquire<S> {}
 
 impl<S: Deref<Target = Semaphore>> Acquire<S> {
+    /// Whether it is ready.
     fn begin(&mut self, waker: &Waker) -> Result<bool, Error> {
         let semaphore = self.semaphore.as_ref().expect("polled after it was ready");
         if semaphore.proc() != self.queue.0.shared.namespace.proc() {
             return Err(Error::Os(libc::EINVAL)); // ids are of one namespace
         }
         match semaphore.try_wait(self.count) {
-            Err(Error::NoPermits) => {}
-            result => return result.map(|()| true),
+            Err(Error::NoPermits) => {
+                self.state = State::Waits(self.queue.0.shared.submit(semaphore.id(), self.count, waker.clone())?);
+                Ok(false)
+            }
+            Ok(()) if must_yield() => {
+                self.state = State::Taken;
+                waker.wake_by_ref();
+                Ok(false)
+            }
+            result => result.map(|()| true),
         }
-        self.key = Some(self.queue.0.shared.submit(semaphore.id(), self.count, waker.clone())?);
-        Ok(false)
     }
 
     /// What became of the wait; `None`: it goes on.
@@ -346,18 +384,19 @@ impl<S: Deref<Target = Semaphore>> Future for Acquire<S> {
     type Output = Result<Permit<S>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let result = match self.key {
-            Some(key) => match self.look(key, context.waker()) {
+        let result = match self.state {
+            State::Waits(key) => match self.look(key, context.waker()) {
                 Some(result) => result,
                 None => return Poll::Pending,
             },
-            None => match self.begin(context.waker()) {
+            State::Taken => Ok(()),
+            State::Idle => match self.begin(context.waker()) {
                 Ok(true) => Ok(()),
                 Ok(false) => return Poll::Pending,
                 Err(error) => Err(error),
             },
         };
-        self.key = None;
+        self.state = State::Idle;
         let count = self.count;
         Poll::Ready(result.and_then(|()| {
             let semaphore = self.semaphore.take().expect("polled after it was ready");
@@ -368,8 +407,12 @@ impl<S: Deref<Target = Semaphore>> Future for Acquire<S> {
 
 impl<S: Deref<Target = Semaphore>> Drop for Acquire<S> {
     fn drop(&mut self) {
-        if let (Some(key), Some(semaphore)) = (self.key, self.semaphore.as_ref()) {
-            self.queue.0.shared.leave(key, semaphore.id(), self.count);
+        if let Some(semaphore) = self.semaphore.as_ref() {
+            match self.state {
+                State::Waits(key) => self.queue.0.shared.leave(key, semaphore.id(), self.count),
+                State::Taken => self.queue.0.shared.post(semaphore.id(), self.count),
+                State::Idle => {}
+            }
         }
     }
 }

@@ -30,8 +30,16 @@ impl Counts {
     }
 }
 
+struct Panics;
+
+impl Wake for Panics {
+    fn wake(self: Arc<Self>) {
+        panic!("a waker that panics");
+    }
+}
+
 /// Polls once; wakes are counted.
-fn poll(future: &mut Acquire<&Semaphore>, wakes: &Arc<Counts>) -> Poll<Result<u32, Error>> {
+fn poll<W: Wake + Send + Sync + 'static>(future: &mut Acquire<&Semaphore>, wakes: &Arc<W>) -> Poll<Result<u32, Error>> {
     let waker = wakes.clone().into();
     Pin::new(future).poll(&mut Context::from_waker(&waker)).map(|result| {
         result.map(|permit| {
@@ -194,6 +202,56 @@ async fn the_last_waker_counts() {
     last.wait().await;
     assert_eq!(first.0.load(Ordering::SeqCst), 0);
     assert_eq!(poll(&mut future, &last), Poll::Ready(Ok(1)));
+}
+
+#[tokio::test]
+async fn a_task_that_always_finds_permits_lets_others_run() {
+    let (queue, sem, begun) = (Queue::new().unwrap(), Semaphore::new(1).unwrap(), Instant::now());
+    let takes = async {
+        while begun.elapsed() < Duration::from_secs(60) {
+            drop(queue.acquire(&sem).await.unwrap());
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_millis(50), takes).await.is_err());
+    assert_eq!(sem.value(), 1);
+}
+
+#[tokio::test]
+async fn what_was_taken_before_others_run_is_given_back_or_had() {
+    let (queue, sem, wakes) = (Queue::new().unwrap(), Semaphore::new(128).unwrap(), Arc::new(Counts::default()));
+    for is_dropped in [true, false] {
+        let mut future = queue.acquire(&sem);
+        while poll(&mut future, &wakes).is_ready() {
+            future = queue.acquire(&sem);
+        }
+        let value = sem.value();
+        assert_eq!(wakes.0.swap(0, Ordering::SeqCst), 1);
+        if is_dropped {
+            drop(future);
+            assert_eq!(sem.value(), value + 1);
+        } else {
+            assert_eq!(poll(&mut future, &wakes), Poll::Ready(Ok(1)));
+            drop(future);
+            assert_eq!(sem.value(), value);
+        }
+        sem.post(127).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_waker_that_panics_harms_no_other_task() {
+    let (queue, wakes) = (Queue::new().unwrap(), Arc::new(Counts::default()));
+    let sem = Options::new().value(0).order(Order::Fifo).make().unwrap();
+    for _ in 0..2 {
+        let (mut first, mut second) = (queue.acquire(&sem), queue.acquire(&sem));
+        assert!(poll(&mut first, &Arc::new(Panics)).is_pending());
+        assert!(poll(&mut second, &wakes).is_pending());
+        sem.post(2).unwrap();
+        wakes.wait().await;
+        wakes.0.store(0, Ordering::SeqCst);
+        assert_eq!(poll(&mut first, &wakes), Poll::Ready(Ok(1)));
+        assert_eq!(poll(&mut second, &wakes), Poll::Ready(Ok(1)));
+    }
 }
 
 /// The future outlives the runtime whose driver would have woken it.
