@@ -120,7 +120,7 @@ static void serve(struct ksem_cq *cq, ksem_id_t id)
 		source_notify(source);
 }
 
-static void serve_all(ksem_id_t id)
+static void serve_queues(ksem_id_t id)
 {
 	if (pthread_mutex_trylock(&queues_lock) != 0)
 		return;
@@ -137,7 +137,7 @@ static void serve_all(ksem_id_t id)
 void queues_serve(ksem_id_t id)
 {
 	rcu_enter();
-	serve_all(id);
+	serve_queues(id);
 	rcu_leave();
 }
 
