@@ -384,6 +384,7 @@ static void programs_are_started_beside_threads(void **state)
 
 static void fork_and_go_on(int signal)
 {
+	int saved = errno;
 	pid_t child = fork();
 
 	(void)signal;
@@ -391,6 +392,7 @@ static void fork_and_go_on(int signal)
 	if (child == 0)
 		_exit(0);
 	must_end_well(child);
+	errno = saved;
 }
 
 static int cancel_state(void)
@@ -402,15 +404,19 @@ static int cancel_state(void)
 	return state;
 }
 
-static pid_t forked_in_the_gate;
+static atomic_int forked_in_the_gate;
 
 static void fork_in_the_gate(int signal)
 {
+	int saved = errno;
+	pid_t child = fork();
+
 	(void)signal;
-	forked_in_the_gate = fork();
-	MUST(forked_in_the_gate >= 0);
-	if (forked_in_the_gate == 0)
+	MUST(child >= 0);
+	if (child == 0)
 		alarm(SECONDS);
+	atomic_store(&forked_in_the_gate, child);
+	errno = saved;
 }
 
 static void *fork_and_keep_the_gate(void *arg)
@@ -457,9 +463,9 @@ static void a_handler_may_fork_at_the_gate(void **state)
 		sched_yield();
 	sleep_ms(50);
 	MUST(pthread_kill(maker, SIGUSR2) == 0);
-	while (*(volatile pid_t *)&forked_in_the_gate == 0)
+	while (atomic_load(&forked_in_the_gate) == 0)
 		sched_yield();
-	must_end_well(forked_in_the_gate);
+	must_end_well(atomic_load(&forked_in_the_gate));
 	atomic_store(&host.stop, true);
 	finish(keeper);
 	finish(maker);
