@@ -41,7 +41,7 @@ static size_t count;
 /* Owner only, and its signal handlers. */
 static _Thread_local struct {
 	unsigned inside;           /* 1: between enter and leave */
-	unsigned passes;           /* forks in progress that didn't shut the gate */
+	unsigned ungated;          /* forks in progress that didn't shut the gate */
 	bool forking;              /* a fork of this thread has shut the gate, or is about to */
 	bool settling;             /* in a child: it runs the steps */
 	struct cancel cancel;      /* what leave restores */
@@ -203,19 +203,19 @@ void fork_settle(void)
 	fork_gate_leave();
 }
 
-static void tell_interrupted(void)
+static void prepare_ungated(void)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (steps[i].inside)
-			steps[i].inside();
+		if (steps[i].ungated)
+			steps[i].ungated();
 	}
 }
 
-static void tell_interrupted_child(void)
+static void become_ungated_child(void)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (steps[i].inside_child)
-			steps[i].inside_child();
+		if (steps[i].ungated_child)
+			steps[i].ungated_child();
 	}
 }
 
@@ -229,8 +229,8 @@ static void before_fork(void)
 	sigset_t signals;
 
 	if (thread.inside || thread.forking || rcu_reading()) {
-		thread.passes++;
-		tell_interrupted();
+		thread.ungated++;
+		prepare_ungated();
 		return;
 	}
 	fork_settle();
@@ -256,8 +256,8 @@ static void after_fork_parent(void)
 	struct cancel cancel;
 	sigset_t signals;
 
-	if (thread.passes) {
-		thread.passes--;
+	if (thread.ungated) {
+		thread.ungated--;
 		return;
 	}
 	watch_enter();
@@ -272,11 +272,11 @@ static void after_fork_parent(void)
 
 static void after_fork_child(void)
 {
-	if (thread.passes) {
-		thread.passes--;
+	if (thread.ungated) {
+		thread.ungated--;
 		/* relaxed: there is one thread. Another one's fork may have shut the gate, and this one wait for it */
 		store_rlx(&gate, load_rlx(&gate) & ~SHUT);
-		tell_interrupted_child();
+		become_ungated_child();
 		return;
 	}
 	if (thread.forking) { /* else a call of a handler has done it */

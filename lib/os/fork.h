@@ -21,10 +21,10 @@
  * its parent's memory, and may only post.
  *
  * A signal handler may fork while the thread that it interrupted is inside the gate or in a read section. Such a fork
- * can't wait for either to end, so it doesn't shut the gate. In its handler the child may only post, and end. If it
- * returns from the handler instead, it goes on in the call that was interrupted. Calls whose other half, in the parent,
- * that could harm must notice it (fork_has_left); a step of the fork prepares them (`inside`). Such a child, and one of
- * _Fork(), never take liburcu's locks (base/readers.h), which another thread may have had.
+ * can't wait for either to end, so it doesn't shut the gate: it is ungated. In its handler the child may only post, and
+ * end. If it returns from the handler instead, it goes on in the call that was interrupted. Calls whose other half, in
+ * the parent, that could harm must notice it (fork_has_left); a step of the fork prepares them (`ungated`). Such a
+ * child, and one of _Fork(), never take liburcu's locks (base/readers.h), which another thread may have had.
  *
  * One of the steps runs liburcu's own fork handlers. So the program must not run these, too.
  */
@@ -50,13 +50,13 @@ struct fork_step {
 	void (*child)(bool prepared);
 
 	/*
-	 * Instead of all of these, in the parent before a fork that doesn't shut the gate: a signal handler forks, and
+	 * Instead of all of these, in the parent before an ungated fork: a signal handler forks, and
 	 * both processes go on in the call that it interrupted. It may be interrupted itself.
 	 */
-	void (*inside)(void);
+	void (*ungated)(void);
 
 	/* In the child of such a fork, at once: what must be known before the child has other threads. */
-	void (*inside_child)(void);
+	void (*ungated_child)(void);
 };
 
 /*
