@@ -121,8 +121,8 @@ void ksem_inline_stay(const void *inside) __attribute__((weak));
  * So KSEM_INLINE_ABORTED_OR_DONE finds out from the registers, which an abort leaves as they were, whether the change
  * was made. A take counts itself after the change (`then`). A take that the library must do is refused.
  *
- * KSEM_INLINE_SHARED_SEQUENCE: the same for a semaphore whose word is elsewhere. It always looks in the table. Only the
- * library uses it.
+ * KSEM_INLINE_SHARED_SEQUENCE: the same for a shared semaphore. It always looks in the table. Only the library
+ * uses it.
  *
  * A slot is 64 bits. The lower half counts the permits that were put into it, and the upper half those that were taken;
  * the slot has the difference. A put writes only the lower half, and a take the upper. So the processor can execute a
@@ -156,7 +156,7 @@ void ksem_inline_stay(const void *inside) __attribute__((weak));
 	KSEM_INLINE_ANNOUNCE                                       \
 	KSEM_INLINE_SERVED                                         \
 	KSEM_INLINE_IN_TABLE                                       \
-	KSEM_INLINE_ELSEWHERE(change)                              \
+	KSEM_INLINE_SHARED(change)                                 \
 	KSEM_INLINE_ABORT                                          \
 	KSEM_INLINE_ABORTED                                        \
 	KSEM_INLINE_EXCHANGED

@@ -50,8 +50,8 @@ struct fork_step {
 	void (*child)(bool prepared);
 
 	/*
-	 * Instead of all of these, in the parent before an ungated fork: a signal handler forks, and
-	 * both processes go on in the call that it interrupted. It may be interrupted itself.
+	 * Instead of all of these, in the parent before an ungated fork: a signal handler forks, and both processes go
+	 * on in the call that it interrupted. It may be interrupted itself.
 	 */
 	void (*ungated)(void);
 

@@ -115,8 +115,8 @@
 	then                                         \
 	"b %l[done]\n"
 
-#define KSEM_INLINE_ELSEWHERE(change)                \
-	"ldr x12, [x12, %c[shared_at]]\n\t"       \
+#define KSEM_INLINE_SHARED(change)                   \
+	"ldr x12, [x12, %c[shared_at]]\n\t"          \
 	change
 
 #define KSEM_INLINE_EXCHANGED                        \

@@ -105,8 +105,8 @@
 	then                                         \
 	"jmp %l[done]\n"
 
-#define KSEM_INLINE_ELSEWHERE(change)                \
-	"movq %c[shared_at](%%rcx), %%rcx\n\t"    \
+#define KSEM_INLINE_SHARED(change)                   \
+	"movq %c[shared_at](%%rcx), %%rcx\n\t"       \
 	"movq (%%rcx), %%rax\n\t"                    \
 	change                                       \
 	"lock cmpxchgq %%rdx, (%%rcx)\n"
