@@ -13,7 +13,7 @@ import sys
 
 sys.dont_write_bytecode = True
 import tool_support
-from tool_support import KSEM, check_all, fail
+from tool_support import KSEM, check_all, fail, share_of
 from tool_terminal import Terminal
 
 COMPLETION = os.path.realpath(sys.argv[2])
@@ -91,7 +91,7 @@ def each_alone():
     directory = WORK + b'/alone'
     os.mkdir(directory)
     shell = Shell(directory)
-    for name in ATTACKS + ODD:
+    for name in share_of(ATTACKS + ODD):
         if b'/' in name:
             continue
         ksem('--dir', directory, 'create', b'/' + name)

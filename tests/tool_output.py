@@ -16,7 +16,7 @@ import time
 
 sys.dont_write_bytecode = True
 import tool_support
-from tool_support import KSEM, check_all, fail, run
+from tool_support import KSEM, check_all, fail, run, share_of
 
 WORK = tool_support.WORK.encode()
 NODE = shutil.which('node')
@@ -111,6 +111,8 @@ def as_json():
                 fail('ls --json: %r for %r' % (semaphore['name'], name))
         if not isinstance(semaphore['id'], str) or not 0 < int(semaphore['id']) < 2 ** 64:
             fail('ls --json: id %r' % semaphore['id'])
+    for semaphore in share_of(listed):
+        name = bytes_of(semaphore)
         if json.loads(run('show', '--json', name).stdout)['name'] != semaphore['name']:
             fail('show --json: %r' % name)
     if 'größe'.encode() not in output:
@@ -211,7 +213,7 @@ def truncated():
 
     thread = threading.Thread(target=change)
     thread.start()
-    for i in range(100):
+    for i in share_of(range(100)):
         for arguments in (('ls', '--json'), ('show', '/truncated'), ('watch', '--times', '1')):
             answer = run('--dir', WORK, *arguments)
             if answer.returncode not in (0, 1):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """For tests of ksem(1): runs the program that the first argument names, in a directory of the test's own."""
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,11 @@ def run(*arguments, **more):
     more.setdefault('stdout', subprocess.PIPE)
     more.setdefault('stderr', subprocess.PIPE)
     return subprocess.run([KSEM, *arguments], timeout=60, **more)
+
+
+def share_of(things):
+    """All if KSEM_TEST_WIDE is set, else each fourth, from one of the first four on, by chance."""
+    return things if 'KSEM_TEST_WIDE' in os.environ else things[random.randrange(4)::4]
 
 
 def does(*arguments, prints=b''):

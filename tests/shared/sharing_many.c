@@ -86,7 +86,7 @@ static void any_number_of_processes_is_counted_exactly(void **state)
 {
 	(void)state;
 	counts_exactly(PAGE_HOLDERS + 10);
-	counts_exactly(ROUNDS(2000));
+	counts_exactly(share_of(ROUNDS(2000)));
 }
 
 /* ---- The end. ---- */
