@@ -126,6 +126,14 @@ bool lifetime_has_other_image(uint64_t lifetime, uint32_t image)
 	return now != 0 && now != image;
 }
 
+/* getpgid asks for no permission; but a sandbox may refuse it. */
+static bool is_gone(pid_t pid)
+{
+	if (getpgid(pid) >= 0)
+		return false;
+	return errno == ESRCH || (kill(pid, 0) != 0 && errno == ESRCH);
+}
+
 bool lifetime_lasts(uint64_t lifetime)
 {
 	pid_t pid = pid_of(lifetime);
@@ -135,7 +143,7 @@ bool lifetime_lasts(uint64_t lifetime)
 	char state;
 	bool lasts;
 
-	if (kill(pid, 0) != 0 && errno == ESRCH)
+	if (is_gone(pid))
 		lasts = false;
 	else if (!read_stat(pid, &state, &threads, &began, &stack))
 		lasts = true;

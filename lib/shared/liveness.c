@@ -44,12 +44,10 @@ static uint64_t lock_a_place(int fd)
 	return lock_place(fd, random_place());
 }
 
-/* Takes a joint liveness, with that mark or 0. 0: as above, or the pid namespace is unknown. */
+/* Takes a joint liveness, with that mark or 0. 0: as above. */
 static uint64_t lock_a_joint_place(int fd, uint64_t mark)
 {
-	uint32_t namespace = lifetime_namespace();
-
-	return namespace ? lock_place(fd, (random_place() & ~UINT64_C(0x3FFFF)) | mark | (uint64_t) namespace << 1) : 0;
+	return lock_place(fd, (random_place() & ~UINT64_C(0x3FFFF)) | mark | (uint64_t)lifetime_namespace() << 1);
 }
 
 static void set_liveness(struct directory *directory, uint64_t liveness)
@@ -76,8 +74,10 @@ void liveness_begin_for_program(struct directory *directory)
 {
 	struct flock before = byte_lock(F_UNLCK, directory_liveness(directory));
 	int saved = errno;
-	uint64_t place = lock_a_joint_place(directory_fd_unchecked(directory), LIVENESS_OF_PROGRAM);
+	uint64_t place = 0;
 
+	if (lifetime_namespace() != 0)
+		place = lock_a_joint_place(directory_fd_unchecked(directory), LIVENESS_OF_PROGRAM);
 	if (place) {
 		set_liveness(directory, place);
 		fcntl(directory_fd_unchecked(directory), F_OFD_SETLK, &before);

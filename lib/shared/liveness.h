@@ -11,7 +11,8 @@
  *
  * A process that dropped privileges may be unable to open a spare. Then parent and child share one description, and its
  * locks last until both have ended. Their liveness is then joint: the lock is not enough to tell that a process lives,
- * so others also look at the lifetime in its records (records.h).
+ * so others also look at the lifetime in its records (records.h). Where the pid namespace is unknown, or another one,
+ * they can't, and take both for living until both have ended.
  *
  * A program that has its starter's permits (program.h) inherits the description, and its children do, too. Its liveness
  * is joint for that reason. But no process that uses the library has another liveness on the same description.
@@ -30,7 +31,10 @@
  */
 int liveness_begin(struct directory *directory);
 
-/* The same, one that a program can inherit. If there can be none, the process keeps the one before. */
+/*
+ * The same, one that a program can inherit. If there can be none, or if the pid namespace is unknown, the process keeps
+ * the one before.
+ */
 void liveness_begin_for_program(struct directory *directory);
 
 /* Before a fork, and after it in the parent. */
@@ -63,7 +67,7 @@ static inline bool liveness_is_shared(uint64_t liveness)
 	return liveness_is_joint(liveness) && !(liveness & LIVENESS_OF_PROGRAM);
 }
 
-/* The pid namespace of the process of a joint liveness (os/lifetime.h). */
+/* The pid namespace of the process of a joint liveness (os/lifetime.h). 0: unknown. */
 static inline uint32_t liveness_namespace(uint64_t liveness)
 {
 	return (uint32_t)(liveness >> 1) & 0xFFFF;

@@ -142,9 +142,10 @@ static bool has_ended(const struct holder *holder, uint64_t liveness)
 {
 	uint64_t said = load_rlx(&holder->lifetime); /* relaxed: all that is needed is in it and in the liveness */
 	uint64_t lifetime = said & ((UINT64_C(1) << LIFETIME_BITS) - 1);
+	uint32_t namespace = liveness_namespace(liveness);
 
 	return liveness_is_joint(liveness) && lifetime != 0 && said - lifetime == lifetime_tag(liveness) &&
-	       liveness_namespace(liveness) == lifetime_namespace() && !lifetime_lasts(lifetime);
+	       namespace != 0 && namespace == lifetime_namespace() && !lifetime_lasts(lifetime);
 }
 
 static bool is_there(struct look *look, const struct holder *holder, uint64_t liveness,

@@ -204,6 +204,47 @@ static void processes_with_one_description_are_counted_one_by_one(void **state)
 	world_end(&world);
 }
 
+static void post_and_wait(void)
+{
+	MUST(ksem_post(world.proc, id) == 0);
+	MUST(ksem_wait(world.proc, id) == 0);
+}
+
+static void fork_workers(void)
+{
+	MUST(chmod(dir, 0700) == 0);
+	world = enter();
+	MUST(ksem_open(world.proc, "/held", O_CREAT, 0666, 0, &id) == 0);
+	MUST(setgid(65534) == 0 && setuid(65534) == 0);
+	for (int i = 0; i < HEIRS; i++)
+		must_end_well(start_process(post_and_wait));
+	post_and_wait();
+}
+
+/* The child is in a new pid namespace, but /proc is that of the old one. */
+static void fork_workers_without_proc(void)
+{
+	if (!become_root() || unshare(CLONE_NEWPID) != 0)
+		_exit(FORBIDDEN);
+	must_end_well(start_process(fork_workers));
+}
+
+/* All of them share the description, and nobody can tell which of them have ended, until all have. */
+static void workers_without_proc_have_all(void **state)
+{
+	(void)state;
+	if (getuid() != 0)
+		SKIP("only root has privileges to drop");
+	if (!may_mount_and_ends_well(start_process(fork_workers_without_proc)))
+		SKIP("no pid namespaces here");
+	world = enter();
+	OK(ksem_open(world.proc, "/held", 0, 0, 0, &id));
+	assert_int_equal(info_of(world.proc, id).refs, 1);
+	assert_int_equal(value_of(world.proc, id), 0);
+	OK(ksem_unlink(world.proc, "/held"));
+	world_end(&world);
+}
+
 /* ---- Without handlers. ---- */
 
 static pid_t start_without_handlers(void (*act)(void))
@@ -396,6 +437,7 @@ int main(void)
 		board_test(a_child_that_has_gone_and_a_fork_that_failed_leave_nothing),
 		board_test(a_child_without_descriptors_or_privileges_is_counted),
 		board_test(processes_with_one_description_are_counted_one_by_one),
+		board_test(workers_without_proc_have_all),
 		board_test(a_child_that_can_have_no_presence_holds_nothing),
 		board_test(a_child_without_handlers_has_its_own_from_its_first_call),
 		board_test(a_fork_beside_waits_that_begin_and_end),

@@ -523,10 +523,11 @@ static void wait_where_it_is_refused(void)
 	MUST(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec == 0); /* it didn't turn round and round */
 }
 
-static void sleepers_look_where_nothing_can_watch(void **state)
+static void sleepers_notice_where_a_call_is_refused(void **state)
 {
-	const int calls[] = {SYS_close_range, SYS_inotify_init1, SYS_inotify_add_watch, SYS_ppoll, SYS_openat,
-			     SYS_clone3,      SYS_clone};
+	const int calls[] = {SYS_close_range, SYS_inotify_init1, SYS_inotify_add_watch,
+			     SYS_ppoll,       SYS_openat,        SYS_clone3,
+			     SYS_clone,       SYS_kill,          SYS_getpgid};
 
 	(void)state;
 	if (SANITIZED || EMULATED)
@@ -778,7 +779,7 @@ int main(void)
 		board_test(a_hundred_sleepers_notice_one_after_another),
 		board_test(without_free_descriptors),
 		board_test(who_closed_all_descriptors_notices),
-		board_test(sleepers_look_where_nothing_can_watch),
+		board_test(sleepers_notice_where_a_call_is_refused),
 		board_test(a_forks_child_watches_for_itself),
 		board_test(a_watcher_ends_with_the_namespace),
 		board_test(news_of_files_end_no_watcher),
