@@ -64,6 +64,7 @@ must_be_seed()
 
 must_be_one_of()
 {
+	[[ $2 != --* ]] || refuse "no such option: '$2'"
 	[[ $2 != *$'\n'* && -n $2 && $'\n'$3$'\n' == *$'\n'"$2"$'\n'* ]] ||
 		refuse "no such $1: '$2'; there are: ${3//$'\n'/; }"
 }
