@@ -23,8 +23,16 @@ static uint32_t class_list(struct line_word w, uint32_t need)
 	return list;
 }
 
-/* Finds the newest or oldest entry of a list for which the value suffices, or an entry before it that gave up. */
-static struct line_act find_in_class(const struct line_view *view, uint32_t list, int64_t value, bool newest)
+static int64_t least(uint32_t list)
+{
+	return list == 0 ? 1 : (int64_t)most[list - 1] + 1;
+}
+
+/*
+ * Finds the newest or oldest entry of a list for which the value suffices, or an entry before it that gave up. `shut`:
+ * or one before it for which the value doesn't suffice, which must be turned away.
+ */
+static struct line_act find_in_class(const struct line_view *view, uint32_t list, int64_t value, bool newest, bool shut)
 {
 	const struct line_node *node = &view->line->lists[list];
 
@@ -35,7 +43,7 @@ static struct line_act find_in_class(const struct line_view *view, uint32_t list
 
 		if (!entry)
 			break;
-		kind = entry_act(entry, value, false);
+		kind = shut ? entry_act_shut(entry, value) : entry_act(entry, value, false);
 		if (kind != LINE_NONE)
 			return (struct line_act){kind, slot};
 		node = &entry->node;
@@ -49,11 +57,11 @@ static struct line_act choose_of_classes(const struct line_view *view, struct li
 	int64_t value = word_left(w);
 	uint64_t best_ticket = 0;
 
-	for (uint32_t list = 0; list < LINE_LISTS && (list == 0 || most[list - 1] < value); list++) {
-		struct line_act act = find_in_class(view, list, value, newest);
+	for (uint32_t list = 0; list < LINE_LISTS && least(list) <= value; list++) {
+		struct line_act act = find_in_class(view, list, value, newest, w.low & LINE_SHUT);
 		uint64_t ticket;
 
-		if (act.kind == LINE_DROP)
+		if (act.kind == LINE_DROP || act.kind == LINE_TURN)
 			return act;
 		if (act.kind == LINE_NONE)
 			continue;

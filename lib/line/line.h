@@ -227,7 +227,7 @@ bool line_has_ready(const struct line_view *view, uint32_t head);
 uint64_t line_ready_futex(const struct line_view *view, uint32_t head, struct futex_place *place);
 
 /*
- * The queue must call line_cancel with ETIMEDOUT at the wait's deadline. If it is late, whoever posts, or waits behind
+ * The queue must call line_give_up with ETIMEDOUT at the wait's deadline. If it is late, whoever posts, or waits behind
  * that wait, ends it instead. Threads wake by themselves for that. A queue with waits behind those of other queues asks
  * when it must call line_settle. False: never. `newest` is the last of its waits; `dues` of them have deadlines.
  * `more`: it has asked before, and only those that joined since matter.
@@ -236,8 +236,14 @@ bool line_must_settle(const struct line_view *view, uint32_t head, struct line_h
 		    struct deadline *look);
 bool line_may_have_to_settle(const struct line_view *view, uint32_t dues);
 
-/* Gives up; `why` is a positive error number for the result. False: it was decided before, or is over. */
-bool line_cancel(struct line_view *view, struct line_handle handle, int why);
+/*
+ * A wait gives up, and is granted nothing from now on; `why` is a positive error number for its result. False: it was
+ * decided before, or is over. Afterwards the queue calls line_drop, which takes a wait that gave up out of the line, if
+ * others haven't done that, and serves those behind it. To cancel several waits, the queue first has all of them give
+ * up: so none of them is granted what another one waited for.
+ */
+bool line_give_up(struct line_view *view, struct line_handle handle, int why);
+void line_drop(struct line_view *view, struct line_handle handle);
 
 /* Takes the next result off the ready list. 0; EAGAIN: there is none. */
 int line_reap_ready(struct line_view *view, uint32_t head, struct line_result *result);

@@ -83,18 +83,25 @@ static inline uint32_t list_first(const struct line_view *view, uint32_t list)
 	return slot == list ? 0 : slot;
 }
 
-/* After a shutdown: turns away the first entry of a list for which the value doesn't suffice. */
+/*
+ * The same after a shutdown; but LINE_TURN: the value doesn't suffice, and the entry must be turned away. One that is
+ * decided, and still in a list, is nonsense.
+ */
+static inline enum line_kind entry_act_shut(struct line_entry *entry, int64_t value)
+{
+	enum line_kind kind = entry_act(entry, value, false);
+	uint64_t x = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
+
+	return kind == LINE_NONE && (state_of(x) == ENTRY_WAIT || state_of(x) == ENTRY_GONE) ? LINE_TURN : kind;
+}
+
+/* After a shutdown: turns away the first entry of a list, whose entries all want more than the value. */
 static inline struct line_act turn_first(const struct line_view *view, uint32_t list)
 {
 	uint32_t slot = list_first(view, list);
 	struct line_entry *entry = slot ? entry_at(view, slot) : NULL;
-	enum line_kind kind = entry ? entry_act(entry, -1, false) : LINE_NONE;
-	uint64_t x = entry ? load_acq(&entry->state) : 0; /* KSEM_ORD_24 acquire */
 
-	/* One that is decided, and still in the list, is nonsense. */
-	if (kind == LINE_NONE && (state_of(x) == ENTRY_WAIT || state_of(x) == ENTRY_GONE))
-		kind = LINE_TURN;
-	return (struct line_act){kind, slot};
+	return (struct line_act){entry ? entry_act_shut(entry, -1) : LINE_NONE, slot};
 }
 
 #endif

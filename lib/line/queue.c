@@ -136,22 +136,26 @@ bool line_pends(const struct line_view *view, struct line_handle handle)
 	return state_of(x) == ENTRY_WAIT && is_of(x, handle);
 }
 
-bool line_cancel(struct line_view *view, struct line_handle handle, int why)
+bool line_give_up(struct line_view *view, struct line_handle handle, int why)
 {
 	struct line_entry *entry = entry_at(view, handle.slot);
 	uint64_t x = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
-	bool canceled = false;
 
-	while (state_of(x) == ENTRY_WAIT && is_of(x, handle) && !canceled) {
-		uint64_t gone = state_gone(x, why);
-
-		canceled = cas_acq_rel(&entry->state, &x, gone); /* KSEM_ORD_24 acquire, KSEM_ORD_24 release */
-		x = canceled ? gone : x;
+	while (state_of(x) == ENTRY_WAIT && is_of(x, handle)) {
+		/* KSEM_ORD_24 acquire, KSEM_ORD_24 release */
+		if (cas_acq_rel(&entry->state, &x, state_gone(x, why)))
+			return true;
 	}
-	/* If another thread found it past its deadline, it may have been stopped before it took it out of the line. */
+	return false;
+}
+
+/* If another thread found it past its deadline, it may have been stopped before it took it out of the line. */
+void line_drop(struct line_view *view, struct line_handle handle)
+{
+	uint64_t x = load_acq(&entry_at(view, handle.slot)->state); /* KSEM_ORD_24 acquire */
+
 	if (state_of(x) == ENTRY_GONE && is_of(x, handle))
 		line_settle_with(view, (struct line_wish){LINE_DROP, handle.slot, x});
-	return canceled;
 }
 
 bool line_account_pends(const struct line_view *view, struct account account)

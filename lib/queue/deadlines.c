@@ -8,6 +8,7 @@
 
 #include "base/rcu.h"
 #include "line/due.h"
+#include "queue/cancel.h"
 #include "queue/direct.h"
 
 void deadlines_set_look(struct source *source, bool more)
@@ -59,7 +60,7 @@ static void expire_of(struct ksem_cq *cq, unsigned clock)
 
 	while ((first = heap_first(&cq->heaps[clock])) && first->due <= now) {
 		heap_remove(&cq->heaps[clock], first);
-		direct_cancel(container_of(first, struct wait, timed), ETIMEDOUT);
+		cancel_wait(container_of(first, struct wait, timed), ETIMEDOUT);
 	}
 	while (clock == NOTIFY_MONOTONIC && (first = heap_first(&cq->looks)) && first->due <= now) {
 		struct source *source = container_of(first, struct source, look);

@@ -171,8 +171,6 @@ bool direct_cancel(struct wait *wait, int why)
 	struct source *source = wait->source;
 	struct futex_place place;
 
-	if (!source_is_direct(source))
-		return wait_cancel(wait, why);
 	if (direct_serve(source, &place))
 		source_notify(source);
 	if (!wait->prev || !is_ours(source))

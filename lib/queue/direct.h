@@ -60,7 +60,7 @@ void direct_arm(struct source *source, const struct futex_place *place);
  */
 bool direct_woke(struct source *source, bool woken);
 
-/* A wait gives up, direct or not. False: it was decided before. */
+/* A wait gives up. False: it was decided before. */
 bool direct_cancel(struct wait *wait, int why);
 
 #endif

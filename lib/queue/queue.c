@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/rcu.h"
 #include "object/reclaim.h"
+#include "queue/cancel.h"
 #include "queue/direct.h"
 #include "queue/opening.h"
 #include "queue/source_notify.h"
@@ -45,7 +46,7 @@ int queue_create(struct ksem_proc *proc, struct ksem_cq **created)
 static void cancel_for_good(struct link *link, void *arg)
 {
 	(void)arg;
-	direct_cancel(container_of(link, struct wait, link), ECANCELED);
+	cancel_wait(container_of(link, struct wait, link), ECANCELED);
 }
 
 /* All its waits are decided. */

@@ -5,8 +5,8 @@
 #include <errno.h>
 
 #include "queue/active.h"
+#include "queue/cancel.h"
 #include "queue/deadlines.h"
-#include "queue/direct.h"
 #include "queue/opening.h"
 #include "queue/queue.h"
 #include "queue/waits.h"
@@ -22,11 +22,7 @@ static struct source *first_active(struct ksem_cq *cq)
 
 int queue_cancel(struct ksem_cq *cq, uint64_t user_data)
 {
-	bool any = false;
-
-	for (struct link *link = table_find(&cq->waits, user_data); link; link = table_find_next(link))
-		any |= direct_cancel(container_of(link, struct wait, link), ECANCELED);
-	return any ? 0 : ENOENT;
+	return cancel_waits(cq, user_data, ECANCELED) ? 0 : ENOENT;
 }
 
 /* Takes completions of a source; returns how many. */

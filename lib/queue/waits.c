@@ -111,6 +111,14 @@ static int take_or_join(struct wait *wait, bool takes, bool *joined, struct line
 	return line_submit(source->view, wait->count, source->head, by, wait->number, wait->timed.due, &wait->handle);
 }
 
+/* A call that says at once that there are too few permits first looks for those of the dead. So does this one. */
+static void look_for_dead(struct source *source)
+{
+	uint32_t value;
+
+	semaphore_ops(source->ksem)->value(source->ksem, &value);
+}
+
 static int begin(struct wait *wait, bool takes, bool *joined)
 {
 	struct source *source = wait->source;
@@ -121,9 +129,17 @@ static int begin(struct wait *wait, bool takes, bool *joined)
 	*joined = false;
 	if (error)
 		return error;
+	if (unlikely(due_has_passed(wait->timed.due)))
+		look_for_dead(source);
 	rcu_enter();
 	error = take_or_join(wait, takes, joined, by);
 	rcu_leave();
+	if (unlikely(error == ESHUTDOWN)) {
+		look_for_dead(source);
+		rcu_enter();
+		error = take_or_join(wait, takes, joined, by);
+		rcu_leave();
+	}
 	ops->end_submit(source->ksem);
 	if (!error && *joined) {
 		source->in_line++;
@@ -234,14 +250,21 @@ struct wait *wait_take_done(struct source *source)
 	return wait;
 }
 
-bool wait_cancel(struct wait *wait, int why)
+bool wait_give_up(struct wait *wait, int why)
 {
-	bool canceled;
+	bool gives_up;
 
 	rcu_enter();
-	canceled = line_cancel(wait->source->view, wait->handle, why);
+	gives_up = line_give_up(wait->source->view, wait->handle, why);
 	rcu_leave();
-	if (canceled)
+	if (gives_up)
 		source_notify_locked(wait->source); /* the line's notify hook may come late */
-	return canceled;
+	return gives_up;
+}
+
+void wait_drop(struct wait *wait)
+{
+	rcu_enter();
+	line_drop(wait->source->view, wait->handle);
+	rcu_leave();
 }

@@ -20,8 +20,9 @@ void waits_end(struct ksem_cq *cq);
  */
 int wait_begin(struct wait *wait, bool *joined);
 
-/* It gives up, for that reason, unless it was decided before (false). */
-bool wait_cancel(struct wait *wait, int why);
+/* In line: gives up, for that reason, unless it was decided before (false). wait_drop must follow. */
+bool wait_give_up(struct wait *wait, int why);
+void wait_drop(struct wait *wait);
 
 /* It is off the ready list, or never was in line, and ended so: puts it on its source's list of completions. */
 void wait_end(struct wait *wait, int error);

@@ -707,6 +707,27 @@ static void cancel_lets_those_behind_go_on(void **state)
 	f.id = 0;
 }
 
+/* One behind which the other one waits; then both are canceled, whatever else waits. */
+static void cancel_grants_none_that_it_cancels(void **state)
+{
+	struct queue *q = *state;
+
+	OK(ksem_post_many(q->proc, q->id, 2));
+	for (unsigned others = 0; others < 40; others++) {
+		OK(submit(q, 3, 7));
+		OK(submit(q, 1, 7));
+		for (unsigned i = 0; i < others; i++)
+			OK(submit(q, 3, 100 + i));
+		OK(ksem_cq_cancel(q->cq, 7));
+		comes(q, 7, ECANCELED);
+		comes(q, 7, ECANCELED);
+		for (unsigned i = 0; i < others; i++) {
+			OK(ksem_cq_cancel(q->cq, 100 + i));
+			comes(q, 100 + i, ECANCELED);
+		}
+	}
+}
+
 /* ---- Shutdown, destroy, ends of others. ---- */
 
 static void shutdown_completes_all(void **state)
@@ -1208,6 +1229,43 @@ static void the_cost_of_a_cancel_does_not_grow_with_the_waits(void **state)
 	assert_true(tries > 0);
 }
 
+/* What a shutdown costs which finds that many waits for that many permits, in nanoseconds. */
+static int64_t cost_of_shutdown(struct queue *q, unsigned waits, unsigned need, unsigned value)
+{
+	struct feature f = {.proc = q->proc};
+	static struct ksem_completion c[1000];
+	struct timespec begun;
+	int64_t cost;
+
+	make(&f, (struct ksem_attr){.order = q->order, .limit = 10}, value);
+	for (unsigned i = 0; i < waits; i++)
+		MUST(ksem_cq_submit(q->cq, f.id, need, CLOCK_MONOTONIC, NULL, i) == 0);
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	OK(ksem_shutdown(q->proc, f.id));
+	cost = ns_since(begun);
+	while (reap(q, c, 1000) > 0)
+		;
+	OK(ksem_destroy(q->proc, f.id));
+	return cost;
+}
+
+static void the_cost_of_a_shutdown_grows_no_faster_than_the_waits(void **state)
+{
+	const unsigned cases[][2] = {{1, 0}, {8, 5}, {8, 0}};
+	struct queue *q = *state;
+
+	for (unsigned i = 0; i < 3; i++) {
+		unsigned tries = 10; /* as above */
+		int64_t few, many;
+
+		do {
+			few = cost_of_shutdown(q, ROUNDS(1000), cases[i][0], cases[i][1]);
+			many = cost_of_shutdown(q, ROUNDS(20000), cases[i][0], cases[i][1]);
+		} while (many >= few * 100 + 10000000 && --tries > 0); /* twenty times as many waits */
+		assert_true(tries > 0);
+	}
+}
+
 #define queue_test(f, order) \
 	((struct CMUnitTest){#f " (" #order ")", f, queue_setup, queue_teardown, &(uint32_t){order}})
 #define each_order(f) queue_test(f, KSEM_BARGING), queue_test(f, KSEM_FIFO), queue_test(f, KSEM_LIFO)
@@ -1238,6 +1296,7 @@ int main(void)
 		any_order(a_private_one_has_no_thread_a_shared_one_at_most_one),
 		any_order(cancel_ends_all_with_that_data_and_no_others),
 		queue_test(cancel_lets_those_behind_go_on, KSEM_FIFO),
+		queue_test(cancel_grants_none_that_it_cancels, KSEM_FIFO),
 		any_order(shutdown_completes_all),
 		any_order(destroy_cancels_and_posts_what_was_not_reaped),
 		any_order(destroy_posts_as_many_as_there_is_room_for),
@@ -1259,6 +1318,7 @@ int main(void)
 		any_order(where_no_more_can_wait_submit_says_so),
 		any_order(a_hundred_thousand_pend_in_200_bytes_each),
 		any_order(the_cost_of_a_cancel_does_not_grow_with_the_waits),
+		each_order(the_cost_of_a_shutdown_grows_no_faster_than_the_waits),
 	};
 
 	return cmocka_run_group_tests_name("queues", tests, NULL, NULL);

@@ -260,6 +260,32 @@ static void hold_all(void)
 	say_ready_and_stay();
 }
 
+/* As a call that waits does; the permits of the dead are back before it says that there are too few. */
+static void a_submit_that_cannot_wait_looks_for_the_dead(void **state)
+{
+	const struct timespec past = {0, 0};
+
+	(void)state;
+	for (unsigned i = 0; i < 6; i++) {
+		bool shut = i % 2;
+		pid_t child;
+
+		store_seq(&board->ready, 0);
+		make_with(i / 2, KSEM_UNDO, 3);
+		child = start_process(hold_all);
+		until(&board->ready, 1);
+		if (shut)
+			OK(ksem_shutdown(world.proc, id));
+		kill_and_reap(child);
+		OK(ksem_cq_submit(cq, id, 2, CLOCK_MONOTONIC, shut ? NULL : &past, 77));
+		comes(77, 0);
+		OK(ksem_cq_submit(cq, id, 2, CLOCK_MONOTONIC, shut ? NULL : &past, 78));
+		comes(78, shut ? ESHUTDOWN : ETIMEDOUT);
+		OK(ksem_post_many(world.proc, id, 2));
+		end();
+	}
+}
+
 /* Not only when the queue's thread looks by itself, about once a second. */
 static void a_queue_notices_the_death_of_a_holder(void **state)
 {
@@ -458,6 +484,7 @@ int main(void)
 		board_test(killed_queues_leave_no_entries),
 		board_test(a_stopped_queue_holds_only_what_it_was_granted),
 		board_test(a_killed_queues_permits_come_back),
+		board_test(a_submit_that_cannot_wait_looks_for_the_dead),
 		board_test(a_queue_notices_the_death_of_a_holder),
 		board_test(with_undo_its_process_holds_what_it_was_granted),
 		board_test(with_undo_the_last_reference_takes_what_was_granted),

@@ -624,9 +624,13 @@ static void what_a_queue_waited_for_stands_ready_in_order(void **state)
 	OK(line_submit(view, 1, head, (struct line_by){.holder = 1}, 12, 0, &handles[2]));
 	OK(line_submit(view, 1, head, (struct line_by){.holder = 1}, 13, 0, &handles[3]));
 	assert_int_equal(line_waiters(view), 3);
-	assert_true(line_cancel(view, handles[2], ETIMEDOUT));
-	assert_false(line_cancel(view, handles[2], ECANCELED));
-	assert_false(line_cancel(view, handles[0], ECANCELED));
+	assert_true(line_give_up(view, handles[2], ETIMEDOUT));
+	assert_false(line_give_up(view, handles[2], ECANCELED));
+	assert_int_equal(line_waiters(view), 3);
+	line_drop(view, handles[2]);
+	assert_int_equal(line_waiters(view), 2);
+	assert_false(line_give_up(view, handles[0], ECANCELED));
+	line_drop(view, handles[0]);
 	OK(line_post(view, 2));
 	line_shutdown(view);
 	for (int i = 0; i < 4; i++) {
@@ -845,7 +849,8 @@ static void a_queue_that_died_leaves_nothing(void **state)
 	OK(line_open_ready(view, 7, 0, &head));
 	OK(line_submit(view, 1, head, (struct line_by){.holder = 7}, 1, 0, &handle));
 	OK(line_submit(view, 1, head, (struct line_by){.holder = 7}, 2, 0, &handle));
-	assert_true(line_cancel(view, handle, ECANCELED));
+	assert_true(line_give_up(view, handle, ECANCELED));
+	line_drop(view, handle);
 	OK(line_submit(view, 2, head, (struct line_by){.holder = 7}, 3, 0, &handle));
 	b = enter_as(view, 1, 8);
 	dead[7] = true;

@@ -911,6 +911,14 @@ static void one_entry_is_left(void)
 	due.entries--;
 }
 
+static bool cancel(struct line_view *of, struct line_handle handle)
+{
+	bool canceled = line_give_up(of, handle, ECANCELED);
+
+	line_drop(of, handle);
+	return canceled;
+}
+
 static void use_a_ready_list(void)
 {
 	struct line_handle handle;
@@ -921,7 +929,7 @@ static void use_a_ready_list(void)
 		return;
 	if (line_submit(&view, 1, head, (struct line_by){.holder = holder_now()}, 1, 0, &handle) == 0) {
 		if (line_reap_ready(&view, head, &result) != 0) {
-			line_cancel(&view, handle, ECANCELED);
+			cancel(&view, handle);
 			if (line_reap_ready(&view, head, &result) != 0)
 				bad("what was canceled isn't ready");
 		}
@@ -979,7 +987,7 @@ static void reap_and_wait_in_the_other_list(void)
 
 	reap_and_close();
 	if (line_submit(&view, 1, heads[1], (struct line_by){.holder = 1}, 1, 0, &handle) != 0 ||
-	    !line_cancel(&view, handle, ECANCELED) || line_reap_ready(&view, heads[1], &result) != 0)
+	    !cancel(&view, handle) || line_reap_ready(&view, heads[1], &result) != 0)
 		bad("a wait in the other list failed");
 }
 
@@ -1167,7 +1175,7 @@ static void end_queue(void)
 	struct line_view *own = view_of(current);
 	struct line_result result;
 
-	line_cancel(own, own_waits[current], ECANCELED);
+	cancel(own, own_waits[current]);
 	while (line_reap_ready(own, own_heads[current], &result) == 0)
 		has[current] += result.need;
 	since[current].known = false;

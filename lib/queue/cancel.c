@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Canceling waits: see cancel.h.
+ */
+#include "queue/cancel.h"
+
+#include "queue/direct.h"
+#include "queue/waits.h"
+
+/* False: it was decided before. */
+static bool begin_cancel(struct wait *wait, int why)
+{
+	return source_is_direct(wait->source) ? direct_cancel(wait, why) : wait_give_up(wait, why);
+}
+
+/* After that, of a wait that may have been decided before. */
+static void end_cancel(struct wait *wait)
+{
+	if (!source_is_direct(wait->source))
+		wait_drop(wait);
+}
+
+void cancel_wait(struct wait *wait, int why)
+{
+	begin_cancel(wait, why);
+	end_cancel(wait);
+}
+
+bool cancel_waits(struct ksem_cq *cq, uint64_t user_data, int why)
+{
+	struct link *first = table_find(&cq->waits, user_data);
+	bool any = false;
+
+	for (struct link *link = first; link; link = table_find_next(link))
+		any |= begin_cancel(container_of(link, struct wait, link), why);
+	for (struct link *link = first; link; link = table_find_next(link))
+		end_cancel(container_of(link, struct wait, link));
+	return any;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Ends waits of a queue that are not decided: by ksem_cq_cancel, at their deadlines, and when the queue ends. Under the
+ * queue's lock.
+ */
+#ifndef KSEM_QUEUE_CANCEL_H
+#define KSEM_QUEUE_CANCEL_H
+
+#include "queue/cq.h"
+
+/* A wait gives up, for that reason: a positive error number. */
+void cancel_wait(struct wait *wait, int why);
+
+/* All waits with that user_data give up, as at one instant: none is granted what another one waited for. False: none. */
+bool cancel_waits(struct ksem_cq *cq, uint64_t user_data, int why);
+
+#endif
