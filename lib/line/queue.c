@@ -136,14 +136,23 @@ bool line_pends(const struct line_view *view, struct line_handle handle)
 	return state_of(x) == ENTRY_WAIT && is_of(x, handle);
 }
 
+/* Is it undecided? So it is, too, if others took it out, since they took this process for dead. */
+static bool is_open(uint64_t x)
+{
+	return state_of(x) == ENTRY_WAIT ||
+	       ((state_of(x) == ENTRY_GONE || state_of(x) == ENTRY_OUT) && state_need(x) == ENOENT);
+}
+
 bool line_give_up(struct line_view *view, struct line_handle handle, int why)
 {
 	struct line_entry *entry = entry_at(view, handle.slot);
 	uint64_t x = load_acq(&entry->state); /* KSEM_ORD_24 acquire */
 
-	while (state_of(x) == ENTRY_WAIT && is_of(x, handle)) {
+	while (is_open(x) && is_of(x, handle)) {
+		enum entry_state state = state_of(x) == ENTRY_OUT ? ENTRY_OUT : ENTRY_GONE;
+
 		/* KSEM_ORD_24 acquire, KSEM_ORD_24 release */
-		if (cas_acq_rel(&entry->state, &x, state_gone(x, why)))
+		if (cas_acq_rel(&entry->state, &x, state_with(state_gone(x, why), state)))
 			return true;
 	}
 	return false;

@@ -48,14 +48,26 @@ uint32_t lifetime_namespace(void)
 	return which;
 }
 
-uint64_t lifetime_own(void)
+/* The hundredths of a second since the machine started. */
+static uint64_t hundredths_now(void)
 {
 	struct timespec now;
-	uint32_t hundredths;
 
 	clock_gettime(CLOCK_BOOTTIME, &now);
-	hundredths = (uint32_t)((uint64_t)now.tv_sec * 100 + (uint64_t)now.tv_nsec / 10000000);
-	return (uint64_t)hundredths << PID_BITS | ((uint64_t)getpid() & ((1 << PID_BITS) - 1));
+	return (uint64_t)now.tv_sec * 100 + (uint64_t)now.tv_nsec / 10000000;
+}
+
+uint64_t lifetime_own(void)
+{
+	return (uint64_t)(uint32_t)hundredths_now() << PID_BITS | ((uint64_t)getpid() & ((1 << PID_BITS) - 1));
+}
+
+/* When the process of a lifetime existed: at that time, or 497 days earlier, or twice that, and so on. */
+static uint64_t latest_time_of(uint64_t lifetime)
+{
+	uint64_t now = hundredths_now();
+
+	return now - (uint32_t)((uint32_t)now - (uint32_t)(lifetime >> PID_BITS));
 }
 
 /* Reads the beginning of a file. Posts and takes come here, so it must not be a cancellation point. Negative: errno. */
@@ -149,7 +161,7 @@ bool lifetime_lasts(uint64_t lifetime)
 		lasts = true;
 	else /* the first thread may end before others */
 		lasts = state != 'X' && !(state == 'Z' && threads <= 1) &&
-			(int32_t)((uint32_t)(lifetime >> PID_BITS) - (uint32_t)began) >= 0;
+			latest_time_of(lifetime) >= began;
 	errno = saved;
 	return lasts;
 }

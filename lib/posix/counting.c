@@ -75,6 +75,17 @@ static int mark_shared(atomic(uint32_t) *word, unsigned bit)
  * Reserves memory for the counts; those that the file has already stay. Any other file is left alone. Beyond
  * RLIMIT_FSIZE this would be SIGXFSZ.
  */
+/* tmpfs gives up if a signal comes. */
+static bool allocate(int fd)
+{
+	int error;
+
+	do
+		error = posix_fallocate(fd, 0, sizeof(struct counts));
+	while (error == EINTR);
+	return error == 0;
+}
+
 static bool make_room(int fd)
 {
 	struct rlimit limit;
@@ -82,8 +93,7 @@ static bool make_room(int fd)
 
 	return fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
 	       (status.st_size == 0 || status.st_size == sizeof(struct counts)) &&
-	       getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur >= sizeof(struct counts) &&
-	       posix_fallocate(fd, 0, sizeof(struct counts)) == 0;
+	       getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur >= sizeof(struct counts) && allocate(fd);
 }
 
 /* NULL: the file can't be used. */

@@ -141,7 +141,9 @@ static int begin(struct wait *wait, bool takes, bool *joined)
 		rcu_leave();
 	}
 	ops->end_submit(source->ksem);
-	if (!error && *joined) {
+	if (error) {
+		wait->handle.slot = 0; /* it isn't in line, whatever others write to that */
+	} else if (*joined) {
 		source->in_line++;
 		source->dues += wait->timed.due != 0;
 	}

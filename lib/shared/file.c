@@ -319,6 +319,17 @@ static mode_t mode_of_file(mode_t mode)
 	return user | group | others;
 }
 
+/* Gives memory to a page of the file. 0, or the kernel's error. tmpfs gives up if a signal comes. */
+static int allocate_page(int fd, const struct file *file, off_t at)
+{
+	int error;
+
+	do
+		error = is_still(fd, file) ? posix_fallocate(fd, at, PAGE_BYTES) : EBADF;
+	while (error == EINTR);
+	return error;
+}
+
 /*
  * Makes the file as long as the process's limit allows, up to FILE_BYTES. A shorter file has records for fewer
  * processes. A file beyond the limit would be SIGXFSZ. EFBIG: the limit is less than one page, or than a line needs.
@@ -336,7 +347,7 @@ static int give_length(int fd, struct file *file)
 	if (bytes == 0 || (has_line(file) && bytes < FILE_BYTES))
 		return EFBIG;
 	file->bytes = (size_t)bytes;
-	error = is_still(fd, file) ? posix_fallocate(fd, 0, PAGE_BYTES) : EBADF;
+	error = allocate_page(fd, file, 0);
 	if (error)
 		return error;
 	if (!is_still(fd, file))
@@ -345,7 +356,7 @@ static int give_length(int fd, struct file *file)
 		return errno;
 	if (!has_line(file))
 		return 0;
-	return is_still(fd, file) ? posix_fallocate(fd, PAGE_LINE_AT, PAGE_BYTES) : EBADF;
+	return allocate_page(fd, file, PAGE_LINE_AT);
 }
 
 /* Mostly it has both: it was made with them, and the umask took nothing away. */

@@ -466,6 +466,8 @@ inline choose()
 		do
 		:: kd == 0 && x != 0 && STATE(state[x]) == GONE -> kd = DROP; s = x
 		:: kd == 0 && x != 0 && STATE(state[x]) == WAIT && need[x] <= vv -> kd = GRANT; s = x
+		:: kd == 0 && x != 0 && STATE(state[x]) == WAIT && need[x] > vv && ALL && ss ->
+			kd = TURN; s = x /* in the list of the value's own class */
 		:: kd == 0 && x != 0 && STATE(state[x]) == WAIT && need[x] > vv && ALL ->
 			x = (ORDER == 1 -> TO(prev[x]) : TO(next[x]))
 		:: else -> break

@@ -56,7 +56,6 @@ WRAP(faccessat, int, (int fd, const char *path, int mode, int flags), (fd, path,
 WRAP(fstatfs64, int, (int fd, struct statfs *status), (fd, status), EIO, -1)
 WRAP(mmap64, void *, (void *at, size_t size, int prot, int flags, int fd, off_t offset),
      (at, size, prot, flags, fd, offset), ENOMEM, MAP_FAILED)
-WRAP(posix_fallocate64, int, (int fd, off_t offset, off_t size), (fd, offset, size), ENOSPC, ENOSPC)
 WRAP(ftruncate64, int, (int fd, off_t size), (fd, size), EFBIG, -1)
 WRAP(linkat, int, (int from, const char *path, int to, const char *name, int flags), (from, path, to, name, flags),
      ENOSPC, -1)
@@ -68,6 +67,21 @@ WRAP(getrandom, ssize_t, (void *bytes, size_t size, unsigned flags), (bytes, siz
 WRAP(fdopendir, DIR *, (int fd), (fd), ENOMEM, NULL)
 WRAP(readdir64, struct dirent *, (DIR * all), (all), EIO, NULL)
 WRAP(pread64, ssize_t, (int fd, void *bytes, size_t size, off_t at), (fd, bytes, size, at), EIO, -1)
+
+static unsigned interrupted; /* so many times does a signal end an allocation */
+
+int __real_posix_fallocate64(int fd, off_t offset, off_t size);
+int __wrap_posix_fallocate64(int fd, off_t offset, off_t size);
+int __wrap_posix_fallocate64(int fd, off_t offset, off_t size)
+{
+	if (must_fail("posix_fallocate64", ENOSPC))
+		return ENOSPC;
+	if (interrupted > 0) {
+		interrupted--;
+		return EINTR;
+	}
+	return __real_posix_fallocate64(fd, offset, size);
+}
 
 static bool no_locks; /* the kernel has no more */
 
@@ -486,6 +500,21 @@ static void without_locks_a_maker_keeps_the_limit(void **state)
 	end();
 }
 
+static void an_allocation_that_a_signal_ended_is_repeated(void **state)
+{
+	struct ksem_attr attr = {.size = sizeof(attr), .order = KSEM_FIFO};
+	ksem_id_t id;
+
+	(void)state;
+	begin(0);
+	interrupted = 3;
+	OK(ksem_init_attr(world.proc, &attr, 1, &id));
+	assert_int_equal(interrupted, 0);
+	OK(ksem_trywait(world.proc, id));
+	OK(ksem_destroy(world.proc, id));
+	end();
+}
+
 /* Has this process a liveness lock on the directory, as others see it? */
 static bool is_seen(void)
 {
@@ -528,6 +557,7 @@ int main(void)
 		counted_test(letting_go_does_not_fail),
 		counted_test(without_locks_a_maker_keeps_the_limit),
 		counted_test(without_birth_times_the_number_of_the_file_is_the_id),
+		counted_test(an_allocation_that_a_signal_ended_is_repeated),
 		counted_test(a_lock_that_was_refused_is_taken_at_the_next_call),
 	};
 

@@ -433,7 +433,7 @@ static void close_directory(void)
 	}
 }
 
-static void wait_without_descriptors(void)
+static void submit_two_without_descriptors(void)
 {
 	come_in_with_queue();
 	MUST(submit(1, 1) == 0);
@@ -443,31 +443,62 @@ static void wait_without_descriptors(void)
 		close_directory();
 		usleep(200);
 	}
+}
+
+static void wait_without_descriptors(void)
+{
+	submit_two_without_descriptors();
 	comes(1, 0);
 	comes(2, 0);
 	MUST(ksem_cq_destroy(cq) == 0);
 }
 
-/* Others take the process for dead. Its waits get in line again. */
-static void a_process_that_was_taken_for_dead_keeps_its_waits(void **state)
+static void cancel_and_destroy_without_descriptors(void)
+{
+	submit_two_without_descriptors();
+	MUST(ksem_cq_cancel(cq, 1) == 0);
+	comes(1, ECANCELED);
+	MUST(ksem_cq_destroy(cq) == 0);
+}
+
+/* Others take the process for dead, and take its two waits out of the line. Then it does the rest of `act`. */
+static void be_taken_for_dead(void (*act)(void), unsigned posts)
 {
 	pid_t child;
 
-	(void)state;
-	if (THREAD_SANITIZED)
-		SKIP("the sanitizer reports who closes what another thread uses");
+	store_seq(&board->ready, 0);
+	store_seq(&board->go, 0);
 	make(0);
-	child = start_process(wait_without_descriptors);
+	child = start_process(act);
 	until(&board->ready, 1);
-	for (unsigned ms = 0; waiting() > 0; ms++) { /* until they are taken out */
+	for (unsigned ms = 0; waiting() > 0; ms++) {
 		assert_true(ms < PATIENCE);
 		usleep(1000);
 	}
-	OK(ksem_post_many(world.proc, id, 2));
+	OK(ksem_post_many(world.proc, id, posts));
 	store_seq(&board->go, 1);
 	must_end_well(child);
 	assert_int_equal(waiting(), 0);
+}
+
+static void a_process_that_was_taken_for_dead_keeps_its_waits(void **state)
+{
+	(void)state;
+	if (THREAD_SANITIZED)
+		SKIP("the sanitizer reports who closes what another thread uses");
+	be_taken_for_dead(wait_without_descriptors, 2);
 	assert_int_equal(value(), 0);
+	end();
+}
+
+static void it_may_end_its_waits(void **state)
+{
+	(void)state;
+	if (THREAD_SANITIZED)
+		SKIP("the sanitizer reports who closes what another thread uses");
+	be_taken_for_dead(cancel_and_destroy_without_descriptors, 0);
+	OK(ksem_post(world.proc, id));
+	assert_int_equal(value(), 1);
 	end();
 }
 
@@ -493,6 +524,7 @@ int main(void)
 		board_test(a_forks_child_of_a_queue_that_keeps_a_closed_semaphore),
 		board_test(nonsense_for_a_waits_name_harms_nobody),
 		board_test(a_process_that_was_taken_for_dead_keeps_its_waits),
+		board_test(it_may_end_its_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
