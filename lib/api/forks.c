@@ -53,7 +53,7 @@ static const struct fork_step forks[] = {
 	{.child = waiting_child_after_fork},
 
 	/* Where a handler forks in a call on a line: parent and child both go on in it, and must not both change it. */
-	{.ungated = calls_before_fork},
+	{.ungated = calls_before_ungated_fork},
 
 	/*
 	 * Before: from here on, no grace period runs. So this comes after all steps that may wait for one, and

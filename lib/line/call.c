@@ -58,7 +58,7 @@ static void use_up_round(struct line_call *call)
 	}
 }
 
-void calls_before_fork(void)
+void calls_before_ungated_fork(void)
 {
 	if (line_quick)
 		use_up_number(line_quick);

@@ -10,7 +10,7 @@
  * asks whether it is still in the process in which it began (call_is_left), and then makes its compare-and-swap. If the
  * handler forked before the question, the child leaves. If it forked after it, the fork itself has changed what the
  * compare-and-swap expects, before there was a child: it uses up a number of the line's word, and a round of the
- * call's entry (calls_before_fork). So both processes fail, and look again.
+ * call's entry (calls_before_ungated_fork). So both processes fail, and look again.
  *
  * What a call stores into its own entry before the word names it has no such protection: the child may make the stores
  * late. So after a fork the parent uses another entry. It leaves the old one HELD, in another round, so that it doesn't
@@ -82,6 +82,6 @@ static inline uint32_t call_forks(const struct line_call *call)
 uint64_t call_look(struct line_call *call, struct line_entry *entry);
 
 /* A step of a fork (os/fork.h). */
-void calls_before_fork(void);
+void calls_before_ungated_fork(void);
 
 #endif

@@ -214,9 +214,9 @@ struct line_hooks {
 	void (*undone)(void *context, uint32_t permits);
 };
 
-/* A process's view of a line. */
+/* A process's view of a line. It is constant, but for what is atomic, and for a fork's child. */
 struct line_view {
-	struct line *line; /* constant, as is all but the chunks */
+	struct line *line;
 	enum futex_scope scope;
 	const struct line_hooks *hooks; /* or NULL */
 	void *context;                  /* for the hooks */

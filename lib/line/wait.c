@@ -334,7 +334,7 @@ static int try_leave(struct line_view *view, struct line_call *call, uint32_t sl
 
 	do { /* who took this process for dead may take a grant back meanwhile */
 		x = decided(view, call, slot, give_up);
-		if (state_of(x) == ENTRY_WAIT || state_of(x) == ENTRY_HELD)
+		if (state_of(x) == ENTRY_WAIT || call_is_left(call)) /* HELD otherwise: others wrote that */
 			return EAGAIN;
 	} while (state_of(x) != ENTRY_FREE && !entry_free(view, slot, x));
 	if (state_of(x) == ENTRY_GRANTED)

@@ -62,9 +62,9 @@ struct direct_ops {
  */
 struct semaphore_ops {
 	/*
-	 * As the public calls. `by` is the process that posts or takes, in a read section; NULL: through a pin. Takes
-	 * of one permit by id are semaphore_take_by (object/namespace.h): there `take_by` is for a semaphore with a
-	 * line, and only for one, so that others needn't be told.
+	 * As the public calls. `by` is the process that posts or takes, in a read section; NULL: through a pin.
+	 * `take_by` takes one permit; only of a semaphore with a line. Callers use semaphore_take_by
+	 * (object/namespace.h).
 	 */
 	int (*post)(struct ksem *ksem, uint32_t n, const struct ksem_proc *by);
 	int (*take)(struct ksem *ksem);

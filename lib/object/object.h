@@ -239,8 +239,7 @@ static inline void object_shared_init(struct object_shared *object, struct ksem_
  * this process that wait, and says whether anything but them keeps the object (orphan). So a waiter leaves by one
  * atomic operation, without a lock, and a fork's child finds no wait half counted.
  *
- * Enter: EINVAL: it is being ended. Leave is true where nothing else keeps the object: the caller ends it. So is
- * abandon, where no waiter is left; under the namespace's lock.
+ * object_enter: a thread waits. EINVAL: the object is being ended.
  */
 static inline int object_enter(struct ksem *ksem)
 {
@@ -253,6 +252,7 @@ static inline int object_enter(struct ksem *ksem)
 	return 0;
 }
 
+/* It waits no more. True: nothing else keeps the object, and the caller ends it. */
 static inline bool object_leave(struct ksem *ksem)
 {
 	word_t was = fetch_add_acq_rel(&ksem->sem.word, -WORD_WAITER); /* KSEM_ORD_3 release, KSEM_ORD_3 acquire */
@@ -260,6 +260,7 @@ static inline bool object_leave(struct ksem *ksem)
 	return word_is_orphan(was) && word_waiters(was) == 1;
 }
 
+/* Nothing but waiters keeps it from now on. True: there is none, and the caller ends it. Under the namespace's lock. */
 static inline bool object_abandon(struct ksem *ksem)
 {
 	word_t c = load_rlx(&ksem->sem.word); /* relaxed: the compare-and-swap checks it */

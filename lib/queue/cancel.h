@@ -11,7 +11,7 @@
 /* A wait gives up, for that reason: a positive error number. */
 void cancel_wait(struct wait *wait, int why);
 
-/* All waits with that user_data give up, as at one instant: none is granted what another one waited for. False: none. */
+/* All waits with that user_data give up: none is granted what another one waited for. False: there is none. */
 bool cancel_waits(struct ksem_cq *cq, uint64_t user_data, int why);
 
 #endif

@@ -16,7 +16,7 @@
  * that reaps ends the waits that are past theirs. Others that stand behind such a wait, or post, need not wait for that
  * (line/due.h).
  *
- * What protects its data: the queue's lock. Nobody takes it in a read section, since its owner may wait for an epoch.
+ * What protects its data: the queue's lock. Nobody blocks on it in a read section: its owner may wait for an epoch.
  * A thread that decides a wait, perhaps in a signal handler, takes no lock: it calls source_notify. It does so in a
  * read section; so a queue ends only after an epoch. Only queues_serve takes locks in read sections, if they are free.
  *

@@ -127,7 +127,7 @@ inline take_up_number()
 #endif
 }
 
-/* The handler may fork here. [code: calls_before_fork] */
+/* The handler may fork here. [code: calls_before_ungated_fork] */
 inline may_fork(what, place)
 {
 #if FORKS

@@ -1123,6 +1123,19 @@ static void nonsense_in_a_list_keeps_nobody(void **state)
 }
 
 /* A thread that found no free entry goes on with permits, is turned away, and gets in line if an entry becomes free. */
+/* The state that the entry of a call has in a fork's child. Its owner gets in line again, and meets its deadline. */
+static void nonsense_in_an_entry_keeps_nobody(void **state)
+{
+	struct fixture f;
+	struct line_view *view = line_of(&f, 0, 9, LINE_FIFO);
+	uint32_t slot = enter(view, 1);
+	atomic(uint64_t) *own = &entry_at(view, slot)->state;
+
+	(void)state;
+	store_rlx(own, state_with(load_rlx(own), ENTRY_HELD)); /* relaxed: one thread */
+	FAILS(ENOENT, line_leave(view, slot, false));
+}
+
 static void a_sleeper_at_the_door_is_woken(void **state)
 {
 	enum { POST, LIMIT, SHUT, ENTRY, WAYS };
@@ -1201,6 +1214,7 @@ int main(void)
 		cmocka_unit_test(a_sleeper_times_out_or_is_turned_away),
 		cmocka_unit_test(a_sleeper_at_the_door_is_woken),
 		cmocka_unit_test(nonsense_in_a_list_keeps_nobody),
+		cmocka_unit_test(nonsense_in_an_entry_keeps_nobody),
 	};
 
 	if (!line_works()) {
