@@ -149,7 +149,7 @@ struct ksem_proc *ksem_private(void) KSEM_NOTHROW;
  * limit, its first value must be that limit, and it can't be pinned.
  */
 enum {
-	KSEM_BARGING = 0, /* the one that comes first; a thread that never waited may overtake */
+	KSEM_BARGING = 0, /* whoever grabs it; a thread that never waited may overtake */
 	KSEM_FIFO = 1,    /* the one that has waited longest. Nobody overtakes: while anyone waits, trywait is EAGAIN */
 	KSEM_LIFO = 2     /* of those for whom the permits suffice, the one that has waited shortest */
 };
@@ -219,7 +219,8 @@ int ksem_post(struct ksem_proc *proc, ksem_id_t id) KSEM_NOTHROW;
 /*
  * Adds count to the value, or nothing, and wakes as many waiters as can go on. Never blocks. May be called from a
  * signal handler. Count 0 does nothing. EOVERFLOW: the value would pass its limit, by default KSEM_VALUE_MAX. EPERM,
- * of a semaphore with KSEM_UNDO: the process holds fewer.
+ * of a semaphore with KSEM_UNDO: the process holds fewer. Where memory is short, such a semaphore gets permits one by
+ * one: see ksem_post_many(3).
  */
 int ksem_post_many(struct ksem_proc *proc, ksem_id_t id, unsigned int count) KSEM_NOTHROW;
 
@@ -238,14 +239,14 @@ int ksem_trywait(struct ksem_proc *proc, ksem_id_t id) KSEM_NOTHROW KSEM_RESULT;
 /*
  * Takes count permits at one instant, or none. Never blocks. May be called from a signal handler. Count 0 takes nothing
  * and succeeds. EINVAL: count is over both the limit now and the limit that the semaphore was made with. EAGAIN: at
- * some instant of the call the value was below count.
+ * some instant of the call the value was below count; or, with KSEM_UNDO, count is over 7, and there is no memory.
  */
 int ksem_trywait_many(struct ksem_proc *proc, ksem_id_t id, unsigned int count) KSEM_NOTHROW KSEM_RESULT;
 
 /*
  * Takes as many permits as there are, from 1 to count, at one instant, and stores how many in *got. Never blocks. May
  * be called from a signal handler. EINVAL: count is 0, or over both limits. EAGAIN: the value was 0 at some instant of
- * the call.
+ * the call, or there is no memory, as above.
  */
 int ksem_trywait_upto(struct ksem_proc *proc, ksem_id_t id, unsigned int count,
 		      unsigned int *got) KSEM_NOTHROW KSEM_RESULT;
