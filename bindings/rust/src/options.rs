@@ -12,7 +12,7 @@ use crate::sys;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Order {
-    /// The one that comes first: a thread that never waited may overtake those that wait. The fastest.
+    /// Whoever grabs it: a thread that never waited may overtake those that wait. The fastest.
     #[default]
     Barging,
     /// The one that has waited longest. Nobody overtakes.
