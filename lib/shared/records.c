@@ -45,6 +45,7 @@ void records_init(struct records *records, struct page *page, size_t bytes, size
 void records_init_copy(struct records *records, struct page *copy, size_t bytes)
 {
 	records_init(records, copy, bytes, bytes);
+	records->asks = ASKS_OF_COPY;
 	store_rlx(&records->wide, copy); /* relaxed: nobody else has it yet */
 }
 
@@ -329,13 +330,19 @@ bool records_is_gone(struct records *records, const struct directory *directory,
 {
 	struct record record = {.place = records_place_of(number)};
 	struct look look;
+	bool is_there;
 
 	if (begin_look(records, &look))
 		return false;
 	if (record.place >= look.count)
 		return true; /* nobody has such a number */
 	record.holder = holder_at(&look, record.place);
-	return !holder_is_there(&look, record.holder, directory) || records_number(&record) != number;
+	if (is_copy(records))
+		look.asks = records->asks;
+	is_there = holder_is_there(&look, record.holder, directory);
+	if (is_copy(records))
+		records->asks = look.asks;
+	return !is_there || records_number(&record) != number;
 }
 
 /* ---- Adding up. ---- */
