@@ -24,6 +24,32 @@ static void stay_on_one_processor(void)
 	MUST(sched_setaffinity(0, sizeof(set), &set) == 0);
 }
 
+static void filter_calls(struct sock_filter *filter, unsigned short length)
+{
+	struct sock_fprog program = {length, filter};
+
+	MUST(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	MUST(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+}
+
+/*
+ * When the library asks which processors threads may run on, the kernel names none. How long a thread spins would
+ * depend on what else runs here. What libc asks, with a set of its own size, is answered.
+ */
+static void let_no_thread_spin(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_sched_getaffinity, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, sizeof(cpu_set_t), 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+
+	filter_calls(filter, sizeof(filter) / sizeof(filter[0]));
+}
+
 void code_path_begin(char **argv)
 {
 	if (!getenv("LD_BIND_NOW")) {
@@ -31,6 +57,7 @@ void code_path_begin(char **argv)
 		execv("/proc/self/exe", argv);
 	}
 	stay_on_one_processor();
+	let_no_thread_spin();
 }
 
 /* fork makes another call. */
@@ -42,10 +69,8 @@ void code_path_allow_no_more_threads(void)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
-	struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
 
-	MUST(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-	MUST(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+	filter_calls(filter, sizeof(filter) / sizeof(filter[0]));
 }
 
 bool code_path_start(struct stepper *stepper, void (*before)(void), void (*act)(void))

@@ -24,15 +24,8 @@ static const struct fork_step forks[] = {
 	{.child = queues_abandon_after_fork},
 
 	/*
-	 * Each namespace as its kind does, in this order:
-	 *   before      shared/liveness.c takes the child's liveness lock; shared/semaphore.c takes the child's record
-	 *               and census lock for each semaphore.
-	 *   parent      shared/semaphore.c, then shared/liveness.c forget the child.
-	 *   child       shared/liveness.c makes the child's lock its own. shared/semaphore.c does so with the record,
-	 *               and counts the child's one thread if that waits. In a private namespace sem/semaphore.c takes
-	 *               the waiters that stayed in the parent out of the word, percpu/percpu.c the threads that were
-	 *               in flight, wait/eventcount.c those that slept.
-	 * Last in the child: it ends semaphores that only those waiters kept, and waits for an epoch to free them.
+	 * Each namespace as its kind does: the rows of docs/architecture.md that begin with "namespaces". Last in the
+	 * child: ends semaphores that only waiters of the parent kept, and waits for an epoch to free them.
 	 */
 	{
 		.before = namespaces_before_fork,
