@@ -1134,6 +1134,7 @@ static void nonsense_in_an_entry_keeps_nobody(void **state)
 	(void)state;
 	store_rlx(own, state_with(load_rlx(own), ENTRY_HELD)); /* relaxed: one thread */
 	FAILS(ENOENT, line_leave(view, slot, false));
+	line_view_end(view);
 }
 
 static void a_sleeper_at_the_door_is_woken(void **state)
