@@ -4,6 +4,8 @@
  */
 #include "queue/cancel.h"
 
+#include <errno.h>
+
 #include "queue/direct.h"
 #include "queue/waits.h"
 
@@ -26,14 +28,32 @@ void cancel_wait(struct wait *wait, int why)
 	end_cancel(wait);
 }
 
-bool cancel_waits(struct ksem_cq *cq, uint64_t user_data, int why)
+bool cancel_waits(struct ksem_cq *cq, uint64_t user_data)
 {
 	struct link *first = table_find(&cq->waits, user_data);
 	bool any = false;
 
 	for (struct link *link = first; link; link = table_find_next(link))
-		any |= begin_cancel(container_of(link, struct wait, link), why);
+		any |= begin_cancel(container_of(link, struct wait, link), ECANCELED);
 	for (struct link *link = first; link; link = table_find_next(link))
 		end_cancel(container_of(link, struct wait, link));
 	return any;
+}
+
+static void begin_for_good(struct link *link, void *arg)
+{
+	(void)arg;
+	begin_cancel(container_of(link, struct wait, link), ECANCELED);
+}
+
+static void end_for_good(struct link *link, void *arg)
+{
+	(void)arg;
+	end_cancel(container_of(link, struct wait, link));
+}
+
+void cancel_all(struct ksem_cq *cq)
+{
+	table_for_all(&cq->waits, begin_for_good, NULL);
+	table_for_all(&cq->waits, end_for_good, NULL);
 }

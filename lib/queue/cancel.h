@@ -12,6 +12,9 @@
 void cancel_wait(struct wait *wait, int why);
 
 /* All waits with that user_data give up: none is granted what another one waited for. False: there is none. */
-bool cancel_waits(struct ksem_cq *cq, uint64_t user_data, int why);
+bool cancel_waits(struct ksem_cq *cq, uint64_t user_data);
+
+/* The same of all waits that pend. */
+void cancel_all(struct ksem_cq *cq);
 
 #endif

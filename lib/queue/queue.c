@@ -43,12 +43,6 @@ int queue_create(struct ksem_proc *proc, struct ksem_cq **created)
 	return 0;
 }
 
-static void cancel_for_good(struct link *link, void *arg)
-{
-	(void)arg;
-	cancel_wait(container_of(link, struct wait, link), ECANCELED);
-}
-
 /* All its waits are decided. */
 static void end_source(struct link *link, void *garbage)
 {
@@ -68,7 +62,7 @@ static void end_all(struct ksem_cq *cq)
 	struct reclaim garbage = RECLAIM_NONE;
 
 	pthread_mutex_lock(&cq->lock);
-	table_for_all(&cq->waits, cancel_for_good, NULL);
+	cancel_all(cq);
 	table_for_all(&cq->sources.by_id, end_source, &garbage);
 	pthread_mutex_unlock(&cq->lock);
 	reclaim_free(garbage);

@@ -22,7 +22,7 @@ static struct source *first_active(struct ksem_cq *cq)
 
 int queue_cancel(struct ksem_cq *cq, uint64_t user_data)
 {
-	return cancel_waits(cq, user_data, ECANCELED) ? 0 : ENOENT;
+	return cancel_waits(cq, user_data) ? 0 : ENOENT;
 }
 
 /* Takes completions of a source; returns how many. */

@@ -103,12 +103,16 @@ static bool may_take(struct source *source)
 static int take_or_join(struct wait *wait, bool takes, bool *joined, struct line_by by)
 {
 	struct source *source = wait->source;
-	int error = takes ? line_take_as(source->view, wait->count, by) : EAGAIN;
+	int error;
 
-	if (error != EAGAIN)
-		return error;
-	*joined = true;
-	return line_submit(source->view, wait->count, source->head, by, wait->number, wait->timed.due, &wait->handle);
+	rcu_enter();
+	error = takes ? line_take_as(source->view, wait->count, by) : EAGAIN;
+	*joined = error == EAGAIN;
+	if (*joined)
+		error = line_submit(source->view, wait->count, source->head, by, wait->number, wait->timed.due,
+				    &wait->handle);
+	rcu_leave();
+	return error;
 }
 
 /* A call that says at once that there are too few permits first looks for those of the dead. So does this one. */
@@ -131,14 +135,10 @@ static int begin(struct wait *wait, bool takes, bool *joined)
 		return error;
 	if (unlikely(due_has_passed(wait->timed.due)))
 		look_for_dead(source);
-	rcu_enter();
 	error = take_or_join(wait, takes, joined, by);
-	rcu_leave();
 	if (unlikely(error == ESHUTDOWN)) {
 		look_for_dead(source);
-		rcu_enter();
 		error = take_or_join(wait, takes, joined, by);
-		rcu_leave();
 	}
 	ops->end_submit(source->ksem);
 	if (error) {

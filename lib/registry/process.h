@@ -3,9 +3,9 @@
  * A process: it has references to semaphores of a namespace, and credentials.
  *
  * A look-up by id (process_find) is wait-free, in a read section. Calls that change references are serialized by the
- * process's lock. Inside that lock the namespace's kind takes its own locks: that of makers near the
- * limit of a shared namespace (shared/limit.h), and then the namespace's. Exec and exit may also wait for an epoch
- * there. These calls stand inside the fork gate.
+ * process's lock. Inside that lock the namespace's kind takes its own locks: that of makers near the limit of a shared
+ * namespace (shared/limit.h), and then the namespace's. Exec and exit may also wait for an epoch there. These calls
+ * stand inside the fork gate.
  */
 #ifndef KSEM_REGISTRY_PROCESS_H
 #define KSEM_REGISTRY_PROCESS_H

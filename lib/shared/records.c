@@ -106,7 +106,7 @@ struct page *records_map(struct records *records)
 struct look {
 	struct page *page; /* mapped as far as the look goes; NULL: it can't be */
 	uint32_t count;    /* of records */
-	uint32_t asks;     /* that are left; afterwards records are believed */
+	uint32_t *asks;    /* that are left; afterwards records are believed. NULL: no limit */
 };
 
 /* 0, ENOMEM. */
@@ -116,7 +116,7 @@ static int begin_look(struct records *records, struct look *look)
 
 	look->page = more > 0 ? records_map(records) : records->page;
 	look->count = PAGE_HOLDERS + more * MORE_HOLDERS;
-	look->asks = is_copy(records) ? ASKS_OF_COPY : UINT32_MAX;
+	look->asks = is_copy(records) ? &records->asks : NULL;
 	return look->page ? 0 : ENOMEM;
 }
 
@@ -154,9 +154,10 @@ static bool is_there(struct look *look, const struct holder *holder, uint64_t li
 {
 	uint32_t asks = liveness_is_joint(liveness) ? JOINT_ASKS : 1;
 
-	if (liveness == 0 || look->asks < asks)
+	if (liveness == 0 || (look->asks && *look->asks < asks))
 		return liveness != 0;
-	look->asks -= asks;
+	if (look->asks)
+		*look->asks -= asks;
 	return !has_ended(holder, liveness) && liveness_is_held(directory, liveness);
 }
 
@@ -330,19 +331,13 @@ bool records_is_gone(struct records *records, const struct directory *directory,
 {
 	struct record record = {.place = records_place_of(number)};
 	struct look look;
-	bool is_there;
 
 	if (begin_look(records, &look))
 		return false;
 	if (record.place >= look.count)
 		return true; /* nobody has such a number */
 	record.holder = holder_at(&look, record.place);
-	if (is_copy(records))
-		look.asks = records->asks;
-	is_there = holder_is_there(&look, record.holder, directory);
-	if (is_copy(records))
-		records->asks = look.asks;
-	return !is_there || records_number(&record) != number;
+	return !holder_is_there(&look, record.holder, directory) || records_number(&record) != number;
 }
 
 /* ---- Adding up. ---- */

@@ -35,7 +35,7 @@ struct records {
 	uint32_t pages;    /* that can have records, the first one included */
 	atomic(struct page *)
 		wide; /* atomic: a mapping of the whole file; NULL: not yet; MAP_FAILED: never. For a copy: the copy */
-	uint32_t asks; /* of a copy: how many more questions whether a process lives records_is_gone may ask */
+	uint32_t asks; /* of a copy: how many more questions whether a process lives may be asked */
 };
 
 /* A record of a process. */
@@ -48,8 +48,8 @@ struct record {
 void records_init(struct records *records, struct page *page, size_t bytes, size_t room);
 
 /*
- * For a copy of a file, which may lack pages at its end. A sum over it asks for at most 8,192 processes whether they
- * live, and believes the other records. All calls of records_is_gone together ask for no more, either.
+ * For a copy of a file, which may lack pages at its end. All calls for it together ask for at most 8,192 processes
+ * whether they live, and believe the other records.
  */
 void records_init_copy(struct records *records, struct page *copy, size_t bytes);
 

@@ -1255,7 +1255,7 @@ static void the_cost_of_a_shutdown_grows_no_faster_than_the_waits(void **state)
 	struct queue *q = *state;
 
 	for (unsigned i = 0; i < 3; i++) {
-		unsigned tries = 10; /* as above */
+		unsigned tries = 3; /* as above */
 		int64_t few, many;
 
 		do {

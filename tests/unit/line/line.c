@@ -1122,7 +1122,6 @@ static void nonsense_in_a_list_keeps_nobody(void **state)
 	}
 }
 
-/* A thread that found no free entry goes on with permits, is turned away, and gets in line if an entry becomes free. */
 /* The state that the entry of a call has in a fork's child. Its owner gets in line again, and meets its deadline. */
 static void nonsense_in_an_entry_keeps_nobody(void **state)
 {
@@ -1137,6 +1136,7 @@ static void nonsense_in_an_entry_keeps_nobody(void **state)
 	line_view_end(view);
 }
 
+/* A thread that found no free entry goes on with permits, is turned away, and gets in line if an entry becomes free. */
 static void a_sleeper_at_the_door_is_woken(void **state)
 {
 	enum { POST, LIMIT, SHUT, ENTRY, WAYS };
