@@ -4,9 +4,11 @@
  */
 #include "code_path.h"
 
+#include <elf.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
@@ -160,14 +162,32 @@ static void choose_stops(struct code_path *path, unsigned stride)
 	}
 }
 
+/*
+ * The kernel's page that tells the time. Its code begins anew when a tick of the clock comes in between, as it does
+ * more often for a process that is stepped.
+ */
+static bool tells_the_time(uint64_t address)
+{
+	uint64_t begin = getauxval(AT_SYSINFO_EHDR);
+	const Elf64_Ehdr *vdso = (const Elf64_Ehdr *)begin; /* NULL: the kernel has none */
+	const Elf64_Phdr *segments = vdso ? (const Elf64_Phdr *)(begin + vdso->e_phoff) : NULL;
+
+	for (unsigned i = 0; vdso && i < vdso->e_phnum; i++) {
+		if (segments[i].p_type == PT_LOAD && address - begin < segments[i].p_memsz)
+			return true;
+	}
+	return false;
+}
+
 bool code_path_record(struct code_path *path, void (*before)(void), void (*act)(void), unsigned stride)
 {
 	struct stepper stepper;
 
 	if (!code_path_start(&stepper, before, act))
 		return false;
-	for (path->steps = 0; !stepper.ended && path->steps < CODE_PATH_MAX; path->steps++) {
-		path->trace[path->steps] = stepper.ip;
+	for (path->steps = 0; !stepper.ended && path->steps < CODE_PATH_MAX;) {
+		if (!tells_the_time(stepper.ip))
+			path->trace[path->steps++] = stepper.ip;
 		stepper_forget_sequence(&stepper);
 		stepper_step(&stepper);
 	}

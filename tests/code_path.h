@@ -17,7 +17,7 @@
 struct code_path {
 	unsigned steps;
 	bool stops[CODE_PATH_MAX];             /* is it worth one? */
-	uint64_t trace[CODE_PATH_MAX];         /* the addresses of the instructions */
+	uint64_t trace[CODE_PATH_MAX];         /* the addresses of the instructions, but for those that tell the time */
 	unsigned rounds_before[CODE_PATH_MAX]; /* how often it came to the same instruction before that step, */
 	unsigned rounds_after[CODE_PATH_MAX];  /* and comes there after it */
 };
