@@ -85,7 +85,7 @@ static inline pid_t play_child(pid_t child, void (*act)(void))
 	MUST(child >= 0);
 	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		alarm(120);
+		alarm(600); /* for one that hangs; a test may take minutes beside others */
 		act();
 		_exit(0);
 	}
