@@ -54,9 +54,10 @@ static uint64_t lower_left(const struct line_entry *entry, uint64_t left)
 	return its < left ? its : left;
 }
 
-/* Walks once. 0: the walk failed; UINT64_MAX: no deadline. */
+/* Walks once. 0: the walk failed; UINT64_MAX: no deadline. From the end of the list, it first walks past others. */
 static uint64_t walk(const struct line_view *view, uint32_t slot, struct due_own own)
 {
+	bool is_ahead = slot >= LINE_LISTS;
 	uint64_t left = UINT64_MAX;
 
 	for (uint32_t steps = 0; steps < STEPS; steps++) {
@@ -67,18 +68,16 @@ static uint64_t walk(const struct line_view *view, uint32_t slot, struct due_own
 			return 0;
 		if (!entry)
 			return before == LINE_MAIN ? left : before == LINE_ASIDE ? UINT64_MAX : 0;
-		if (own.ready == 0 || load_rlx(&entry->ready) != own.ready) /* relaxed: constant while it waits */
+		if (own.ready != 0 && load_rlx(&entry->ready) == own.ready) { /* relaxed: constant while it waits */
+			if (own.more)
+				return left;
+			is_ahead = true;
+		} else if (is_ahead) {
 			left = lower_left(entry, left);
-		else if (own.more)
-			return left;
+		}
 		slot = before;
 	}
 	return 0;
-}
-
-struct deadline due_soon(void)
-{
-	return deadline_after(CLOCK_MONOTONIC, DUE_SLACK);
 }
 
 bool due_ahead(const struct line_view *view, uint32_t slot, struct due_own own, struct deadline *look)
@@ -87,9 +86,11 @@ bool due_ahead(const struct line_view *view, uint32_t slot, struct due_own own, 
 
 	for (unsigned i = 0; i < WALKS && left == 0; i++)
 		left = walk(view, slot, own);
+	if (left == 0 && own.newest != 0)
+		left = walk(view, own.newest, own);
 	if (left == UINT64_MAX)
 		return false;
-	*look = due_soon();
+	*look = deadline_after(CLOCK_MONOTONIC, DUE_SLACK);
 	if (left > (uint64_t)DUE_SLACK)
 		look->time = clock_after(&look->time, (int64_t)left - DUE_SLACK);
 	return true;

@@ -38,17 +38,16 @@ static inline bool due_has_passed(uint64_t due)
 
 /* Whose deadlines the caller needn't look for. */
 struct due_own {
-	uint32_t ready; /* the queue with this ready list sees its own; 0: a thread */
-	bool more;      /* and it has looked at all that is ahead of its own waits */
+	uint32_t ready;  /* the queue with this ready list sees its own; 0: a thread */
+	bool more;       /* and it has looked at all that is ahead of its own waits */
+	uint32_t newest; /* one of its waits, to look from if the last one in line isn't found; 0: none */
 };
 
 /*
  * When to look for waits past their deadlines ahead of the entry: not before the first deadline there, at most
- * DUE_SLACK later. False: there is no deadline.
+ * DUE_SLACK later. LINE_MAIN: ahead of the last wait of the queue that stands in that list. False: there is no
+ * deadline.
  */
 bool due_ahead(const struct line_view *view, uint32_t slot, struct due_own own, struct deadline *look);
-
-/* In DUE_SLACK. */
-struct deadline due_soon(void);
 
 #endif

@@ -229,11 +229,11 @@ uint64_t line_ready_futex(const struct line_view *view, uint32_t head, struct fu
 /*
  * The queue must call line_give_up with ETIMEDOUT at the wait's deadline. If it is late, whoever posts, or waits behind
  * that wait, ends it instead. Threads wake by themselves for that. A queue with waits behind those of other queues asks
- * when it must call line_settle. False: never. `newest` is the last of its waits; `dues` of them have deadlines.
- * `more`: it has asked before, and only those that joined since matter.
+ * when it must call line_settle. False: never. `newest` is the wait that it submitted last; `dues` of its
+ * waits have deadlines. `more`: it has asked before, and only those that it submitted since matter.
  */
 bool line_must_settle(const struct line_view *view, uint32_t head, struct line_handle newest, uint32_t dues, bool more,
-		    struct deadline *look);
+		      struct deadline *look);
 bool line_may_have_to_settle(const struct line_view *view, uint32_t dues);
 
 /*

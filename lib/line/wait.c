@@ -281,7 +281,7 @@ static bool must_pass(const struct line_view *view, uint32_t slot, struct deadli
 	if (likely(load_rlx(&view->line->dues) == 0) || !line_order(view->line)->fair) /* relaxed: those ahead joined */
 		return false;
 	look = next_look(LOOK, slot);
-	*pass = due_ahead(view, slot, (struct due_own){0, false}, pass) ? *deadline_sooner(&look, pass) : look;
+	*pass = due_ahead(view, slot, (struct due_own){.ready = 0}, pass) ? *deadline_sooner(&look, pass) : look;
 	return true;
 }
 

@@ -553,6 +553,52 @@ static void nor_if_others_with_deadlines_are_over(void **state)
 	OK(ksem_cq_destroy(slow));
 }
 
+/* Though the wait that came last wants more than the limit, and so stands in another list. */
+static void nor_if_the_last_one_stands_aside(void **state)
+{
+	struct queue *q = *state;
+	struct timespec soon = in_ms(CLOCK_MONOTONIC, 20), later = in_ms(CLOCK_MONOTONIC, 60);
+	struct ksem_cq *slow;
+
+	OK(ksem_destroy(q->proc, q->id));
+	OK(ksem_init_attr(q->proc, OF_ORDER(q, .limit = 20), 12, &q->id));
+	OK(ksem_set_limit(q->proc, q->id, 10));
+	assert_int_equal(value_of(q->proc, q->id), 2);
+	OK(ksem_cq_create(q->proc, &slow));
+	OK(ksem_cq_submit(slow, q->id, 3, CLOCK_MONOTONIC, &soon, 1));
+	OK(ksem_cq_submit(slow, q->id, 3, CLOCK_MONOTONIC, &later, 1));
+	OK(submit(q, 2, 2));
+	OK(submit(q, 15, 3));
+	comes(q, 2, 0);
+	OK(ksem_cq_cancel(q->cq, 3));
+	comes(q, 3, ECANCELED);
+	OK(ksem_cq_destroy(slow));
+}
+
+/* Until the far deadline, but for the looks once a second. */
+static void the_loop_sleeps_though_the_last_wait_is_over(void **state)
+{
+	struct queue *q = *state;
+	struct timespec far = in_ms(CLOCK_MONOTONIC, 60000);
+	struct ksem_cq *slow;
+	int idle = 0;
+
+	OK(ksem_cq_create(q->proc, &slow));
+	OK(ksem_cq_submit(slow, q->id, 3, CLOCK_MONOTONIC, &far, 1));
+	OK(submit(q, 1, 2));
+	OK(submit(q, 1, 3));
+	OK(ksem_cq_cancel(q->cq, 3));
+	comes(q, 3, ECANCELED);
+	for (int i = 0; i < 4; i++) {
+		nothing_comes(q);
+		idle += !readable(q, 100);
+	}
+	assert_true(idle >= 2);
+	OK(ksem_cq_cancel(q->cq, 2));
+	comes(q, 2, ECANCELED);
+	OK(ksem_cq_destroy(slow));
+}
+
 /* Nor a thread that waits for one of several. */
 static void one_past_its_deadline_blocks_no_wait_for_any(void **state)
 {
@@ -1287,6 +1333,8 @@ int main(void)
 		any_order(a_post_passes_over_one_past_its_deadline),
 		queue_test(one_past_its_deadline_blocks_no_other_queue, KSEM_FIFO),
 		queue_test(nor_if_others_with_deadlines_are_over, KSEM_FIFO),
+		queue_test(nor_if_the_last_one_stands_aside, KSEM_FIFO),
+		queue_test(the_loop_sleeps_though_the_last_wait_is_over, KSEM_FIFO),
 		queue_test(a_thread_moved_behind_one_goes_on_after_its_deadline, KSEM_FIFO),
 		queue_test(a_queue_moved_behind_one_goes_on_after_its_deadline, KSEM_FIFO),
 		queue_test(many_moved_behind_ones_go_on_after_their_deadlines, KSEM_FIFO),
