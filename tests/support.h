@@ -66,7 +66,7 @@ static inline int rounds_of_making(int n)
 	return shared ? n / 10 : ROUNDS(n);
 }
 
-/* Of rounds that take long: all if KSEM_TEST_WIDE is set (tools/test --all), else a third. */
+/* Of rounds that take long: all if KSEM_TEST_WIDE is set, else a third. */
 int share_of(int n);
 
 /* A call that must succeed, or must fail with just this error. */
