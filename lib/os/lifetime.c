@@ -42,7 +42,7 @@ uint32_t lifetime_namespace(void)
 	struct stat status;
 	int saved = errno;
 	bool known = proc_is_own() && stat("/proc/self/ns/pid", &status) == 0;
-	uint32_t which = known ? (uint32_t)status.st_ino & 0xFFFF : 0;
+	uint32_t which = known ? (uint32_t)status.st_ino & ((1 << LIFETIME_NAMESPACE_BITS) - 1) : 0;
 
 	errno = saved;
 	return which;
@@ -160,8 +160,7 @@ bool lifetime_lasts(uint64_t lifetime)
 	else if (!read_stat(pid, &state, &threads, &began, &stack))
 		lasts = true;
 	else /* the first thread may end before others */
-		lasts = state != 'X' && !(state == 'Z' && threads <= 1) &&
-			latest_time_of(lifetime) >= began;
+		lasts = state != 'X' && !(state == 'Z' && threads <= 1) && latest_time_of(lifetime) >= began;
 	errno = saved;
 	return lasts;
 }

@@ -11,7 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* 16 bits that tell pid namespaces apart; 0: unknown, or /proc is that of another. Needs no descriptor. */
+/* A number that tells pid namespaces apart; 0: unknown, or /proc is that of another. Needs no descriptor. */
+#define LIFETIME_NAMESPACE_BITS 16
 uint32_t lifetime_namespace(void);
 
 /* The calling process, now: its number and the time. */

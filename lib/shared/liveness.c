@@ -10,14 +10,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "os/lifetime.h"
-
 static struct flock byte_lock(short type, uint64_t liveness)
 {
 	return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)liveness, .l_len = 1};
 }
 
-/* A place for a liveness lock: 61 random bits. No two processes will ever have the same. */
+/* 61 random bits. No two processes will ever have the same. */
 static uint64_t random_place(void)
 {
 	uint64_t place = 0;
@@ -28,7 +26,7 @@ static uint64_t random_place(void)
 		place = ((uint64_t)now.tv_nsec << 32 ^ (uint64_t)now.tv_sec ^ (uint64_t)getpid() << 16) *
 			UINT64_C(0x9E3779B97F4A7C15);
 	}
-	return place >> 3 | 1;
+	return place >> 3;
 }
 
 /* Locks the byte. 0: the kernel gave no lock; errno says why. */
@@ -41,13 +39,15 @@ static uint64_t lock_place(int fd, uint64_t place)
 
 static uint64_t lock_a_place(int fd)
 {
-	return lock_place(fd, random_place());
+	return lock_place(fd, random_place() | LIVENESS_SINGLE);
 }
 
 /* Takes a joint liveness, with that mark or 0. 0: as above. */
 static uint64_t lock_a_joint_place(int fd, uint64_t mark)
 {
-	return lock_place(fd, (random_place() & ~UINT64_C(0x3FFFF)) | mark | (uint64_t)lifetime_namespace() << 1);
+	uint64_t namespace = lifetime_namespace();
+
+	return lock_place(fd, (random_place() & LIVENESS_JOINT_RANDOM) | mark | namespace << LIVENESS_NAMESPACE_SHIFT);
 }
 
 static void set_liveness(struct directory *directory, uint64_t liveness)

@@ -20,7 +20,18 @@
 #ifndef KSEM_SHARED_LIVENESS_H
 #define KSEM_SHARED_LIVENESS_H
 
+#include "os/lifetime.h"
 #include "shared/directory.h"
+
+/*
+ * A liveness is the place of its lock, below 2^61. Its lowest bits say what it is, and the others are random.
+ * LIVENESS_SINGLE: it isn't joint. A joint one has the pid namespace in the bits above that, and then
+ * LIVENESS_OF_PROGRAM or not.
+ */
+#define LIVENESS_SINGLE          UINT64_C(1)
+#define LIVENESS_NAMESPACE_SHIFT 1
+#define LIVENESS_OF_PROGRAM      (UINT64_C(1) << (LIVENESS_NAMESPACE_SHIFT + LIFETIME_NAMESPACE_BITS))
+#define LIVENESS_JOINT_RANDOM    (~(2 * LIVENESS_OF_PROGRAM - 1)) /* the bits that are random in a joint one, too */
 
 /*
  * Takes a liveness, in a directory that was just opened, or opened again. 0, or the kernel's error: the process still
@@ -56,12 +67,10 @@ bool liveness_is_held(const struct directory *directory, uint64_t liveness);
 /* May another process have the description, and so the lock? */
 static inline bool liveness_is_joint(uint64_t liveness)
 {
-	return (liveness & 1) == 0;
+	return !(liveness & LIVENESS_SINGLE);
 }
 
 /* May it have another liveness on that description? */
-#define LIVENESS_OF_PROGRAM (UINT64_C(1) << 17)
-
 static inline bool liveness_is_shared(uint64_t liveness)
 {
 	return liveness_is_joint(liveness) && !(liveness & LIVENESS_OF_PROGRAM);
@@ -70,7 +79,7 @@ static inline bool liveness_is_shared(uint64_t liveness)
 /* The pid namespace of the process of a joint liveness (os/lifetime.h). 0: unknown. */
 static inline uint32_t liveness_namespace(uint64_t liveness)
 {
-	return (uint32_t)(liveness >> 1) & 0xFFFF;
+	return (uint32_t)(liveness >> LIVENESS_NAMESPACE_SHIFT) & ((1 << LIFETIME_NAMESPACE_BITS) - 1);
 }
 
 #endif

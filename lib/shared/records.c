@@ -135,7 +135,7 @@ static struct holder *holder_at(const struct look *look, uint32_t place)
 
 static uint64_t lifetime_tag(uint64_t liveness)
 {
-	return liveness >> 17 << LIFETIME_BITS;
+	return liveness / LIVENESS_OF_PROGRAM << LIFETIME_BITS;
 }
 
 /* Has the process of a joint liveness ended, as its record says? */
