@@ -39,13 +39,14 @@ static bool proc_is_own(void)
 
 uint32_t lifetime_namespace(void)
 {
-	struct stat status;
+	struct stat pids, times;
 	int saved = errno;
-	bool known = proc_is_own() && stat("/proc/self/ns/pid", &status) == 0;
-	uint32_t which = known ? (uint32_t)status.st_ino & ((1 << LIFETIME_NAMESPACE_BITS) - 1) : 0;
+	uint32_t which = proc_is_own() && stat("/proc/self/ns/pid", &pids) == 0 ? (uint32_t)pids.st_ino : 0;
 
+	if (which != 0 && stat("/proc/self/ns/time", &times) == 0) /* Linux before 5.6 has none */
+		which ^= (uint32_t)times.st_ino * UINT32_C(0x9E37);
 	errno = saved;
-	return which;
+	return which & ((1 << LIFETIME_NAMESPACE_BITS) - 1);
 }
 
 /* The hundredths of a second since the machine started. */

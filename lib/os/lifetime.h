@@ -3,7 +3,8 @@
  * Tells whether an OS process still exists, by its number and a time at which it existed. A process with the same
  * number that began later is another one.
  *
- * A number has a meaning in its pid namespace only. So the process that asks must be in the same pid namespace.
+ * A number has a meaning in its pid namespace only, and a time in its time namespace. So the process that asks must be
+ * in the same ones.
  */
 #ifndef KSEM_OS_LIFETIME_H
 #define KSEM_OS_LIFETIME_H
@@ -11,7 +12,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A number that tells pid namespaces apart; 0: unknown, or /proc is that of another. Needs no descriptor. */
+/*
+ * A number that tells pid and time namespaces apart: in another one, a process's number or time is another. 0: unknown,
+ * or /proc is that of another pid namespace. Needs no descriptor.
+ */
 #define LIFETIME_NAMESPACE_BITS 16
 uint32_t lifetime_namespace(void);
 

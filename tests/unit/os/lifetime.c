@@ -5,6 +5,7 @@
  */
 #include "support.h"
 
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -76,12 +77,49 @@ static void one_whose_number_nobody_has_is_over(void **state)
 	assert_false(lifetime_lasts(lifetime));
 }
 
+static void say_namespace_of_a_child(int to)
+{
+	uint32_t namespace;
+
+	MUST(unshare(CLONE_NEWTIME) == 0);
+	if (fork() == 0) {
+		namespace = lifetime_namespace();
+		MUST(write(to, &namespace, sizeof(namespace)) == sizeof(namespace));
+	}
+	_exit(0);
+}
+
+/* Neither a pid nor a time means the same there. */
+static void a_time_namespace_is_another_one(void **state)
+{
+	uint32_t namespace = 0;
+	int ends[2];
+	ssize_t length;
+	pid_t child;
+
+	(void)state;
+	assert_true(lifetime_namespace() == lifetime_namespace());
+	if (getuid() != 0 || access("/proc/self/ns/time", F_OK) != 0)
+		SKIP("no time namespaces here, or not for this user");
+	MUST(pipe(ends) == 0);
+	child = fork();
+	if (child == 0)
+		say_namespace_of_a_child(ends[1]);
+	close(ends[1]);
+	length = read(ends[0], &namespace, sizeof(namespace));
+	MUST(waitpid(child, NULL, 0) == child);
+	close(ends[0]);
+	assert_int_equal(length, sizeof(namespace));
+	assert_true(namespace != 0 && namespace != lifetime_namespace());
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_process_lasts_for_years),
 		cmocka_unit_test(one_that_existed_before_that_process_began_is_over),
 		cmocka_unit_test(one_whose_number_nobody_has_is_over),
+		cmocka_unit_test(a_time_namespace_is_another_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
