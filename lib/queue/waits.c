@@ -63,6 +63,7 @@ struct wait *wait_take(struct ksem_cq *cq, uint64_t due)
 	wait = cq->free;
 	cq->free = wait->next;
 	wait->begun = 0;
+	wait->error = 0;
 	wait->handle = (struct line_handle){0, 0};
 	wait->prev = NULL;
 	wait->timed.due = due;
@@ -176,14 +177,16 @@ void wait_end(struct wait *wait, int error)
 }
 
 /*
- * Other processes took this one for dead, and the wait out of the line. It gets in line again, at its end. Returns how
- * it ends instead; EAGAIN: it waits.
+ * Other processes took this one for dead, and the wait out of the line. It gets in line again, at its end; but not if
+ * it was canceled after it was granted, and they took that back. Returns how it ends instead; EAGAIN: it waits.
  */
 static int join_again(struct wait *wait)
 {
 	bool joined;
 	int error;
 
+	if (wait->error)
+		return wait->error;
 	if (due_has_passed(wait->timed.due))
 		return ETIMEDOUT;
 	error = begin(wait, false, &joined);
@@ -261,6 +264,8 @@ bool wait_give_up(struct wait *wait, int why)
 	rcu_leave();
 	if (gives_up)
 		source_notify_locked(wait->source); /* the line's notify hook may come late */
+	else
+		wait->error = why;
 	return gives_up;
 }
 

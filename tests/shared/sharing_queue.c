@@ -502,6 +502,74 @@ static void it_may_end_its_waits(void **state)
 	end();
 }
 
+static void be_granted_without_descriptors(void)
+{
+	come_in_with_queue();
+	MUST(submit(1, 1) == 0);
+	fetch_add_seq(&board->ready, 1);
+	while (load_seq(&board->go) == 0)
+		usleep(200);
+	while (load_seq(&board->go) == 1) {
+		close_directory();
+		usleep(200);
+	}
+}
+
+static void stay_for_a_while(void)
+{
+	fetch_add_seq(&board->ready, 1);
+	while (load_seq(&board->go) == 2)
+		usleep(200);
+}
+
+static void destroy_what_was_granted(void)
+{
+	be_granted_without_descriptors();
+	MUST(ksem_cq_destroy(cq) == 0);
+	stay_for_a_while();
+}
+
+/* It was granted, so the cancel is too late; but then it wasn't. */
+static void cancel_what_was_granted(void)
+{
+	be_granted_without_descriptors();
+	MUST(ksem_cq_cancel(cq, 1) == ENOENT);
+	comes(1, ECANCELED);
+	stay_for_a_while();
+	MUST(ksem_cq_destroy(cq) == 0);
+}
+
+/* The process is taken for dead when its wait was granted, and not reaped. Others take the permit back. */
+static void what_was_granted_ends_with_the_queue(void **state)
+{
+	void (*const acts[])(void) = {destroy_what_was_granted, cancel_what_was_granted};
+
+	(void)state;
+	if (THREAD_SANITIZED)
+		SKIP("the sanitizer reports who closes what another thread uses");
+	for (unsigned i = 0; i < 2; i++) {
+		pid_t child;
+
+		store_seq(&board->ready, 0);
+		store_seq(&board->go, 0);
+		make(0);
+		child = start_process(acts[i]);
+		until(&board->ready, 1);
+		OK(ksem_post(world.proc, id));
+		assert_int_equal(value(), 0);
+		store_seq(&board->go, 1);
+		OK(wait_patiently(world.proc, id));
+		store_seq(&board->go, 2);
+		until(&board->ready, 2);
+		assert_int_equal(waiting(), 0);
+		OK(ksem_post(world.proc, id));
+		OK(ksem_trywait(world.proc, id));
+		store_seq(&board->go, 3);
+		must_end_well(child);
+		end();
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -525,6 +593,7 @@ int main(void)
 		board_test(nonsense_for_a_waits_name_harms_nobody),
 		board_test(a_process_that_was_taken_for_dead_keeps_its_waits),
 		board_test(it_may_end_its_waits),
+		board_test(what_was_granted_ends_with_the_queue),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
