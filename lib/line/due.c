@@ -54,10 +54,13 @@ static uint64_t lower_left(const struct line_entry *entry, uint64_t left)
 	return its < left ? its : left;
 }
 
-/* Walks once. 0: the walk failed; UINT64_MAX: no deadline. From the end of the list, it first walks past others. */
+/*
+ * Walks once. Returns the nanoseconds until the first deadline; 0: the walk failed; UINT64_MAX: no deadline. From the
+ * end of the list, deadlines count only once it has come to a wait of the caller's own.
+ */
 static uint64_t walk(const struct line_view *view, uint32_t slot, struct due_own own)
 {
-	bool is_ahead = slot >= LINE_LISTS;
+	bool counts = slot >= LINE_LISTS;
 	uint64_t left = UINT64_MAX;
 
 	for (uint32_t steps = 0; steps < STEPS; steps++) {
@@ -71,8 +74,8 @@ static uint64_t walk(const struct line_view *view, uint32_t slot, struct due_own
 		if (own.ready != 0 && load_rlx(&entry->ready) == own.ready) { /* relaxed: constant while it waits */
 			if (own.more)
 				return left;
-			is_ahead = true;
-		} else if (is_ahead) {
+			counts = true;
+		} else if (counts) {
 			left = lower_left(entry, left);
 		}
 		slot = before;
@@ -86,8 +89,6 @@ bool due_ahead(const struct line_view *view, uint32_t slot, struct due_own own, 
 
 	for (unsigned i = 0; i < WALKS && left == 0; i++)
 		left = walk(view, slot, own);
-	if (left == 0 && own.newest != 0)
-		left = walk(view, own.newest, own);
 	if (left == UINT64_MAX)
 		return false;
 	*look = deadline_after(CLOCK_MONOTONIC, DUE_SLACK);

@@ -38,9 +38,8 @@ static inline bool due_has_passed(uint64_t due)
 
 /* Whose deadlines the caller needn't look for. */
 struct due_own {
-	uint32_t ready;  /* the queue with this ready list sees its own; 0: a thread */
-	bool more;       /* and it has looked at all that is ahead of its own waits */
-	uint32_t newest; /* one of its waits, to look from if the last one in line isn't found; 0: none */
+	uint32_t ready; /* the queue with this ready list sees its own; 0: a thread */
+	bool more;      /* and it has looked at all that is ahead of its other waits */
 };
 
 /*

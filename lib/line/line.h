@@ -229,8 +229,8 @@ uint64_t line_ready_futex(const struct line_view *view, uint32_t head, struct fu
 /*
  * The queue must call line_give_up with ETIMEDOUT at the wait's deadline. If it is late, whoever posts, or waits behind
  * that wait, ends it instead. Threads wake by themselves for that. A queue with waits behind those of other queues asks
- * when it must call line_settle. False: never. `newest` is the wait that it submitted last; `dues` of its
- * waits have deadlines. `more`: it has asked before, and only those that it submitted since matter.
+ * when it must call line_settle. False: never. `dues` of its waits have deadlines. `more`: it has asked before, and
+ * only the wait `newest` matters, which it has submitted since.
  */
 bool line_must_settle(const struct line_view *view, uint32_t head, struct line_handle newest, uint32_t dues, bool more,
 		      struct deadline *look);

@@ -204,14 +204,11 @@ bool line_may_have_to_settle(const struct line_view *view, uint32_t dues)
 bool line_must_settle(const struct line_view *view, uint32_t head, struct line_handle newest, uint32_t dues, bool more,
 		      struct deadline *look)
 {
-	bool pends;
-
 	if (!line_may_have_to_settle(view, dues))
 		return false;
-	pends = line_pends(view, newest);
-	if (more && pends)
+	if (more && line_pends(view, newest))
 		return due_ahead(view, newest.slot, (struct due_own){.ready = head, .more = true}, look);
-	return due_ahead(view, LINE_MAIN, (struct due_own){.ready = head, .newest = pends ? newest.slot : 0}, look);
+	return due_ahead(view, LINE_MAIN, (struct due_own){.ready = head}, look);
 }
 
 static int error_of(uint64_t x)

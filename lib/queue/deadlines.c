@@ -33,6 +33,13 @@ void deadlines_set_look(struct source *source, bool more)
 		heap_add(looks, &source->look);
 }
 
+/* One that comes within DUE_SLACK is early enough: so news that come fast cost no more looks. */
+void deadlines_renew_look(struct source *source)
+{
+	if (source->in_line > 0 && (!source->look.place || source->look.due > due_now(0) + ((uint64_t)DUE_SLACK << 1)))
+		deadlines_set_look(source, false);
+}
+
 static uint64_t first_due(const struct ksem_cq *cq, unsigned clock)
 {
 	const struct timed *first = heap_first(&cq->heaps[clock]);

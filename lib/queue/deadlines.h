@@ -16,6 +16,9 @@
  */
 void deadlines_set_look(struct source *source, bool more);
 
+/* After news of the source, the same without `more`: some of its waits may stand behind others now. */
+void deadlines_renew_look(struct source *source);
+
 /* Makes the timers go off in time for the earliest deadlines. */
 void deadlines_arm(struct ksem_cq *cq);
 

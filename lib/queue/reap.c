@@ -61,8 +61,7 @@ static unsigned int take_all(struct ksem_cq *cq, struct ksem_completion *out, un
 		unsigned int took = take_from(source, &out[count], room - count);
 
 		count += took;
-		if (took == 0 && source->in_line > 0)
-			deadlines_set_look(source, false); /* its waits may stand behind others now */
+		deadlines_renew_look(source);
 		if (has_more(source))
 			source_activate(source);
 		else

@@ -553,6 +553,15 @@ static void nor_if_others_with_deadlines_are_over(void **state)
 	OK(ksem_cq_destroy(slow));
 }
 
+/* Makes the semaphore anew, with the limit `high` first; then with `low`, and that many permits. */
+static void make_with_limit(struct queue *q, uint32_t high, uint32_t low, uint32_t permits)
+{
+	OK(ksem_destroy(q->proc, q->id));
+	OK(ksem_init_attr(q->proc, OF_ORDER(q, .limit = high), high - low + permits, &q->id));
+	OK(ksem_set_limit(q->proc, q->id, low));
+	assert_int_equal(value_of(q->proc, q->id), permits);
+}
+
 /* Though the wait that came last wants more than the limit, and so stands in another list. */
 static void nor_if_the_last_one_stands_aside(void **state)
 {
@@ -560,10 +569,7 @@ static void nor_if_the_last_one_stands_aside(void **state)
 	struct timespec soon = in_ms(CLOCK_MONOTONIC, 20), later = in_ms(CLOCK_MONOTONIC, 60);
 	struct ksem_cq *slow;
 
-	OK(ksem_destroy(q->proc, q->id));
-	OK(ksem_init_attr(q->proc, OF_ORDER(q, .limit = 20), 12, &q->id));
-	OK(ksem_set_limit(q->proc, q->id, 10));
-	assert_int_equal(value_of(q->proc, q->id), 2);
+	make_with_limit(q, 20, 10, 2);
 	OK(ksem_cq_create(q->proc, &slow));
 	OK(ksem_cq_submit(slow, q->id, 3, CLOCK_MONOTONIC, &soon, 1));
 	OK(ksem_cq_submit(slow, q->id, 3, CLOCK_MONOTONIC, &later, 1));
@@ -572,6 +578,49 @@ static void nor_if_the_last_one_stands_aside(void **state)
 	comes(q, 2, 0);
 	OK(ksem_cq_cancel(q->cq, 3));
 	comes(q, 3, ECANCELED);
+	OK(ksem_cq_destroy(slow));
+}
+
+/* Nor if a thousand others stand behind, and a change of the limit moves one of its waits. */
+static void nor_in_a_long_line(void **state)
+{
+	struct queue *q = *state;
+	struct timespec soon = in_ms(CLOCK_MONOTONIC, 500);
+	struct ksem_cq *slow;
+
+	make_with_limit(q, 20, 10, 2);
+	OK(ksem_cq_create(q->proc, &slow));
+	OK(ksem_cq_submit(slow, q->id, 5, CLOCK_MONOTONIC, &soon, 1));
+	OK(submit(q, 2, 2));
+	for (int i = 0; i < 1100; i++)
+		OK(ksem_cq_submit(slow, q->id, 5, CLOCK_MONOTONIC, NULL, 1));
+	OK(submit(q, 11, 3));
+	OK(submit(q, 15, 4));
+	OK(ksem_set_limit(q->proc, q->id, 12));
+	comes(q, 2, 0);
+	OK(ksem_cq_destroy(slow));
+	for (uint64_t i = 3; i < 5; i++) {
+		OK(ksem_cq_cancel(q->cq, i));
+		comes(q, i, ECANCELED);
+	}
+}
+
+/* Nor if a wait is moved behind it while another one completes. */
+static void nor_if_a_completion_came_with_it(void **state)
+{
+	struct queue *q = *state;
+	struct timespec soon = in_ms(CLOCK_MONOTONIC, 100);
+	struct ksem_cq *slow;
+
+	make_with_limit(q, 8, 1, 0);
+	OK(ksem_cq_create(q->proc, &slow));
+	OK(submit(q, 1, 1));
+	OK(ksem_cq_submit(slow, q->id, 3, CLOCK_MONOTONIC, &soon, 1));
+	OK(submit(q, 2, 2));
+	OK(ksem_post(q->proc, q->id));
+	OK(ksem_set_limit(q->proc, q->id, 3));
+	comes(q, 1, 0);
+	comes(q, 2, 0);
 	OK(ksem_cq_destroy(slow));
 }
 
@@ -1334,6 +1383,8 @@ int main(void)
 		queue_test(one_past_its_deadline_blocks_no_other_queue, KSEM_FIFO),
 		queue_test(nor_if_others_with_deadlines_are_over, KSEM_FIFO),
 		queue_test(nor_if_the_last_one_stands_aside, KSEM_FIFO),
+		queue_test(nor_in_a_long_line, KSEM_FIFO),
+		queue_test(nor_if_a_completion_came_with_it, KSEM_FIFO),
 		queue_test(the_loop_sleeps_though_the_last_wait_is_over, KSEM_FIFO),
 		queue_test(a_thread_moved_behind_one_goes_on_after_its_deadline, KSEM_FIFO),
 		queue_test(a_queue_moved_behind_one_goes_on_after_its_deadline, KSEM_FIFO),
