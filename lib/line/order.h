@@ -84,8 +84,8 @@ static inline uint32_t list_first(const struct line_view *view, uint32_t list)
 }
 
 /*
- * The same after a shutdown; but LINE_TURN: the value doesn't suffice, and the entry must be turned away. One that is
- * decided, and still in a list, is nonsense.
+ * As entry_act, but after a shutdown. LINE_TURN: the value doesn't suffice, so the entry must be turned away. An entry
+ * that is decided, and still in a list, is nonsense.
  */
 static inline enum line_kind entry_act_shut(struct line_entry *entry, int64_t value)
 {

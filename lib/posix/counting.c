@@ -71,10 +71,6 @@ static int mark_shared(atomic(uint32_t) *word, unsigned bit)
 	return woken;
 }
 
-/*
- * Reserves memory for the counts; those that the file has already stay. Any other file is left alone. Beyond
- * RLIMIT_FSIZE this would be SIGXFSZ.
- */
 /* tmpfs gives up if a signal comes. */
 static bool allocate(int fd)
 {
@@ -86,6 +82,10 @@ static bool allocate(int fd)
 	return error == 0;
 }
 
+/*
+ * Reserves memory for the counts; those that the file has already stay. Any other file is left alone. Beyond
+ * RLIMIT_FSIZE this would be SIGXFSZ.
+ */
 static bool make_room(int fd)
 {
 	struct rlimit limit;

@@ -40,13 +40,13 @@ bool cancel_waits(struct ksem_cq *cq, uint64_t user_data)
 	return any;
 }
 
-static void begin_for_good(struct link *link, void *arg)
+static void begin_linked(struct link *link, void *arg)
 {
 	(void)arg;
 	begin_cancel(container_of(link, struct wait, link), ECANCELED);
 }
 
-static void end_for_good(struct link *link, void *arg)
+static void end_linked(struct link *link, void *arg)
 {
 	(void)arg;
 	end_cancel(container_of(link, struct wait, link));
@@ -54,6 +54,6 @@ static void end_for_good(struct link *link, void *arg)
 
 void cancel_all(struct ksem_cq *cq)
 {
-	table_for_all(&cq->waits, begin_for_good, NULL);
-	table_for_all(&cq->waits, end_for_good, NULL);
+	table_for_all(&cq->waits, begin_linked, NULL);
+	table_for_all(&cq->waits, end_linked, NULL);
 }

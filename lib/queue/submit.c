@@ -75,7 +75,6 @@ static int begin_wait(struct source *source, uint32_t count, uint64_t due, uint6
 	}
 	source->pending++;
 	wait->link.key = user_data;
-	joined = joined && !error;
 	if (joined || source_is_direct(source)) /* a direct one is in the table until it is reaped */
 		table_add(&cq->waits, &wait->link, user_data);
 	if (joined)
