@@ -195,6 +195,12 @@ int line_open_ready(struct line_view *view, uint32_t holder, uint64_t user, uint
 void line_close_ready(struct line_view *view, uint32_t head);
 
 /*
+ * The round of the list's head. Once it is another one, other processes took this one for dead, freed the head and the
+ * waits, and may use them for themselves: the queue must not use this list any more, nor close it.
+ */
+uint32_t line_ready_round(const struct line_view *view, uint32_t head);
+
+/*
  * Gets in line for a queue, until that deadline (due.h; 0: none). The result goes to the queue's ready list, even if
  * there are enough permits already. 0; ENOMEM; EINVAL: dead; ESHUTDOWN: shut down, and too few permits. The queue calls
  * line_reap_ready for this list only when this call has returned. With a ledger the account pays for all waits of the

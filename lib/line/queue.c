@@ -57,6 +57,11 @@ void line_close_ready(struct line_view *view, uint32_t head)
 	entry_free(view, head, load_acq(&entry_at(view, head)->state)); /* KSEM_ORD_24 acquire */
 }
 
+uint32_t line_ready_round(const struct line_view *view, uint32_t head)
+{
+	return (uint32_t)load_acq(&entry_at(view, head)->state) & ENTRY_ROUND_MASK; /* KSEM_ORD_24 acquire */
+}
+
 /* Gets in line if the word allows it. EAGAIN: look again. */
 static int join_queue(struct line_view *view, uint32_t n, uint32_t slot)
 {

@@ -46,8 +46,8 @@ static bool look_at_ready_list(struct source *source, struct futex_place *place)
 	rcu_enter();
 	first = line_ready_futex(source->view, source->head, place);
 	rcu_leave();
-	if (first == 0 || first == source->ready_seen)
-		return false;
+	if (likely(first == 0 || first == source->ready_seen))
+		return !source_has_list(source); /* the reader must find out */
 	source->ready_seen = first;
 	return true;
 }

@@ -8,6 +8,7 @@
 
 #include "base/rcu.h"
 #include "queue/direct.h"
+#include "queue/waits.h"
 
 /* Room in the heap of looks, too: a source may need it later, when its waits are moved behind others. */
 bool source_reserve(struct ksem_cq *cq)
@@ -29,6 +30,14 @@ int source_for(struct ksem_cq *cq, struct ksem *ksem, struct source **source)
 	return error;
 }
 
+static void leave_line(struct source *source)
+{
+	listener_remove(source);
+	if (source->look.place)
+		heap_remove(&source->cq->looks, &source->look);
+	source->view = NULL;
+}
+
 void source_close_if_idle(struct source *source, struct reclaim *garbage)
 {
 	struct ksem_cq *cq = source->cq;
@@ -40,14 +49,12 @@ void source_close_if_idle(struct source *source, struct reclaim *garbage)
 		listener_call(&cq->listener);
 		return;
 	}
-	listener_remove(source);
-	if (source->view) {
+	if (source->view && source_has_list(source)) {
 		rcu_enter();
 		line_close_ready(source->view, source->head);
 		rcu_leave();
 	}
-	if (source->look.place)
-		heap_remove(&cq->looks, &source->look);
+	leave_line(source);
 	sources_remove(&cq->sources, source);
 	namespace_drop(object_ns(ksem), ksem, life_keep(), garbage);
 }
@@ -61,6 +68,27 @@ static int open_direct(struct source *source, const struct direct_ops *ops)
 	direct_open(source, ops);
 	listener_add(source);
 	return 0;
+}
+
+static void lose_wait(struct link *link, void *lost)
+{
+	struct wait *wait = container_of(link, struct wait, link);
+
+	if (wait->source != lost)
+		return;
+	wait->handle.slot = 0;
+	table_remove(&wait->source->cq->waits, link);
+	wait_end(wait, ECANCELED);
+}
+
+/* Other processes took this one for dead, and its entries are theirs by now. */
+void source_check_list(struct source *source)
+{
+	if (!source->view || likely(source_has_list(source)))
+		return;
+	table_for_all(&source->cq->waits, lose_wait, source);
+	source->in_line = source->dues = 0;
+	leave_line(source);
 }
 
 int source_open(struct source *source)
@@ -83,6 +111,8 @@ int source_open(struct source *source)
 		return error;
 	rcu_enter();
 	error = line_open_ready(view, holder, (uintptr_t)source, &source->head);
+	if (!error)
+		source->round = line_ready_round(view, source->head);
 	rcu_leave();
 	if (error)
 		return error;

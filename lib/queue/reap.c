@@ -58,9 +58,9 @@ static unsigned int take_all(struct ksem_cq *cq, struct ksem_completion *out, un
 	listener_look(cq, source_activate);
 	while (cq->active && count < room) {
 		struct source *source = first_active(cq);
-		unsigned int took = take_from(source, &out[count], room - count);
 
-		count += took;
+		source_check_list(source);
+		count += take_from(source, &out[count], room - count);
 		deadlines_renew_look(source);
 		if (has_more(source))
 			source_activate(source);

@@ -5,6 +5,7 @@
 #include "queue/sources.h"
 
 #include "base/memory.h"
+#include "base/rcu.h"
 
 struct source *sources_find_id(struct sources *sources, ksem_id_t id)
 {
@@ -136,4 +137,16 @@ void sources_end(struct sources *sources)
 	}
 	table_end(&sources->by_id);
 	sources->free = NULL;
+}
+
+bool source_has_list(const struct source *source)
+{
+	bool has;
+
+	if (source->view->scope == FUTEX_PRIVATE)
+		return true;
+	rcu_enter();
+	has = line_ready_round(source->view, source->head) == source->round;
+	rcu_leave();
+	return has;
 }

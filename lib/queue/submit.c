@@ -88,8 +88,10 @@ static int begin_wait(struct source *source, uint32_t count, uint64_t due, uint6
 
 int queue_submit(struct source *source, uint32_t count, uint64_t due, uint64_t user_data, struct reclaim *garbage)
 {
-	int error = source_open(source);
+	int error;
 
+	source_check_list(source);
+	error = source_open(source);
 	if (!error && !source_is_direct(source) && line_never(source->view, count))
 		error = EINVAL;
 	if (!error)

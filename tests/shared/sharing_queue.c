@@ -570,6 +570,64 @@ static void what_was_granted_ends_with_the_queue(void **state)
 	}
 }
 
+static void lose_the_waits(void)
+{
+	struct ksem_completion a, b;
+
+	submit_two_without_descriptors();
+	a = next();
+	b = next();
+	MUST(a.user_data + b.user_data == 1 + 2);
+	MUST(a.error == ECANCELED && b.error == ECANCELED);
+	MUST(submit(1, 3) == 0);
+	MUST(ksem_cq_destroy(cq) == 0);
+}
+
+static void lose_the_waits_in_a_pid_namespace(void)
+{
+	MUST(unshare(CLONE_NEWPID) == 0);
+	must_end_well(start_process(lose_the_waits));
+}
+
+static void wait_for_one(void)
+{
+	MUST(wait_patiently(world.proc, id) == 0);
+}
+
+/* Nobody can tell that a process of another pid namespace lives. So others use the entries of its queue. */
+static void in_another_pid_namespace_its_waits_are_over(void **state)
+{
+	enum { OTHERS = 4 };
+	pid_t child, others[OTHERS];
+
+	(void)state;
+	if (THREAD_SANITIZED)
+		SKIP("the sanitizer reports who closes what another thread uses");
+	if (getuid() != 0)
+		SKIP("only root makes pid namespaces");
+	store_seq(&board->ready, 0);
+	store_seq(&board->go, 0);
+	make(0);
+	child = start_process(lose_the_waits_in_a_pid_namespace);
+	until(&board->ready, 1);
+	for (unsigned ms = 0; waiting() > 0; ms++) {
+		assert_true(ms < PATIENCE);
+		usleep(1000);
+	}
+	for (unsigned i = 0; i < OTHERS; i++)
+		others[i] = start_process(wait_for_one);
+	until_waiting(world.proc, id, OTHERS);
+	store_seq(&board->go, 1);
+	must_end_well(child);
+	assert_int_equal(waiting(), OTHERS);
+	OK(ksem_post_many(world.proc, id, OTHERS));
+	for (unsigned i = 0; i < OTHERS; i++)
+		must_end_well(others[i]);
+	assert_int_equal(value(), 0);
+	assert_int_equal(waiting(), 0);
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -594,6 +652,7 @@ int main(void)
 		board_test(a_process_that_was_taken_for_dead_keeps_its_waits),
 		board_test(it_may_end_its_waits),
 		board_test(what_was_granted_ends_with_the_queue),
+		board_test(in_another_pid_namespace_its_waits_are_over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
