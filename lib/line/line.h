@@ -235,10 +235,10 @@ uint64_t line_ready_futex(const struct line_view *view, uint32_t head, struct fu
 /*
  * The queue must call line_give_up with ETIMEDOUT at the wait's deadline. If it is late, whoever posts, or waits behind
  * that wait, ends it instead. Threads wake by themselves for that. A queue with waits behind those of other queues asks
- * when it must call line_settle. False: never. `dues` of its waits have deadlines. `more`: it has asked before, and
- * only the wait `newest` matters, which it has submitted since.
+ * when it must call line_settle. False: never. `dues` of its waits have deadlines. `added`: it has asked before, and
+ * submitted this wait since, so only those ahead of this one matter; NULL: ahead of all its waits.
  */
-bool line_must_settle(const struct line_view *view, uint32_t head, struct line_handle newest, uint32_t dues, bool more,
+bool line_must_settle(const struct line_view *view, uint32_t head, uint32_t dues, const struct line_handle *added,
 		      struct deadline *look);
 bool line_may_have_to_settle(const struct line_view *view, uint32_t dues);
 

@@ -206,13 +206,13 @@ bool line_may_have_to_settle(const struct line_view *view, uint32_t dues)
 	return line_order(view->line)->fair && load_rlx(&view->line->dues) > dues;
 }
 
-bool line_must_settle(const struct line_view *view, uint32_t head, struct line_handle newest, uint32_t dues, bool more,
+bool line_must_settle(const struct line_view *view, uint32_t head, uint32_t dues, const struct line_handle *added,
 		      struct deadline *look)
 {
 	if (!line_may_have_to_settle(view, dues))
 		return false;
-	if (more && line_pends(view, newest))
-		return due_ahead(view, newest.slot, (struct due_own){.ready = head, .more = true}, look);
+	if (added && line_pends(view, *added))
+		return due_ahead(view, added->slot, (struct due_own){.ready = head, .more = true}, look);
 	return due_ahead(view, LINE_MAIN, (struct due_own){.ready = head}, look);
 }
 

@@ -33,20 +33,49 @@ static pid_t pid_of(uint64_t lifetime)
 static bool proc_is_own(void)
 {
 	char number[16] = "";
+	int saved = errno;
+	bool is = readlink("/proc/self", number, sizeof(number) - 1) > 0 && strtol(number, NULL, 10) == getpid();
 
-	return readlink("/proc/self", number, sizeof(number) - 1) > 0 && strtol(number, NULL, 10) == getpid();
+	errno = saved;
+	return is;
 }
 
+static uint32_t namespace_bits(uint64_t number)
+{
+	return (uint32_t)number & ((1 << LIFETIME_NAMESPACE_BITS) - 1);
+}
+
+/* 0: unknown. */
+static uint64_t inode_of(const char *path)
+{
+	struct stat status;
+	int saved = errno;
+	uint64_t inode = stat(path, &status) == 0 ? status.st_ino : 0;
+
+	errno = saved;
+	return inode;
+}
+
+/* The whole number of the pid namespace. 0: as lifetime_pids. */
+static uint64_t pids(void)
+{
+	return proc_is_own() ? inode_of("/proc/self/ns/pid") : 0;
+}
+
+uint32_t lifetime_pids(void)
+{
+	return namespace_bits(pids());
+}
+
+/*
+ * Namespaces are numbered in turn: without the factor, different pairs would often give the same. Linux before 5.6 has
+ * no time namespaces.
+ */
 uint32_t lifetime_namespace(void)
 {
-	struct stat pids, times;
-	int saved = errno;
-	uint32_t which = proc_is_own() && stat("/proc/self/ns/pid", &pids) == 0 ? (uint32_t)pids.st_ino : 0;
+	uint64_t inode = pids();
 
-	if (which != 0 && stat("/proc/self/ns/time", &times) == 0) /* Linux before 5.6 has none */
-		which ^= (uint32_t)times.st_ino * UINT32_C(0x9E37);
-	errno = saved;
-	return which & ((1 << LIFETIME_NAMESPACE_BITS) - 1);
+	return inode ? namespace_bits(inode ^ inode_of("/proc/self/ns/time") * 0x9E37) : 0;
 }
 
 /* The hundredths of a second since the machine started. */

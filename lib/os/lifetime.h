@@ -13,10 +13,12 @@
 #include <stdint.h>
 
 /*
- * A number that tells pid and time namespaces apart: in another one, a process's number or time is another. 0: unknown,
- * or /proc is that of another pid namespace. Needs no descriptor.
+ * Numbers that tell namespaces apart: lifetime_pids pid namespaces, in which a process has another number, and
+ * lifetime_namespace pid and time namespaces, in which a lifetime means another process or time. 0: unknown, or /proc
+ * is that of another pid namespace. They need no descriptor.
  */
 #define LIFETIME_NAMESPACE_BITS 16
+uint32_t lifetime_pids(void);
 uint32_t lifetime_namespace(void);
 
 /* The calling process, now: its number and the time. */

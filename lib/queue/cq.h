@@ -31,7 +31,7 @@ struct wait {
 	uint32_t number; /* constant */
 	uint32_t count;
 	union {
-		int error;        /* how it ended; before: how it ends if it isn't granted, 0: it waits on */
+		int error;        /* why it ended; in line: why it ends if others take its grant back, or 0 */
 		uint32_t counted; /* of a direct wait, before it is decided: where it is counted (object/kind.h) */
 	};
 };

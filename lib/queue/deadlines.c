@@ -11,7 +11,7 @@
 #include "queue/cancel.h"
 #include "queue/direct.h"
 
-void deadlines_set_look(struct source *source, bool more)
+void deadlines_set_look(struct source *source, const struct line_handle *added)
 {
 	struct heap *looks = &source->cq->looks;
 	struct deadline look;
@@ -20,11 +20,11 @@ void deadlines_set_look(struct source *source, bool more)
 	if (source_is_direct(source)) /* nobody stands behind another */
 		return;
 	rcu_enter();
-	if (source->in_line > 0 && line_must_settle(source->view, source->head, source->newest, source->dues,
-						    more && source->look.place, &look))
+	if (source->in_line > 0 &&
+	    line_must_settle(source->view, source->head, source->dues, source->look.place ? added : NULL, &look))
 		due = due_of(&look);
 	rcu_leave();
-	if (more && source->look.place && (due == 0 || source->look.due <= due))
+	if (added && source->look.place && (due == 0 || source->look.due <= due))
 		return;
 	if (source->look.place)
 		heap_remove(looks, &source->look);
@@ -37,7 +37,7 @@ void deadlines_set_look(struct source *source, bool more)
 void deadlines_renew_look(struct source *source)
 {
 	if (source->in_line > 0 && (!source->look.place || source->look.due > due_now(0) + ((uint64_t)DUE_SLACK << 1)))
-		deadlines_set_look(source, false);
+		deadlines_set_look(source, NULL);
 }
 
 static uint64_t first_due(const struct ksem_cq *cq, unsigned clock)
@@ -75,7 +75,7 @@ static void expire_of(struct ksem_cq *cq, unsigned clock)
 		rcu_enter();
 		line_settle(source->view);
 		rcu_leave();
-		deadlines_set_look(source, false);
+		deadlines_set_look(source, NULL);
 	}
 	notify_rearm(&cq->notify, clock, first_due(cq, clock));
 }

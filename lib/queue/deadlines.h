@@ -12,11 +12,12 @@
 
 /*
  * Sets when the source must call line_settle, because waits of other queues, ahead of ours, are past their deadlines
- * and their queue is slow. `more`: the time that it has remains, unless waits that joined since are earlier.
+ * and their queue is slow. `added`: the time that it has remains, unless this wait, which joined since, needs an
+ * earlier one; NULL: for all its waits.
  */
-void deadlines_set_look(struct source *source, bool more);
+void deadlines_set_look(struct source *source, const struct line_handle *added);
 
-/* After news of the source, the same without `more`: some of its waits may stand behind others now. */
+/* After news of the source, for all its waits: some may stand behind others now. */
 void deadlines_renew_look(struct source *source);
 
 /* Makes the timers go off in time for the earliest deadlines. */

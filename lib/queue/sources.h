@@ -54,8 +54,7 @@ struct source {
 	struct wait *last_done;
 	struct source *next; /* on the list of active ones, or of free ones */
 	bool active;
-	struct timed look;         /* when to call line_settle (line/line.h) */
-	struct line_handle newest; /* the wait that was submitted last */
+	struct timed look; /* when to call line_settle (line/line.h) */
 	struct direct direct;
 };
 

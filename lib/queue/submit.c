@@ -38,8 +38,7 @@ static void begin_waiting(struct wait *wait)
 		wait->begun = semaphore_ops(source->ksem)->begin_queued(source->ksem);
 	if (wait->timed.due != 0)
 		heap_add(queue_heap(cq, wait->timed.due), &wait->timed);
-	source->newest = wait->handle;
-	deadlines_set_look(source, true);
+	deadlines_set_look(source, &wait->handle);
 	deadlines_arm(cq);
 }
 

@@ -144,7 +144,7 @@ static int begin(struct wait *wait, bool takes, bool *joined)
 	ops->end_submit(source->ksem);
 	if (error) {
 		*joined = false;
-		wait->handle.slot = 0; /* whatever others write to that */
+		wait->handle.slot = 0; /* it isn't in line, whatever others write to the entry */
 	} else if (*joined) {
 		source->in_line++;
 		source->dues += wait->timed.due != 0;

@@ -235,7 +235,7 @@ int directory_open(struct directory *directory, const char *path)
 	int saved = errno;
 	int error = note_path(directory, path);
 
-	directory->pids = lifetime_namespace();
+	directory->pids = lifetime_pids();
 	directory->heir = 0;
 	directory->spare = -1;
 	store_rlx(&directory->fd, -1);      /* relaxed: nobody else has it yet */

@@ -164,7 +164,7 @@ void liveness_child_after_fork(struct directory *directory, bool prepared)
 	int spare = directory->spare;
 
 	set_liveness(directory, 0);
-	directory->pids = lifetime_namespace();
+	directory->pids = lifetime_pids();
 	store_rlx(&directory->away, false); /* relaxed: the child has one thread */
 	directory->spare = -1;
 	if (prepared && directory->heir && liveness_is_joint(directory->heir)) {

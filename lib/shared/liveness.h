@@ -25,7 +25,7 @@
 
 /*
  * A liveness is the place of its lock, below 2^61. Its lowest bits say what it is, and the others are random.
- * LIVENESS_SINGLE: it isn't joint. A joint one has the pid namespace in the bits above that, and then
+ * LIVENESS_SINGLE: it isn't joint. A joint one has its namespaces in the bits above that, and then
  * LIVENESS_OF_PROGRAM or not.
  */
 #define LIVENESS_SINGLE          UINT64_C(1)
@@ -76,7 +76,7 @@ static inline bool liveness_is_shared(uint64_t liveness)
 	return liveness_is_joint(liveness) && !(liveness & LIVENESS_OF_PROGRAM);
 }
 
-/* The pid namespace of the process of a joint liveness (os/lifetime.h). 0: unknown. */
+/* The namespaces of the process of a joint liveness (lifetime_namespace). 0: unknown. */
 static inline uint32_t liveness_namespace(uint64_t liveness)
 {
 	return (uint32_t)(liveness >> LIVENESS_NAMESPACE_SHIFT) & ((1 << LIFETIME_NAMESPACE_BITS) - 1);

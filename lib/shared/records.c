@@ -298,7 +298,7 @@ pid_t holder_pid(const struct holder *holder, const struct directory *directory)
 	uint64_t liveness = load_rlx(&holder->liveness); /* relaxed: numbers to show, as the next two */
 	uint64_t lifetime = load_rlx(&holder->lifetime); /* relaxed: as above */
 	uint32_t pid = load_rlx(&holder->pid);           /* relaxed: as above */
-	bool is_known = liveness_is_joint(liveness) ? liveness_namespace(liveness) == directory->pids :
+	bool is_known = liveness_is_joint(liveness) ? liveness_namespace(liveness) == lifetime_namespace() :
 						      lifetime == namespace_tag(directory->pids);
 
 	return (is_known && directory->pids != 0) || liveness == directory_liveness(directory) ? (pid_t)pid : 0;

@@ -118,6 +118,14 @@ static inline unsigned waiting(void)
 	return info_of(world.proc, id).waiters;
 }
 
+static inline void until_none_waits(void)
+{
+	for (unsigned ms = 0; waiting() > 0; ms++) {
+		assert_true(ms < PATIENCE);
+		usleep(1000);
+	}
+}
+
 static inline unsigned value(void)
 {
 	return value_of(world.proc, id);

@@ -461,8 +461,8 @@ static void cancel_and_destroy_without_descriptors(void)
 	MUST(ksem_cq_destroy(cq) == 0);
 }
 
-/* Others take the process for dead, and take its two waits out of the line. Then it does the rest of `act`. */
-static void be_taken_for_dead(void (*act)(void), unsigned posts)
+/* A process that waits, with a semaphore of its own. */
+static pid_t start_to_wait(void (*act)(void))
 {
 	pid_t child;
 
@@ -471,10 +471,15 @@ static void be_taken_for_dead(void (*act)(void), unsigned posts)
 	make(0);
 	child = start_process(act);
 	until(&board->ready, 1);
-	for (unsigned ms = 0; waiting() > 0; ms++) {
-		assert_true(ms < PATIENCE);
-		usleep(1000);
-	}
+	return child;
+}
+
+/* Others take the process for dead, and take its two waits out of the line. Then it does the rest of `act`. */
+static void be_taken_for_dead(void (*act)(void), unsigned posts)
+{
+	pid_t child = start_to_wait(act);
+
+	until_none_waits();
 	OK(ksem_post_many(world.proc, id, posts));
 	store_seq(&board->go, 1);
 	must_end_well(child);
@@ -548,13 +553,8 @@ static void what_was_granted_ends_with_the_queue(void **state)
 	if (THREAD_SANITIZED)
 		SKIP("the sanitizer reports who closes what another thread uses");
 	for (unsigned i = 0; i < 2; i++) {
-		pid_t child;
+		pid_t child = start_to_wait(acts[i]);
 
-		store_seq(&board->ready, 0);
-		store_seq(&board->go, 0);
-		make(0);
-		child = start_process(acts[i]);
-		until(&board->ready, 1);
 		OK(ksem_post(world.proc, id));
 		assert_int_equal(value(), 0);
 		store_seq(&board->go, 1);
@@ -605,15 +605,8 @@ static void in_another_pid_namespace_its_waits_are_over(void **state)
 		SKIP("the sanitizer reports who closes what another thread uses");
 	if (getuid() != 0)
 		SKIP("only root makes pid namespaces");
-	store_seq(&board->ready, 0);
-	store_seq(&board->go, 0);
-	make(0);
-	child = start_process(lose_the_waits_in_a_pid_namespace);
-	until(&board->ready, 1);
-	for (unsigned ms = 0; waiting() > 0; ms++) {
-		assert_true(ms < PATIENCE);
-		usleep(1000);
-	}
+	child = start_to_wait(lose_the_waits_in_a_pid_namespace);
+	until_none_waits();
 	for (unsigned i = 0; i < OTHERS; i++)
 		others[i] = start_process(wait_for_one);
 	until_waiting(world.proc, id, OTHERS);

@@ -357,10 +357,7 @@ static void a_process_that_was_taken_for_dead_keeps_its_waits(void **state)
 	make(0);
 	child = start_process(wait_without_descriptors);
 	until(&board->ready, 1);
-	for (unsigned ms = 0; waiting() > 0; ms++) {
-		assert_true(ms < PATIENCE);
-		usleep(1000);
-	}
+	until_none_waits();
 	OK(ksem_post_many(world.proc, id, 2));
 	store_seq(&board->go, 1);
 	must_end_well(child);
