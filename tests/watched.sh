@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # Tools that watch a program report nothing about a correct one that uses the library as it is installed
-# (api/watched.c), and report each mistake of an incorrect one: ThreadSanitizer and MemorySanitizer as gcc and clang
+# (tests/watched.c), and report each mistake of an incorrect one: ThreadSanitizer and MemorySanitizer as gcc and clang
 # have them, Helgrind and DRD. Says which of them aren't here.
 #   tests/watched.sh LIBRARY SOURCE VALGRIND [POSIX]
 #       the folder of libksem.so; whether the build has valgrind's headers; libksem_posix.so (watched_posix.c)
@@ -17,7 +17,7 @@ export LD_LIBRARY_PATH=$library
 ran=0
 correct='by-id pinned value end tables handler fork'
 
-# build COMPILER PROGRAM OPTION...: the program of api/watched.c
+# build COMPILER PROGRAM OPTION...: the program of tests/watched.c
 build() {
 	local compiler=$1 program=$2
 	shift 2
@@ -49,7 +49,7 @@ says() {
 	grep -qE "$pattern" <<<"$said"
 }
 
-# watch WHAT PATTERN MISTAKES COMMAND...: the command, given the arguments of api/watched.c
+# watch WHAT PATTERN MISTAKES COMMAND...: the command, given the arguments of tests/watched.c
 watch() {
 	local what=$1 pattern=$2 mistakes=$3 mistake
 	shift 3

@@ -16,6 +16,8 @@
 #define WALKS 4
 #define STEPS 1000
 
+#define NO_DEADLINE UINT64_MAX
+
 uint64_t due_of(const struct deadline *deadline)
 {
 	uint64_t seconds = deadline ? (uint64_t)deadline->time.tv_sec : UINT64_MAX;
@@ -55,44 +57,48 @@ static uint64_t lower_left(const struct line_entry *entry, uint64_t left)
 }
 
 /*
- * Walks once. Returns the nanoseconds until the first deadline; 0: the walk failed; UINT64_MAX: no deadline. From the
- * end of the list, deadlines count only once it has come to a wait of the caller's own.
+ * Walks once, and sets the nanoseconds until the first deadline, or NO_DEADLINE. From the end of the list, deadlines
+ * count only once it has come to a wait of the caller's own. False: others changed the list, or the way is too long.
  */
-static uint64_t walk(const struct line_view *view, uint32_t slot, struct due_own own)
+static bool walk(const struct line_view *view, uint32_t slot, struct due_own own, uint64_t *left)
 {
 	bool counts = slot >= LINE_LISTS;
-	uint64_t left = UINT64_MAX;
 
+	*left = NO_DEADLINE;
 	for (uint32_t steps = 0; steps < STEPS; steps++) {
 		uint32_t before = link_read(&node_at(view, slot)->prev);
 		const struct line_entry *entry = before < LINE_LISTS ? NULL : entry_at(view, before);
 
 		if (link_read(&node_at(view, before)->next) != slot)
-			return 0;
-		if (!entry)
-			return before == LINE_MAIN ? left : before == LINE_ASIDE ? UINT64_MAX : 0;
+			return false;
+		if (!entry) {
+			if (before == LINE_ASIDE) /* nobody is blocked by what stands aside */
+				*left = NO_DEADLINE;
+			return before == LINE_MAIN || before == LINE_ASIDE;
+		}
 		if (own.ready != 0 && load_rlx(&entry->ready) == own.ready) { /* relaxed: constant while it waits */
 			if (own.more)
-				return left;
+				return true;
 			counts = true;
 		} else if (counts) {
-			left = lower_left(entry, left);
+			*left = lower_left(entry, *left);
 		}
 		slot = before;
 	}
-	return 0;
+	return false;
 }
 
 bool due_ahead(const struct line_view *view, uint32_t slot, struct due_own own, struct deadline *look)
 {
-	uint64_t left = 0;
+	uint64_t left;
+	bool walked = false;
 
-	for (unsigned i = 0; i < WALKS && left == 0; i++)
-		left = walk(view, slot, own);
-	if (left == UINT64_MAX)
+	for (unsigned i = 0; i < WALKS && !walked; i++)
+		walked = walk(view, slot, own, &left);
+	if (walked && left == NO_DEADLINE)
 		return false;
 	*look = deadline_after(CLOCK_MONOTONIC, DUE_SLACK);
-	if (left > (uint64_t)DUE_SLACK)
+	if (walked && left > (uint64_t)DUE_SLACK)
 		look->time = clock_after(&look->time, (int64_t)left - DUE_SLACK);
 	return true;
 }

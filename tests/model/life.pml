@@ -79,7 +79,7 @@ inline drop(count)
 #define LET_GO drop(pins); goto dropped
 #endif
 
-/* [code: destroy_locked, destroy_reference, close_locked, drop_all, begin_leaving, end_leaving] */
+/* [code: destroy_locked, destroy_reference, close_locked, drop_all, references_drop_all, begin_leaving, end_leaving] */
 proctype holder(byte me) RUNS
 {
 	if
