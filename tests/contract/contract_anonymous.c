@@ -2,7 +2,7 @@
 /*
  * Anonymous semaphores: init and destroy. Most of destroy is about when it may not.
  */
-#include "support.h"
+#include "../support.h"
 
 /* ---- init ---- */
 

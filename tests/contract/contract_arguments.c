@@ -3,7 +3,7 @@
  * NULL arguments: a process, namespace or pinned semaphore is EINVAL, and comes first; an output argument, name,
  * deadline or callback is EFAULT.
  */
-#include "support.h"
+#include "../support.h"
 
 static int visit(const struct ksem_info *info, void *arg)
 {

@@ -2,7 +2,7 @@
 /*
  * Attributes: what ksem_init_attr and ksem_open_attr check, in which order, and what ksem_info shows of them.
  */
-#include "support.h"
+#include "../support.h"
 
 static int init_attr(struct world *world, const struct ksem_attr *attr, unsigned value)
 {

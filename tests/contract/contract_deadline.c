@@ -3,7 +3,7 @@
  * ksem_deadline_after, of each size of span, from a signal handler too, and as what ksem_clockwait takes; and
  * ksem_version.
  */
-#include "support.h"
+#include "../support.h"
 
 enum { SECOND = 1000000000 };
 

@@ -2,7 +2,7 @@
 /*
  * Where ksem departs from the system that it rebuilds, NetBSD's uipc_sem.c of 2006: a test for each row of that table.
  */
-#include "support.h"
+#include "../support.h"
 
 #include <sys/resource.h>
 

@@ -3,7 +3,7 @@
  * ksem_holders, of one OS process: what all its ksem_procs have of a semaphore is told at once, and its visit may do
  * what it likes. tests/shared/sharing_holders.c has more processes.
  */
-#include "support.h"
+#include "../support.h"
 
 struct seen {
 	unsigned visits;

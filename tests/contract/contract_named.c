@@ -3,7 +3,7 @@
  * Named semaphores: open, close and unlink; which error comes first; who may do what; what becomes of the name
  * and of the semaphore.
  */
-#include "support.h"
+#include "../support.h"
 
 #include <sys/stat.h>
 

@@ -2,7 +2,7 @@
 /*
  * Namespaces: their options, limits and end, the ids that they hand out, and what a visit of their semaphores shows.
  */
-#include "support.h"
+#include "../support.h"
 
 #include <malloc.h>
 

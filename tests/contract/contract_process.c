@@ -3,7 +3,7 @@
  * Processes: what create, fork, exec and exit do to references and credentials; and that an id means nothing to a
  * process that doesn't hold it.
  */
-#include "support.h"
+#include "../support.h"
 
 static bool holds(struct ksem_proc *proc, ksem_id_t id)
 {

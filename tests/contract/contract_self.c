@@ -3,9 +3,9 @@
  * The processes that stand for this OS process: ksem_private, and what it has in common with ksem_self. They are made
  * once in the life of an OS process, so the test of a first call comes first here, or is made in a child.
  */
-#include "support.h"
+#include "../support.h"
 
-#include "failing_memory.h"
+#include "../failing_memory.h"
 
 enum { THREADS = 4 };
 

@@ -3,7 +3,7 @@
  * Semaphores with KSEM_UNDO, in private and in shared namespaces: what a process holds, and when it comes back. The
  * deaths of OS processes are the business of sharing_undo.
  */
-#include "support.h"
+#include "../support.h"
 
 #define LIMIT 5
 

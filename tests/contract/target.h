@@ -5,7 +5,7 @@
 #ifndef KSEM_TESTS_TARGET_H
 #define KSEM_TESTS_TARGET_H
 
-#include "support.h"
+#include "../support.h"
 
 #include <limits.h>
 

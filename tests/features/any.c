@@ -3,7 +3,7 @@
  * ksem_wait_any: one permit of one of several semaphores, of any orders. The tests run with lists of semaphores that
  * have a line, that have the default attributes, and of both in turn.
  */
-#include "features.h"
+#include "feature.h"
 
 #include <sys/mman.h>
 #include <sys/prctl.h>

@@ -3,7 +3,7 @@
  * What a signal handler may call: posts, trywaits and shutdown, whatever the order and flags, by id and pinned; also
  * one that interrupts its own thread in a call on the same semaphore, or forks there.
  */
-#include "features.h"
+#include "feature.h"
 
 #include <sys/time.h>
 

@@ -2,7 +2,7 @@
 /*
  * ksem_set_limit: the value moves with the limit, permits that are taken stay taken.
  */
-#include "features.h"
+#include "feature.h"
 
 static unsigned limit(struct feature *f)
 {

@@ -2,7 +2,7 @@
 /*
  * Waits for several permits: all or nothing, in each order.
  */
-#include "features.h"
+#include "feature.h"
 
 static void wait_many_takes_all_at_once(void **state)
 {

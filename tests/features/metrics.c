@@ -2,7 +2,7 @@
 /*
  * KSEM_METRICS: what ksem_metrics tells of waits.
  */
-#include "features.h"
+#include "feature.h"
 
 static struct ksem_metrics metrics(struct feature *f)
 {

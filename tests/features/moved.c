@@ -3,7 +3,7 @@
  * A private semaphore with the default attributes, on which a queue begins to wait (private/lined.h), while threads
  * wait for it, post and take: no permit is lost or made, and nobody stays asleep.
  */
-#include "features.h"
+#include "feature.h"
 
 static struct ksem_cq *cq;
 

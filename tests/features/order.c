@@ -2,7 +2,7 @@
 /*
  * Who is served first: KSEM_FIFO and KSEM_LIFO, among threads.
  */
-#include "features.h"
+#include "feature.h"
 
 enum { WAITERS = 5 };
 

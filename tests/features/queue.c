@@ -2,7 +2,7 @@
 /*
  * Completion queues: waits without a thread.
  */
-#include "features.h"
+#include "feature.h"
 
 #include <poll.h>
 #include <sys/epoll.h>

@@ -2,7 +2,7 @@
 /*
  * ksem_shutdown: nobody sleeps any more, permits that are there can still be taken.
  */
-#include "features.h"
+#include "feature.h"
 
 enum { WAITERS = 5 };
 

@@ -5,7 +5,7 @@
 #ifndef KSEM_TESTS_SHARING_H
 #define KSEM_TESTS_SHARING_H
 
-#include "support.h"
+#include "../support.h"
 
 #include <sys/mman.h>
 #include <sys/mount.h>

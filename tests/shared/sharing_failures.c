@@ -6,7 +6,7 @@
  *
  * The linker puts the functions here before libc's (--wrap), for all that this program calls.
  */
-#include "support.h"
+#include "../support.h"
 
 #include <dirent.h>
 #include <sys/file.h>
@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-#include "failing_memory.h"
+#include "../failing_memory.h"
 #include "shared/namespace.h"
 #include "shared/census.h"
 

@@ -8,7 +8,7 @@
  *
  * And a thread that posts forks in a signal handler while it has the lock of a completion queue.
  */
-#include "support.h"
+#include "../support.h"
 
 #include <sys/prctl.h>
 

@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "failing_memory.h"
+#include "../failing_memory.h"
 
 /* ---- Files that others cut short. ---- */
 
