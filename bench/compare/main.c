@@ -261,6 +261,9 @@ static void measure_case(int i)
 	results.cases_[i].others = others_end();
 }
 
+/* Where others take the processors, the crowd may come through one after another, and none sleeps: then again. */
+#define COUNT_MOST 10
+
 /* In a run of its own, since counting takes time. */
 static void count_wakes(void)
 {
@@ -274,9 +277,11 @@ static void count_wakes(void)
 		if (each <= 0)
 			continue;
 		job.operations = (long)(COUNTED / (options.quick ? 5 : 1) / 8 / each) + 1;
-		wakes_begin();
-		results.peer[j].run(&job, &scratch);
-		results.wakes[j] = wakes_end();
+		for (int runs = 0; runs < COUNT_MOST && results.wakes[j].waits == 0; runs++) {
+			wakes_begin();
+			results.peer[j].run(&job, &scratch);
+			results.wakes[j] = wakes_end();
+		}
 	}
 }
 

@@ -4,9 +4,10 @@
  * ptrace (stepper.h); each time, other threads post to, take from and look at the same semaphore, and must come to the
  * end of it; the permits are counted, the victim goes on, and they are counted again.
  *
- * Calls that may stop nobody are made anew for each instruction. Steps end restartable sequences, so inside those the
- * victim is stopped by a breakpoint; the kernel must end the sequence when it goes on. Calls that may take locks are
- * gone through once, and posts, takes and looks must work at each instruction of them.
+ * Calls that may stop nobody are made anew for each instruction, or for each third, from one of the first three on, by
+ * chance, if KSEM_TEST_WIDE isn't set. Steps end restartable sequences, so inside those the victim is stopped by a
+ * breakpoint; the kernel must end the sequence when it goes on. Calls that may take locks are gone through once, and
+ * posts, takes and looks must work at each instruction of them.
  *
  * Twins that must be caught: a post under a mutex, a post that gives a permit too many, and a sequence that is gone on
  * with.
@@ -230,13 +231,15 @@ static bool run_to(unsigned k)
 	return good() && run.stage->mark == 1;
 }
 
-static void stop_at_each_instruction(void)
+/* At each stride'th instruction, the first of them by chance. */
+static void stop_at_instructions(unsigned stride)
 {
+	struct random random = random_new();
 	unsigned missed = 0;
 
 	step_through(NULL); /* what only a thread's first call does isn't in the trace */
 	step_through(NULL);
-	for (unsigned k = 0; k < run.steps && good(); k++) {
+	for (unsigned k = random_below(&random, stride); k < run.steps && good(); k += stride) {
 		to_the_call();
 		if (run_to(k))
 			others_go_on();
@@ -244,7 +247,7 @@ static void stop_at_each_instruction(void)
 			missed++;
 		to_the_end();
 	}
-	if (missed > run.steps / 4)
+	if (missed > run.steps / stride / 4)
 		wrong("it was not stopped at many of its instructions");
 }
 
@@ -353,11 +356,21 @@ static void stop_inside_sequences(void)
 	}
 }
 
-static void anew_for_each_instruction(void)
+static void anew_for_instructions(unsigned stride)
 {
-	stop_at_each_instruction();
+	stop_at_instructions(stride);
 	if (good() && run.scenario->state != EMPTY)
 		stop_inside_sequences();
+}
+
+static void anew_for_each_instruction(void)
+{
+	anew_for_instructions(1);
+}
+
+static void anew_for_a_share(void)
+{
+	anew_for_instructions(share_of(3) == 3 ? 1 : 3);
 }
 
 static void once(void)
@@ -491,19 +504,19 @@ static void must_be_caught(const struct scenario *twin, bool forgets, const char
 static void in_post_take_or_look(void **state)
 {
 	(void)state;
-	NONE_STOPS_OTHERS(scenarios_hot, anew_for_each_instruction);
+	NONE_STOPS_OTHERS(scenarios_hot, anew_for_a_share);
 }
 
 static void in_a_change_of_where_permits_are(void **state)
 {
 	(void)state;
-	NONE_STOPS_OTHERS(scenarios_change, anew_for_each_instruction);
+	NONE_STOPS_OTHERS(scenarios_change, anew_for_a_share);
 }
 
 static void in_a_wait_that_goes_to_sleep(void **state)
 {
 	(void)state;
-	NONE_STOPS_OTHERS(scenarios_sleep, anew_for_each_instruction);
+	NONE_STOPS_OTHERS(scenarios_sleep, anew_for_a_share);
 	NONE_STOPS_OTHERS(scenarios_spin, once_for_a_while);
 }
 

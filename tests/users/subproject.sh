@@ -15,7 +15,8 @@ ln -s "$source" "$work/consumer/subprojects/ksem"
 builds_and_runs() { # BUILD OPTION...
 	local build=$work/$1
 	shift
-	meson setup "$build" "$work/consumer" --wrap-mode=forcefallback -Dwerror=true --libdir=lib "$@" || return 1
+	meson setup "$build" "$work/consumer" --buildtype=debug --wrap-mode=forcefallback \
+		-Dwerror=true --libdir=lib "$@" || return 1
 	ninja -C "$build" || return 1
 	meson test -C "$build" || return 1
 	DESTDIR=$build.installed meson install -C "$build" --no-rebuild
