@@ -13,6 +13,7 @@
  *
  * All of it runs with the fork gate shut: nobody else changes the tables.
  */
+#include "object/holder.h"
 #include "object/own_wait.h"
 #include "shared/held.h"
 #include "shared/census.h"
@@ -21,19 +22,34 @@
 #include "shared/place.h"
 #include "shared/semaphore.h"
 
+/* Makes the child's record, with as many references as this process has. */
+static void make_heir(struct ksem *ksem)
+{
+	struct shared *shared = shared_of(ksem);
+	struct directory *directory = shared->directory;
+	uint32_t refs = shared_own_refs(ksem);
+
+	if (directory->heir && !shared_is_lost(ksem)) /* the liveness may have become joint */
+		(void)own_record_move(&shared->record);
+	shared->heir.holder = NULL;
+	if (!directory->heir || records_enter(&shared->records, directory, directory->heir, refs, &shared->heir) != 0)
+		shared->heir.holder = NULL;
+	shared->heir_counted = shared->counted && census_add_heir(directory, shared->number);
+}
+
 void shared_ns_before_fork(struct ksem_ns *ns)
 {
 	place_refresh_locked(ns); /* with the gate shut, it needs no lock */
 	for (struct directory *at = shared_ns_directory(shared_ns_of(ns)); at; at = at->older)
 		liveness_before_fork(at);
 	for (struct shared *shared = shared_ns_of(ns)->all; shared; shared = shared->next)
-		shared_before_fork(&shared->object.ksem);
+		make_heir(&shared->object.ksem);
 }
 
 void shared_ns_parent_after_fork(struct ksem_ns *ns)
 {
 	for (struct shared *shared = shared_ns_of(ns)->all; shared; shared = shared->next)
-		shared_after_fork(&shared->object.ksem);
+		shared->heir.holder = NULL;
 	for (struct directory *at = shared_ns_directory(shared_ns_of(ns)); at; at = at->older)
 		liveness_parent_after_fork(at);
 }
@@ -51,6 +67,41 @@ static bool lose(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbage)
 	return refs > 0 && held_drop(ns, ksem, life_refs(refs)) && namespace_end(ns, ksem, garbage);
 }
 
+/*
+ * All entries in the line are the parent's. A thread that waits gets in line for itself when it looks next, if the
+ * signal handler that forked returns. It must not do so before: the child may end in the handler, or execute a program,
+ * and would take along what it was granted.
+ */
+static void come_into_line(struct shared *shared)
+{
+	struct ksem *ksem = &shared->object.ksem;
+	struct own_wait *own = own_wait_of(ksem);
+
+	if (!object_has_line(ksem))
+		return;
+	if (shared_is_lost(ksem))
+		shared_lined_lose(shared_lined_of(ksem));
+	if (lined_has_ledger(lined_of(ksem)))
+		lined_new_accounts(lined_of(ksem), own);
+	if (own)
+		own->slot = 0;
+}
+
+/* Makes the heir's record the child's. Without one, uses no record, and a dead word. */
+static void come_into_record(struct shared *shared)
+{
+	static struct plain dead = {.word = WORD_DEAD};
+
+	if (shared->heir.holder)
+		shared_enter_record(shared, &shared->heir);
+	else if (!directory_liveness(shared->directory) || !shared_replace_record(shared)) {
+		own_record_set_none(&shared->record);
+		shared->object.sem = &dead;
+	}
+	shared->heir.holder = NULL;
+	come_into_line(shared);
+}
+
 static void come_into_census(struct shared_ns *shared_ns, struct shared *shared, bool prepared)
 {
 	if (!shared->counted || (prepared && shared->heir_counted) ||
@@ -59,6 +110,33 @@ static void come_into_census(struct shared_ns *shared_ns, struct shared *shared,
 		return; /* with a shared description, the parent's drop would take the lock away */
 	shared->counted = false;
 	shared_ns->counted--;
+}
+
+/*
+ * `waiting`: the child's only thread is in a wait on this semaphore. `registered`: it is registered in the page's word.
+ * `prepared`: make_heir ran. True: the semaphore is an orphan, and the caller ends it.
+ */
+static bool inherit(struct ksem *ksem, bool prepared, bool waiting, bool registered)
+{
+	struct shared *shared = shared_of(ksem);
+	word_t word = load_rlx(&ksem->sem.word); /* relaxed: the child has one thread */
+
+	store_rlx(&shared->queued, 0); /* relaxed: as above; the queues are the parent's */
+	if (!prepared)
+		shared->heir.holder = NULL; /* of another child, which another thread of the parent was about to fork */
+	come_into_record(shared);
+	if (word_is_orphan(word) && word_waiters(word) == 0)
+		return !waiting; /* else that thread is about to end it, and will do so */
+	store_rlx(&ksem->sem.word, word_after_fork(word, waiting)); /* relaxed: as above */
+	if (word_is_orphan(word) && !waiting)
+		return true;
+	if (waiting && registered && !shared_is_lost(ksem)) {
+		struct own_wait *own = own_wait_of(ksem);
+
+		own->counted = own_record_begin_wait(&shared->record);
+		plain_add_waiter(shared->object.sem, own->want);
+	}
+	return false;
 }
 
 void shared_ns_child_after_fork(struct ksem_ns *ns, bool prepared, struct reclaim *garbage)
@@ -76,7 +154,7 @@ void shared_ns_child_after_fork(struct ksem_ns *ns, bool prepared, struct reclai
 		next = shared->next;
 		come_into_census(shared_ns_of(ns), shared, prepared);
 		own = own_wait_of(ksem);
-		if (shared_in_child(ksem, prepared, own, own && own->registered) ?
+		if (inherit(ksem, prepared, own, own && own->registered) ?
 			    namespace_end(ns, ksem, garbage) :
 			    shared_is_lost(ksem) && lose(ns, ksem, garbage))
 			return;

@@ -10,14 +10,12 @@
 #include "base/rcu.h"
 #include "object/namespace.h"
 #include "object/holder.h"
-#include "object/own_wait.h"
 #include "queue/queue.h"
 #include "shared/census.h"
 #include "shared/deaths.h"
 #include "shared/liveness.h"
 
-/* The process has this record from now on. */
-static void enter_record(struct shared *shared, const struct record *record)
+void shared_enter_record(struct shared *shared, const struct record *record)
 {
 	if (object_has_line(&shared->object.ksem))
 		shared_lined_enter(shared_lined_of(&shared->object.ksem), record);
@@ -90,7 +88,7 @@ int shared_new(struct ksem_ns *ns, struct directory *directory, const struct fil
 		return error;
 	}
 	own_record_init(&shared->record, directory);
-	enter_record(shared, &record);
+	shared_enter_record(shared, &record);
 	if (lined && lined_has_ledger(lined_of(&shared->object.ksem)) &&
 	    !deaths_add(directory, shared_lined_of(&shared->object.ksem))) {
 		shared_discard(&shared->object.ksem);
@@ -119,15 +117,14 @@ void shared_retire(struct ksem *ksem, struct reclaim *garbage)
 		    object_has_line(ksem) ? sizeof(struct shared_with_line) : sizeof(*shared));
 }
 
-/* How many references this process has. Under the namespace's lock, or with the fork gate shut. */
-static uint32_t own_refs(const struct ksem *ksem)
+uint32_t shared_own_refs(const struct ksem *ksem)
 {
 	return life_count_refs(load_rlx(&object_cold(ksem)->life)); /* relaxed: nobody else changes it then */
 }
 
 void shared_tell_refs(struct ksem *ksem)
 {
-	own_record_tell_refs(&shared_of(ksem)->record, own_refs(ksem));
+	own_record_tell_refs(&shared_of(ksem)->record, shared_own_refs(ksem));
 }
 
 int shared_refs(struct ksem *ksem, uint32_t *refs)
@@ -353,16 +350,15 @@ int shared_adopt_orphan(struct ksem *ksem)
 	return 0;
 }
 
-/* Takes a further record, since another process has taken the one before. False: there is no room. */
-static bool replace_record(struct shared *shared)
+bool shared_replace_record(struct shared *shared)
 {
-	uint32_t refs = own_refs(&shared->object.ksem);
+	uint32_t refs = shared_own_refs(&shared->object.ksem);
 	uint64_t liveness = directory_liveness(shared->directory);
 	struct record record;
 
 	if (records_enter(&shared->records, shared->directory, liveness, refs, &record) != 0)
 		return false;
-	enter_record(shared, &record);
+	shared_enter_record(shared, &record);
 	return true;
 }
 
@@ -388,7 +384,7 @@ void shared_come_back(struct ksem *ksem)
 	if (!directory_liveness(shared->directory) || shared_is_lost(ksem))
 		return;
 	moved = own_record_move(&shared->record);
-	if (!moved && !replace_record(shared))
+	if (!moved && !shared_replace_record(shared))
 		own_record_set_none(&shared->record);
 	if (!moved && object_has_line(ksem))
 		lined_rename_accounts(lined_of(ksem));
@@ -411,84 +407,7 @@ void shared_count_again(struct ksem *ksem, uint32_t want, uint32_t *counted)
 	records_count_off_dead(&shared->records, shared->directory);
 }
 
-void shared_before_fork(struct ksem *ksem)
-{
-	struct shared *shared = shared_of(ksem);
-	struct directory *directory = shared->directory;
-	uint32_t refs = own_refs(ksem);
-
-	if (directory->heir && !shared_is_lost(ksem)) /* the liveness may have become joint */
-		(void)own_record_move(&shared->record);
-	shared->heir.holder = NULL;
-	if (!directory->heir || records_enter(&shared->records, directory, directory->heir, refs, &shared->heir) != 0)
-		shared->heir.holder = NULL;
-	shared->heir_counted = shared->counted && census_add_heir(directory, shared->number);
-}
-
-void shared_after_fork(struct ksem *ksem)
-{
-	shared_of(ksem)->heir.holder = NULL;
-}
-
-/*
- * All entries in the line are the parent's. A thread that waits gets in line for itself when it looks next, if the
- * signal handler that forked returns. It must not do so before: the child may end in the handler, or execute a program,
- * and would take along what it was granted.
- */
-static void come_into_line(struct shared *shared)
-{
-	struct ksem *ksem = &shared->object.ksem;
-	struct own_wait *own = own_wait_of(ksem);
-
-	if (!object_has_line(ksem))
-		return;
-	if (shared_is_lost(ksem))
-		shared_lined_lose(shared_lined_of(ksem));
-	if (lined_has_ledger(lined_of(ksem)))
-		lined_new_accounts(lined_of(ksem), own);
-	if (own)
-		own->slot = 0;
-}
-
-/* Makes the heir's record the child's. Without one, uses no record, and a dead word. */
-static void come_into_record(struct shared *shared)
-{
-	static struct plain dead = {.word = WORD_DEAD};
-
-	if (shared->heir.holder)
-		enter_record(shared, &shared->heir);
-	else if (!directory_liveness(shared->directory) || !replace_record(shared)) {
-		own_record_set_none(&shared->record);
-		shared->object.sem = &dead;
-	}
-	shared->heir.holder = NULL;
-	come_into_line(shared);
-}
-
 bool shared_is_lost(struct ksem *ksem)
 {
 	return shared_of(ksem)->object.sem != &shared_of(ksem)->page->sem;
-}
-
-bool shared_in_child(struct ksem *ksem, bool prepared, bool waiting, bool registered)
-{
-	struct shared *shared = shared_of(ksem);
-	word_t word = load_rlx(&ksem->sem.word); /* relaxed: the child has one thread */
-
-	store_rlx(&shared->queued, 0); /* relaxed: as above; the queues are the parent's */
-	if (!prepared)
-		shared->heir.holder = NULL; /* of another child, which another thread of the parent was about to fork */
-	come_into_record(shared);
-	if (word_is_orphan(word) && word_waiters(word) == 0)
-		return !waiting; /* else that thread is about to end it, and will do so */
-	store_rlx(&ksem->sem.word, word_after_fork(word, waiting)); /* relaxed: as above */
-	if (word_is_orphan(word) && !waiting)
-		return true;
-	if (waiting && registered && !shared_is_lost(ksem)) {
-		struct own_wait *own = own_wait_of(ksem);
-
-		own->counted = own_record_begin_wait(&shared->record);
-		plain_add_waiter(shared->object.sem, own->want);
-	}
-	return false;
 }

@@ -72,6 +72,15 @@ void shared_end(struct ksem *ksem);
 /* Puts its memory on the list, but not its page. */
 void shared_retire(struct ksem *ksem, struct reclaim *garbage);
 
+/* How many references this process has. Under the namespace's lock, or with the fork gate shut. */
+uint32_t shared_own_refs(const struct ksem *ksem);
+
+/* The process has this record from now on. */
+void shared_enter_record(struct shared *shared, const struct record *record);
+
+/* Takes a further record, since another process has taken the one before. False: there is no room. */
+bool shared_replace_record(struct shared *shared);
+
 /* Writes into the record how many references this process has, if it has one. Under the namespace's lock. */
 void shared_tell_refs(struct ksem *ksem);
 
@@ -135,21 +144,8 @@ void shared_come_back(struct ksem *ksem);
 void shared_count_again(struct ksem *ksem, uint32_t want, uint32_t *counted);
 
 /*
- * Before a fork: makes a record for the child, with as many references as this process has. The child has them from
- * then on, whatever this process does. After the fork, in the parent: forgets that record.
- */
-void shared_before_fork(struct ksem *ksem);
-void shared_after_fork(struct ksem *ksem);
-
-/*
- * In the child. `waiting`: its only thread is in a wait on this semaphore. `registered`: it is registered in the page's
- * word. `prepared`: shared_before_fork ran. True: the semaphore is an orphan, and the caller ends it.
- */
-bool shared_in_child(struct ksem *ksem, bool prepared, bool waiting, bool registered);
-
-/*
- * Has the child lost the semaphore, because there is no record for it? Calls that still find it return EINVAL, and so
- * does a wait that was in progress.
+ * Has this fork's child lost the semaphore, because there is no record for it? Calls that still find it return EINVAL,
+ * and so does a wait that was in progress.
  */
 bool shared_is_lost(struct ksem *ksem);
 
