@@ -142,14 +142,15 @@ static bool append_to(const struct line_view *view, const struct line_op *op, st
 
 /*
  * Wakes the queue's thread if it may sleep: if the list was empty before, or the entry was moved. If it wasn't empty,
- * the operation that put the first entry there has made the wake call. A late helper may wake some other thread, which
- * looks and sleeps again. True: it isn't asleep.
+ * the operation that put the first entry there has made the wake call. Threads of other queues may sleep there, too,
+ * which had this head before, or think that they still have it: all are woken, and look, and sleep again. The same if
+ * the helper is late. True: nobody sleeps there.
  */
 static bool wake_queue(const struct line_view *view, const struct line_op *op, struct line_entry *head)
 {
 	if (link_read(&head->node.next) != op->slot && op->kind != LINE_BACK)
 		return false;
-	return futex_wake_in(view->scope, futex_half(&head->node.next), 1) == 0;
+	return futex_wake_in(view->scope, futex_half(&head->node.next), INT32_MAX) == 0;
 }
 
 /*

@@ -251,7 +251,7 @@ bool line_may_have_to_settle(const struct line_view *view, uint32_t dues);
 bool line_give_up(struct line_view *view, struct line_handle handle, int why);
 void line_drop(struct line_view *view, struct line_handle handle);
 
-/* Takes the next result off the ready list. 0; EAGAIN: there is none. */
+/* Takes the next result off the ready list. 0; EAGAIN: there is none. No slot in the handle: it is of no wait there. */
 int line_reap_ready(struct line_view *view, uint32_t head, struct line_result *result);
 
 /* ---- The rest. ---- */

@@ -230,19 +230,28 @@ static int error_of(uint64_t x)
 	}
 }
 
+/* Not, if others took this process for dead: then the entry may be free, or be used for another wait. */
+static bool may_be_ready(const struct line_entry *entry, uint32_t head, uint64_t x)
+{
+	/* relaxed: constant while the state is */
+	return state_of(x) >= ENTRY_GRANTED && entry_list(load_rlx(&entry->ready)) == head;
+}
+
 int line_reap_ready(struct line_view *view, uint32_t head, struct line_result *result)
 {
 	uint32_t slot = line_settle_with(view, (struct line_wish){LINE_POP, head, 0});
 	struct line_entry *entry = slot ? entry_at(view, slot) : NULL;
+	bool own;
 	uint64_t x;
 
 	if (!entry)
 		return EAGAIN;
 	result->user = load_rlx(&entry->user); /* relaxed: the caller's own */
-	do                                     /* who took this process for dead may take a grant back meanwhile */
+	do {                                   /* who took this process for dead may take a grant back meanwhile */
 		x = line_outcome(view, slot);
-	while (!entry_free_wait(view, slot, x));
-	result->handle = (struct line_handle){slot, (uint32_t)x & ENTRY_ROUND_MASK};
+		own = may_be_ready(entry, head, x);
+	} while (own && !entry_free_wait(view, slot, x));
+	result->handle = (struct line_handle){own ? slot : 0, (uint32_t)x & ENTRY_ROUND_MASK};
 	result->need = state_of(x) == ENTRY_GRANTED ? state_need(x) : 0;
 	result->error = error_of(x);
 	if (result->error == ESHUTDOWN)

@@ -117,6 +117,7 @@ int source_open(struct source *source)
 	if (error)
 		return error;
 	source->view = view;
+	source->strange = 0;
 	if (view->scope == FUTEX_SHARED)
 		listener_add(source);
 	return 0;

@@ -145,6 +145,8 @@ bool source_has_list(const struct source *source)
 
 	if (source->view->scope == FUTEX_PRIVATE)
 		return true;
+	if (unlikely(source->strange > source->in_line))
+		return false;
 	rcu_enter();
 	has = line_ready_round(source->view, source->head) == source->round;
 	rcu_leave();

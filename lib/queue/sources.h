@@ -45,6 +45,7 @@ struct source {
 	struct line_view *view; /* NULL: not open, or it has no line: then direct.ops isn't NULL */
 	uint32_t head;          /* of its ready list */
 	uint32_t round;         /* of the head (line_ready_round), while the list is the queue's */
+	uint32_t strange;       /* entries of that list that weren't its waits', since it was opened */
 	uint32_t place;         /* in the listener's list of sources (listener.h), from 1; 0: it isn't there */
 	uint64_t ready_seen;    /* what line_ready_futex returned when there last was news; 0: there was none */
 	uint32_t pending;       /* its waits that aren't reaped */
@@ -104,7 +105,10 @@ bool sources_are_marked(const struct sources *sources);
 /* Takes all marks, and calls `visit` for each source that was marked. */
 void sources_take_marks(struct sources *sources, void (*visit)(struct source *source));
 
-/* Of a source in a line: is the ready list still its own? Others may have taken this process for dead. */
+/*
+ * Of a source in a line: is the ready list still its own? Others may have taken this process for dead, or written
+ * nonsense: then more of its entries are strange than there are waits in line.
+ */
 bool source_has_list(const struct source *source);
 
 /* Frees all memory. */

@@ -194,7 +194,10 @@ static int join_again(struct wait *wait)
 	return error == 0 ? EAGAIN : error == ESHUTDOWN ? ESHUTDOWN : ECANCELED;
 }
 
-/* Moves the next completion from the ready list to the source's list. False: there is none. */
+/*
+ * Moves the next completion from the ready list to the source's list. False: there is none, or the list is others' by
+ * now (source_has_list).
+ */
 static bool take_ready(struct source *source)
 {
 	struct line_result result;
@@ -209,8 +212,8 @@ static bool take_ready(struct source *source)
 	if (error)
 		return false;
 	wait = find_wait(source, &result);
-	if (!wait)
-		return true;
+	if (unlikely(!wait))
+		return ++source->strange <= source->in_line;
 	wait->handle.slot = 0;
 	source->in_line--;
 	source->dues -= wait->timed.due != 0;

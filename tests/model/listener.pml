@@ -11,7 +11,8 @@
  * until there is one. A listener that looks by itself, as it does now and then, is only let do so for the operation of a
  * poster that has stopped. Orders: as if sequentially consistent.
  *
- * What is shown: every run ends, and when nothing can go on any more, the reader has all that was granted.
+ * What is shown: every run ends, and when nothing can go on any more, the reader has all that was granted. `another`
+ * stands for a listener that still sleeps where its own list's head was: heads are used again.
  */
 #include "common.pml"
 
@@ -26,6 +27,7 @@
 byte op[LISTS];                     /* the grant under way; 0: none */
 byte granted[LISTS], listed[LISTS], popped[LISTS];
 bool asleep[LISTS];                 /* the listener, in the kernel's queue of that word */
+bool another[LISTS] = true;         /* ahead of it, the listener of another queue, which had this list's head before */
 
 bool lock;                          /* the queue's */
 bool marked[LISTS];
@@ -37,7 +39,16 @@ byte ready_seen[LISTS], expected[LISTS];
 
 inline wake(j)
 {
-	atomic { asleep[j] = false }
+#ifdef WAKE_ONE
+	atomic {
+		if
+		:: another[j] -> another[j] = false
+		:: else -> asleep[j] = false
+		fi
+	}
+#else
+	atomic { another[j] = false; asleep[j] = false }
+#endif
 }
 
 /* [code: wake_queue, notify_queue] */

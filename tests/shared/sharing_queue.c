@@ -408,6 +408,45 @@ static void scribble(void)
 	close(fd);
 }
 
+/* Before each turn of the test's queue this one waits, and its list has the head that the other gets then. */
+static void wait_then_post(void)
+{
+	come_in_with_queue();
+	for (unsigned i = 1; i <= TURNS; i++) {
+		until(&board->go, 2 * i - 1);
+		MUST(submit(1, 1) == 0);
+		MUST(!readable(2));
+		MUST(ksem_post(world.proc, id) == 0);
+		comes(1, 0);
+		store_seq(&board->done, i);
+		until(&board->go, 2 * i);
+		MUST(ksem_post(world.proc, id) == 0);
+	}
+}
+
+/* The threads of both queues sleep there then. If only the first was woken, the other would look once a second. */
+static void a_queue_is_woken_where_another_sleeps(void **state)
+{
+	struct timespec begun;
+	pid_t child;
+
+	(void)state;
+	make(0);
+	child = start_process(wait_then_post);
+	begun = this_instant();
+	for (unsigned i = 1; i <= TURNS; i++) {
+		store_seq(&board->go, 2 * i - 1);
+		until(&board->done, i);
+		OK(submit(1, i));
+		assert_false(readable(2));
+		store_seq(&board->go, 2 * i);
+		comes(i, 0);
+	}
+	assert_true(ms_since(begun) < TURNS * 300);
+	must_end_well(child);
+	end();
+}
+
 /* What others write is no address: a result that isn't of a wait that pends there is dropped. */
 static void nonsense_for_a_waits_name_harms_nobody(void **state)
 {
@@ -583,10 +622,30 @@ static void lose_the_waits(void)
 	MUST(ksem_cq_destroy(cq) == 0);
 }
 
+/* The next submit finds that they are lost, before any reap. */
+static void lose_the_waits_at_a_submit(void)
+{
+	submit_two_without_descriptors();
+	MUST(submit(1, 3) == 0);
+	for (unsigned sum = 0; sum < 1 + 2;) {
+		struct ksem_completion c = next();
+
+		MUST(c.error == ECANCELED);
+		sum += (unsigned)c.user_data;
+	}
+	MUST(ksem_cq_destroy(cq) == 0);
+}
+
 static void lose_the_waits_in_a_pid_namespace(void)
 {
 	MUST(unshare(CLONE_NEWPID) == 0);
 	must_end_well(start_process(lose_the_waits));
+}
+
+static void lose_the_waits_at_a_submit_in_a_pid_namespace(void)
+{
+	MUST(unshare(CLONE_NEWPID) == 0);
+	must_end_well(start_process(lose_the_waits_at_a_submit));
 }
 
 static void wait_for_one(void)
@@ -595,17 +654,11 @@ static void wait_for_one(void)
 }
 
 /* Nobody can tell that a process of another pid namespace lives. So others use the entries of its queue. */
-static void in_another_pid_namespace_its_waits_are_over(void **state)
+static void use_what_is_taken_from(void (*act)(void))
 {
 	enum { OTHERS = 4 };
-	pid_t child, others[OTHERS];
+	pid_t child = start_to_wait(act), others[OTHERS];
 
-	(void)state;
-	if (THREAD_SANITIZED)
-		SKIP("the sanitizer reports who closes what another thread uses");
-	if (getuid() != 0)
-		SKIP("only root makes pid namespaces");
-	child = start_to_wait(lose_the_waits_in_a_pid_namespace);
 	until_none_waits();
 	for (unsigned i = 0; i < OTHERS; i++)
 		others[i] = start_process(wait_for_one);
@@ -619,6 +672,17 @@ static void in_another_pid_namespace_its_waits_are_over(void **state)
 	assert_int_equal(value(), 0);
 	assert_int_equal(waiting(), 0);
 	end();
+}
+
+static void in_another_pid_namespace_its_waits_are_over(void **state)
+{
+	(void)state;
+	if (THREAD_SANITIZED)
+		SKIP("the sanitizer reports who closes what another thread uses");
+	if (getuid() != 0)
+		SKIP("only root makes pid namespaces");
+	use_what_is_taken_from(lose_the_waits_in_a_pid_namespace);
+	use_what_is_taken_from(lose_the_waits_at_a_submit_in_a_pid_namespace);
 }
 
 int main(void)
@@ -641,6 +705,7 @@ int main(void)
 		board_test(destroy_posts_what_was_granted_by_another_process),
 		board_test(a_forks_child_leaves_the_queue_alone),
 		board_test(a_forks_child_of_a_queue_that_keeps_a_closed_semaphore),
+		board_test(a_queue_is_woken_where_another_sleeps),
 		board_test(nonsense_for_a_waits_name_harms_nobody),
 		board_test(a_process_that_was_taken_for_dead_keeps_its_waits),
 		board_test(it_may_end_its_waits),
