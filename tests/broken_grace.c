@@ -2,7 +2,7 @@
 /*
  * Posts by id that are held up anywhere, by a signal handler, while others destroy the semaphore and make and destroy
  * thousands more. Without a grace period before memory goes back, the post goes on in memory that was freed, which
- * AddressSanitizer reports if it comes to that; tests/reclaim.c holds every free to a grace period.
+ * AddressSanitizer reports if it comes to that; unit/object/reclaim.c holds every free to a grace period.
  */
 #include "support.h"
 

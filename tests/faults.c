@@ -2,7 +2,7 @@
 /*
  * The kernel refuses: system calls that a filter forbids, a thread without restartable sequences, no more address
  * space; threads that end and programs that are replaced while others post. What the futex calls
- * may answer, tests/futex_answers.c has; allocations that fail, tests/libc_failure.c and tests/memory.c.
+ * may answer, unit/os/futex_answers.c has; allocations that fail, tests/libc_failure.c and tests/memory.c.
  *
  * What can't be undone (filters, limits, another program) is done in a child of fork(), which ends itself by an alarm
  * if it hangs. Skipped by name: what the sanitizers' own memory forbids, and what this machine hasn't got.

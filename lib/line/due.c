@@ -43,7 +43,7 @@ static uint64_t due_left(uint64_t due)
 	return now < due ? (due - now) >> 1 : 0;
 }
 
-/* The lower of `left` and the time until the entry's deadline, which is at least 1, if it waits and has one. */
+/* If the entry waits and has a deadline: the lower of `left` and the nanoseconds until then, at least 1. */
 static uint64_t lower_left(const struct line_entry *entry, uint64_t left)
 {
 	uint64_t due = load_acq(&entry->due); /* KSEM_ORD_24 acquire */

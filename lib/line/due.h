@@ -25,7 +25,7 @@
 
 #define DUE_SLACK INT64_C(5000000) /* ns, by which a waiter may be late */
 
-/* A deadline as that number; 0: there is none (NULL), or it is after the year 2200. */
+/* A deadline as that number; 0: there is none (NULL), or it is too late (after 2262 on CLOCK_REALTIME). */
 uint64_t due_of(const struct deadline *deadline);
 
 /* The time of a deadline's clock, as a deadline that passes just now. */

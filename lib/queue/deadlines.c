@@ -33,7 +33,7 @@ void deadlines_set_look(struct source *source, const struct line_handle *added)
 		heap_add(looks, &source->look);
 }
 
-/* One that comes within DUE_SLACK is early enough: so news that come fast cost no more looks. */
+/* A look that is due within DUE_SLACK stays as it is: so frequent news don't cost a walk each. */
 void deadlines_renew_look(struct source *source)
 {
 	if (source->in_line > 0 && (!source->look.place || source->look.due > due_now(0) + ((uint64_t)DUE_SLACK << 1)))

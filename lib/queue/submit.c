@@ -20,13 +20,18 @@ static void end_at_once(struct wait *wait, int error)
 	source_notify_locked(wait->source);
 }
 
-/* It is in line. If it wasn't granted at once, it is measured, and its deadline matters. */
+/*
+ * It is in line. If it wasn't granted at once, it is measured. Its deadline matters in any case: who takes this process
+ * for dead takes a grant back, too, and the wait begins anew.
+ */
 static void begin_waiting(struct wait *wait)
 {
 	struct source *source = wait->source;
 	struct ksem_cq *cq = source->cq;
 	bool pends;
 
+	if (wait->timed.due != 0)
+		heap_add(queue_heap(cq, wait->timed.due), &wait->timed);
 	rcu_enter();
 	pends = line_pends(source->view, wait->handle);
 	rcu_leave();
@@ -36,8 +41,6 @@ static void begin_waiting(struct wait *wait)
 	}
 	if (semaphore_ops(source->ksem)->begin_queued)
 		wait->begun = semaphore_ops(source->ksem)->begin_queued(source->ksem);
-	if (wait->timed.due != 0)
-		heap_add(queue_heap(cq, wait->timed.due), &wait->timed);
 	deadlines_set_look(source, &wait->handle);
 	deadlines_arm(cq);
 }

@@ -69,12 +69,10 @@ void process_after_fork(struct ksem_proc *proc, uint32_t waiting)
 	store_rlx(&proc->waiting, waiting); /* relaxed: the child has one thread */
 }
 
-/* Exec is in progress only under the lock. */
 void process_begin_queue(struct ksem_proc *proc)
 {
 	pthread_mutex_lock(&proc->lock);
-	while (!process_begin_wait(proc))
-		;
+	process_begin_wait(proc); /* can't fail: exec has the lock while it is in progress */
 	pthread_mutex_unlock(&proc->lock);
 }
 

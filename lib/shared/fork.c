@@ -113,26 +113,25 @@ static void come_into_census(struct shared_ns *shared_ns, struct shared *shared,
 }
 
 /*
- * `waiting`: the child's only thread is in a wait on this semaphore. `registered`: it is registered in the page's word.
- * `prepared`: make_heir ran. True: the semaphore is an orphan, and the caller ends it.
+ * `own`: of the child's only thread, if that waits on this semaphore; else NULL. `prepared`: make_heir ran. True: the
+ * semaphore is an orphan, and the caller ends it.
  */
-static bool inherit(struct ksem *ksem, bool prepared, bool waiting, bool registered)
+static bool inherit(struct ksem *ksem, bool prepared, struct own_wait *own)
 {
 	struct shared *shared = shared_of(ksem);
+	bool waiting = own != NULL;
 	word_t word = load_rlx(&ksem->sem.word); /* relaxed: the child has one thread */
 
 	store_rlx(&shared->queued, 0); /* relaxed: as above; the queues are the parent's */
 	if (!prepared)
-		shared->heir.holder = NULL; /* of another child, which another thread of the parent was about to fork */
+		shared->heir.holder = NULL; /* another child's: another thread of the parent was about to fork */
 	come_into_record(shared);
 	if (word_is_orphan(word) && word_waiters(word) == 0)
 		return !waiting; /* else that thread is about to end it, and will do so */
 	store_rlx(&ksem->sem.word, word_after_fork(word, waiting)); /* relaxed: as above */
 	if (word_is_orphan(word) && !waiting)
 		return true;
-	if (waiting && registered && !shared_is_lost(ksem)) {
-		struct own_wait *own = own_wait_of(ksem);
-
+	if (waiting && own->registered && !shared_is_lost(ksem)) {
 		own->counted = own_record_begin_wait(&shared->record);
 		plain_add_waiter(shared->object.sem, own->want);
 	}
@@ -141,22 +140,21 @@ static bool inherit(struct ksem *ksem, bool prepared, bool waiting, bool registe
 
 void shared_ns_child_after_fork(struct ksem_ns *ns, bool prepared, struct reclaim *garbage)
 {
-	const struct own_wait *own;
 	struct shared *next;
+	bool ended = false;
 
 	for (struct directory *at = shared_ns_directory(shared_ns_of(ns)); at; at = at->older) {
 		liveness_child_after_fork(at, prepared);
 		deaths_child_after_fork(at);
 	}
-	for (struct shared *shared = shared_ns_of(ns)->all; shared; shared = next) {
+	for (struct shared *shared = shared_ns_of(ns)->all; shared && !ended; shared = next) {
 		struct ksem *ksem = &shared->object.ksem;
 
 		next = shared->next;
 		come_into_census(shared_ns_of(ns), shared, prepared);
-		own = own_wait_of(ksem);
-		if (inherit(ksem, prepared, own, own && own->registered) ?
-			    namespace_end(ns, ksem, garbage) :
-			    shared_is_lost(ksem) && lose(ns, ksem, garbage))
-			return;
+		if (inherit(ksem, prepared, own_wait_of(ksem)))
+			ended = namespace_end(ns, ksem, garbage);
+		else if (shared_is_lost(ksem))
+			ended = lose(ns, ksem, garbage);
 	}
 }

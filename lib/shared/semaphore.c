@@ -320,7 +320,7 @@ int shared_deregister(struct ksem *ksem, uint32_t n, bool give_up, bool seen, ui
 	struct plain *sem = shared->object.sem;
 	int error = likely(seen) ? plain_leave(sem, n, give_up) : leave_unseen(sem, n, give_up);
 
-	/* EINVAL: lost; or taken for dead; or overwritten */
+	/* EINVAL: this fork's child has lost it, or somebody has written that it is dead. */
 	if (error == ESHUTDOWN)
 		plain_end_waits(sem);
 	if (error != EAGAIN)

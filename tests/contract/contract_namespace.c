@@ -29,7 +29,7 @@ static void create_fails(int error, struct ksem_ns_options options)
 	assert_ptr_equal(ns, untouched);
 }
 
-/* Those between are in tests/sized.c. */
+/* Those between are in unit/base/sized.c. */
 static void size_of_options_under_that_of_size_t_or_over_4096_is_EINVAL(void **state)
 {
 	(void)state;

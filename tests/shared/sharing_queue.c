@@ -559,6 +559,40 @@ static void be_granted_without_descriptors(void)
 	}
 }
 
+static void be_granted_at_once_without_descriptors(void)
+{
+	struct timespec deadline = in_ms(CLOCK_MONOTONIC, 3000);
+
+	come_in_with_queue();
+	MUST(ksem_post(world.proc, id) == 0);
+	MUST(ksem_cq_submit(cq, id, 1, CLOCK_MONOTONIC, &deadline, 1) == 0);
+	fetch_add_seq(&board->ready, 1);
+	while (load_seq(&board->go) == 0)
+		usleep(200);
+	while (load_seq(&board->go) == 1) {
+		close_directory();
+		usleep(200);
+	}
+	comes(1, ETIMEDOUT);
+	MUST(ksem_cq_destroy(cq) == 0);
+}
+
+/* Others take its grant back. Then it waits, and its deadline counts. */
+static void a_wait_that_was_granted_at_once_has_a_deadline(void **state)
+{
+	pid_t child;
+
+	(void)state;
+	if (THREAD_SANITIZED)
+		SKIP("the sanitizer reports who closes what another thread uses");
+	child = start_to_wait(be_granted_at_once_without_descriptors);
+	store_seq(&board->go, 1);
+	OK(wait_patiently(world.proc, id));
+	store_seq(&board->go, 2);
+	must_end_well(child);
+	end();
+}
+
 static void stay_for_a_while(void)
 {
 	fetch_add_seq(&board->ready, 1);
@@ -710,6 +744,7 @@ int main(void)
 		board_test(a_process_that_was_taken_for_dead_keeps_its_waits),
 		board_test(it_may_end_its_waits),
 		board_test(what_was_granted_ends_with_the_queue),
+		board_test(a_wait_that_was_granted_at_once_has_a_deadline),
 		board_test(in_another_pid_namespace_its_waits_are_over),
 	};
 

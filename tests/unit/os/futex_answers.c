@@ -2,7 +2,7 @@
 /*
  * Every order of answers that a sleep can get, with a permit that comes during one of them or not, by each kind of
  * wait; and wakes that fail or reach fewer than they were to. The test plays the kernel (os/futex.h); single answers
- * are in tests/futex.c.
+ * are in futex.c.
  *
  * A deadline goes to the kernel as it was given, at each sleep: so a clock that is set counts, and nothing is lost over
  * stray wakes.
