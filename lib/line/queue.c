@@ -244,8 +244,12 @@ int line_reap_ready(struct line_view *view, uint32_t head, struct line_result *r
 	bool own;
 	uint64_t x;
 
-	if (!entry)
+	if (slot == 0)
 		return EAGAIN;
+	if (unlikely(!entry)) { /* others wrote to the list: it leads to none */
+		*result = (struct line_result){.error = ENOENT};
+		return 0;
+	}
 	result->user = load_rlx(&entry->user); /* relaxed: the caller's own */
 	do {                                   /* who took this process for dead may take a grant back meanwhile */
 		x = line_outcome(view, slot);

@@ -45,6 +45,8 @@ static struct wait *find_wait(const struct source *source, const struct line_res
 	uint64_t chunk = result->user / CHUNK_WAITS;
 	struct wait *wait = chunk < cq->chunk_count ? &cq->chunks[chunk]->waits[result->user % CHUNK_WAITS] : NULL;
 
+	if (result->handle.slot == 0) /* as that of waits which are over */
+		return NULL;
 	if (!wait || wait->source != source || wait->handle.slot != result->handle.slot ||
 	    wait->handle.round != result->handle.round)
 		return NULL;

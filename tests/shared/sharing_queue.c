@@ -9,6 +9,7 @@
 #include "queueing.h"
 
 #include "line/line.h"
+#include "line/list.h"
 
 static void make_with(uint32_t order, uint32_t flags, uint32_t value)
 {
@@ -393,19 +394,27 @@ static void destroy_posts_what_was_granted_by_another_process(void **state)
 
 /* ---- Nonsense, and closed descriptors. ---- */
 
-static void scribble(void)
+static struct page_line *map_line(void)
 {
-	struct page_line *line;
 	int fd = open(path_of(NAME), O_RDWR);
+	struct page_line *line;
 
 	line = mmap(NULL, FILE_BYTES - PAGE_LINE_AT, PROT_READ | PROT_WRITE, MAP_SHARED, fd, PAGE_LINE_AT);
 	MUST(fd >= 0 && line != MAP_FAILED);
+	close(fd);
+	return line;
+}
+
+static void scribble(void)
+{
+	struct page_line *line = map_line();
+
 	for (unsigned i = 0; i < 6; i++) {
 		struct line_entry *entry = &line->entries[i];
 
 		store_rlx(&entry->user, i % 2 ? UINT64_MAX / 3 : 1); /* relaxed: nonsense */
 	}
-	close(fd);
+	munmap(line, FILE_BYTES - PAGE_LINE_AT);
 }
 
 /* Before each turn of the test's queue this one waits, and its list has the head that the other gets then. */
@@ -461,6 +470,82 @@ static void nonsense_for_a_waits_name_harms_nobody(void **state)
 	while (value() > 0 || waiting() > 0)
 		usleep(1000);
 	assert_true(reap(c, 8) <= 1);
+	end();
+}
+
+static struct line_entry *first_in_state(struct page_line *line, enum entry_state state)
+{
+	for (unsigned i = 0; i < LINE_FIRST; i++) {
+		uint64_t x = load_acq(&line->entries[i].state);
+
+		if (x != 0 && state_of(x) == state && load_acq(&line->entries[i].ready) != 0)
+			return &line->entries[i];
+	}
+	fail();
+	return NULL;
+}
+
+static uint32_t slot_of(const struct page_line *line, const struct line_entry *entry)
+{
+	return (uint32_t)(entry - line->entries) + LINE_LISTS;
+}
+
+static void lead_to(atomic(uint64_t) *link, uint32_t slot)
+{
+	store_seq(link, load_seq(link) - LINK_TO(load_seq(link)) + slot);
+}
+
+/* A queue with a wait that pends, and one that was reaped. Finds the head of its list, and an entry that is free. */
+static struct page_line *begin_with_a_reaped_wait(struct line_entry **head, struct line_entry **free)
+{
+	struct page_line *line;
+
+	make(0);
+	OK(submit(1, 1));
+	OK(submit(5, 2));
+	OK(ksem_post(world.proc, id));
+	comes(1, 0);
+	line = map_line();
+	*head = &line->entries[load_acq(&first_in_state(line, ENTRY_WAIT)->ready) - LINE_LISTS];
+	*free = first_in_state(line, ENTRY_FREE);
+	return line;
+}
+
+/* An entry on its list that names the wait that is over, as that was: it is no wait of the queue's any more. */
+static void nonsense_brings_no_wait_back(void **state)
+{
+	struct line_entry *head, *entry;
+	struct ksem_completion c[8];
+	struct page_line *line;
+	uint32_t round;
+
+	(void)state;
+	line = begin_with_a_reaped_wait(&head, &entry);
+	round = ((uint32_t)load_seq(&entry->state) & ENTRY_ROUND_MASK) - ENTRY_ROUND;
+	store_seq(&entry->state, UINT64_C(1) << 32 | round | ENTRY_GRANTED);
+	store_seq(&entry->ready, 0);
+	store_seq(&entry->user, 0);
+	lead_to(&entry->node.prev, slot_of(line, head));
+	lead_to(&entry->node.next, slot_of(line, head));
+	lead_to(&head->node.prev, slot_of(line, entry));
+	lead_to(&head->node.next, slot_of(line, entry));
+	assert_int_equal(reap(c, 8), 0);
+	munmap(line, FILE_BYTES - PAGE_LINE_AT);
+	end();
+}
+
+/* A list that leads nowhere is given up. */
+static void nonsense_keeps_no_reader(void **state)
+{
+	struct line_entry *head, *entry;
+	struct ksem_completion c[8];
+	struct page_line *line;
+
+	(void)state;
+	line = begin_with_a_reaped_wait(&head, &entry);
+	lead_to(&head->node.next, LINE_ASIDE);
+	reap(c, 8);
+	munmap(line, FILE_BYTES - PAGE_LINE_AT);
 	end();
 }
 
@@ -716,7 +801,24 @@ static void in_another_pid_namespace_its_waits_are_over(void **state)
 	if (getuid() != 0)
 		SKIP("only root makes pid namespaces");
 	use_what_is_taken_from(lose_the_waits_in_a_pid_namespace);
-	use_what_is_taken_from(lose_the_waits_at_a_submit_in_a_pid_namespace);
+}
+
+/* Mostly before the queue's thread sees it. */
+static void a_submit_there_tells_that_they_are(void **state)
+{
+	(void)state;
+	if (THREAD_SANITIZED)
+		SKIP("the sanitizer reports who closes what another thread uses");
+	if (getuid() != 0)
+		SKIP("only root makes pid namespaces");
+	for (unsigned i = 0; i < 5; i++) {
+		pid_t child = start_to_wait(lose_the_waits_at_a_submit_in_a_pid_namespace);
+
+		until_none_waits();
+		store_seq(&board->go, 1);
+		must_end_well(child);
+		end();
+	}
 }
 
 int main(void)
@@ -741,11 +843,14 @@ int main(void)
 		board_test(a_forks_child_of_a_queue_that_keeps_a_closed_semaphore),
 		board_test(a_queue_is_woken_where_another_sleeps),
 		board_test(nonsense_for_a_waits_name_harms_nobody),
+		board_test(nonsense_brings_no_wait_back),
+		board_test(nonsense_keeps_no_reader),
 		board_test(a_process_that_was_taken_for_dead_keeps_its_waits),
 		board_test(it_may_end_its_waits),
 		board_test(what_was_granted_ends_with_the_queue),
 		board_test(a_wait_that_was_granted_at_once_has_a_deadline),
 		board_test(in_another_pid_namespace_its_waits_are_over),
+		board_test(a_submit_there_tells_that_they_are),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
