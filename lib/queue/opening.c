@@ -82,13 +82,14 @@ static void lose_wait(struct link *link, void *lost)
 }
 
 /* Other processes took this one for dead, and its entries are theirs by now. */
-void source_check_list(struct source *source)
+bool source_check_list(struct source *source)
 {
 	if (!source->view || likely(source_has_list(source)))
-		return;
+		return false;
 	table_for_all(&source->cq->waits, lose_wait, source);
 	source->in_line = source->dues = 0;
 	leave_line(source);
+	return true;
 }
 
 int source_open(struct source *source)

@@ -20,8 +20,8 @@ int source_for(struct ksem_cq *cq, struct ksem *ksem, struct source **source);
 /* Opens the source, if it isn't open. 0; ENOTSUP: the processor can't; ENOMEM. */
 int source_open(struct source *source);
 
-/* If the ready list isn't the source's any more, ends its waits there, with ECANCELED. Then it isn't open. */
-void source_check_list(struct source *source);
+/* True: the ready list isn't the source's any more. Its waits there end with ECANCELED, and it isn't open then. */
+bool source_check_list(struct source *source);
 
 /* Closes the source if it has no waits; at once, or when the listener is awake. */
 void source_close_if_idle(struct source *source, struct reclaim *garbage);

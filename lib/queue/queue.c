@@ -49,13 +49,13 @@ static void end_source(struct link *link, void *garbage)
 	struct source *source = container_of(link, struct source, link);
 	struct wait *wait;
 
+	source_check_list(source);
 	do {
-		source_check_list(source);
 		while ((wait = wait_take_done(source))) {
 			if (wait->error == 0 && wait->count > 0)
 				semaphore_ops(source->ksem)->give_back(source->ksem, wait->count, source->cq->proc);
 		}
-	} while (source->view && !source_has_list(source)); /* what was taken showed that it is others' */
+	} while (source_check_list(source)); /* what was taken may have shown that it is others' */
 	source->active = false;
 	source_close_if_idle(source, garbage);
 }

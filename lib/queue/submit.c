@@ -92,9 +92,8 @@ int queue_submit(struct source *source, uint32_t count, uint64_t due, uint64_t u
 {
 	int error;
 
-	source_check_list(source);
-	if (unlikely(source->done)) /* the reader may not know of waits that are lost */
-		source_notify_locked(source);
+	if (unlikely(source_check_list(source)))
+		source_notify_locked(source); /* the reader knows of it only if the listener saw it first */
 	error = source_open(source);
 	if (!error && !source_is_direct(source) && line_never(source->view, count))
 		error = EINVAL;

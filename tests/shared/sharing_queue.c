@@ -776,8 +776,13 @@ static void wait_for_one(void)
 static void use_what_is_taken_from(void (*act)(void))
 {
 	enum { OTHERS = 4 };
-	pid_t child = start_to_wait(act), others[OTHERS];
+	pid_t child, others[OTHERS];
 
+	if (THREAD_SANITIZED)
+		SKIP("the sanitizer reports who closes what another thread uses");
+	if (getuid() != 0)
+		SKIP("only root makes pid namespaces");
+	child = start_to_wait(act);
 	until_none_waits();
 	for (unsigned i = 0; i < OTHERS; i++)
 		others[i] = start_process(wait_for_one);
@@ -796,20 +801,12 @@ static void use_what_is_taken_from(void (*act)(void))
 static void in_another_pid_namespace_its_waits_are_over(void **state)
 {
 	(void)state;
-	if (THREAD_SANITIZED)
-		SKIP("the sanitizer reports who closes what another thread uses");
-	if (getuid() != 0)
-		SKIP("only root makes pid namespaces");
 	use_what_is_taken_from(lose_the_waits_in_a_pid_namespace);
 }
 
 static void a_submit_there_tells_that_they_are(void **state)
 {
 	(void)state;
-	if (THREAD_SANITIZED)
-		SKIP("the sanitizer reports who closes what another thread uses");
-	if (getuid() != 0)
-		SKIP("only root makes pid namespaces");
 	use_what_is_taken_from(lose_the_waits_at_a_submit_in_a_pid_namespace);
 }
 
