@@ -429,7 +429,7 @@ uint32_t line_settle_with(const struct line_view *view, struct line_wish wish)
 			if (line_help(view, &op))
 				dead = wish_of_missed(view, op.slot);
 			if (wish.kind == LINE_POP)
-				return act.slot;
+				return act.slot != 0 ? act.slot : LINE_NOWHERE;
 		}
 	}
 }

@@ -57,10 +57,12 @@ struct line_wish {
 	uint64_t state;
 };
 
+#define LINE_NOWHERE UINT32_MAX /* no entry has this number */
+
 /*
  * Finishes the operation that is under way, does what is wished, and then makes further operations until the line needs
  * none. With LINE_POP it returns after the pop. On nonsense in a shared line it stops early. Returns the entry that was
- * popped; 0: none.
+ * popped; 0: none; LINE_NOWHERE: the list leads to the line's own node 0.
  */
 uint32_t line_settle_with(const struct line_view *view, struct line_wish wish);
 

@@ -537,16 +537,21 @@ static void nonsense_brings_no_wait_back(void **state)
 /* A list that leads nowhere is given up. */
 static void nonsense_keeps_no_reader(void **state)
 {
+	const uint32_t nowhere[] = {LINE_MAIN, LINE_ASIDE, LINE_LISTS - 1, LINK_TO(UINT64_MAX)};
 	struct line_entry *head, *entry;
 	struct ksem_completion c[8];
 	struct page_line *line;
 
 	(void)state;
-	line = begin_with_a_reaped_wait(&head, &entry);
-	lead_to(&head->node.next, LINE_ASIDE);
-	reap(c, 8);
-	munmap(line, FILE_BYTES - PAGE_LINE_AT);
-	end();
+	for (unsigned i = 0; i < 4; i++) {
+		line = begin_with_a_reaped_wait(&head, &entry);
+		lead_to(&head->node.next, nowhere[i]);
+		assert_int_equal(reap(c, 8), 1);
+		assert_int_equal(c[0].user_data, 2);
+		assert_int_equal(c[0].error, ECANCELED);
+		munmap(line, FILE_BYTES - PAGE_LINE_AT);
+		end();
+	}
 }
 
 static void close_directory(void)
