@@ -161,7 +161,7 @@ bool direct_woke(struct source *source, bool woken)
 		return false;
 	source->direct.armed = false;
 	any = direct_serve(source, &place);
-	if (woken && !any)
+	if (woken && !any && !source->direct.first)
 		source->direct.ops->pass_on(source->ksem);
 	return any;
 }

@@ -33,7 +33,7 @@ static int queued_enter(struct ksem *ksem, uint32_t n, uint32_t *counted)
 	place_stay(ksem); /* if that fails, others may count it off; the listener looks for permits all the same */
 	if (!add_queued(shared))
 		return ENOMEM;
-	plain_expect_listener(plain_of(ksem));
+	plain_expect_stray_wakes(plain_of(ksem));
 	error = shared_take_or_register(ksem, n, counted);
 	if (error != EAGAIN)
 		fetch_sub_rlx(&shared->queued, 1); /* relaxed: as above */

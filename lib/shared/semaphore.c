@@ -309,9 +309,14 @@ static int leave_unseen(struct plain *sem, uint32_t n, bool give_up)
 	uint32_t took;
 	int error = plain_take_some(sem, n, n, &took);
 
-	if (error == EAGAIN && word_is_shut(plain_word(sem)))
+	if (error != EAGAIN)
+		return error;
+	if (word_is_shut(plain_word(sem)))
 		return ESHUTDOWN;
-	return error == EAGAIN && give_up ? ECANCELED : error;
+	if (!give_up)
+		return EAGAIN;
+	plain_pass_on(sem);
+	return ECANCELED;
 }
 
 int shared_deregister(struct ksem *ksem, uint32_t n, bool give_up, bool seen, uint32_t counted)
@@ -334,6 +339,8 @@ void shared_renounce(struct ksem *ksem, bool seen, uint32_t counted)
 
 	if (likely(seen))
 		plain_renounce(shared->object.sem, FUTEX_SHARED);
+	else
+		plain_pass_on(shared->object.sem);
 	own_record_end_wait(&shared->record, counted);
 }
 

@@ -24,7 +24,7 @@ void plain_init(struct plain *sem, uint32_t value, enum futex_scope scope)
 	store_rlx(&sem->word, word_new(value)); /* relaxed: nobody sees the semaphore until it is published */
 	sem->shared = scope == FUTEX_SHARED ? PLAIN_SHARED : 0;
 	store_rlx(&sem->spin, SPIN_MOST); /* relaxed: as above */
-	store_rlx(&sem->has_listener, 0); /* relaxed: as above */
+	store_rlx(&sem->wakes_stray, 0);  /* relaxed: as above */
 }
 
 /*
@@ -175,12 +175,18 @@ static void arm_look(struct waiter *waiter)
 	waiter->signal.look = (struct deadline){CLOCK_MONOTONIC, clock_after(&now, length)};
 }
 
+void plain_expect_stray_wakes(struct plain *sem)
+{
+	if (!load_rlx(&sem->wakes_stray))        /* relaxed: once set, it stays */
+		store_rlx(&sem->wakes_stray, 1); /* relaxed: a queue's registration, which comes next, publishes it */
+}
+
 /*
  * The sleeps are of random length: a signal that comes at the very end of one doesn't end the wait, and programs'
  * timers often fire at whole seconds. A waiter that finds bit 31 of the value set, and wants still more, looks: if the
  * semaphore is shut before it sleeps, that half of the word may become the same again.
  */
-int plain_arm_shared(struct plain *sem, struct waiter *waiter, bool must_look)
+int plain_arm_shared(struct plain *sem, struct waiter *waiter, bool unseen)
 {
 	word_t c = plain_word(sem);
 
@@ -188,8 +194,10 @@ int plain_arm_shared(struct plain *sem, struct waiter *waiter, bool must_look)
 		return EAGAIN;
 	waiter->signal = plain_signal(sem, FUTEX_SHARED);
 	waiter->signal.expected = word_value(c);
-	if (must_look || word_waiters(c) > 1 || c & (WORD_WARNED | WORD_CALLED) ||
-	    load_rlx(&sem->has_listener)) /* relaxed: the word publishes it */
+	if (unlikely(unseen))
+		plain_expect_stray_wakes(sem);
+	if (word_waiters(c) > 1 || c & (WORD_WARNED | WORD_CALLED) ||
+	    load_rlx(&sem->wakes_stray)) /* relaxed: the word publishes it, or it comes late */
 		arm_look(waiter);
 	return 0;
 }
@@ -213,12 +221,6 @@ void plain_renounce(struct plain *sem, enum futex_scope scope)
 		/* KSEM_ORD_3 release, KSEM_ORD_3 acquire */
 	} while (!cas_acq_rel(&sem->word, &was, word_to_memory(next, was, WORD_OPEN)));
 	wake_others(sem, next, scope);
-}
-
-void plain_expect_listener(struct plain *sem)
-{
-	if (!load_rlx(&sem->has_listener))        /* relaxed: once set, it stays */
-		store_rlx(&sem->has_listener, 1); /* relaxed: the change of the word that comes next publishes it */
 }
 
 void plain_pass_on(struct plain *sem)

@@ -26,10 +26,15 @@
  * that a handler ran. So a thread sleeps with such a time only where it must. These times are on CLOCK_MONOTONIC,
  * whatever the deadline's clock is; if that clock is set, the waiter notices at its next look.
  *
- * The listener of a completion queue sleeps here once for all waits of the queue (queue/direct.h). It may still sleep
- * when the last of these is over: then a post may wake it instead of a waiter. It passes that wake on
- * (plain_pass_on). As it may be killed before that, waiters look by themselves from the first wait of any queue on
- * (`has_listener`).
+ * A wake may go astray: to a sleeper that can't go on, while another one could. There are two kinds of such sleepers:
+ *   - The listener of a completion queue, which sleeps here once for all waits of the queue (queue/direct.h). It may
+ *     still sleep when the last of these is over. If it is woken then, it passes the wake on (plain_pass_on), unless it
+ *     is killed before that.
+ *   - A thread of a process that others took for dead, and that can't open its directory again. Others have counted it
+ *     off, so no post knows that it wants several permits. It doesn't pass wakes on: two of this kind could wake each
+ *     other for ever.
+ * So from the first such sleeper on, all waiters look by themselves (`wakes_stray`). A thread that goes to sleep at the
+ * moment when that is said first may not know it.
  */
 #ifndef KSEM_WAIT_PLAIN_H
 #define KSEM_WAIT_PLAIN_H
@@ -69,19 +74,18 @@ struct signal plain_signal(struct plain *sem, enum futex_scope scope);
 
 /*
  * Sets the signal of a waiter of a shared semaphore, before each sleep. If there are other waiters, it looks by itself,
- * at its deadline at the latest. `must_look`: it does so in any case, since posts may not wake it. 0; EAGAIN: don't
- * sleep, since it can leave, or the semaphore is dead.
+ * at its deadline at the latest. `unseen`: it isn't registered in the word any more; so it looks in any case, since
+ * posts may not wake it. 0; EAGAIN: don't sleep, since it can leave, or the semaphore is dead.
  */
-int plain_arm_shared(struct plain *sem, struct waiter *waiter, bool must_look);
+int plain_arm_shared(struct plain *sem, struct waiter *waiter, bool unseen);
 
 /* Deregisters without a permit, and wakes those that can go on. For a thread that has a permit of another semaphore. */
 void plain_renounce(struct plain *sem, enum futex_scope scope);
 
-/*
- * For the listener of a completion queue. plain_expect_listener: before the first wait of a queue registers.
- * plain_pass_on: after each wake that was for none of the queue's waits; wakes others instead, if there are permits.
- */
-void plain_expect_listener(struct plain *sem);
+/* From now on wakes may go astray. For a queue: before its first wait registers. */
+void plain_expect_stray_wakes(struct plain *sem);
+
+/* For one that was perhaps woken, and goes without a permit: wakes others instead, if there are permits. */
 void plain_pass_on(struct plain *sem);
 
 /*

@@ -28,9 +28,9 @@ struct plain {
 	atomic(word_t) word; /* atomic; changed by read-modify-write only */
 	union {
 		struct {
-			uint32_t shared;              /* constant: 0, or PLAIN_SHARED; only lib/posix/ reads it */
-			atomic(uint8_t) spin;         /* atomic: a hint (wait/spin.h) */
-			atomic(uint8_t) has_listener; /* atomic: 1: a queue's listener sleeps here, or did */
+			uint32_t shared;             /* constant: 0, or PLAIN_SHARED; only lib/posix/ reads it */
+			atomic(uint8_t) spin;        /* atomic: a hint (wait/spin.h) */
+			atomic(uint8_t) wakes_stray; /* atomic: 1: who is woken may be one that can't go on */
 			uint16_t trims; /* counts when waiters are counted off; changes together with the word */
 		};
 		atomic(uint64_t) rest; /* atomic: all of these, as plain_trim_waiters swaps them (wait/plain.h) */

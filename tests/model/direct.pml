@@ -6,9 +6,12 @@
  * POSTERS processes post one permit each. WAITERS threads of other processes wait for one permit each. The queue's
  * process has a listener, and a user, who submits WAITS waits, for NEED0 and NEED1 permits, and then cancels those of
  * CANCELS (bits). A wait that is decided counts as reaped. STOP: a poster stops for ever, anywhere. KILL: the queue's
- * process is killed, anywhere. That is for semaphores that queues have waited for before (LISTENED): a thread that is
- * about to sleep when the first queue comes doesn't know that it must look by itself. Nor does it know of a thread that
- * comes then (wait/plain.h).
+ * process is killed, anywhere. OTHERS listeners of other queues sleep there, too, each for one wait that needs two
+ * permits. UNSEEN: others have taken their processes for dead, so these waits aren't registered.
+ *
+ * Kills, and waits that aren't registered, are for semaphores of which it was said before that wakes may go astray
+ * (STRAY): a thread that is about to sleep when that is said first doesn't know that it must look by itself. Nor does it
+ * know of a thread that comes then (wait/plain.h).
  *
  * Each compare-and-swap loop on the word is one step, as is each call of the kernel, but for the listener's sleep: the
  * kernel looks at one of its words after another. The kernel wakes those first that have slept longest. Threads that look
@@ -41,14 +44,20 @@
 #ifndef INITIAL
 #define INITIAL 0
 #endif
-#ifndef LISTENED
-#define LISTENED 0
+#ifndef STRAY
+#define STRAY 0
+#endif
+#ifndef OTHERS
+#define OTHERS 0
+#endif
+#ifndef UNSEEN
+#define UNSEEN 0
 #endif
 #define LISTENER WAITERS             /* among the sleepers */
-#define SLEEPERS (WAITERS + 1)
+#define SLEEPERS (WAITERS + 1 + OTHERS)
 
 byte value = INITIAL, waiters;       /* the word */
-bool wide, has_listener = LISTENED;  /* the same; and what is beside it */
+bool wide, wakes_stray = STRAY;      /* the same; and what is beside it */
 chan queue = [SLEEPERS] of { byte }; /* the kernel's, of the value */
 bool asleep[SLEEPERS];
 bool at_calls;                       /* the listener, on its own word */
@@ -66,7 +75,7 @@ byte posted, taken;                  /* what the judge goes by */
 
 #define need(i)    (i == 0 -> NEED0 : NEED1)
 #define least      (pends[0] && (!pends[1] || NEED0 <= NEED1) -> NEED0 : NEED1)
-#define left_undone (killed || stopped > 0)
+#define left_undone (killed || stopped > 0 || UNSEEN)
 
 #ifdef KILL
 #define LIVES provided (!killed)
@@ -140,10 +149,10 @@ proctype waiter(byte self)
 		atomic {
 			if
 			:: value > 0 -> value--; taken++; count_off(); goto through
-#ifdef NOT_LISTENED
+#ifdef STRAY_UNSEEN
 			:: else -> looks[self] = waiters > 1
 #else
-			:: else -> looks[self] = waiters > 1 || has_listener
+			:: else -> looks[self] = waiters > 1 || wakes_stray
 #endif
 			fi
 		}
@@ -163,6 +172,51 @@ proctype waiter(byte self)
 		}
 	od;
 through: skip
+}
+
+/* The listener of another queue, whose wait needs two permits. [code: direct_serve, direct_woke] */
+proctype other(byte self)
+{
+	byte seen, who, left;
+
+	do
+	:: true ->
+		atomic {
+			seen = value;
+			if
+			:: seen >= 2 ->
+				value = value - 2;
+				taken = taken + 2;
+				if
+				:: !UNSEEN -> count_off()
+				:: else
+				fi;
+				goto through
+			:: else
+			fi
+		}
+		atomic {
+			if
+			:: value == seen -> asleep[self] = true; queue!self
+			:: else
+			fi
+		}
+		atomic {
+			if
+			:: !asleep[self]
+			:: asleep[self] && left_undone && value >= 2 -> asleep[self] = false; queue??eval(self)
+			fi
+		}
+#ifdef PASSES_ALWAYS
+		atomic {
+			if
+			:: value == 1 && waiters > 0 -> wake_up_to(SLEEPERS)
+			:: else
+			fi
+		}
+#endif
+	od;
+through: atomic { seen = 0; who = 0; left = 0 }
 }
 
 /* ---- The queue's process. ---- */
@@ -244,7 +298,7 @@ inline submit(i)
 {
 	take_lock();
 	open = true;
-	has_listener = true;
+	wakes_stray = true;
 	atomic {
 		if
 		:: value >= need(i) -> value = value - need(i); taken = taken + need(i)
@@ -318,7 +372,11 @@ inline after_sleep()
 		serve();
 		if
 #ifndef PASSES_NOTHING
+#ifdef PASSES_ALWAYS
 		:: woken && !any -> atomic {
+#else
+		:: woken && !any && pending == 0 -> atomic {
+#endif
 			if
 			:: value > 0 && waiters > 0 -> seen = to_wake; wake_up_to(seen)
 			:: else
@@ -417,7 +475,9 @@ proctype judge()
 		assert(INITIAL + posted == taken + value);
 		do
 		:: i < WAITERS -> assert(!asleep[i] || value == 0); i++
-		:: else -> break
+		:: i == LISTENER -> i++
+		:: i > LISTENER && i < SLEEPERS -> assert(!asleep[i] || value < 2); i++
+		:: i == SLEEPERS -> break
 		od;
 		assert(killed || pending == 0 || value < least);
 		assert(killed || pending > 0 || !open)
@@ -436,6 +496,15 @@ init
 		i = 0;
 		do
 		:: i < WAITERS -> run waiter(i); i++
+		:: else -> break
+		od;
+		i = LISTENER + 1;
+		do
+		:: i < SLEEPERS ->
+			run other(i);
+			waiters = waiters + !UNSEEN;
+			wide = !UNSEEN;
+			i++
 		:: else -> break
 		od;
 		run user();

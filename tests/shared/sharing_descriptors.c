@@ -231,6 +231,47 @@ static void a_sleeper_that_cant_come_back_looks_by_itself(void **state)
 	world_end(&world);
 }
 
+static void wait_for_two(void)
+{
+	MUST(ksem_wait_many(world.proc, id, 2, CLOCK_MONOTONIC, NULL) == 0);
+}
+
+static void wait_for_five_turns(void)
+{
+	for (unsigned i = 0; i < 5; i++)
+		wait_for_a_permit();
+}
+
+/* No post knows that it wants two. It is woken in turn with another process's waiter, which then looks by itself. */
+static void a_sleeper_that_cant_come_back_takes_no_wakes_of_others(void **state)
+{
+	char moved[128];
+	pid_t child, waiter;
+
+	(void)state;
+	begin_with_sleepers();
+	snprintf(moved, sizeof(moved), "%s.moved", dir);
+	MUST(rename(dir, moved) == 0);
+	child = start_sleeper_that_daemonizes(wait_for_two);
+	assert_int_equal(info_of(world.proc, id).waiters, 0);
+	usleep(100000); /* it has been woken, and sleeps again */
+	waiter = start_process(wait_for_five_turns);
+	for (unsigned i = 0; i < 5; i++) {
+		until_waiting(world.proc, id, 1);
+		usleep(20000);
+		OK(ksem_post(world.proc, id));
+		for (unsigned ms = 0; value_of(world.proc, id) > 0; ms++) {
+			assert_true(ms < 5000);
+			usleep(1000);
+		}
+	}
+	must_end_well(waiter);
+	OK(ksem_post_many(world.proc, id, 2));
+	must_end_well(child);
+	MUST(rename(moved, dir) == 0);
+	world_end(&world);
+}
+
 /* The host opens the same directory: the number is right and the file is, but the locks are gone. */
 static void see_both(void)
 {
@@ -394,6 +435,7 @@ int main(void)
 		board_test(a_sleeper_whose_descriptors_were_closed_is_woken),
 		board_test(a_sleeper_that_was_counted_off_counts_off_no_other),
 		board_test(a_sleeper_that_cant_come_back_looks_by_itself),
+		board_test(a_sleeper_that_cant_come_back_takes_no_wakes_of_others),
 		shared_test(a_description_of_the_hosts_is_not_ours),
 		shared_test(what_cant_be_opened_again_is_an_error),
 		shared_test(two_namespaces_are_not_mixed_up),

@@ -7,6 +7,8 @@
 
 #include "queueing.h"
 
+#include <sys/resource.h>
+
 /* ---- Posts of other processes. ---- */
 
 static void post_six(void)
@@ -124,6 +126,47 @@ static void a_post_of_its_own_process_grants_at_once(void **state)
 		FAILS(ENOENT, ksem_cq_cancel(cq, i));
 		comes(i, 0);
 	}
+	end();
+}
+
+/* ---- Beside queues of other processes. ---- */
+
+#define SERVERS 8
+
+static void wait_for_two(void)
+{
+	come_in_with_queue();
+	MUST(submit(2, 1) == 0);
+	say_ready_and_stay();
+}
+
+/* Context switches of a process that ends. */
+static long kill_and_count_switches(pid_t child)
+{
+	struct rusage usage;
+	int status;
+
+	MUST(kill(child, SIGKILL) == 0);
+	MUST(wait4(child, &status, 0, &usage) == child);
+	return usage.ru_nvcsw;
+}
+
+/* Their threads find that one is too few for them, and don't wake each other again and again. */
+static void servers_that_want_two_sleep_beside_one_permit(void **state)
+{
+	pid_t servers[SERVERS];
+
+	(void)state;
+	make(0);
+	for (unsigned i = 0; i < SERVERS; i++)
+		servers[i] = start_process(wait_for_two);
+	until(&board->ready, SERVERS);
+	usleep(50000);
+	OK(ksem_post(world.proc, id));
+	usleep(500000);
+	for (unsigned i = 0; i < SERVERS; i++)
+		assert_in_range(kill_and_count_switches(servers[i]), 0, 500);
+	assert_int_equal(value(), 1);
 	end();
 }
 
@@ -376,6 +419,7 @@ int main(void)
 		board_test(a_shutdown_by_another_process_ends_all),
 		board_test(it_stays_as_it_was),
 		board_test(a_post_of_its_own_process_grants_at_once),
+		board_test(servers_that_want_two_sleep_beside_one_permit),
 		board_test(waits_of_a_killed_process_are_gone),
 		board_test(posters_may_be_killed),
 		board_test(others_go_on_whatever_process_with_a_queue_is_killed),

@@ -294,7 +294,22 @@ static void where_a_queue_has_waited_even_one_alone_looks(void **state)
 	FAILS(EAGAIN, plain_take_or_register(&sem, 1));
 	OK(plain_arm_shared(&sem, &waiter, false));
 	assert_false(waiter.signal.looks);
-	plain_expect_listener(&sem);
+	plain_expect_stray_wakes(&sem);
+	OK(plain_arm_shared(&sem, &waiter, false));
+	assert_true(waiter.signal.looks);
+}
+
+/* Posts don't know what it wants, and may wake it instead of another. */
+static void beside_one_who_is_not_registered_even_one_alone_looks(void **state)
+{
+	struct waiter waiter = {.want = 1}, unseen = {.want = 2};
+
+	(void)state;
+	FAILS(EAGAIN, plain_take_or_register(&sem, 1));
+	OK(plain_arm_shared(&sem, &waiter, false));
+	assert_false(waiter.signal.looks);
+	OK(plain_arm_shared(&sem, &unseen, true));
+	assert_true(unseen.signal.looks);
 	OK(plain_arm_shared(&sem, &waiter, false));
 	assert_true(waiter.signal.looks);
 }
@@ -625,6 +640,7 @@ int main(void)
 		test(a_poster_looks_again_for_one_who_wants_several),
 		test(one_who_wants_several_sleeps_on_the_value_that_it_saw),
 		test(where_a_queue_has_waited_even_one_alone_looks),
+		test(beside_one_who_is_not_registered_even_one_alone_looks),
 		test(a_wake_is_passed_on_if_there_are_permits_and_waiters),
 		test(the_last_of_the_dead_leaves_no_mark),
 		test(those_who_are_counted_again_may_want_several),
