@@ -14,7 +14,7 @@
 #include "line/call.h"
 #include "object/namespace.h"
 #include "os/fork.h"
-#include "queue/queue.h"
+#include "queue/all.h"
 #include "registry/waiting.h"
 #include "shared/deaths.h"
 #include "shared/directory.h"

@@ -22,7 +22,7 @@ static bool open_account(struct lined *lined, struct lined_holder *holder)
 }
 
 /* Under the namespace's lock. */
-static int come(struct lined *lined, const struct ksem_proc *by)
+static int add(struct lined *lined, const struct ksem_proc *by)
 {
 	struct lined_holder *holder;
 
@@ -48,13 +48,13 @@ int lined_add_holder(struct ksem *ksem, const struct ksem_proc *by)
 	if (!lined_has_ledger(lined_of(ksem)))
 		return 0;
 	pthread_mutex_lock(&object_ns(ksem)->lock);
-	error = come(lined_of(ksem), by);
+	error = add(lined_of(ksem), by);
 	pthread_mutex_unlock(&object_ns(ksem)->lock);
 	return error;
 }
 
 /* Under the namespace's lock. */
-static int go(struct lined *lined, const struct ksem_proc *by, struct reclaim *garbage)
+static int drop(struct lined *lined, const struct ksem_proc *by, struct reclaim *garbage)
 {
 	struct lined_holder *holder = holder_of(lined, by);
 	atomic(struct lined_holder *) *at = &lined->holders;
@@ -86,7 +86,7 @@ int lined_drop_holder(struct ksem *ksem, const struct ksem_proc *by, struct recl
 	if (!lined_has_ledger(lined_of(ksem)))
 		return 0;
 	pthread_mutex_lock(&object_ns(ksem)->lock);
-	error = go(lined_of(ksem), by, garbage);
+	error = drop(lined_of(ksem), by, garbage);
 	pthread_mutex_unlock(&object_ns(ksem)->lock);
 	return error;
 }

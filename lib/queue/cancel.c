@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "queue/direct.h"
+#include "queue/queue.h"
 #include "queue/waits.h"
 
 /* False: it was decided before. */
@@ -28,7 +29,7 @@ void cancel_wait(struct wait *wait, int why)
 	end_cancel(wait);
 }
 
-bool cancel_waits(struct ksem_cq *cq, uint64_t user_data)
+int queue_cancel(struct ksem_cq *cq, uint64_t user_data)
 {
 	struct link *first = table_find(&cq->waits, user_data);
 	bool any = false;
@@ -37,7 +38,7 @@ bool cancel_waits(struct ksem_cq *cq, uint64_t user_data)
 		any |= begin_cancel(container_of(link, struct wait, link), ECANCELED);
 	for (struct link *link = first; link; link = table_find_next(link))
 		end_cancel(container_of(link, struct wait, link));
-	return any;
+	return any ? 0 : ENOENT;
 }
 
 static void begin_linked(struct link *link, void *arg)

@@ -20,7 +20,7 @@
  * A thread that decides a wait, perhaps in a signal handler, takes no lock: it calls source_notify. It does so in a
  * read section; so a queue ends only after an epoch. Only queues_serve takes locks in read sections, if they are free.
  *
- * All calls but those of source_notify.h and queues_serve are made inside the fork gate.
+ * All calls but those of source_notify.h and queues_serve (all.h) are made inside the fork gate.
  */
 #ifndef KSEM_QUEUE_QUEUE_H
 #define KSEM_QUEUE_QUEUE_H
@@ -41,18 +41,5 @@ void queue_destroy(struct ksem_cq *cq);
 
 /* Begins a wait, under the queue's lock, outside read sections. EINVAL, ENOMEM, ENOTSUP. */
 int queue_submit(struct source *source, uint32_t count, uint64_t due, uint64_t user_data, struct reclaim *garbage);
-
-/*
- * For a thread of this OS process that has posted to a shared semaphore without a line, or shut it down: lets the waits
- * go on that can, as their queue's listener would. Leaves out a queue whose lock another thread has; the listener
- * looks, too. Outside the fork gate, in a read section or not, and from signal handlers.
- */
-void queues_serve(ksem_id_t id);
-
-/* Steps of a fork, in the child (os/fork.h). All queues are dead from now on. */
-void queues_child_after_fork(bool prepared);
-
-/* They keep no semaphores any more. After the step in which the semaphores become the child's own. */
-void queues_abandon_after_fork(bool prepared);
 
 #endif

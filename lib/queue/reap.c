@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reaping and canceling the waits of a queue: see queue.h.
+ * Reaping the completions of a queue: see queue.h.
  */
-#include <errno.h>
-
 #include "queue/active.h"
-#include "queue/cancel.h"
 #include "queue/deadlines.h"
 #include "queue/opening.h"
 #include "queue/queue.h"
@@ -18,11 +15,6 @@ static struct source *first_active(struct ksem_cq *cq)
 	cq->active = source->next;
 	source->active = false;
 	return source;
-}
-
-int queue_cancel(struct ksem_cq *cq, uint64_t user_data)
-{
-	return cancel_waits(cq, user_data) ? 0 : ENOENT;
 }
 
 /* Takes completions of a source; returns how many. */
@@ -38,7 +30,7 @@ static unsigned int take_from(struct source *source, struct ksem_completion *out
 			.count = wait->count,
 			.error = wait->error,
 		};
-		wait_give(source->cq, wait);
+		wait_free(source->cq, wait);
 	}
 	return count;
 }

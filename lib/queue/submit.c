@@ -61,7 +61,7 @@ static void begin_waiting_directly(struct wait *wait)
 static int begin_wait(struct source *source, uint32_t count, uint64_t due, uint64_t user_data)
 {
 	struct ksem_cq *cq = source->cq;
-	struct wait *wait = wait_take(cq, due);
+	struct wait *wait = wait_alloc(cq, due);
 	bool joined = false;
 	int error = 0;
 
@@ -72,7 +72,7 @@ static int begin_wait(struct source *source, uint32_t count, uint64_t due, uint6
 	if (count > 0)
 		error = source_is_direct(source) ? direct_enter(wait) : wait_begin(wait, &joined);
 	if (error && error != ESHUTDOWN && error != EAGAIN) {
-		wait_give(cq, wait);
+		wait_free(cq, wait);
 		return error;
 	}
 	source->pending++;

@@ -32,7 +32,7 @@ static bool add_waits(struct ksem_cq *cq)
 		return false;
 	for (uint32_t i = CHUNK_WAITS; i-- > 0;) {
 		chunk->waits[i].number = (uint32_t)cq->chunk_count * CHUNK_WAITS + i;
-		wait_give(cq, &chunk->waits[i]);
+		wait_free(cq, &chunk->waits[i]);
 	}
 	cq->chunks[cq->chunk_count++] = chunk;
 	return true;
@@ -53,7 +53,7 @@ static struct wait *find_wait(const struct source *source, const struct line_res
 	return wait;
 }
 
-struct wait *wait_take(struct ksem_cq *cq, uint64_t due)
+struct wait *wait_alloc(struct ksem_cq *cq, uint64_t due)
 {
 	struct wait *wait;
 	struct heap *heap = queue_heap(cq, due);
@@ -72,7 +72,7 @@ struct wait *wait_take(struct ksem_cq *cq, uint64_t due)
 	return wait;
 }
 
-void wait_give(struct ksem_cq *cq, struct wait *wait)
+void wait_free(struct ksem_cq *cq, struct wait *wait)
 {
 	wait->next = cq->free;
 	cq->free = wait;

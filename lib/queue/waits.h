@@ -8,8 +8,8 @@
 #include "queue/cq.h"
 
 /* A wait in no list, with room for it in all of them; NULL: no memory. */
-struct wait *wait_take(struct ksem_cq *cq, uint64_t due);
-void wait_give(struct ksem_cq *cq, struct wait *wait);
+struct wait *wait_alloc(struct ksem_cq *cq, uint64_t due);
+void wait_free(struct ksem_cq *cq, struct wait *wait);
 
 /* Frees the memory of all. */
 void waits_end(struct ksem_cq *cq);

@@ -11,13 +11,13 @@
 #include <string.h>
 
 /* The process has a reference, perhaps its first. 0, ENOMEM, ENOSPC. Under its lock. */
-static int come(struct ksem_proc *proc, struct ksem *ksem)
+static int add_holder(struct ksem_proc *proc, struct ksem *ksem)
 {
 	return semaphore_ops(ksem)->add_holder ? semaphore_ops(ksem)->add_holder(ksem, proc) : 0;
 }
 
 /* It is about to drop one. If that is its last, what it holds goes back. EBUSY: one of its threads waits. */
-static int go(struct ksem_proc *proc, struct ksem *ksem, struct reclaim *garbage)
+static int drop_holder(struct ksem_proc *proc, struct ksem *ksem, struct reclaim *garbage)
 {
 	if (!semaphore_ops(ksem)->drop_holder || ids_refs(&proc->ids, ksem) > 1)
 		return 0;
@@ -36,8 +36,8 @@ static void tell_of_all(struct ksem_proc *proc)
 		proc->ns->ops->tell_refs(proc->ns, ksem);
 }
 
-/* Calls `come` for each semaphore of a new process. */
-static int come_to_all(struct ksem_proc *proc)
+/* Calls add_holder for each semaphore of a new process. */
+static int add_holder_to_all(struct ksem_proc *proc)
 {
 	const struct ids_table *table = load_rlx(&proc->ids.table); /* relaxed: as above */
 	size_t cursor = 0;
@@ -46,7 +46,7 @@ static int come_to_all(struct ksem_proc *proc)
 	int error = 0;
 
 	while (!error && (ksem = ids_next(table, &cursor, &refs)))
-		error = come(proc, ksem);
+		error = add_holder(proc, ksem);
 	return error;
 }
 
@@ -76,7 +76,7 @@ int references_copy(struct ksem_proc *child, struct ksem_proc *parent, struct re
 	pthread_mutex_unlock(&parent->lock);
 	if (error)
 		return error;
-	if (come_to_all(child) != 0) {
+	if (add_holder_to_all(child) != 0) {
 		references_drop_all(child, garbage);
 		return ENOMEM;
 	}
@@ -90,10 +90,11 @@ static bool found_memory(struct ksem_ns *ns, int error)
 	return (error == ENOMEM || error == ENOSPC) && namespace_reclaim(ns);
 }
 
-/* Calls `come` for a semaphore that the process has just made. If that fails, the semaphore ends. */
-static int come_to_made(struct ksem_proc *proc, const struct making *making, struct ksem *ksem, struct reclaim *garbage)
+/* Calls add_holder for a semaphore that the process has just made. If that fails, the semaphore ends. */
+static int add_holder_to_made(struct ksem_proc *proc, const struct making *making, struct ksem *ksem,
+			      struct reclaim *garbage)
 {
-	int error = come(proc, ksem);
+	int error = add_holder(proc, ksem);
 
 	if (!error)
 		return 0;
@@ -112,7 +113,7 @@ static int try_init(struct ksem_proc *proc, const struct making *making, ksem_id
 	pthread_mutex_lock(&proc->lock);
 	error = proc->ns->ops->make(proc->ns, making, &proc->ids, &ksem, &garbage);
 	if (!error)
-		error = come_to_made(proc, making, ksem, &garbage);
+		error = add_holder_to_made(proc, making, ksem, &garbage);
 	if (!error) {
 		ids_add(&proc->ids, ksem);
 		*id = object_id(ksem);
@@ -142,7 +143,7 @@ static int destroy_reference(struct ksem_proc *proc, struct ksem *ksem, struct r
 
 	if (error)
 		return error;
-	error = go(proc, ksem, garbage);
+	error = drop_holder(proc, ksem, garbage);
 	if (error) {
 		namespace_drop(proc->ns, ksem, life_keep() - life_refs(1), garbage);
 		return error;
@@ -171,7 +172,7 @@ static int destroy_locked(struct ksem_proc *proc, ksem_id_t id, struct reclaim *
 	error = semaphore_ops(ksem)->kill(ksem);
 	if (error)
 		return error;
-	go(proc, ksem, garbage); /* nobody waits */
+	drop_holder(proc, ksem, garbage); /* nobody waits */
 	ids_remove(&proc->ids, ksem, garbage);
 	proc->ns->ops->forget(proc->ns, ksem);
 	namespace_drop(proc->ns, ksem, life_refs(1), garbage);
@@ -185,7 +186,7 @@ static int close_locked(struct ksem_proc *proc, ksem_id_t id, struct reclaim *ga
 
 	if (!ksem || !object_is_named(ksem))
 		return EINVAL;
-	error = go(proc, ksem, garbage);
+	error = drop_holder(proc, ksem, garbage);
 	if (error)
 		return error;
 	ids_remove(&proc->ids, ksem, garbage);
@@ -227,7 +228,7 @@ static int open_existing(struct ksem_proc *proc, const struct making *making, in
 		namespace_drop(proc->ns, ksem, life_refs(1), garbage);
 		return ENOMEM;
 	}
-	error = come(proc, ksem);
+	error = add_holder(proc, ksem);
 	if (error) {
 		namespace_drop(proc->ns, ksem, life_refs(1), garbage);
 		return error;
@@ -255,7 +256,7 @@ static int open_locked(struct ksem_proc *proc, const struct making *making, int 
 			return EINVAL;
 		error = proc->ns->ops->make(proc->ns, making, &proc->ids, &ksem, garbage);
 		if (!error)
-			error = come_to_made(proc, making, ksem, garbage);
+			error = add_holder_to_made(proc, making, ksem, garbage);
 	} while (error == EEXIST); /* another thread made it meanwhile */
 	if (error)
 		return error;

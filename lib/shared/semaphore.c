@@ -10,7 +10,7 @@
 #include "base/rcu.h"
 #include "object/namespace.h"
 #include "object/holder.h"
-#include "queue/queue.h"
+#include "queue/all.h"
 #include "shared/census.h"
 #include "shared/deaths.h"
 #include "shared/liveness.h"

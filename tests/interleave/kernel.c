@@ -26,7 +26,7 @@
 #include "os/yield.h"
 #include "object/names.h"
 #include "percpu/slots.h"
-#include "queue/queue.h"
+#include "queue/all.h"
 #include "wait/spin.h"
 
 /* ---- Memory ---- */
