@@ -189,16 +189,18 @@ struct line_result {
 
 /*
  * Makes a ready list for a queue of that holder. *head names it; the notify hook, if there is one, is called with
- * `user`. 0; ENOMEM: no entry is free. The queue calls line_close_ready once all waits of the list are reaped.
+ * `user`. 0; ENOMEM: no entry is free.
  */
 int line_open_ready(struct line_view *view, uint32_t holder, uint64_t user, uint32_t *head);
-void line_close_ready(struct line_view *view, uint32_t head);
 
 /*
  * The round of the list's head. Once it is another one, other processes took this one for dead, freed the head and the
- * waits, and may use them for themselves: the queue must not use this list any more, nor close it.
+ * waits, and may use them for themselves: the queue must not use this list any more.
  */
 uint32_t line_ready_round(const struct line_view *view, uint32_t head);
+
+/* Once all waits of the list are reaped: frees its head, if it is still that of this round. */
+void line_close_ready(struct line_view *view, uint32_t head, uint32_t round);
 
 /*
  * Gets in line for a queue, until that deadline (due.h; 0: none). The result goes to the queue's ready list, even if

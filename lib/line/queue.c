@@ -52,9 +52,12 @@ int line_open_ready(struct line_view *view, uint32_t holder, uint64_t user, uint
 	return 0;
 }
 
-void line_close_ready(struct line_view *view, uint32_t head)
+void line_close_ready(struct line_view *view, uint32_t head, uint32_t round)
 {
-	entry_free(view, head, load_acq(&entry_at(view, head)->state)); /* KSEM_ORD_24 acquire */
+	uint64_t x = load_acq(&entry_at(view, head)->state); /* KSEM_ORD_24 acquire */
+
+	if (((uint32_t)x & ENTRY_ROUND_MASK) == round)
+		entry_free(view, head, x);
 }
 
 uint32_t line_ready_round(const struct line_view *view, uint32_t head)

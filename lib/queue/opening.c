@@ -51,7 +51,7 @@ void source_close_if_idle(struct source *source, struct reclaim *garbage)
 	}
 	if (source->view && source_has_list(source)) {
 		rcu_enter();
-		line_close_ready(source->view, source->head);
+		line_close_ready(source->view, source->head, source->round);
 		rcu_leave();
 	}
 	leave_line(source);

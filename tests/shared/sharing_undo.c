@@ -610,7 +610,7 @@ static void storm(uint32_t o, uint32_t new_limit, unsigned kills)
 
 static void no_permit_is_lost_or_made_by_kills(void **state)
 {
-	unsigned kills = (unsigned)share_of(300);
+	unsigned kills = (unsigned)share_of(THREAD_SANITIZED ? 120 : 300);
 
 	(void)state;
 	storm(KSEM_BARGING, 10, kills);

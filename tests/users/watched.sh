@@ -104,12 +104,18 @@ if [ "$valgrind" = true ] && command -v valgrind >/dev/null; then
 		valgrind --tool=helgrind --error-exitcode=66 "$work/posix"
 	watch_posix DRD 'Conflicting (load|store)' 'ring value named cancel' \
 		valgrind --tool=drd --error-exitcode=66 "$work/posix"
-	for program in plain inline; do
-		watch "Helgrind, $program" 'Possible data race' 'early other variable' \
-			valgrind --tool=helgrind --error-exitcode=66 "$work/$program"
-		watch "DRD, $program" 'Conflicting (load|store)' 'early other variable' \
-			valgrind --tool=drd --error-exitcode=66 "$work/$program"
-	done
+	watch 'Helgrind, plain' 'Possible data race' 'early other variable' \
+		valgrind --tool=helgrind --error-exitcode=66 "$work/plain"
+	watch 'DRD, inline' 'Conflicting (load|store)' 'early other variable' \
+		valgrind --tool=drd --error-exitcode=66 "$work/inline"
+	if [ -n "${KSEM_TEST_WIDE-}" ]; then
+		watch 'Helgrind, inline' 'Possible data race' 'early other variable' \
+			valgrind --tool=helgrind --error-exitcode=66 "$work/inline"
+		watch 'DRD, plain' 'Conflicting (load|store)' 'early other variable' \
+			valgrind --tool=drd --error-exitcode=66 "$work/plain"
+	else
+		echo 'skipped: Helgrind with the calls inline, and DRD without: KSEM_TEST_WIDE is not set'
+	fi
 else
 	echo 'not here: Helgrind and DRD'
 fi

@@ -351,9 +351,30 @@ static void needs_of_every_size_keep_the_order(void **state)
 			assert_int_equal(result.user, order == LINE_LIFO ? 13 - i : i);
 		}
 		assert_int_equal(value_now(view), 200000 - sum);
-		line_close_ready(view, head);
+		line_close_ready(view, head, line_ready_round(view, head));
 		ended(view);
 	}
+}
+
+/* Others took the first for dead, and freed its list's head: a list of theirs may have it now. */
+static void only_who_opened_a_list_closes_it(void **state)
+{
+	struct fixture f;
+	struct line_view *view = line_of(&f, 0, 9, LINE_FIFO);
+	uint32_t first, second, round;
+
+	(void)state;
+	OK(line_open_ready(view, 1, 0, &first));
+	round = line_ready_round(view, first);
+	line_close_ready(view, first, round);
+	OK(line_open_ready(view, 2, 0, &second));
+	assert_int_equal(second, first);
+	line_close_ready(view, first, round);
+	OK(line_open_ready(view, 3, 0, &first));
+	assert_int_not_equal(first, second);
+	line_close_ready(view, first, line_ready_round(view, first));
+	line_close_ready(view, second, line_ready_round(view, second));
+	ended(view);
 }
 
 static void a_shut_line_turns_away_whom_it_does_not_suffice_for(void **state)
@@ -507,7 +528,7 @@ static void a_lowered_limit_takes_time_by_the_length_of_the_line(void **state)
 		OK(line_reap_ready(view, head, &result));
 		assert_int_equal(result.user, i);
 	}
-	line_close_ready(view, head);
+	line_close_ready(view, head, line_ready_round(view, head));
 	ended(view);
 }
 
@@ -644,7 +665,7 @@ static void what_a_queue_waited_for_stands_ready_in_order(void **state)
 	}
 	FAILS(EAGAIN, line_reap_ready(view, head, &result));
 	FAILS(ESHUTDOWN, line_submit(view, 1, head, (struct line_by){.holder = 1}, 14, 0, &handles[0]));
-	line_close_ready(view, head);
+	line_close_ready(view, head, line_ready_round(view, head));
 	ended(view);
 }
 
@@ -669,7 +690,7 @@ static void threads_and_queues_wait_in_one_order(void **state)
 	waits(view, b);
 	OK(line_post(view, 1));
 	was_granted(view, b);
-	line_close_ready(view, head);
+	line_close_ready(view, head, line_ready_round(view, head));
 	ended(view);
 }
 
@@ -979,7 +1000,7 @@ static void a_late_step_changes_no_link(void **state)
 	assert_false(append(view, &op, head));
 	is_whole(view);
 	gives_up(view, slot);
-	line_close_ready(view, head);
+	line_close_ready(view, head, line_ready_round(view, head));
 	ended(view);
 }
 
@@ -1195,6 +1216,7 @@ int main(void)
 		cmocka_unit_test(entries_come_back_behind_one_that_waits_for_ever),
 		cmocka_unit_test(a_line_with_no_entry_left_says_so),
 		cmocka_unit_test(what_a_queue_waited_for_stands_ready_in_order),
+		cmocka_unit_test(only_who_opened_a_list_closes_it),
 		cmocka_unit_test(threads_and_queues_wait_in_one_order),
 		cmocka_unit_test(what_the_dead_waited_for_goes_to_others),
 		cmocka_unit_test(permits_that_were_granted_to_the_dead_come_back_once),

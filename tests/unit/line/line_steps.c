@@ -935,7 +935,7 @@ static void use_a_ready_list(void)
 		}
 		took(result.need);
 	}
-	line_close_ready(&view, head);
+	line_close_ready(&view, head, line_ready_round(&view, head));
 }
 
 static void use_two_ready_lists(void)
@@ -970,7 +970,7 @@ static void reap_and_close(void)
 	if (line_reap_ready(&view, heads[0], &result) != 0)
 		bad("what was granted isn't ready");
 	took(result.need);
-	line_close_ready(&view, heads[0]);
+	line_close_ready(&view, heads[0], line_ready_round(&view, heads[0]));
 }
 
 static void reap_and_use_another_list(void)
@@ -1179,7 +1179,7 @@ static void end_queue(void)
 	while (line_reap_ready(own, own_heads[current], &result) == 0)
 		has[current] += result.need;
 	since[current].known = false;
-	line_close_ready(own, own_heads[current]);
+	line_close_ready(own, own_heads[current], line_ready_round(own, own_heads[current]));
 	if (has[current] > 0)
 		give_as(1);
 }

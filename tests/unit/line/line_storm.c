@@ -227,7 +227,7 @@ static void first_in_is_first_out_whoever_posts(void **state)
 	join(submitters, 3);
 	join(posters, 3);
 	assert_int_equal(value_now(), 0);
-	line_close_ready(&view, head);
+	line_close_ready(&view, head, line_ready_round(&view, head));
 	is_empty(&view);
 	line_view_end(&view);
 }
