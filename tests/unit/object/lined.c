@@ -3,7 +3,7 @@
  * Semaphores with a line (object/lined.h): what a call does with a line stands in a read section, as the end of a queue
  * waits for that. And what becomes of a permit that a wait for any was granted and doesn't want, with a ledger.
  */
-#include "../../support.h"
+#include "support.h"
 
 #include "base/rcu.h"
 #include "object/lined.h"

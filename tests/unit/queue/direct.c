@@ -3,7 +3,7 @@
  * A queue's direct waits (queue/direct.h), on a semaphore that the test plays: who goes on, who is asked, when the
  * listener is called, and to whom a wake goes that no wait was for.
  */
-#include "../../support.h"
+#include "support.h"
 
 #include <errno.h>
 

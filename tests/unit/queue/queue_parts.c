@@ -4,7 +4,7 @@
  * there is no memory. What programs see of queues, tests/features/queue.c has.
  */
 #include "../../failing_memory.h"
-#include "../../support.h"
+#include "support.h"
 
 #include <poll.h>
 #include <unistd.h>
