@@ -53,6 +53,8 @@ static void unlist(struct wait *wait)
 		wait->source->direct.last = wait->prev;
 	wait->prev = NULL;
 	wait->begun = 0; /* it isn't measured */
+	if (!wait->source->direct.first)
+		wait->source->direct.emptied = true;
 }
 
 /* Not if the listener sleeps there, and only while the value is one that is too low for this wait. */
@@ -150,6 +152,7 @@ void direct_arm(struct source *source, const struct futex_place *place)
 {
 	source->direct.expected = place->expected;
 	source->direct.armed = true;
+	source->direct.emptied = false;
 }
 
 bool direct_woke(struct source *source, bool woken)
@@ -161,7 +164,7 @@ bool direct_woke(struct source *source, bool woken)
 		return false;
 	source->direct.armed = false;
 	any = direct_serve(source, &place);
-	if (woken && !any && !source->direct.first)
+	if (woken && !any && source->direct.emptied)
 		source->direct.ops->pass_on(source->ksem);
 	return any;
 }

@@ -15,9 +15,12 @@
  * No wake is lost. The listener looks under the lock, and sleeps only while the value is as it saw it. A new wait for
  * which that value would do wakes it (direct_needs_call). The listener may still sleep on the word when the last wait
  * there is over. Then it is woken, too, and the source is closed only after that. If a post woke the listener
- * meanwhile, it passes the wake on. If the process is killed before that, other waiters look by themselves. While waits
- * pend, a wake need not be passed on: either one of them can go on, or all want several permits, and then the post
- * wakes all sleepers. If such listeners passed wakes on, they would wake each other for ever.
+ * meanwhile, it passes the wake on. If the process is killed before that, other waiters look by themselves.
+ *
+ * A wake is only passed on if there was a moment of that sleep when no wait pended. Otherwise the post saw a wait that
+ * pended: either this can go on; or it gave up, which wakes others (plain_renounce); or it wants several permits, and
+ * then the post woke all sleepers. If listeners whose waits can't go on passed wakes on, they would wake each other for
+ * ever.
  *
  * A wait that is decided stays in the table by user_data until it is reaped, so whoever goes through that table may try
  * for waits.
@@ -57,8 +60,8 @@ bool direct_serve(struct source *source, struct futex_place *place);
 void direct_arm(struct source *source, const struct futex_place *place);
 
 /*
- * After that sleep: as direct_serve. `woken`: a wake call ended the sleep; if no wait is left, the wake is passed on to
- * another waiter.
+ * After that sleep: as direct_serve. `woken`: a wake call ended the sleep. If that may have been meant for another
+ * waiter, the wake is passed on.
  */
 bool direct_woke(struct source *source, bool woken);
 

@@ -35,6 +35,7 @@ struct direct {
 	uint32_t counted;             /* where they are counted */
 	uint32_t expected;            /* if armed: the listener sleeps there while the value is this */
 	bool armed;                   /* the listener sleeps on the semaphore's word, or is about to */
+	bool emptied;                 /* since it was armed, the last wait ended; others may have come after that */
 };
 
 struct source {

@@ -178,7 +178,7 @@ static void arm_look(struct waiter *waiter)
 void plain_expect_stray_wakes(struct plain *sem)
 {
 	if (!load_rlx(&sem->wakes_stray))        /* relaxed: once set, it stays */
-		store_rlx(&sem->wakes_stray, 1); /* relaxed: a queue's registration, which comes next, publishes it */
+		store_rlx(&sem->wakes_stray, 1); /* relaxed: as in plain_arm_shared */
 }
 
 /*
@@ -197,7 +197,7 @@ int plain_arm_shared(struct plain *sem, struct waiter *waiter, bool unseen)
 	if (unlikely(unseen))
 		plain_expect_stray_wakes(sem);
 	if (word_waiters(c) > 1 || c & (WORD_WARNED | WORD_CALLED) ||
-	    load_rlx(&sem->wakes_stray)) /* relaxed: the word publishes it, or it comes late */
+	    load_rlx(&sem->wakes_stray)) /* relaxed: see plain.h on a thread that misses it */
 		arm_look(waiter);
 	return 0;
 }

@@ -33,8 +33,8 @@
  *   - A thread of a process that others took for dead, and that can't open its directory again. Others have counted it
  *     off, so no post knows that it wants several permits. It doesn't pass wakes on: two of this kind could wake each
  *     other for ever.
- * So from the first such sleeper on, all waiters look by themselves (`wakes_stray`). A thread that goes to sleep at the
- * moment when that is said first may not know it.
+ * So from the first such sleeper on, all waiters look by themselves (`wakes_stray`). A thread that goes to sleep just
+ * when that is set may miss it, and then sleeps until the next wake.
  */
 #ifndef KSEM_WAIT_PLAIN_H
 #define KSEM_WAIT_PLAIN_H

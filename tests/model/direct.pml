@@ -5,7 +5,7 @@
  *
  * POSTERS processes post one permit each. WAITERS threads of other processes wait for one permit each. The queue's
  * process has a listener, and a user, who submits WAITS waits, for NEED0 and NEED1 permits, and then cancels those of
- * CANCELS (bits). A wait that is decided counts as reaped. STOP: a poster stops for ever, anywhere. KILL: the queue's
+ * CANCELS (bits); LATE: the second one is submitted after that. A wait that is decided counts as reaped. STOP: a poster stops for ever, anywhere. KILL: the queue's
  * process is killed, anywhere. OTHERS listeners of other queues sleep there, too, each for one wait that needs two
  * permits. UNSEEN: others have taken their processes for dead, so these waits aren't registered.
  *
@@ -69,6 +69,7 @@ bool pends[2];
 byte pending;
 byte registered;                     /* of the queue's waits, in the word */
 bool open, armed;                    /* the source; the listener may sleep on its word */
+bool emptied;                        /* while it slept there, the last wait ended */
 byte calls, expected;
 
 byte posted, taken;                  /* what the judge goes by */
@@ -229,7 +230,8 @@ inline take_lock()
 inline decide(i)
 {
 	pends[i] = false;
-	pending--
+	pending--;
+	emptied = emptied || pending == 0
 }
 
 /* [code: queued_leave, try_for, end_direct] */
@@ -349,11 +351,14 @@ proctype user() LIVES
 	bool any;
 
 	submit(0);
-#if WAITS > 1
+#if WAITS > 1 && !defined(LATE)
 	submit(1);
 #endif
 #if CANCELS & 1
 	cancel(0);
+#endif
+#if WAITS > 1 && defined(LATE)
+	submit(1);
 #endif
 #if CANCELS & 2
 	cancel(1);
@@ -372,10 +377,12 @@ inline after_sleep()
 		serve();
 		if
 #ifndef PASSES_NOTHING
-#ifdef PASSES_ALWAYS
+#if defined(PASSES_ALWAYS)
 		:: woken && !any -> atomic {
-#else
+#elif defined(PASSES_IF_NONE_IS_LEFT)
 		:: woken && !any && pending == 0 -> atomic {
+#else
+		:: woken && !any && emptied -> atomic {
 #endif
 			if
 			:: value > 0 && waiters > 0 -> seen = to_wake; wake_up_to(seen)
@@ -409,7 +416,7 @@ proctype listener() LIVES
 #ifdef READ_AGAIN
 			seen = value;
 #endif
-			atomic { armed = true; expected = seen }
+			atomic { armed = true; emptied = false; expected = seen }
 		:: else
 		fi;
 		lock = false;

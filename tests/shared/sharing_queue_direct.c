@@ -170,6 +170,49 @@ static void servers_that_want_two_sleep_beside_one_permit(void **state)
 	end();
 }
 
+static void wait_in_turns(void)
+{
+	come_in();
+	for (unsigned turn = 1;; turn++) {
+		until(&board->go, turn);
+		MUST(ksem_wait(world.proc, id) == 0);
+		store_seq(&board->done, turn);
+	}
+}
+
+/*
+ * The queue's thread sleeps before another process's. The queue's one wait ends, and the post wakes the queue's thread.
+ * Before that goes on, a wait comes that wants two, so the permit isn't for it. If nobody passed the wake on, about
+ * every second turn would last until the other thread looks, half a second at least.
+ */
+static void a_wake_that_came_for_no_wait_goes_to_another(void **state)
+{
+	struct timespec begun;
+	pid_t child;
+
+	(void)state;
+	make(0);
+	child = start_process(wait_in_turns);
+	begun = this_instant();
+	for (unsigned turn = 1; turn <= 20; turn++) {
+		struct timespec soon = ksem_deadline_after(4000000);
+
+		OK(ksem_cq_submit(cq, id, 1, CLOCK_MONOTONIC, &soon, 1));
+		usleep(1000);
+		store_seq(&board->go, turn);
+		until_waiting(world.proc, id, 2);
+		comes(1, ETIMEDOUT);
+		OK(ksem_post(world.proc, id));
+		OK(submit(2, 2));
+		until(&board->done, turn);
+		OK(ksem_cq_cancel(cq, 2));
+		comes(2, ECANCELED);
+	}
+	assert_true(ms_since(begun) < 3000);
+	kill_and_reap(child);
+	end();
+}
+
 /* ---- Deaths. ---- */
 
 static void wait_ten_times(void)
@@ -420,6 +463,7 @@ int main(void)
 		board_test(it_stays_as_it_was),
 		board_test(a_post_of_its_own_process_grants_at_once),
 		board_test(servers_that_want_two_sleep_beside_one_permit),
+		board_test(a_wake_that_came_for_no_wait_goes_to_another),
 		board_test(waits_of_a_killed_process_are_gone),
 		board_test(posters_may_be_killed),
 		board_test(others_go_on_whatever_process_with_a_queue_is_killed),
