@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Listing: describes one semaphore of a shared namespace, or all: see namespace.h. Numbers are sums over all living OS
- * processes.
+ * Listing: see listing.h.
  */
+#include "shared/listing.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -174,12 +175,8 @@ static void describe_file(struct ksem_ns *ns, const struct file *file, struct ks
 	info->mode = file->mode;
 }
 
-/*
- * ENOENT: it is gone, or was visited before; EINVAL: not a semaphore; EACCES: this process may not read it; other
- * errors of the kernel.
- */
-static int describe_name(struct ksem_ns *ns, struct listing *listing, const char *name, size_t length,
-			 struct ksem_info *info)
+/* ENOENT: there is none; EINVAL: no semaphore; EACCES: this process may not read it; other errors of the kernel. */
+static int describe_name(struct ksem_ns *ns, const char *name, size_t length, struct ksem_info *info)
 {
 	struct file file;
 	struct page page;
@@ -189,15 +186,24 @@ static int describe_name(struct ksem_ns *ns, struct listing *listing, const char
 	fork_gate_enter();
 	error = file_read(shared_ns_directory(shared_ns_of(ns)), name, length, &page, &file);
 	if (!error) {
-		struct listed *held = place_of(listing, file.id);
-
 		describe_file(ns, &file, info);
 		file_read_end(&file, &page);
 		memcpy(info->name, name, length);
-		held->shown = held->id != 0;
 	}
 	fork_gate_leave();
 	return error;
+}
+
+int shared_ns_look(struct ksem_ns *ns, const char *name, struct ksem_info *info)
+{
+	int error;
+
+	fork_gate_enter();
+	pthread_mutex_lock(&ns->lock);
+	error = place_refresh_locked(ns);
+	pthread_mutex_unlock(&ns->lock);
+	fork_gate_leave();
+	return error ? error : describe_name(ns, name, strlen(name), info);
 }
 
 /* ENOENT: this process no longer has it, or it has a name, or it is dead; ENOMEM. */
@@ -222,10 +228,13 @@ static int visit_listed(struct ksem_ns *ns, struct listing *listing,
 	int result = 0;
 
 	for (size_t at = 0; result == 0 && at < listing->bytes; at += 1 + (unsigned char)listing->names[at]) {
-		result = describe_name(ns, listing, &listing->names[at + 1], (unsigned char)listing->names[at], &info);
-		if (result == 0)
+		result = describe_name(ns, &listing->names[at + 1], (unsigned char)listing->names[at], &info);
+		if (result == 0) {
+			struct listed *held = place_of(listing, info.id);
+
+			held->shown = held->id != 0;
 			result = visit(&info, arg);
-		else if (result == ENOENT || result == EINVAL || result == EACCES)
+		} else if (result == ENOENT || result == EINVAL || result == EACCES)
 			result = 0;
 	}
 	for (size_t at = 0; result == 0 && at <= listing->mask; at++) {

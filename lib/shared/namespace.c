@@ -9,6 +9,7 @@
 #include "shared/held.h"
 #include "shared/wait.h"
 #include "shared/place.h"
+#include "shared/listing.h"
 
 static void forget(struct ksem_ns *ns, struct ksem *ksem)
 {

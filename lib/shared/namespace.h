@@ -45,10 +45,6 @@ int shared_ns_find(struct ksem_ns *ns, const struct making *making, bool exclusi
 int shared_ns_unlink(struct ksem_ns *ns, const struct ksem_cred *cred, const char *bytes, size_t length,
 		     struct reclaim *garbage);
 
-/* listing.c. Visits first the semaphores with names, then the nameless ones that this process has. */
-int shared_ns_stat(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *info);
-int shared_ns_foreach(struct ksem_ns *ns, int (*visit)(const struct ksem_info *info, void *arg), void *arg);
-
 /* holders.c */
 int shared_ns_holders(struct ksem_ns *ns, struct ksem *ksem, struct holders *holders);
 

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "../failing_memory.h"
+#include "shared/listing.h"
 
 /* ---- Files that others cut short. ---- */
 
@@ -359,6 +360,39 @@ static void the_time_grows_with_their_number(void **state)
 	world_end(&world);
 }
 
+/* ---- One. ---- */
+
+static unsigned listed; /* directories */
+
+DIR *__real_fdopendir(int fd);
+DIR *__wrap_fdopendir(int fd);
+DIR *__wrap_fdopendir(int fd)
+{
+	listed++;
+	return __real_fdopendir(fd);
+}
+
+static void one_is_looked_at_without_the_others(void **state)
+{
+	const char *wrong[] = {"", "/", "name", "/name/", "//name", "/other", "/.", "/.."};
+	struct world world = enter();
+	struct ksem_info info;
+	ksem_id_t id;
+
+	(void)state;
+	OK(ksem_open(world.proc, "/name", O_CREAT, 0640, 3, &id));
+	assert_int_equal(semaphores_in(world.ns), 1);
+	assert_true(listed > 0);
+	listed = 0;
+	OK(shared_ns_look(world.ns, "/name", &info));
+	assert_true(info.id == id && info.value == 3 && info.refs == 1 && info.mode == 0640);
+	assert_string_equal(info.name, "/name");
+	for (unsigned i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+		FAILS(ENOENT, shared_ns_look(world.ns, wrong[i], &info));
+	assert_int_equal(listed, 0);
+	world_end(&world);
+}
+
 static int setup_counting(void **state)
 {
 	failing_memory_install();
@@ -385,6 +419,7 @@ int main(void)
 		shared_test(each_is_shown_once),
 		shared_test(no_descriptor_is_kept_while_it_visits),
 		shared_test(the_time_grows_with_their_number),
+		shared_test(one_is_looked_at_without_the_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FOUND (-1) /* of a visit: no more are wanted */
+#include "shared/listing.h"
 
 uint64_t age_of(const struct details *details)
 {
@@ -155,7 +155,7 @@ static void print_json(FILE *to, const struct ksem_info *info, bool watched)
 	print_json_holders(to, &details);
 }
 
-/* ---- All of them. ---- */
+/* ---- All of them, or the one of options.name. ---- */
 
 struct looking {
 	void (*act)(const struct ksem_info *info, void *arg);
@@ -166,19 +166,28 @@ static int visit(const struct ksem_info *info, void *arg)
 {
 	const struct looking *looking = arg;
 
-	if (!*info->name || (options.name && strcmp(info->name, options.name) != 0))
-		return 0;
-	looking->act(info, looking->arg);
-	return options.name ? FOUND : 0;
+	if (*info->name)
+		looking->act(info, looking->arg);
+	return 0;
+}
+
+/* As foreach: what isn't there, or can't be looked at, is left out. */
+static int look_at_one(void (*act)(const struct ksem_info *info, void *arg), void *arg)
+{
+	struct ksem_info info;
+	int error = directory_is_missing ? ENOENT : shared_ns_look(ns, options.name, &info);
+
+	if (error == 0)
+		act(&info, arg);
+	return error == ENOENT || error == EINVAL || error == EACCES ? 0 : error;
 }
 
 /* All that are to be shown. 0, or an error. */
 static int look_at_all(void (*act)(const struct ksem_info *info, void *arg), void *arg)
 {
 	struct looking looking = {act, arg};
-	int result = ksem_ns_foreach(ns, visit, &looking);
 
-	return result == FOUND ? 0 : result;
+	return options.name ? look_at_one(act, arg) : ksem_ns_foreach(ns, visit, &looking);
 }
 
 static void add_row(const struct ksem_info *info, void *table)
