@@ -17,10 +17,10 @@
  * there is over. Then it is woken, too, and the source is closed only after that. If a post woke the listener
  * meanwhile, it passes the wake on. If the process is killed before that, other waiters look by themselves.
  *
- * A wake is only passed on if there was a moment of that sleep when no wait pended. Otherwise the post saw a wait that
- * pended: either this can go on; or it gave up, which wakes others (plain_renounce); or it wants several permits, and
- * then the post woke all sleepers. If listeners whose waits can't go on passed wakes on, they would wake each other for
- * ever.
+ * The listener passes a wake on only if, at some moment of its sleep, no wait was pending. Otherwise the post saw a
+ * pending wait. That wait takes the permit; or it gave up, and then it woke others (plain_renounce); or it wants
+ * several permits, and then the post woke all sleepers. If listeners passed on other wakes, too, they could wake each
+ * other for ever.
  *
  * A wait that is decided stays in the table by user_data until it is reaped, so whoever goes through that table may try
  * for waits.
