@@ -162,6 +162,52 @@ static void the_last_reference_stays_while_a_thread_waits(void **state)
 	end();
 }
 
+static atomic(unsigned) handlers, may_go_on;
+
+static void stay_in_handler(int signal)
+{
+	(void)signal;
+	fetch_add_seq(&handlers, 1);
+	while (load_seq(&may_go_on) == 0)
+		usleep(1000);
+}
+
+/* It is in no line any more, and holds what it hasn't been told of. */
+static void the_last_reference_stays_while_a_thread_that_was_granted_returns(void **state)
+{
+	struct sigaction action = {.sa_handler = stay_in_handler}, before;
+	struct ksem_proc *other;
+	pthread_t thread;
+	ksem_id_t same;
+	int error = -1;
+
+	(void)state;
+	store_seq(&handlers, 0);
+	store_seq(&may_go_on, 0);
+	make_of(KSEM_FIFO, 1);
+	OK(ksem_proc_create(world.ns, NULL, &other));
+	OK(ksem_open(other, NAME, 0, 0, 0, &same));
+	OK(ksem_trywait(other, same));
+	OK(sigaction(SIGUSR1, &action, &before));
+	thread = start(wait_here, &error);
+	until_asleep(world.proc, id, 1);
+	OK(pthread_kill(thread, SIGUSR1));
+	while (load_seq(&handlers) == 0)
+		usleep(1000);
+	OK(ksem_post(other, same));
+	FAILS(EBUSY, ksem_close(world.proc, id));
+	FAILS(EBUSY, ksem_proc_exit(world.proc));
+	store_seq(&may_go_on, 1);
+	finish(thread);
+	OK(error);
+	OK(sigaction(SIGUSR1, &before, NULL));
+	assert_int_equal(info_of(world.proc, id).held, 1);
+	OK(ksem_post(world.proc, id));
+	OK(ksem_proc_exit(other));
+	all_are_back();
+	end();
+}
+
 /* ---- Deaths. ---- */
 
 static void hold_two(void)
@@ -627,6 +673,7 @@ int main(void)
 		board_test(processes_hold_for_themselves),
 		board_test(the_last_reference_takes_permits_along),
 		board_test(the_last_reference_stays_while_a_thread_waits),
+		board_test(the_last_reference_stays_while_a_thread_that_was_granted_returns),
 		board_test(a_killed_holder_gives_back),
 		board_test(exit_and_exec_give_back),
 		board_test(a_try_is_no_cancellation_point),
