@@ -52,7 +52,7 @@ struct direct_ops {
 	/* Counts a wait where waits are counted now. False: nowhere, since others take this OS process for dead. */
 	bool (*count_again)(struct ksem *ksem, uint32_t n, uint32_t *counted);
 
-	/* After a wake that no wait was for. */
+	/* After a wake that was perhaps meant for another waiter. */
 	void (*pass_on)(struct ksem *ksem);
 };
 

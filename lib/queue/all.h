@@ -20,7 +20,7 @@ void queues_serve(ksem_id_t id);
 /* Steps of a fork, in the child (os/fork.h). All queues are dead from now on. */
 void queues_child_after_fork(bool prepared);
 
-/* They keep no semaphores any more. After the step in which the semaphores become the child's own. */
+/* Drops what they pinned. After the step in which the semaphores become the child's own. */
 void queues_abandon_after_fork(bool prepared);
 
 #endif

@@ -13,7 +13,7 @@ int shared_ns_stat(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *info
 int shared_ns_foreach(struct ksem_ns *ns, int (*visit)(const struct ksem_info *info, void *arg), void *arg);
 
 /*
- * What foreach would tell of the one of that name, without the others. ENOENT: there is none; EINVAL: no semaphore;
+ * Describes the semaphore of that name, as foreach does. ENOENT: there is none; EINVAL: the file is no semaphore;
  * EACCES: this process may not read it; other errors of the kernel. Outside the fork gate.
  */
 int shared_ns_look(struct ksem_ns *ns, const char *name, struct ksem_info *info);

@@ -31,8 +31,8 @@
  *     still sleep when the last of these is over. If it is woken then, it passes the wake on (plain_pass_on), unless it
  *     is killed before that.
  *   - A thread of a process that others took for dead, and that can't open its directory again. Others have counted it
- *     off, so no post knows that it wants several permits. It doesn't pass wakes on: two of this kind could wake each
- *     other for ever.
+ *     off, so no post knows that it wants several permits. It passes a wake on only when it stops waiting; otherwise
+ *     two of this kind could wake each other for ever.
  * So from the first such sleeper on, all waiters look by themselves (`wakes_stray`). A thread that goes to sleep just
  * when that is set may miss it, and then sleeps until the next wake.
  */

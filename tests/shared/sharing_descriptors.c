@@ -205,16 +205,27 @@ static void a_sleeper_that_was_counted_off_counts_off_no_other(void **state)
 	world_end(&world);
 }
 
+static char moved[128]; /* the directory */
+
+static void move_directory_away(void)
+{
+	snprintf(moved, sizeof(moved), "%s.moved", dir);
+	MUST(rename(dir, moved) == 0);
+}
+
+static void move_directory_back(void)
+{
+	MUST(rename(moved, dir) == 0);
+}
+
 /* Where the directory can't be opened again, it looks for permits by itself, as those do beside other waiters. */
 static void a_sleeper_that_cant_come_back_looks_by_itself(void **state)
 {
-	char moved[128];
 	pid_t child, waiter;
 
 	(void)state;
 	begin_with_sleepers();
-	snprintf(moved, sizeof(moved), "%s.moved", dir);
-	MUST(rename(dir, moved) == 0);
+	move_directory_away();
 	child = start_sleeper_that_daemonizes(wait_for_a_permit);
 	assert_int_equal(info_of(world.proc, id).waiters, 0);
 	OK(ksem_post(world.proc, id));
@@ -227,7 +238,7 @@ static void a_sleeper_that_cant_come_back_looks_by_itself(void **state)
 	until_waiting(world.proc, id, 1);
 	OK(ksem_post(world.proc, id));
 	must_end_well(waiter);
-	MUST(rename(moved, dir) == 0);
+	move_directory_back();
 	world_end(&world);
 }
 
@@ -245,13 +256,11 @@ static void wait_for_five_turns(void)
 /* No post knows that it wants two. It is woken in turn with another process's waiter, which then looks by itself. */
 static void a_sleeper_that_cant_come_back_takes_no_wakes_of_others(void **state)
 {
-	char moved[128];
 	pid_t child, waiter;
 
 	(void)state;
 	begin_with_sleepers();
-	snprintf(moved, sizeof(moved), "%s.moved", dir);
-	MUST(rename(dir, moved) == 0);
+	move_directory_away();
 	child = start_sleeper_that_daemonizes(wait_for_two);
 	assert_int_equal(info_of(world.proc, id).waiters, 0);
 	usleep(100000); /* it has been woken, and sleeps again */
@@ -268,7 +277,7 @@ static void a_sleeper_that_cant_come_back_takes_no_wakes_of_others(void **state)
 	must_end_well(waiter);
 	OK(ksem_post_many(world.proc, id, 2));
 	must_end_well(child);
-	MUST(rename(moved, dir) == 0);
+	move_directory_back();
 	world_end(&world);
 }
 
@@ -298,13 +307,11 @@ static void a_description_of_the_hosts_is_not_ours(void **state)
 /* Its path leads elsewhere by now. */
 static void use_it_where_it_is_lost(void)
 {
-	char moved[128];
 	ksem_id_t other = 77;
 
 	world = enter();
 	MUST(ksem_open(world.proc, "/held", O_CREAT, 0600, 1, &id) == 0);
-	snprintf(moved, sizeof(moved), "%s.moved", dir);
-	MUST(rename(dir, moved) == 0);
+	move_directory_away();
 	take_all_descriptors();
 	MUST(ksem_open(world.proc, "/other", O_CREAT, 0600, 3, &other) == EBADF);
 	MUST(ksem_init(world.proc, 0, &other) == EBADF && other == 77);
@@ -313,7 +320,7 @@ static void use_it_where_it_is_lost(void)
 	MUST(ksem_close(world.proc, id) == 0);
 	MUST(ksem_proc_exit(world.proc) == 0 && ksem_ns_destroy(world.ns) == 0);
 	the_hosts_are_untouched();
-	MUST(rename(moved, dir) == 0);
+	move_directory_back();
 }
 
 static void what_cant_be_opened_again_is_an_error(void **state)
