@@ -194,16 +194,27 @@ static int describe_name(struct ksem_ns *ns, const char *name, size_t length, st
 	return error;
 }
 
-int shared_ns_look(struct ksem_ns *ns, const char *name, struct ksem_info *info)
+/* Of describe_name: such a file is left out. */
+static bool is_left_out(int error)
+{
+	return error == ENOENT || error == EINVAL || error == EACCES;
+}
+
+int shared_ns_look(struct ksem_ns *ns, const char *name, struct ksem_info *info, bool *found)
 {
 	int error;
 
+	*found = false;
 	fork_gate_enter();
 	pthread_mutex_lock(&ns->lock);
 	error = place_refresh_locked(ns);
 	pthread_mutex_unlock(&ns->lock);
 	fork_gate_leave();
-	return error ? error : describe_name(ns, name, strlen(name), info);
+	if (error)
+		return error;
+	error = describe_name(ns, name, strlen(name), info);
+	*found = error == 0;
+	return is_left_out(error) ? 0 : error;
 }
 
 /* ENOENT: this process no longer has it, or it has a name, or it is dead; ENOMEM. */
@@ -234,7 +245,7 @@ static int visit_listed(struct ksem_ns *ns, struct listing *listing,
 
 			held->shown = held->id != 0;
 			result = visit(&info, arg);
-		} else if (result == ENOENT || result == EINVAL || result == EACCES)
+		} else if (is_left_out(result))
 			result = 0;
 	}
 	for (size_t at = 0; result == 0 && at <= listing->mask; at++) {

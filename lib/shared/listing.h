@@ -5,6 +5,8 @@
 #ifndef KSEM_SHARED_LISTING_H
 #define KSEM_SHARED_LISTING_H
 
+#include <stdbool.h>
+
 #include "ksem/ksem.h"
 
 int shared_ns_stat(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *info);
@@ -13,9 +15,9 @@ int shared_ns_stat(struct ksem_ns *ns, struct ksem *ksem, struct ksem_info *info
 int shared_ns_foreach(struct ksem_ns *ns, int (*visit)(const struct ksem_info *info, void *arg), void *arg);
 
 /*
- * Describes the semaphore of that name, as foreach does. ENOENT: there is none; EINVAL: the file is no semaphore;
- * EACCES: this process may not read it; other errors of the kernel. Outside the fork gate.
+ * Describes the semaphore of that name, as foreach does. *found is false if foreach would leave it out, and if there is
+ * an error: those of foreach. Outside the fork gate.
  */
-int shared_ns_look(struct ksem_ns *ns, const char *name, struct ksem_info *info);
+int shared_ns_look(struct ksem_ns *ns, const char *name, struct ksem_info *info, bool *found);
 
 #endif

@@ -222,6 +222,21 @@ def truncated():
     thread.join()
 
 
+def a_directory_that_goes():
+    """That isn't a semaphore that isn't there."""
+    for name in ((), ('/lost',)):
+        place = os.path.join(WORK, b'.place')
+        os.mkdir(place)
+        run('--dir', place, 'create', '/lost')
+        watch = subprocess.Popen([KSEM, '--dir', place, 'watch', '--json', '--interval', '0.1', *name],
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        watch.stdout.readline()
+        shutil.rmtree(place)
+        errors = watch.communicate(timeout=60)[1]
+        if watch.returncode != 1 or b'No such file or directory' not in errors:
+            fail('watch %r of a directory that went: %r %r' % (name, watch.returncode, errors))
+
+
 def none():
     if run('ls', '--json').stdout != b'[]\n':
         fail('ls --json of none')
@@ -235,4 +250,4 @@ def make():
 
 
 os.environ.pop('LC_ALL', None)
-check_all(none, truncated, make, text, names0, as_json, messages, writing, standard_descriptors)
+check_all(none, a_directory_that_goes, truncated, make, text, names0, as_json, messages, writing, standard_descriptors)

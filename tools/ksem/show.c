@@ -175,11 +175,12 @@ static int visit(const struct ksem_info *info, void *arg)
 static int look_at_one(void (*act)(const struct ksem_info *info, void *arg), void *arg)
 {
 	struct ksem_info info;
-	int error = directory_is_missing ? ENOENT : shared_ns_look(ns, options.name, &info);
+	bool found = false;
+	int error = directory_is_missing ? 0 : shared_ns_look(ns, options.name, &info, &found);
 
-	if (error == 0)
+	if (found)
 		act(&info, arg);
-	return error == ENOENT || error == EINVAL || error == EACCES ? 0 : error;
+	return error;
 }
 
 /* All that are to be shown. 0, or an error. */
