@@ -11,7 +11,7 @@
 #include "../support.h"
 
 #define WARM_PAIRS 250
-#define PAIRS      ROUNDS(300000)
+#define PAIRS      ((unsigned)share_of(ROUNDS(300000)))
 
 static struct looker {
 	struct ksem *own, *other;

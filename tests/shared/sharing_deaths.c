@@ -150,7 +150,7 @@ static void a_process_killed_anywhere_stops_nobody_and_takes_only_what_it_held(v
 
 	(void)state;
 	OK(ksem_open(world.proc, "/permits", O_CREAT, 0600, PERMITS, &permits));
-	for (int round = 0; round < ROUNDS(1000); round++) {
+	for (int round = 0; round < share_of(ROUNDS(1000)); round++) {
 		pid_t children[2] = {start_process(use_everything_for_ever), start_process(use_everything_for_ever)};
 		unsigned left;
 

@@ -42,7 +42,7 @@ static void the_child_holds_it_when_the_parent_drops_it_at_once(void **state)
 {
 	(void)state;
 	world = enter();
-	for (int round = 0; round < ROUNDS(500); round++) {
+	for (int round = 0; round < share_of(ROUNDS(500)); round++) {
 		struct ksem *pinned;
 		pid_t child;
 

@@ -132,7 +132,7 @@ static void a_crowd_never_has_more_than_there_is(void **state)
 	do {
 		for (uint32_t order = LINE_BARGING; order <= LINE_LIFO; order++) {
 			new_line(PERMITS, PERMITS, order);
-			run(members, THREADS, crowd_body, ROUNDS(20000));
+			run(members, THREADS, crowd_body, (unsigned)share_of(ROUNDS(20000)));
 			join(members, THREADS);
 			assert_int_equal(value_now(), PERMITS);
 			is_empty(&view);
@@ -205,7 +205,7 @@ static void *post_body(void *arg)
 static void first_in_is_first_out_whoever_posts(void **state)
 {
 	struct member submitters[3], posters[3];
-	const unsigned turns = ROUNDS(20000);
+	const unsigned turns = (unsigned)share_of(ROUNDS(20000));
 
 	(void)state;
 	new_line(0, 4000000, LINE_FIFO);
@@ -265,7 +265,7 @@ static void handlers_post_in_the_middle(void **state)
 		OK(timer_settime(timer, 0, &every, NULL));
 		run(members, 3, post_body, 0);
 		join(members, 3);
-		for (unsigned i = 0; i < ROUNDS(30000); i++) {
+		for (unsigned i = 0; i < (unsigned)share_of(ROUNDS(30000)); i++) {
 			uint32_t slot;
 			bool full;
 			int error = enter_line(&view, 1 + i % 5, 1, &slot, &full);
