@@ -83,20 +83,26 @@ static int enter(struct waiter *waiter)
 	return EAGAIN;
 }
 
+/* Are its wakes counted (wait/eventcount.h)? Others sleep apart. */
+static bool is_counted(const struct waiter *waiter)
+{
+	return !waiter->several && waiter->want == 1;
+}
+
 static int arm(struct waiter *waiter)
 {
 	struct ksem *ksem = waiter->sem;
 	int error;
 
-	if (!waiter->several && waiter->want == 1 && spin_last_look(&ksem->sem.word))
+	if (is_counted(waiter) && spin_last_look(&ksem->sem.word))
 		return EAGAIN;
 	error = eventcount_arm(&ksem->sem, waiter->want, &waiter->signal);
 	if (unlikely(error == ESHUTDOWN)) {
 		semaphore_shut_down(&ksem->sem); /* EINVAL: it has moved to a line, where the thread goes */
 		return EAGAIN;
 	}
-	if (waiter->several)
-		waiter->signal.scope = FUTEX_SHARED; /* apart from those whose wakes are counted (eventcount.h) */
+	if (!is_counted(waiter))
+		waiter->signal.scope = FUTEX_SHARED;
 	return error;
 }
 
@@ -113,7 +119,7 @@ static int leave(struct waiter *waiter, bool give_up)
 	struct ksem *ksem = waiter->sem;
 	int left;
 
-	if (waiter->why == 0 && !waiter->several)
+	if (waiter->why == 0 && is_counted(waiter))
 		eventcount_woke(&ksem->sem);
 	if (unlikely(private_has_moved(ksem)))
 		return leave_for_line(waiter, give_up);

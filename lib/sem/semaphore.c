@@ -242,7 +242,7 @@ void semaphore_move(struct semaphore *sem)
 void semaphore_wake_moved(struct semaphore *sem)
 {
 	rcu_enter();
-	eventcount_wake(sem, semaphore_word(sem) | WORD_WIDE);
+	eventcount_wake(sem, semaphore_word(sem) | WORD_SHUT); /* all must look */
 	rcu_leave();
 }
 

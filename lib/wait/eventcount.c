@@ -74,14 +74,17 @@ static bool all_are_woken(const struct semaphore *sem, struct semaphore_cold *co
 	return load_seq(&cold->woken) >= (int32_t)waiters; /* KSEM_ORD_15 release, KSEM_ORD_15 acquire */
 }
 
-/* Wakes as many of those that wait for one of several semaphores as can go on. Returns how many; *all: that was all. */
-static uint32_t wake_several(struct semaphore_cold *cold, word_t posted, bool *all)
+/*
+ * Wakes as many of the sleepers whose wakes aren't counted as can go on; all, if some want several permits. Returns how
+ * many of the permits they will take if no others do. *all: that was all of them.
+ */
+static uint32_t wake_uncounted(struct semaphore_cold *cold, word_t posted, bool *all)
 {
-	uint32_t more = posted & WORD_SEVERAL ? word_to_wake(posted, 0) : 0;
+	uint32_t more = posted & (WORD_SEVERAL | WORD_WIDE) ? word_to_wake(posted, 0) : 0;
 	int found = more > 0 ? futex_wake_in(FUTEX_SHARED, &cold->eventcount, more) : 0; /* -1: the kernel refused */
 
 	*all = more == 0 || (found >= 0 && (uint32_t)found < more);
-	return found > 0 ? (uint32_t)found : 0;
+	return found > 0 && more != WORD_WAKE_ALL ? (uint32_t)found : 0;
 }
 
 /*
@@ -92,35 +95,22 @@ static uint32_t wake(struct semaphore_cold *cold, uint32_t more)
 {
 	int found = more > 0 ? futex_wake(&cold->eventcount, more) : 0;
 
-	fetch_add_acq_rel(&cold->eventcount, 0); /* KSEM_ORD_14 release, KSEM_ORD_14 acquire: of those that slept */
 	if (found > 0)
 		fetch_add_acq_rel(&cold->woken, found); /* KSEM_ORD_15 release, KSEM_ORD_15 acquire */
 	return (uint32_t)found;
-}
-
-/*
- * Has a waiter come that wants more than one permit? Then it may be the one that the kernel woke for the post, or that
- * was woken before and is yet to look, though there are too few permits for it. So all must look.
- */
-static bool is_wide(const struct semaphore *sem)
-{
-	return semaphore_word(sem) & WORD_WIDE;
 }
 
 /* The wakes of an eventcount that rings. True: whoever sleeps there was woken, or is about to look. */
 static bool wake_all_who_can_go(struct semaphore *sem, struct semaphore_cold *cold, word_t posted, uint32_t more)
 {
 	bool all;
-	uint32_t several = wake_several(cold, posted, &all);
+	uint32_t uncounted = wake_uncounted(cold, posted, &all);
 	uint32_t found;
 
-	more = more > several ? more - several : 0;
+	more = more > uncounted ? more - uncounted : 0;
 	found = wake(cold, more);
-	if (!(posted & WORD_WIDE) && is_wide(sem)) {
-		more = WORD_WAKE_ALL;
-		wake_several(cold, semaphore_word(sem) | WORD_WIDE, &all);
-		found = wake(cold, more);
-	}
+	/* One whose wakes aren't counted may have come and gone to sleep since the post, which didn't wake it. */
+	all = all && !(semaphore_word(sem) & ~posted & (WORD_SEVERAL | WORD_WIDE));
 	return (found < more && all) || all_are_woken(sem, cold);
 }
 
@@ -132,8 +122,9 @@ void eventcount_wake(struct semaphore *sem, word_t posted)
 
 	if ((eventcount & STATE) == STILL)
 		return;
-	more = word_to_wake(posted, load_seq(&cold->woken)); /* KSEM_ORD_15 release, KSEM_ORD_15 acquire */
-	if (more == 0 && !(posted & WORD_SEVERAL) && !is_wide(sem))
+	/* KSEM_ORD_15 release, KSEM_ORD_15 acquire */
+	more = word_to_wake(posted & ~WORD_WIDE, load_seq(&cold->woken));
+	if (more == 0 && !(posted & (WORD_SEVERAL | WORD_WIDE)))
 		return;
 	eventcount = ring(cold, eventcount);
 	if ((eventcount & STATE) == STILL)

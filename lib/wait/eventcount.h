@@ -25,17 +25,20 @@
  * adds the sleepers that it woke after it woke them. If it is stopped before that, others wake more than needed. So
  * `woken` may be too low, even below 0, but never too high.
  *
- * A thread that waits for one of several semaphores sleeps on several words at once. If two posts wake it before it
- * runs, the kernel counts it as woken for both, but tells it of one. So it must not be in `woken`: it would stay there.
- * Such threads sleep on the same word, but as on a shared one (FUTEX_SHARED). The kernel keeps shared sleepers apart
- * from private ones, and a wake call reaches either these or those. The word of the semaphore says whether there may be
- * such threads (WORD_SEVERAL). Then a post wakes of them as many as there are permits, and doesn't count them. Each of
- * them looks at the semaphore, or, if it has a permit of another, passes the wake on when it deregisters.
+ * The wakes of some threads aren't counted in `woken`. They sleep on the same word, but as on a shared one
+ * (FUTEX_SHARED). The kernel keeps shared sleepers apart from private ones, and a wake call reaches either these or
+ * those. The word of the semaphore says whether there may be such threads. There are two kinds:
  *
- * A thread that wants several permits says so in the word (WORD_WIDE). The kernel doesn't know who wants how many, so
- * it may wake such a thread for a post whose permits don't suffice for it, but for another sleeper. So while the word
- * says so, a post wakes all. The thread may also come between the post and its wake call: a post looks at the word
- * again after the call, and wakes all then.
+ *   - A thread that waits for one of several semaphores (WORD_SEVERAL) sleeps on several words at once. If two posts
+ *     wake it before it runs, the kernel counts it as woken for both, but tells it of one. So if it were in `woken`, it
+ *     would stay there. A post wakes as many of them as there are permits. Each looks at the semaphore, or, if it has a
+ *     permit of another, passes the wake on when it deregisters.
+ *   - A thread that wants several permits (WORD_WIDE). The kernel doesn't know who wants how many. Among the counted
+ *     sleepers it would be woken for a post whose permits don't suffice for it, instead of one for which they do. While
+ *     the word says that there is such a thread, a post wakes all of both kinds, besides the counted sleepers.
+ *
+ * Such a thread may come after a post, go to sleep, and get no wake from it, since there were too few permits for it.
+ * Then the post doesn't make the eventcount still, even if it finds no sleepers: the next post must wake that thread.
  *
  * A shutdown first ends the eventcount, then wakes all, and only then changes the word (WORD_SHUT). A thread that finds
  * the eventcount ended, and wants to sleep, does the rest of these steps for it. So if the thread that shuts down is

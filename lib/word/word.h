@@ -33,9 +33,9 @@
  *   place    Changing it between becoming percpu and the membarrier that ends revoking is illegal: a sequence may have
  *            seen percpu and not yet the place.
  *   several  Clearing it while such a waiter is left is illegal: posts wouldn't wake it. The last waiter clears it.
- *   wide     Clearing it while a waiter wants more than one is illegal: a post that wakes some of the waiters may miss
- *            the one for which the value suffices. So a post wakes all of them while it is set, and the last waiter
- *            clears it.
+ *   wide     Clearing it while a waiter wants more than one is illegal: a post wouldn't wake it. While it is set, a
+ *            post wakes all who may want more than one. On a plain semaphore these are all waiters; on others, those
+ *            that sleep apart (wait/eventcount.h). The last waiter clears it.
  *   shut     Clearing it is illegal. The thread that sets it makes all waiters look. In the mode percpu sequences
  *            refuse from then on, as it is in the guard; permits that are in slots are found as ever.
  *   dead     Setting it while waiters > 0 is illegal, unless moved: nobody would wake them. Clearing it is illegal.

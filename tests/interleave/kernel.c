@@ -83,8 +83,14 @@ void kernel_wakes_any(void)
 	wakes_any = true;
 }
 
+/* Sleepers in the scope FUTEX_SHARED are apart from those in FUTEX_PRIVATE. */
+static const void *queue_of(enum futex_scope scope, atomic(uint32_t) *word)
+{
+	return (const char *)word + (scope == FUTEX_SHARED);
+}
+
 /* Deadlines are 1 s (words.c, scenario.c); a look by itself (wait/plain.h) never comes: nobody dies here. */
-static int model_wait(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline)
+static int sleep_in(enum futex_scope scope, atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline)
 {
 	static const int errors[] = {[WOKEN] = 0, [TIMED_OUT] = ETIMEDOUT, [INTERRUPTED] = EINTR};
 	enum sleep_result result;
@@ -100,15 +106,25 @@ static int model_wait(atomic(uint32_t) *word, uint32_t expected, const struct de
 		return EAGAIN;
 	}
 	trace("futex_wait: sleeps");
-	result = block_on_futex(word, deadline && deadline->time.tv_sec == 1);
+	result = block_on_futex(queue_of(scope, word), deadline && deadline->time.tv_sec == 1);
 	trace("futex_wait: wakes");
 	return errors[result];
 }
 
-static int wake_now(atomic(uint32_t) *word, uint32_t n)
+static int model_wait(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline)
+{
+	return sleep_in(FUTEX_PRIVATE, word, expected, deadline);
+}
+
+static int model_wait_shared(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline)
+{
+	return sleep_in(FUTEX_SHARED, word, expected, deadline);
+}
+
+static int wake_now(enum futex_scope scope, atomic(uint32_t) *word, uint32_t n)
 {
 	unsigned sleepers[THREADS];
-	unsigned found = futex_sleepers(word, sleepers);
+	unsigned found = futex_sleepers(queue_of(scope, word), sleepers);
 	int woken = 0;
 
 	for (; found > 0 && n > 0; found--, n--, woken++) {
@@ -123,7 +139,7 @@ static int wake_now(atomic(uint32_t) *word, uint32_t n)
 	return woken;
 }
 
-static int model_wake(atomic(uint32_t) *word, uint32_t n)
+static int wake_in(enum futex_scope scope, atomic(uint32_t) *word, uint32_t n)
 {
 	if (alone())
 		return 0;
@@ -131,24 +147,34 @@ static int model_wake(atomic(uint32_t) *word, uint32_t n)
 	memory_tick();
 	if (!wakes_any)
 		memory_latest(word, sizeof(*word)); /* it must be there */
-	return wake_now(word, n);
+	return wake_now(scope, word, n);
+}
+
+static int model_wake(atomic(uint32_t) *word, uint32_t n)
+{
+	return wake_in(FUTEX_PRIVATE, word, n);
+}
+
+static int model_wake_shared(atomic(uint32_t) *word, uint32_t n)
+{
+	return wake_in(FUTEX_SHARED, word, n);
 }
 
 /* Of the half of a semaphore's word that is the value. Others may come in between, which they can't in Linux. */
 static int model_add(atomic(uint32_t) *word, uint32_t n, uint32_t wake)
 {
 	memory_add(word, sizeof(word_t), n, RELEASE, __func__);
-	return model_wake(word, wake);
+	return model_wake_shared(word, wake);
 }
 
 /* The same half. Nothing comes in between. */
 static int model_mark(atomic(uint32_t) *word, unsigned bit)
 {
 	memory_or(word, sizeof(word_t), UINT64_C(1) << bit, RELEASE, __func__);
-	return alone() ? 0 : wake_now(word, INT32_MAX);
+	return alone() ? 0 : wake_now(FUTEX_SHARED, word, INT32_MAX);
 }
 
-struct futex_ops futex_ops = {model_wait, model_wake, model_wait, model_wake, model_add, model_mark};
+struct futex_ops futex_ops = {model_wait, model_wake, model_wait_shared, model_wake_shared, model_add, model_mark};
 
 /* ---- membarrier and processors ---- */
 

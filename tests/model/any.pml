@@ -2,7 +2,7 @@
 /*
  * Waiting for one of two semaphores, whose permits are all in their words.
  *
- * ANYS threads wait for either semaphore, of which TIMED may time out. PLAIN0 and PLAIN1 threads wait for the first and
+ * ANYS threads wait for WANT permits of either semaphore, and TIMED of them may time out. PLAIN0 and PLAIN1 threads wait for the first and
  * for the second alone. POSTS0 and POSTS1 threads post one permit each. STOP: one thread, any, stops for ever,
  * anywhere.
  *
@@ -11,8 +11,11 @@
  *
  * Steps are those of parking.pml. Orders: as if sequentially consistent.
  *
- * What is shown: every run ends, and when nothing can go on any more, `judge` looks: nobody sleeps beside a permit for
- * which nobody else was woken, each thread that is through has one permit at most, and no count of woken sleepers is
+ * Threads that want several permits of one semaphore sleep as those do that wait for several semaphores: apart from
+ * those whose wakes are counted.
+ *
+ * What is shown: every run ends, and when nothing can go on any more, `judge` looks: nobody sleeps beside permits
+ * for which nobody else was woken, each thread that is through has what it wants at most, and no count of woken sleepers is
  * too high.
  */
 #include "common.pml"
@@ -32,6 +35,9 @@
 #ifndef POSTS1
 #define POSTS1 1
 #endif
+#ifndef WANT
+#define WANT 1
+#endif
 #ifndef TIMED
 #define TIMED 0
 #endif
@@ -44,7 +50,7 @@ mtype = { still, armed, ringing };
 
 /* Of each semaphore. */
 byte value[2], waiters[2];
-bool several[2];                    /* the flag of the word */
+bool several[2], wide[2];           /* the flags of the word */
 mtype eventcount[2];
 byte generation[2];
 short woken[2];
@@ -96,7 +102,14 @@ inline wake_any(j, more)
 /* How many permits of that value can be taken by those waiters? */
 #define can_go(v, w) ((w) < (v) -> (w) : (v))
 
-/* [code: eventcount_wake, wake_several, word_to_wake, ring, all_are_woken] */
+/* Has a thread come since the post that isn't among those that it wakes? */
+#ifdef STILL_TOO_SOON
+#define came_unseen(j) false
+#else
+#define came_unseen(j) (several[j] && !seen_several || wide[j] && !seen_wide)
+#endif
+
+/* [code: eventcount_wake, wake_all_who_can_go, wake_uncounted, word_to_wake, ring, all_are_woken] */
 inline wake(j)
 {
 	do
@@ -109,7 +122,7 @@ inline wake(j)
 		fi;
 		atomic {
 			more = can_go(seen_value, seen_waiters);
-			more_any = (seen_several -> more : 0);
+			more_any = (seen_wide -> 255 : (seen_several -> more : 0));
 			more = (woken[j] > 0 -> (more > woken[j] -> more - woken[j] : 0) : more)
 		}
 		if
@@ -138,6 +151,9 @@ inline wake(j)
 #ifdef COUNTED
 		woken[j] = woken[j] + found_any;
 #endif
+#ifndef WIDE_COUNTS
+		found_any = (seen_wide -> 0 : found_any);
+#endif
 		more = (more > found_any -> more - found_any : 0);
 		if
 		:: more > 0 -> wake_alone(j, more)
@@ -145,7 +161,7 @@ inline wake(j)
 		fi;
 		woken[j] = woken[j] + found;
 		if
-		:: found < more && (more_any == 0 || found_any < more_any)
+		:: found < more && (more_any == 0 || found_any < more_any) && !came_unseen(j)
 		:: else ->
 			more_any = waiters[j];
 			if
@@ -165,26 +181,29 @@ inline wake(j)
 }
 
 #define WAKES byte seen_value, seen_waiters, more, more_any, found, found_any, seen_generation; \
-	bool seen_several; mtype seen
+	bool seen_several, seen_wide; mtype seen
 
 inline see(j)
 {
 	seen_value = value[j];
 	seen_waiters = waiters[j];
-	seen_several = several[j]
+	seen_several = several[j];
+	seen_wide = wide[j]
 }
 
 inline unsee()
 {
 	seen_value = 0;
 	seen_waiters = 0;
-	seen_several = false
+	seen_several = false;
+	seen_wide = false
 }
 
 inline deregister(j)
 {
 	waiters[j]--;
-	several[j] = several[j] && waiters[j] > 0
+	several[j] = several[j] && waiters[j] > 0;
+	wide[j] = wide[j] && waiters[j] > 0
 }
 
 /* [code: post_to_waiters] */
@@ -251,9 +270,10 @@ inline enter(j)
 {
 	atomic {
 		if
-		:: value[j] > 0 -> value[j]--; taken++; has = j
+		:: value[j] >= WANT -> value[j] = value[j] - WANT; taken = taken + WANT; has = j
 		:: else ->
 			waiters[j]++;
+			wide[j] = wide[j] || WANT > 1;
 			on[j] = true
 #ifdef FLAG_LATE
 			; skip
@@ -278,13 +298,13 @@ inline leave(j)
 {
 	atomic {
 		if
-		:: on[j] && has == NONE && value[j] > 0 ->
-			value[j]--;
+		:: on[j] && has == NONE && value[j] >= WANT ->
+			value[j] = value[j] - WANT;
 			deregister(j);
 			on[j] = false;
-			taken++;
+			taken = taken + WANT;
 			has = j
-		:: on[j] && has == NONE && value[j] == 0 && give_up -> deregister(j); on[j] = false
+		:: on[j] && has == NONE && value[j] < WANT && give_up -> deregister(j); on[j] = false
 		:: else
 		fi;
 		if
@@ -352,13 +372,13 @@ proctype any(byte i; bool timed) RUNS
 	fi;
 again:	arm_on(0, expected0);
 	if
-	:: value[0] > 0 -> goto look
+	:: value[0] >= WANT -> goto look
 	:: else
 	fi;
 	arm_on(1, expected1);
 #ifndef NO_RELOOK
 	if
-	:: value[1] > 0 -> goto look
+	:: value[1] >= WANT -> goto look
 	:: else
 	fi;
 #endif
@@ -392,8 +412,9 @@ rest:	renounce(0);
 	atomic { give_up = false; has = NONE; through++ }
 }
 
-#define sleeps_beside(j) (asleep[j] + any_asleep(j) > 0 && \
-	value[j] > (stopped > 0 -> owed[j] + (due[j] > 0) + any_is_due[j] + (ANYS > 1 && any_is_due[2 + j]) : 0))
+#define perhaps(j) (stopped > 0 -> owed[j] + (due[j] > 0) + \
+	WANT * (any_is_due[j] + (ANYS > 1 && any_is_due[2 + j])) : 0)
+#define sleeps_beside(j) (asleep[j] > 0 && value[j] > perhaps(j) || any_asleep(j) > 0 && value[j] >= WANT + perhaps(j))
 
 /* When nothing can go on. Permits may lie beside a sleeper if a thread stopped that was to wake it, or to take them. */
 proctype judge()
@@ -401,7 +422,7 @@ proctype judge()
 	timeout;
 	d_step {
 		assert(posted == taken + value[0] + value[1]);
-		assert(taken <= ANYS + PLAINS);
+		assert(taken <= WANT * ANYS + PLAINS);
 		assert(stopped || taken >= through - POSTERS - TIMED);
 		assert(!sleeps_beside(0) && !sleeps_beside(1));
 		assert(woken[0] <= due[0] && woken[1] <= due[1])

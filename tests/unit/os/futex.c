@@ -390,6 +390,34 @@ static void wakes_are_forgotten_in_a_fork_s_child(void **state)
 	assert_int_equal(fake.wake_calls, 2);
 }
 
+static int fake_wake_apart(atomic(uint32_t) *word, uint32_t n)
+{
+	(void)word, (void)n;
+	atomic_fetch_add(&fake.wake_calls, 1);
+	return 1;
+}
+
+/* The first post finds nobody asleep, as the one that it saw is about to look; but another one has come since. */
+static void a_post_does_not_pass_over_one_that_came_since_and_sleeps_apart(void **state)
+{
+	LONE(sem);
+	struct signal signal;
+	word_t first;
+
+	(void)state;
+	semaphore_init(sem, 0);
+	PLAY(NULL, 0);
+	futex_ops.wake_shared = fake_wake_apart;
+	FAILS(EAGAIN, semaphore_take_or_register(sem, 1));
+	first = fetch_add_rlx(&sem->word, 1) + 1; /* preempted here */
+	FAILS(EAGAIN, semaphore_take_or_register(sem, 3));
+	OK(eventcount_arm(sem, 3, &signal)); /* and it sleeps */
+	eventcount_wake(sem, first);
+	fake.wake_calls = 0;
+	OK(semaphore_post(sem, 2));
+	assert_int_equal(fake.wake_calls, 2); /* one call for each kind of sleepers */
+}
+
 static atomic_bool in_wake, go_on;
 static atomic_uint value_in_wake;
 
@@ -408,6 +436,60 @@ static int stop_in_the_first_wake(atomic(uint32_t) *word, uint32_t n)
 			sched_yield();
 	}
 	return kernel.wake(word, n);
+}
+
+static int count_and_wake(atomic(uint32_t) *word, uint32_t n)
+{
+	atomic_fetch_add(&fake.woken, n);
+	return kernel.wake(word, n);
+}
+
+static int count_and_wait_apart(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline)
+{
+	atomic_fetch_add(&fake.waits, 1);
+	return kernel.wait_shared(word, expected, deadline);
+}
+
+static int wake_apart(atomic(uint32_t) *word, uint32_t n)
+{
+	atomic_fetch_add(&fake.wake_calls, 1);
+	MUST(n == INT32_MAX);
+	return kernel.wake_shared(word, n);
+}
+
+static void *wait_for_three(void *arg)
+{
+	(void)arg;
+	MUST(ksem_wait_many(world->proc, id, 3, CLOCK_MONOTONIC, NULL) == 0);
+	return NULL;
+}
+
+/* They may not be able to go on, so they sleep apart from those that the post can let go on. */
+static void beside_who_wants_several_a_post_wakes_no_more_than_can_go_on(void **state)
+{
+	pthread_t threads[6];
+
+	(void)state;
+	PLAY(NULL, 0);
+	futex_ops = kernel;
+	futex_ops.wait = count_and_wait;
+	futex_ops.wait_shared = count_and_wait_apart;
+	futex_ops.wake = count_and_wake;
+	futex_ops.wake_shared = wake_apart;
+	for (unsigned i = 0; i < 6; i++)
+		threads[i] = start(i == 0 ? wait_for_three : wait_for_one, NULL);
+	until_waiting(world->proc, id, 6);
+	while (atomic_load(&fake.waits) < 6)
+		sched_yield();
+	post_one();
+	post_one();
+	assert_int_equal(fake.woken, 2);
+	assert_int_equal(fake.wake_calls, 2);
+	until_waiting(world->proc, id, 4);
+	OK(ksem_post_many(world->proc, id, 6));
+	for (unsigned i = 0; i < 6; i++)
+		finish(threads[i]);
+	assert_int_equal(value_of(world->proc, id), 0);
 }
 
 static void *post_from_a_thread(void *arg)
@@ -486,6 +568,8 @@ int main(void)
 		test(a_bell_that_rang_is_not_slept_on),
 		test(a_stray_wake_is_not_counted_on),
 		test(one_whose_every_waiter_was_woken_is_not_rung),
+		test(a_post_does_not_pass_over_one_that_came_since_and_sleeps_apart),
+		test(beside_who_wants_several_a_post_wakes_no_more_than_can_go_on),
 		test(wakes_are_forgotten_in_a_fork_s_child),
 		test(a_poster_stopped_before_its_wake_stops_nobody),
 		test(the_last_waiter_of_a_semaphore_that_nobody_keeps_ends_it),
