@@ -249,6 +249,12 @@ static int leave_line(struct waiter *waiter, bool give_up)
 	return unlikely(left == ENOENT) ? leave_door(waiter, give_up) : left;
 }
 
+/* A wait for one of several semaphores is measured where it ended, or, if it gave up, for each of them. */
+static bool is_measured(const struct waiter *waiter, int left)
+{
+	return left != ECANCELED || !waiter->several || waiter->why == ETIMEDOUT || waiter->why == EINTR;
+}
+
 int lined_leave(struct waiter *waiter, bool give_up)
 {
 	struct lined *lined = lined_of(waiter->sem);
@@ -257,7 +263,7 @@ int lined_leave(struct waiter *waiter, bool give_up)
 	rcu_enter();
 	left = leave_line(waiter, give_up);
 	if (left != EAGAIN) {
-		if (unlikely(lined->metrics) && !(waiter->several && left == ECANCELED)) /* then it counts elsewhere */
+		if (unlikely(lined->metrics) && is_measured(waiter, left))
 			metrics_note_wait(lined->metrics, own_wait.begun, left == ECANCELED ? waiter->why : left);
 		leave_lined(waiter);
 	}

@@ -4,14 +4,19 @@
  */
 #include "feature.h"
 
-static struct ksem_metrics metrics(struct feature *f)
+static struct ksem_metrics metrics_of(struct feature *f, ksem_id_t id)
 {
 	struct ksem_metrics m = {.size = sizeof(m)};
 
-	OK(ksem_metrics(f->proc, f->id, &m));
+	OK(ksem_metrics(f->proc, id, &m));
 	assert_int_equal(m.size, sizeof(m));
 	assert_int_equal(m.reserved, 0);
 	return m;
+}
+
+static struct ksem_metrics metrics(struct feature *f)
+{
+	return metrics_of(f, f->id);
 }
 
 static uint64_t in_histogram(const struct ksem_metrics *m)
@@ -145,6 +150,53 @@ static void it_tells_why_waits_got_nothing(void **state)
 	assert_int_equal(in_histogram(&m), 3);
 }
 
+struct any {
+	struct feature *f;
+	ksem_id_t ids[2];
+};
+
+static void *wait_for_any(void *arg)
+{
+	struct any *any = arg;
+	unsigned which;
+
+	MUST(ksem_wait_any(any->f->proc, any->ids, 2, CLOCK_MONOTONIC, NULL, &which) == 0 && which == 1);
+	return NULL;
+}
+
+static void a_wait_for_one_of_several_counts_where_it_ended(void **state)
+{
+	struct feature *f = *state;
+	struct timespec soon = in_ms(CLOCK_MONOTONIC, 100);
+	struct any any = {.f = f};
+	struct ksem_metrics m;
+	pthread_t thread;
+	unsigned which;
+
+	measured(f);
+	any.ids[1] = f->id;
+	f->id = 0; /* it isn't dropped by the next */
+	measured(f);
+	any.ids[0] = f->id;
+	FAILS(ETIMEDOUT, ksem_wait_any(f->proc, any.ids, 2, CLOCK_MONOTONIC, &soon, &which));
+	for (unsigned i = 0; i < 2; i++) {
+		m = metrics_of(f, any.ids[i]);
+		assert_int_equal(m.waits, 1);
+		assert_int_equal(m.timeouts, 1);
+		assert_true(m.wait_ns > 0);
+	}
+	thread = start(wait_for_any, &any);
+	until_waiting(f->proc, any.ids[0], 1);
+	until_waiting(f->proc, any.ids[1], 1);
+	OK(ksem_post(f->proc, any.ids[1]));
+	pthread_join(thread, NULL);
+	assert_int_equal(metrics(f).waits, 1);
+	m = metrics_of(f, any.ids[1]);
+	assert_int_equal(m.waits, 2);
+	assert_int_equal(m.timeouts + m.interrupts + m.cancels + m.shutdowns, 1);
+	OK(ksem_destroy(f->proc, any.ids[1]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -154,6 +206,7 @@ int main(void)
 		order_test(what_gets_its_permit_at_once_is_not_measured),
 		order_test(waits_are_counted_and_timed),
 		order_test(it_tells_why_waits_got_nothing),
+		order_test(a_wait_for_one_of_several_counts_where_it_ended),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -237,6 +237,16 @@ int model_trywait_any(struct model_proc *proc, const ksem_id_t *ids, unsigned in
 	return error;
 }
 
+/* Is it in the list before that place, too? */
+static bool is_before(struct model_sem *const *sems, unsigned int place)
+{
+	for (unsigned int i = 0; i < place; i++) {
+		if (sems[i] == sems[place])
+			return true;
+	}
+	return false;
+}
+
 int model_wait_any(struct model_proc *proc, const ksem_id_t *ids, unsigned int n, clockid_t clock,
 		   const struct timespec *deadline, unsigned int *which)
 {
@@ -259,8 +269,12 @@ int model_wait_any(struct model_proc *proc, const ksem_id_t *ids, unsigned int n
 	if (error == EAGAIN)
 		error = deadline && deadline->tv_sec <= 0 ? ETIMEDOUT : MODEL_WOULD_WAIT;
 	for (unsigned int i = 0; error && i < n; i++) {
-		if (sems[i])
-			model_may_have_waited(sems[i], error == ETIMEDOUT);
+		if (!sems[i] || is_before(sems, i))
+			continue;
+		if (error == ETIMEDOUT)
+			model_timed_out(sems[i]);
+		else
+			model_may_have_waited(sems[i], false);
 	}
 	return error;
 }
