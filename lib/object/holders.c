@@ -100,6 +100,11 @@ static void join(struct ksem_holder *holder, const struct ksem_holder *with)
 		holder->oldest = with->oldest;
 }
 
+static bool has_nothing(const struct ksem_holder *holder)
+{
+	return holder->refs == 0 && holder->held == 0 && holder->waiting == 0;
+}
+
 void holders_join(struct holders *holders)
 {
 	struct holders_process *processes = holders->processes;
@@ -109,6 +114,8 @@ void holders_join(struct holders *holders)
 	for (size_t i = 0; i < holders->count; i++) {
 		pid_t pid = processes[i].shown.pid;
 
+		if (has_nothing(&processes[i].shown))
+			continue;
 		if (count > 0 && pid != 0 && processes[count - 1].shown.pid == pid)
 			join(&processes[count - 1].shown, &processes[i].shown);
 		else

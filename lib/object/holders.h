@@ -38,7 +38,7 @@ struct holders_process *holders_add(struct holders *holders);
 void holders_read_line(struct holders *holders, struct line_view *view,
 		       struct holders_process *(*find)(struct holders *holders, uint32_t number));
 
-/* Makes one of those with the same pid. Those without one stay apart. */
+/* Makes one of those with the same pid, and leaves out those that have nothing. Those without a pid stay apart. */
 void holders_join(struct holders *holders);
 
 #endif

@@ -400,8 +400,7 @@ int records_for_all(struct records *records, const struct directory *directory,
 	for (uint32_t place = 0; !error && place < look.count; place++) {
 		const struct record record = {holder_at(&look, place), place};
 
-		/* relaxed: a number to show */
-		if (load_rlx(&record.holder->refs) > 0 && holder_is_there(&look, record.holder, directory))
+		if (holder_is_there(&look, record.holder, directory))
 			visit(&record, arg);
 	}
 	return error;

@@ -105,7 +105,10 @@ int records_refs(struct records *records, const struct directory *directory, uin
  */
 int records_have_others(struct records *records, uint32_t own, const struct directory *directory, bool *others);
 
-/* Visits the record of each living process that has references, in the order of their places. ENOMEM, as above. */
+/*
+ * Visits the record of each living process, in the order of their places. One that has no reference may still wait.
+ * ENOMEM, as above.
+ */
 int records_for_all(struct records *records, const struct directory *directory,
 		    void (*visit)(const struct record *record, void *arg), void *arg);
 

@@ -161,6 +161,43 @@ static void so_it_is_with_default_attributes(void **state)
 	end();
 }
 
+static void wait_without_a_reference(void)
+{
+	pthread_t thread;
+
+	come_in_alone();
+	MUST(pthread_create(&thread, NULL, wait_in_thread, NULL) == 0);
+	until_waiting(world.proc, id, 1);
+	MUST(ksem_close(world.proc, id) == 0);
+	say_ready();
+	MUST(pthread_join(thread, NULL) == 0);
+	say_ready_and_stay();
+}
+
+/* The process may close it while its threads wait. */
+static void who_waits_without_a_reference_is_told(void **state)
+{
+	const struct ksem_attr first_in = {.size = sizeof(first_in), .order = KSEM_FIFO};
+	pid_t waits;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		make(i == 0 ? NULL : &first_in, 0);
+		store_seq(&turn->ready, 0);
+		waits = start_process(wait_without_a_reference);
+		until_ready(1);
+		look();
+		assert_int_equal(count, 2);
+		has(waits, 0, 0, 1);
+		OK(ksem_post(world.proc, id));
+		until_ready(2);
+		look();
+		assert_int_equal(count, 1);
+		kill_and_reap(waits);
+		end();
+	}
+}
+
 static int stop(const struct ksem_holder *holder, void *arg)
 {
 	(void)holder;
@@ -602,6 +639,7 @@ int main(void)
 		board_test(without_memory_nobody_is_told),
 		board_test(each_process_is_told_with_what_it_has),
 		board_test(so_it_is_with_default_attributes),
+		board_test(who_waits_without_a_reference_is_told),
 		board_test(visit_stops_it),
 		board_test(a_process_is_told_once),
 		board_test(a_forks_child_has_references_and_holds_none),
