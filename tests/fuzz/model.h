@@ -205,7 +205,7 @@ bool model_has_queue(const struct model_proc *proc);
 void model_timed_out(struct model_sem *sem);
 
 /* A thread was, perhaps, a waiter for an instant, beside those, and it isn't counted how that ended. */
-void model_may_have_waited(struct model_sem *sem, bool surely);
+void model_may_have_waited(struct model_sem *sem);
 
 /* Grants what can be granted, and ends what is to end. */
 void model_serve(struct model_sem *sem);

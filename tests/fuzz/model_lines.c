@@ -177,9 +177,9 @@ static void note_waiters(struct model_sem *sem, uint32_t waiters, bool surely)
 		sem->waiters_max = waiters;
 }
 
-void model_may_have_waited(struct model_sem *sem, bool surely)
+void model_may_have_waited(struct model_sem *sem)
 {
-	note_waiters(sem, model_waiters(sem, NULL) + 1, surely);
+	note_waiters(sem, model_waiters(sem, NULL) + 1, false);
 }
 
 void model_timed_out(struct model_sem *sem)

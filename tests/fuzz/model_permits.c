@@ -274,7 +274,7 @@ int model_wait_any(struct model_proc *proc, const ksem_id_t *ids, unsigned int n
 		if (error == ETIMEDOUT)
 			model_timed_out(sems[i]);
 		else
-			model_may_have_waited(sems[i], false);
+			model_may_have_waited(sems[i]);
 	}
 	return error;
 }
