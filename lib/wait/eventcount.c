@@ -109,6 +109,10 @@ static bool wake_all_who_can_go(struct semaphore *sem, struct semaphore_cold *co
 
 	more = more > uncounted ? more - uncounted : 0;
 	found = wake(cold, more);
+	fetch_add_acq_rel(&cold->eventcount, 0); /* KSEM_ORD_14 release, KSEM_ORD_14 acquire: of those that slept */
+	/* One that wants several permits may have come since the post, and taken the wake of one that wants one. */
+	if (uncounted > 0 && (semaphore_word(sem) & ~posted & WORD_WIDE))
+		wake_uncounted(cold, posted | WORD_WIDE, &all);
 	/* One whose wakes aren't counted may have come and gone to sleep since the post, which didn't wake it. */
 	all = all && !(semaphore_word(sem) & ~posted & (WORD_SEVERAL | WORD_WIDE));
 	return (found < more && all) || all_are_woken(sem, cold);

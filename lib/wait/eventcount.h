@@ -37,8 +37,9 @@
  *     sleepers it would be woken for a post whose permits don't suffice for it, instead of one for which they do. While
  *     the word says that there is such a thread, a post wakes all of both kinds, besides the counted sleepers.
  *
- * Such a thread may come after a post, go to sleep, and get no wake from it, since there were too few permits for it.
- * Then the post doesn't make the eventcount still, even if it finds no sleepers: the next post must wake that thread.
+ * Such a thread may come after a post, find too few permits, and go to sleep before the wakes of that post. If it wants
+ * several permits, it may take the wake of one that waits for several semaphores: then the post wakes all of both
+ * kinds. If it gets no wake, the post doesn't make the eventcount still, since the next post must wake it.
  *
  * A shutdown first ends the eventcount, then wakes all, and only then changes the word (WORD_SHUT). A thread that finds
  * the eventcount ended, and wants to sleep, does the rest of these steps for it. So if the thread that shuts down is

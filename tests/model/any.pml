@@ -2,9 +2,9 @@
 /*
  * Waiting for one of two semaphores, whose permits are all in their words.
  *
- * ANYS threads wait for WANT permits of either semaphore, and TIMED of them may time out. PLAIN0 and PLAIN1 threads wait for the first and
- * for the second alone. POSTS0 and POSTS1 threads post one permit each. STOP: one thread, any, stops for ever,
- * anywhere.
+ * ANYS threads wait for either semaphore: the first for WANT permits, the second for WANT1. TIMED of them may time out.
+ * PLAIN0 and PLAIN1 threads wait for the first and for the second alone. POSTS0 and POSTS1 threads post one permit
+ * each. STOP: one thread, any, stops for ever, anywhere.
  *
  * The kernel lets a thread sleep on several words. It goes to sleep on one after another, and wakes for each of them.
  * If it is woken on two words before it runs, both wake calls count it. It learns of one of them only.
@@ -14,8 +14,8 @@
  * Threads that want several permits of one semaphore sleep as those do that wait for several semaphores: apart from
  * those whose wakes are counted.
  *
- * What is shown: every run ends, and when nothing can go on any more, `judge` looks: nobody sleeps beside permits
- * for which nobody else was woken, each thread that is through has what it wants at most, and no count of woken sleepers is
+ * What is shown: every run ends, and when nothing can go on any more, `judge` looks: nobody sleeps beside permits for
+ * which nobody else was woken, each thread that is through has what it wants at most, and no count of woken sleepers is
  * too high.
  */
 #include "common.pml"
@@ -37,6 +37,9 @@
 #endif
 #ifndef WANT
 #define WANT 1
+#endif
+#ifndef WANT1
+#define WANT1 WANT              /* of the second of them */
 #endif
 #ifndef TIMED
 #define TIMED 0
@@ -65,8 +68,6 @@ byte any_due[2];                    /* threads that were woken on a semaphore, a
 bool any_is_due[2 * (ANYS + 1)];
 
 byte posted, taken, through;
-
-#define any_asleep(j) (in_queue[j] + (ANYS > 1 && in_queue[2 + j]))
 
 /* The kernel's queues of a semaphore: one of threads that wait for it alone, and one of those that wait for several. */
 inline wake_alone(j, more)
@@ -160,6 +161,12 @@ inline wake(j)
 		:: else
 		fi;
 		woken[j] = woken[j] + found;
+#ifndef TAKEN_BY_WIDE
+		if
+		:: found_any > 0 && wide[j] && !seen_wide -> wake_any(j, 255); more_any = 255
+		:: else
+		fi;
+#endif
 		if
 		:: found < more && (more_any == 0 || found_any < more_any) && !came_unseen(j)
 		:: else ->
@@ -265,15 +272,17 @@ look:	atomic {
 done:	through++
 }
 
+#define wants (i == 0 -> WANT : WANT1)
+
 /* Takes, or registers. [code: enter, semaphore_take_or_register, semaphore_mark_several] */
 inline enter(j)
 {
 	atomic {
 		if
-		:: value[j] >= WANT -> value[j] = value[j] - WANT; taken = taken + WANT; has = j
+		:: value[j] >= wants -> value[j] = value[j] - wants; taken = taken + wants; has = j
 		:: else ->
 			waiters[j]++;
-			wide[j] = wide[j] || WANT > 1;
+			wide[j] = wide[j] || wants > 1;
 			on[j] = true
 #ifdef FLAG_LATE
 			; skip
@@ -298,13 +307,13 @@ inline leave(j)
 {
 	atomic {
 		if
-		:: on[j] && has == NONE && value[j] >= WANT ->
-			value[j] = value[j] - WANT;
+		:: on[j] && has == NONE && value[j] >= wants ->
+			value[j] = value[j] - wants;
 			deregister(j);
 			on[j] = false;
-			taken = taken + WANT;
+			taken = taken + wants;
 			has = j
-		:: on[j] && has == NONE && value[j] < WANT && give_up -> deregister(j); on[j] = false
+		:: on[j] && has == NONE && value[j] < wants && give_up -> deregister(j); on[j] = false
 		:: else
 		fi;
 		if
@@ -372,13 +381,13 @@ proctype any(byte i; bool timed) RUNS
 	fi;
 again:	arm_on(0, expected0);
 	if
-	:: value[0] >= WANT -> goto look
+	:: value[0] >= wants -> goto look
 	:: else
 	fi;
 	arm_on(1, expected1);
 #ifndef NO_RELOOK
 	if
-	:: value[1] >= WANT -> goto look
+	:: value[1] >= wants -> goto look
 	:: else
 	fi;
 #endif
@@ -413,8 +422,9 @@ rest:	renounce(0);
 }
 
 #define perhaps(j) (stopped > 0 -> owed[j] + (due[j] > 0) + \
-	WANT * (any_is_due[j] + (ANYS > 1 && any_is_due[2 + j])) : 0)
-#define sleeps_beside(j) (asleep[j] > 0 && value[j] > perhaps(j) || any_asleep(j) > 0 && value[j] >= WANT + perhaps(j))
+	WANT * any_is_due[j] + WANT1 * (ANYS > 1 && any_is_due[2 + j]) : 0)
+#define sleeps_beside(j) (asleep[j] > 0 && value[j] > perhaps(j) || in_queue[j] && value[j] >= WANT + perhaps(j) || \
+	(ANYS > 1 && in_queue[2 + j]) && value[j] >= WANT1 + perhaps(j))
 
 /* When nothing can go on. Permits may lie beside a sleeper if a thread stopped that was to wake it, or to take them. */
 proctype judge()
@@ -422,7 +432,7 @@ proctype judge()
 	timeout;
 	d_step {
 		assert(posted == taken + value[0] + value[1]);
-		assert(taken <= WANT * ANYS + PLAINS);
+		assert(taken <= WANT + WANT1 * (ANYS - 1) + PLAINS);
 		assert(stopped || taken >= through - POSTERS - TIMED);
 		assert(!sleeps_beside(0) && !sleeps_beside(1));
 		assert(woken[0] <= due[0] && woken[1] <= due[1])

@@ -418,6 +418,27 @@ static void a_post_does_not_pass_over_one_that_came_since_and_sleeps_apart(void 
 	assert_int_equal(fake.wake_calls, 2); /* one call for each kind of sleepers */
 }
 
+/* Both sleep apart, and the kernel wakes whichever slept first. */
+static void a_wake_that_one_who_wants_several_may_have_taken_is_made_again(void **state)
+{
+	LONE(sem);
+	struct signal signal;
+	word_t first;
+
+	(void)state;
+	semaphore_init(sem, 0);
+	PLAY(NULL, 0);
+	futex_ops.wake_shared = fake_wake_apart;
+	FAILS(EAGAIN, semaphore_take_or_register(sem, 1));
+	semaphore_mark_several(sem);
+	OK(eventcount_arm(sem, 1, &signal));
+	first = fetch_add_rlx(&sem->word, 1) + 1; /* preempted here */
+	FAILS(EAGAIN, semaphore_take_or_register(sem, 3));
+	OK(eventcount_arm(sem, 3, &signal));
+	eventcount_wake(sem, first);
+	assert_int_equal(fake.wake_calls, 2); /* for one, and then for all */
+}
+
 static atomic_bool in_wake, go_on;
 static atomic_uint value_in_wake;
 
@@ -568,6 +589,7 @@ int main(void)
 		test(a_bell_that_rang_is_not_slept_on),
 		test(a_stray_wake_is_not_counted_on),
 		test(one_whose_every_waiter_was_woken_is_not_rung),
+		test(a_wake_that_one_who_wants_several_may_have_taken_is_made_again),
 		test(a_post_does_not_pass_over_one_that_came_since_and_sleeps_apart),
 		test(beside_who_wants_several_a_post_wakes_no_more_than_can_go_on),
 		test(wakes_are_forgotten_in_a_fork_s_child),
