@@ -83,6 +83,8 @@ static uint32_t wake_uncounted(struct semaphore_cold *cold, word_t posted, bool 
 	uint32_t more = posted & (WORD_SEVERAL | WORD_WIDE) ? word_to_wake(posted, 0) : 0;
 	int found = more > 0 ? futex_wake_in(FUTEX_SHARED, &cold->eventcount, more) : 0; /* -1: the kernel refused */
 
+	if (found > 0)
+		fetch_add_acq_rel(&cold->eventcount, 0); /* KSEM_ORD_14 release, KSEM_ORD_14 acquire: of these */
 	*all = more == 0 || (found >= 0 && (uint32_t)found < more);
 	return found > 0 && more != WORD_WAKE_ALL ? (uint32_t)found : 0;
 }
@@ -100,21 +102,30 @@ static uint32_t wake(struct semaphore_cold *cold, uint32_t more)
 	return (uint32_t)found;
 }
 
-/* The wakes of an eventcount that rings. True: whoever sleeps there was woken, or is about to look. */
+/* Has a waiter of that kind come since the post? */
+static bool has_come(const struct semaphore *sem, word_t posted, word_t kind)
+{
+	return (semaphore_word(sem) & ~posted & kind) != 0;
+}
+
+/*
+ * The wakes of an eventcount that rings. True: whoever sleeps there was woken, or is about to look.
+ *
+ * A waiter that wants several permits, and has come since the post, may have taken an uncounted wake that was for
+ * another: then all must look, and no permit is taken for certain. One that came even later, or wasn't woken, needs the
+ * wake of the next post.
+ */
 static bool wake_all_who_can_go(struct semaphore *sem, struct semaphore_cold *cold, word_t posted, uint32_t more)
 {
 	bool all;
 	uint32_t uncounted = wake_uncounted(cold, posted, &all);
 	uint32_t found;
 
+	if (uncounted > 0 && has_come(sem, posted, WORD_WIDE))
+		uncounted = wake_uncounted(cold, posted | WORD_WIDE, &all);
 	more = more > uncounted ? more - uncounted : 0;
 	found = wake(cold, more);
-	fetch_add_acq_rel(&cold->eventcount, 0); /* KSEM_ORD_14 release, KSEM_ORD_14 acquire: of those that slept */
-	/* One that wants several permits may have come since the post, and taken the wake of one that wants one. */
-	if (uncounted > 0 && (semaphore_word(sem) & ~posted & WORD_WIDE))
-		wake_uncounted(cold, posted | WORD_WIDE, &all);
-	/* One whose wakes aren't counted may have come and gone to sleep since the post, which didn't wake it. */
-	all = all && !(semaphore_word(sem) & ~posted & (WORD_SEVERAL | WORD_WIDE));
+	all = all && !has_come(sem, posted, WORD_SEVERAL | WORD_WIDE);
 	return (found < more && all) || all_are_woken(sem, cold);
 }
 

@@ -4,7 +4,8 @@
  *
  * ANYS threads wait for either semaphore: the first for WANT permits, the second for WANT1. TIMED of them may time out.
  * PLAIN0 and PLAIN1 threads wait for the first and for the second alone. POSTS0 and POSTS1 threads post one permit
- * each. STOP: one thread, any, stops for ever, anywhere.
+ * each. STOP: one thread, any, stops for ever, anywhere. STALE: the first says that threads wait for several
+ * semaphores, as one did before.
  *
  * The kernel lets a thread sleep on several words. It goes to sleep on one after another, and wakes for each of them.
  * If it is woken on two words before it runs, both wake calls count it. It learns of one of them only.
@@ -149,6 +150,12 @@ inline wake(j)
 		:: more_any > 0 -> wake_any(j, more_any)
 		:: else
 		fi;
+#ifndef TAKEN_BY_WIDE
+		if
+		:: found_any > 0 && wide[j] && !seen_wide -> wake_any(j, 255); more_any = 255; found_any = 0
+		:: else
+		fi;
+#endif
 #ifdef COUNTED
 		woken[j] = woken[j] + found_any;
 #endif
@@ -161,12 +168,6 @@ inline wake(j)
 		:: else
 		fi;
 		woken[j] = woken[j] + found;
-#ifndef TAKEN_BY_WIDE
-		if
-		:: found_any > 0 && wide[j] && !seen_wide -> wake_any(j, 255); more_any = 255
-		:: else
-		fi;
-#endif
 		if
 		:: found < more && (more_any == 0 || found_any < more_any) && !came_unseen(j)
 		:: else ->
@@ -446,6 +447,9 @@ init
 	atomic {
 		eventcount[0] = still;
 		eventcount[1] = still;
+#ifdef STALE
+		several[0] = true;
+#endif
 		do
 		:: i < ANYS -> run any(i, i < TIMED); i++
 		:: i >= ANYS && i < ANYS + PLAINS -> run plain(i - ANYS >= PLAIN0); i++
