@@ -152,7 +152,7 @@ void eventcount_wake(struct semaphore *sem, word_t posted)
 void eventcount_end(struct semaphore *sem)
 {
 	struct semaphore_cold *cold = semaphore_cold(sem);
-	uint32_t eventcount = load_rlx(&cold->eventcount); /* relaxed: the compare-and-swap checks it */
+	uint32_t eventcount = load_acq(&cold->eventcount); /* KSEM_ORD_14 acquire: of whoever has ended it */
 
 	while ((eventcount & STATE) != ENDED) {
 		/* KSEM_ORD_14 release, KSEM_ORD_14 acquire */
