@@ -397,22 +397,36 @@ static int fake_wake_apart(atomic(uint32_t) *word, uint32_t n)
 	return 1;
 }
 
-/* The first post finds nobody asleep, as the one that it saw is about to look; but another one has come since. */
-static void a_post_does_not_pass_over_one_that_came_since_and_sleeps_apart(void **state)
+/*
+ * One waits for a permit; with `several`, it waits for one of several semaphores, and sleeps. Then comes a post, which
+ * is preempted before its wakes, and after it one that wants three, and sleeps. Returns what the post saw.
+ */
+static word_t post_and_then_one_for_three(struct semaphore *sem, bool several)
 {
-	LONE(sem);
 	struct signal signal;
-	word_t first;
+	word_t posted;
 
-	(void)state;
 	semaphore_init(sem, 0);
 	PLAY(NULL, 0);
 	futex_ops.wake_shared = fake_wake_apart;
 	FAILS(EAGAIN, semaphore_take_or_register(sem, 1));
-	first = fetch_add_rlx(&sem->word, 1) + 1; /* preempted here */
+	if (several) {
+		semaphore_mark_several(sem);
+		OK(eventcount_arm(sem, 1, &signal));
+	}
+	posted = fetch_add_rlx(&sem->word, 1) + 1;
 	FAILS(EAGAIN, semaphore_take_or_register(sem, 3));
-	OK(eventcount_arm(sem, 3, &signal)); /* and it sleeps */
-	eventcount_wake(sem, first);
+	OK(eventcount_arm(sem, 3, &signal));
+	return posted;
+}
+
+/* The first post finds nobody asleep, as the one that it saw is about to look; but another one has come since. */
+static void a_post_does_not_pass_over_one_that_came_since_and_sleeps_apart(void **state)
+{
+	LONE(sem);
+
+	(void)state;
+	eventcount_wake(sem, post_and_then_one_for_three(sem, false));
 	fake.wake_calls = 0;
 	OK(semaphore_post(sem, 2));
 	assert_int_equal(fake.wake_calls, 2); /* one call for each kind of sleepers */
@@ -422,20 +436,9 @@ static void a_post_does_not_pass_over_one_that_came_since_and_sleeps_apart(void 
 static void a_wake_that_one_who_wants_several_may_have_taken_is_made_again(void **state)
 {
 	LONE(sem);
-	struct signal signal;
-	word_t first;
 
 	(void)state;
-	semaphore_init(sem, 0);
-	PLAY(NULL, 0);
-	futex_ops.wake_shared = fake_wake_apart;
-	FAILS(EAGAIN, semaphore_take_or_register(sem, 1));
-	semaphore_mark_several(sem);
-	OK(eventcount_arm(sem, 1, &signal));
-	first = fetch_add_rlx(&sem->word, 1) + 1; /* preempted here */
-	FAILS(EAGAIN, semaphore_take_or_register(sem, 3));
-	OK(eventcount_arm(sem, 3, &signal));
-	eventcount_wake(sem, first);
+	eventcount_wake(sem, post_and_then_one_for_three(sem, true));
 	assert_int_equal(fake.wake_calls, 3); /* for one; for all of these; and for those that wait alone */
 }
 
