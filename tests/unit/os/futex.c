@@ -445,12 +445,6 @@ static void a_wake_that_one_who_wants_several_may_have_taken_is_made_again(void 
 static atomic_bool in_wake, go_on;
 static atomic_uint value_in_wake;
 
-static int count_and_wait(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline)
-{
-	atomic_fetch_add(&fake.waits, 1);
-	return kernel.wait(word, expected, deadline);
-}
-
 static int stop_in_the_first_wake(atomic(uint32_t) *word, uint32_t n)
 {
 	if (atomic_fetch_add(&fake.wake_calls, 1) == 0) {
@@ -466,12 +460,6 @@ static int count_and_wake(atomic(uint32_t) *word, uint32_t n)
 {
 	atomic_fetch_add(&fake.woken, n);
 	return kernel.wake(word, n);
-}
-
-static int count_and_wait_apart(atomic(uint32_t) *word, uint32_t expected, const struct deadline *deadline)
-{
-	atomic_fetch_add(&fake.waits, 1);
-	return kernel.wait_shared(word, expected, deadline);
 }
 
 static int wake_apart(atomic(uint32_t) *word, uint32_t n)
@@ -496,15 +484,11 @@ static void beside_who_wants_several_a_post_wakes_no_more_than_can_go_on(void **
 	(void)state;
 	PLAY(NULL, 0);
 	futex_ops = kernel;
-	futex_ops.wait = count_and_wait;
-	futex_ops.wait_shared = count_and_wait_apart;
 	futex_ops.wake = count_and_wake;
 	futex_ops.wake_shared = wake_apart;
 	for (unsigned i = 0; i < 6; i++)
 		threads[i] = start(i == 0 ? wait_for_three : wait_for_one, NULL);
-	until_waiting(world->proc, id, 6);
-	while (atomic_load(&fake.waits) < 6)
-		sched_yield();
+	until_asleep(world->proc, id, 6);
 	post_one();
 	post_one();
 	assert_int_equal(fake.woken, 2);
@@ -532,11 +516,9 @@ static void a_poster_stopped_before_its_wake_stops_nobody(void **state)
 	PLAY(NULL, 0);
 	atomic_store(&in_wake, false);
 	atomic_store(&go_on, false);
-	futex_ops = (struct futex_ops){count_and_wait, stop_in_the_first_wake};
+	futex_ops = (struct futex_ops){kernel.wait, stop_in_the_first_wake};
 	waiter = start(wait_for_one, NULL);
-	while (atomic_load(&fake.waits) == 0)
-		sched_yield();
-	sleep_ms(5);
+	until_asleep(world->proc, id, 1);
 	poster = start(post_from_a_thread, NULL);
 	while (!atomic_load(&in_wake))
 		sched_yield();
