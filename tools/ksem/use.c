@@ -126,7 +126,10 @@ static void show_limit(void)
 	const char *why;
 
 	if (find_details(options.name, 0, &details)) {
-		printf("%u\n", details.limit);
+		if (details.limited)
+			printf("%u\n", details.limit);
+		else
+			puts("none");
 		return;
 	}
 	why = why_not(options.name);
