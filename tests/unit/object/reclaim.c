@@ -15,6 +15,7 @@
 #include "failing_memory.h"
 #include "object/reclaim.h"
 #include "os/futex.h"
+#include "os/thread.h"
 #include "registry/process.h"
 
 static struct {
@@ -110,11 +111,37 @@ static void a_list_is_full_at_its_count_or_its_bytes(void **state)
 	reclaim_free(other);
 }
 
+static void *end_at_once(void *arg)
+{
+	return arg;
+}
+
+static void a_process_of_one_thread_waits_for_nobody(void **state)
+{
+	bool only = thread_is_only();
+	uint64_t ended = rcu_epochs_ended();
+
+	(void)state;
+	if (!SANITIZED) /* a sanitizer may have made a thread */
+		assert_true(only);
+	reclaim_free(list_of(1));
+	assert_int_equal(failing_memory_frees(), 1);
+	assert_int_equal(atomic_load(&grace.begun), only ? 0 : 1);
+	assert_int_equal(rcu_epochs_begun(), ended + 1); /* an epoch has passed: who waits for one sees that */
+	assert_int_equal(rcu_epochs_ended(), ended + 1);
+	finish(start(end_at_once, NULL));
+	assert_false(thread_is_only());
+	reclaim_free(list_of(1));
+	assert_int_equal(failing_memory_frees(), 2);
+	assert_int_equal(atomic_load(&grace.begun), only ? 1 : 2);
+}
+
 static void an_empty_list_waits_for_nobody(void **state)
 {
 	struct reclaim list = {NULL, 0, 0};
 
 	(void)state;
+	finish(start(end_at_once, NULL)); /* else nobody is ever waited for */
 	reclaim_free(list);
 	reclaim_free(reclaim_take(&list));
 	reclaim_when_full(&list);
@@ -585,6 +612,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		counted_test(a_list_is_full_at_its_count_or_its_bytes),
+		counted_test(a_process_of_one_thread_waits_for_nobody), /* first: the others make threads */
 		counted_test(an_empty_list_waits_for_nobody),
 		counted_test(nothing_is_freed_under_a_reader),
 		counted_test(each_of_many_readers_is_waited_for),
