@@ -125,12 +125,13 @@ int file_look(const struct directory *directory, const char *name, size_t length
 	char path[KSEM_NAME_MAX + 2];
 	struct statx status;
 	int saved = errno;
-	int error;
+	int fd, error;
 
 	if (!status_path(name, length, path))
 		return ENOENT;
-	error = look(directory_fd(directory), path, &status);
-	if (!error && faccessat(directory_fd(directory), path, R_OK | W_OK, AT_EACCESS) != 0)
+	fd = directory_fd(directory);
+	error = look(fd, path, &status);
+	if (!error && faccessat(fd, path, R_OK | W_OK, AT_EACCESS) != 0)
 		error = error_of(errno);
 	if (!error)
 		status_describe(file, &status);

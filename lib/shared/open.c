@@ -197,19 +197,29 @@ static int meet(struct ksem_ns *ns, const struct making *making, struct file *fi
 	return 0;
 }
 
+/* The file of that name. EEXIST: `exclusive`, and there is one of any kind. */
+static int open_file(struct ksem_ns *ns, const struct making *making, bool exclusive, struct file *file)
+{
+	const struct shared_ns *shared_ns = shared_ns_of(ns);
+	const struct directory *directory = shared_ns_directory(shared_ns);
+
+	if (exclusive)
+		return file_exists(directory, making->name, making->length) ? EEXIST : ENOENT;
+	return map_cache_open(&shared_ns->map_cache, directory, making->name, making->length, file);
+}
+
+/* Where the file isn't found, the directory may have been removed, or its descriptor closed. */
 static int find_file(struct ksem_ns *ns, const struct making *making, bool exclusive, struct ksem **found,
 		     struct reclaim *garbage)
 {
-	const struct directory *directory;
 	struct file file;
-	int error = place_refresh_locked(ns);
+	int error = open_file(ns, making, exclusive, &file);
 
-	if (error)
-		return error;
-	directory = shared_ns_directory(shared_ns_of(ns));
-	if (exclusive)
-		return file_exists(directory, making->name, making->length) ? EEXIST : ENOENT; /* any file */
-	error = map_cache_open(&shared_ns_of(ns)->map_cache, directory, making->name, making->length, &file);
+	if (error == ENOENT || error == EBADF) {
+		error = place_refresh_locked(ns);
+		if (!error)
+			error = open_file(ns, making, exclusive, &file);
+	}
 	if (error)
 		return error;
 	if (!namespace_permits(&file.owner, file.mode, making->owner))
