@@ -208,14 +208,14 @@ static int open_file(struct ksem_ns *ns, const struct making *making, bool exclu
 	return map_cache_open(&shared_ns->map_cache, directory, making->name, making->length, file);
 }
 
-/* Where the file isn't found, the directory may have been removed, or its descriptor closed. */
+/* If that fails, the directory may have been removed, or its descriptor closed. */
 static int find_file(struct ksem_ns *ns, const struct making *making, bool exclusive, struct ksem **found,
 		     struct reclaim *garbage)
 {
 	struct file file;
 	int error = open_file(ns, making, exclusive, &file);
 
-	if (error == ENOENT || error == EBADF) {
+	if (error && error != EEXIST) {
 		error = place_refresh_locked(ns);
 		if (!error)
 			error = open_file(ns, making, exclusive, &file);

@@ -413,6 +413,33 @@ static void a_directory_that_was_made_anew_is_found(void **state)
 	world_end(&world);
 }
 
+static void make_it_anew_without_access_to_the_old_one(void)
+{
+	struct ksem_ns_options options = {.size = sizeof(options), .dir = strange};
+	ksem_id_t other;
+
+	MUST(geteuid() != 0 || (setgid(65534) == 0 && setuid(65534) == 0));
+	MUST(ksem_ns_create(&options, &world.ns) == 0 && ksem_proc_create(world.ns, NULL, &world.proc) == 0);
+	MUST(chmod(strange, 0) == 0 && rmdir(strange) == 0 && mkdir(strange, 0700) == 0);
+	MUST(ksem_open(world.proc, "/new", 0, 0, 0, &other) == ENOENT);
+	MUST(ksem_open(world.proc, "/new", O_CREAT, 0600, 5, &other) == 0);
+	MUST(ksem_unlink(world.proc, "/new") == 0);
+}
+
+/* The call of the kernel fails with EACCES, not with ENOENT. */
+static void so_is_one_of_which_the_old_one_denies_access(void **state)
+{
+	char parent[sizeof(strange) - sizeof("/it")];
+
+	(void)state;
+	snprintf(parent, sizeof(parent), "%s.strange", dir);
+	snprintf(strange, sizeof(strange), "%s/it", parent);
+	MUST(mkdir(parent, 0700) == 0 && chmod(parent, 0777) == 0);
+	MUST(mkdir(strange, 0700) == 0 && (geteuid() != 0 || chown(strange, 65534, 65534) == 0));
+	must_end_well(start_process(make_it_anew_without_access_to_the_old_one));
+	MUST(rmdir(strange) == 0 && rmdir(parent) == 0);
+}
+
 static void use_a_relative_one(void)
 {
 	struct ksem_ns_options options = {.size = sizeof(options), .dir = "."};
@@ -448,6 +475,7 @@ int main(void)
 		shared_test(two_namespaces_are_not_mixed_up),
 		shared_test(the_standard_files_are_left_alone),
 		shared_test(a_directory_that_was_made_anew_is_found),
+		shared_test(so_is_one_of_which_the_old_one_denies_access),
 		shared_test(a_relative_directory_stays_where_it_is),
 	};
 
