@@ -8,7 +8,10 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-/* Has this OS process certainly no thread but the caller's? Once it has made another, libc may say no for ever. */
+/*
+ * Has this OS process no thread but the caller's? Once it has made another, libc may say no for ever. Libc doesn't know
+ * of threads that it hasn't made (clone).
+ */
 bool thread_is_only(void);
 
 /*
