@@ -73,13 +73,3 @@ void rcu_wait_epoch(void)
 		pthread_mutex_unlock(&epoch_lock);
 	signals_restore(signals);
 }
-
-void rcu_pass_epoch(void)
-{
-	uint64_t epoch = rcu_epochs_begun() + 1;
-
-	rcu_child_without_handlers(); /* later it may have other threads */
-	/* relaxed: there is no other thread */
-	store_rlx(&begun, epoch);
-	store_rlx(&ended, epoch);
-}

@@ -77,9 +77,6 @@ static inline bool rcu_reading(void)
 /* Waits for an epoch to begin and end. May block. Leaves errno alone. */
 void rcu_wait_epoch(void);
 
-/* Instead, in a process without other threads: an epoch begins and ends at once. */
-void rcu_pass_epoch(void);
-
 /*
  * How many epochs have begun, and ended. An epoch that begins later waits for all readers that are in a read section
  * now.

@@ -73,8 +73,7 @@ static void namespace_free(struct ksem_ns *ns)
 	ns->ops->free(ns);
 }
 
-/* Moves the caller's garbage to the namespace's retired list. If that is full, the caller gets all of it. */
-static void pool_garbage(struct ksem_ns *ns, struct reclaim *garbage)
+void namespace_pool(struct ksem_ns *ns, struct reclaim *garbage)
 {
 	reclaim_join(&ns->retired, garbage);
 	if (reclaim_is_full(&ns->retired))
@@ -113,7 +112,7 @@ void namespace_leave(struct ksem_ns *ns, struct member *member, struct reclaim *
 	*member->prev = member->next;
 	if (member->next)
 		member->next->prev = member->prev;
-	pool_garbage(ns, garbage);
+	namespace_pool(ns, garbage);
 	pthread_mutex_unlock(&ns->lock);
 }
 
@@ -126,7 +125,7 @@ bool namespace_end(struct ksem_ns *ns, struct ksem *ksem, struct reclaim *garbag
 	ns->ops->end(ns, ksem, garbage);
 	if (slots)
 		reclaim_add_slots(garbage, slots);
-	pool_garbage(ns, garbage);
+	namespace_pool(ns, garbage);
 	last = --ns->objects == 0 && ns->closed;
 	pthread_mutex_unlock(&ns->lock);
 	if (last)

@@ -76,6 +76,9 @@ int namespace_destroy(struct ksem_ns *ns);
 void namespace_enter(struct ksem_ns *ns, struct member *member);
 void namespace_leave(struct ksem_ns *ns, struct member *member, struct reclaim *garbage);
 
+/* Moves *garbage to the namespace's retired list; if that is full, *garbage gets all of it. Under its lock. */
+void namespace_pool(struct ksem_ns *ns, struct reclaim *garbage);
+
 /* For a call that found no memory: frees retired and cached memory. False: there was none. */
 bool namespace_reclaim(struct ksem_ns *ns);
 

@@ -11,9 +11,8 @@
 #include "base/rcu.h"
 #include "object/object.h"
 #include "os/membarrier.h"
-#include "os/thread.h"
 
-static void wait_for_threads(void)
+void reclaim_wait_epoch(void)
 {
 	bool by_hand = membarrier_is_refused() && rcu_forgo_membarrier();
 
@@ -24,14 +23,6 @@ static void wait_for_threads(void)
 		membarrier_visit_processors();
 	if (slots_started())
 		membarrier_restart_sequences();
-}
-
-void reclaim_wait_epoch(void)
-{
-	if (thread_is_only())
-		rcu_pass_epoch();
-	else
-		wait_for_threads();
 }
 
 void reclaim_add(struct reclaim *list, struct retired *retired, size_t bytes)

@@ -5,21 +5,10 @@
 #include "os/thread.h"
 
 #include <errno.h>
-#if defined(__has_include) && __has_include(<sys/single_threaded.h>)
-#include <sys/single_threaded.h>
-#define NO_OTHER_THREAD (__libc_single_threaded != 0)
-#else
-#define NO_OTHER_THREAD false
-#endif
 
 #include "base/signals.h"
 
 #define STACK_BYTES (256 * 1024)
-
-bool thread_is_only(void)
-{
-	return NO_OTHER_THREAD;
-}
 
 /* With a small stack, unless the program has so much thread-local memory that it doesn't fit there. */
 static int create(pthread_t *thread, void *(*run)(void *arg), void *arg)

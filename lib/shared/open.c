@@ -249,6 +249,7 @@ int shared_ns_find(struct ksem_ns *ns, const struct making *making, bool exclusi
 		*found = ksem;
 	else if (error == EINVAL)
 		error = find_file(ns, making, exclusive, found, garbage);
+	namespace_pool(ns, garbage);
 	pthread_mutex_unlock(&ns->lock);
 	return error;
 }

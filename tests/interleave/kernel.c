@@ -476,17 +476,6 @@ bool fork_has_left(uint32_t generation)
 static uint32_t settled = FORK_SETTLED;
 struct fork_state fork_state = {.settled = &settled};
 
-bool __wrap_thread_is_only(void); /* the linker's name */
-
-bool __wrap_thread_is_only(void)
-{
-	return false; /* libc sees no fibers */
-}
-
-void rcu_child_without_handlers(void)
-{
-}
-
 void rcu_meet_thread(void)
 {
 }

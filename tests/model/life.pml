@@ -297,7 +297,7 @@ gave:
 	atomic { RCU_LEAVE; through++ }
 }
 
-/* In a process that has other threads. [code: reclaim_wait_epoch, wait_for_threads, reclaim_free] */
+/* [code: reclaim_wait_epoch, reclaim_free] */
 proctype reclaimer()
 {
 	atomic { ended -> awaited = readers }

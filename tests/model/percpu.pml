@@ -671,7 +671,7 @@ inline give_back(which)
 }
 
 /*
- * Whoever frees memory. [code: reclaim_wait_epoch, wait_for_threads, reclaim_free, give_slots]
+ * Whoever frees memory. [code: reclaim_wait_epoch, reclaim_free, give_slots]
  * [code: rcu_wait_epoch] [code: slots_take_lost, slots_give]
  */
 proctype reclaimer()

@@ -15,7 +15,6 @@
 #include "failing_memory.h"
 #include "object/reclaim.h"
 #include "os/futex.h"
-#include "os/thread.h"
 #include "registry/process.h"
 
 static struct {
@@ -111,37 +110,11 @@ static void a_list_is_full_at_its_count_or_its_bytes(void **state)
 	reclaim_free(other);
 }
 
-static void *end_at_once(void *arg)
-{
-	return arg;
-}
-
-static void a_process_of_one_thread_waits_for_nobody(void **state)
-{
-	bool only = thread_is_only();
-	uint64_t ended = rcu_epochs_ended();
-
-	(void)state;
-	if (!SANITIZED) /* a sanitizer may have made a thread */
-		assert_true(only);
-	reclaim_free(list_of(1));
-	assert_int_equal(failing_memory_frees(), 1);
-	assert_int_equal(atomic_load(&grace.begun), only ? 0 : 1);
-	assert_int_equal(rcu_epochs_begun(), ended + 1); /* an epoch has passed: who waits for one sees that */
-	assert_int_equal(rcu_epochs_ended(), ended + 1);
-	finish(start(end_at_once, NULL));
-	assert_false(thread_is_only());
-	reclaim_free(list_of(1));
-	assert_int_equal(failing_memory_frees(), 2);
-	assert_int_equal(atomic_load(&grace.begun), only ? 1 : 2);
-}
-
 static void an_empty_list_waits_for_nobody(void **state)
 {
 	struct reclaim list = {NULL, 0, 0};
 
 	(void)state;
-	finish(start(end_at_once, NULL)); /* else nobody is ever waited for */
 	reclaim_free(list);
 	reclaim_free(reclaim_take(&list));
 	reclaim_when_full(&list);
@@ -608,11 +581,36 @@ static void nobody_begins_to_wait_in_a_process_that_drops_its_references(void **
 #define counted_test(f)       cmocka_unit_test_setup_teardown(f, counted, failing_memory_teardown)
 #define counted_world_test(f) cmocka_unit_test_setup_teardown(f, counted_world, world_given_back)
 
+/* Its page stays mapped, and the library's struct for it is another one each time. */
+static void what_opens_of_a_shared_name_retire_shares_grace_periods(void **state)
+{
+	char *dir = shared_directory_new();
+	const struct ksem_ns_options options = {.size = sizeof(options), .dir = dir};
+	struct ksem_ns *ns;
+	struct ksem_proc *proc;
+	ksem_id_t id;
+
+	(void)state;
+	OK(ksem_ns_create(&options, &ns));
+	OK(ksem_proc_create(ns, NULL, &proc));
+	OK(ksem_open(proc, "/again", O_CREAT, 0600, 0, &id));
+	atomic_store(&grace.begun, 0);
+	for (int i = 0; i < 100; i++) {
+		OK(ksem_close(proc, id));
+		OK(ksem_open(proc, "/again", 0, 0, 0, &id));
+	}
+	assert_int_equal(atomic_load(&grace.begun), 0);
+	OK(ksem_close(proc, id));
+	OK(ksem_unlink(proc, "/again"));
+	OK(ksem_proc_exit(proc));
+	OK(ksem_ns_destroy(ns));
+	shared_directory_free(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		counted_test(a_list_is_full_at_its_count_or_its_bytes),
-		counted_test(a_process_of_one_thread_waits_for_nobody), /* first: the others make threads */
 		counted_test(an_empty_list_waits_for_nobody),
 		counted_test(nothing_is_freed_under_a_reader),
 		counted_test(each_of_many_readers_is_waited_for),
@@ -620,6 +618,7 @@ int main(void)
 		counted_test(those_who_wait_together_share_a_grace_period),
 		counted_test(what_a_reader_sees_is_never_freed),
 		counted_world_test(what_is_retired_is_bounded_and_shares_grace_periods),
+		counted_test(what_opens_of_a_shared_name_retire_shares_grace_periods),
 		counted_world_test(what_was_looked_up_outlives_destroy),
 		counted_world_test(an_unlinked_semaphore_lives_while_it_is_referenced),
 		counted_world_test(a_waiter_alone_keeps_a_semaphore),
