@@ -41,6 +41,12 @@ void reclaim_add_ended(struct reclaim *list, struct ksem *ksem, size_t bytes)
 	list->bytes += sizeof(struct semaphore_unit) + COLD_BYTES + bytes;
 }
 
+static void push_mapping(struct reclaim *list, struct mapping *mapping)
+{
+	mapping->next = list->mappings;
+	list->mappings = mapping;
+}
+
 void reclaim_join(struct reclaim *list, struct reclaim *from)
 {
 	struct retired **end = &from->head;
@@ -59,7 +65,7 @@ void reclaim_join(struct reclaim *list, struct reclaim *from)
 		struct mapping *mapping = from->mappings;
 
 		from->mappings = mapping->next;
-		reclaim_add_mapping(list, mapping, mapping->start, mapping->bytes);
+		push_mapping(list, mapping);
 	}
 	while (from->ended) {
 		struct ksem *ksem = from->ended;
@@ -75,8 +81,9 @@ void reclaim_join(struct reclaim *list, struct reclaim *from)
 
 void reclaim_add_mapping(struct reclaim *list, struct mapping *mapping, void *start, size_t bytes)
 {
-	*mapping = (struct mapping){list->mappings, start, bytes};
-	list->mappings = mapping;
+	*mapping = (struct mapping){.start = start, .bytes = bytes};
+	push_mapping(list, mapping);
+	list->bytes += bytes;
 }
 
 void reclaim_add_slots(struct reclaim *list, slots_t slots)

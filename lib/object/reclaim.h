@@ -59,7 +59,7 @@ void reclaim_add_ended(struct reclaim *list, struct ksem *ksem, size_t bytes);
 /* Moves all of one list to another. */
 void reclaim_join(struct reclaim *list, struct reclaim *from);
 
-/* Adds a mapping. */
+/* Adds a mapping, which counts with its bytes. */
 void reclaim_add_mapping(struct reclaim *list, struct mapping *mapping, void *start, size_t bytes);
 
 /* Adds slots, which are freed after the same epoch. */

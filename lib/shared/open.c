@@ -249,8 +249,7 @@ int shared_ns_find(struct ksem_ns *ns, const struct making *making, bool exclusi
 		*found = ksem;
 	else if (error == EINVAL)
 		error = find_file(ns, making, exclusive, found, garbage);
-	if (!garbage->mappings) /* else what is mapped might stay for long after the file is unlinked */
-		namespace_pool(ns, garbage);
+	namespace_pool(ns, garbage);
 	pthread_mutex_unlock(&ns->lock);
 	return error;
 }

@@ -582,18 +582,25 @@ static void nobody_begins_to_wait_in_a_process_that_drops_its_references(void **
 #define counted_test(f)       cmocka_unit_test_setup_teardown(f, counted, failing_memory_teardown)
 #define counted_world_test(f) cmocka_unit_test_setup_teardown(f, counted_world, world_given_back)
 
-/* But of what is unlinked, nothing stays mapped. */
+/* Of files that are unlinked, nothing stays mapped: a line's mapping is so long that the list is full. */
 static void leaves_no_mapping(struct ksem_proc *proc, const char *dir)
 {
 	const struct ksem_attr with_line = {.size = sizeof(with_line), .order = KSEM_FIFO};
+	char name[16];
 	ksem_id_t id;
 
-	OK(ksem_open_attr(proc, "/line", O_CREAT, 0600, &with_line, 0, &id));
-	OK(ksem_close(proc, id));
-	OK(ksem_open(proc, "/line", 0, 0, 0, &id));
-	OK(ksem_close(proc, id));
+	for (int i = 0; i < 20; i++) { /* more than stay mapped */
+		snprintf(name, sizeof(name), "/line%d", i);
+		OK(ksem_open_attr(proc, name, O_CREAT, 0600, &with_line, 0, &id));
+		OK(ksem_close(proc, id));
+		OK(ksem_open(proc, name, 0, 0, 0, &id));
+		OK(ksem_close(proc, id));
+	}
 	assert_true(mappings_of(dir) > 0);
-	OK(ksem_unlink(proc, "/line"));
+	for (int i = 0; i < 20; i++) {
+		snprintf(name, sizeof(name), "/line%d", i);
+		OK(ksem_unlink(proc, name));
+	}
 	assert_int_equal(mappings_of(dir), 0);
 }
 
