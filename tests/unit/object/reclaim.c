@@ -586,7 +586,7 @@ static void nobody_begins_to_wait_in_a_process_that_drops_its_references(void **
 static void leaves_no_mapping(struct ksem_proc *proc, const char *dir)
 {
 	const struct ksem_attr with_line = {.size = sizeof(with_line), .order = KSEM_FIFO};
-	char name[16];
+	char name[32];
 	ksem_id_t id;
 
 	for (int i = 0; i < 20; i++) { /* more than stay mapped */
